@@ -1,0 +1,46 @@
+# Each target works alone on a bare Debian 12 with make, git and Python 3.10 to 3.12: it first makes the virtual
+# environment (tools/bootstrap.sh), which costs nothing the second time.
+#
+# Settings, all optional:
+#   VENV=folder    the virtual environment (default .venv)
+#   PYTHON=path    the interpreter it is made from (default: the first suitable one)
+#   WHEELS=folder  install from this folder of wheels only, without an index
+#   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
+#   ARGS=options   more options for pytest or the demo
+
+VENV ?= .venv
+export PYTHON WHEELS TORCH
+
+BIN = $(abspath $(VENV))/bin
+
+.PHONY: help install lint test demo wheels clean distclean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [ARGS=options]"
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: ## the virtual environment with everything the other targets need
+	@tools/bootstrap.sh "$(VENV)"
+
+lint: install ## ruff and mypy
+	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
+
+test: lint ## ruff, mypy and all tests
+	"$(BIN)/python" -m pytest $(ARGS)
+
+demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
+	"$(BIN)/python" tools/demo.py $(ARGS)
+
+wheels: install ## fill the folder wheels/ with all that an installation without an index needs (WHEELS=wheels)
+	"$(BIN)/python" -m pip wheel --no-build-isolation --constraint "$(VENV)/constraints.txt" \
+	    --wheel-dir wheels setuptools wheel '.[core,test]'
+	rm -rf build wheels/scipion_em_pupicker-*
+
+clean: ## remove what the targets made, but for the virtual environment
+	rm -rf demo build dist wheels *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find pupicker tools -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## clean, and remove the virtual environment too
+	rm -rf "$(VENV)"

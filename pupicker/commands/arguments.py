@@ -1,0 +1,110 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pupicker.engine.errors import InputError, PuPickerError, UsageError
+
+if TYPE_CHECKING:
+    from pupicker.engine.report import Report
+
+
+def add_micrographs(parser: argparse.ArgumentParser) -> None:
+    """``MIC...`` and ``--pixel-size``."""
+    parser.add_argument(
+        "micrographs", nargs="+", metavar="MIC",
+        help="micrographs (.mrc, .tif), folders of them, or a STAR file that lists them",
+    )
+    parser.add_argument(
+        "--pixel-size", type=float, metavar="A", help="of the micrographs, in A (default: from their headers)"
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device`` and ``--threads``."""
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="where to compute")
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """``--threads``."""
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 = all cores")
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """``--report`` and ``--json``."""
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write what was done and what was quarantined as JSON"
+        " (default: beside the output, if micrographs were quarantined)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
+
+
+def print_json(content: Any) -> None:
+    """To stdout."""
+    import json
+
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+
+
+def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns to stdout, aligned."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    for row in rows:
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+
+
+def check_output_file(path: Path) -> None:
+    """Find out before the work, not after it, that its result cannot be written; missing folders are made."""
+    if path.is_dir():
+        raise UsageError(f"--output {path}: is a folder; give the name of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"--output {path}: no permission to write in this folder; choose another one")
+
+
+@contextmanager
+def report_of_failure(report: Report, args: argparse.Namespace, beside: Path) -> Iterator[None]:
+    """Write the report also when the block fails after micrographs were quarantined, e.g. because all were."""
+    try:
+        yield
+    except PuPickerError:
+        if report.quarantined:
+            _write_report(report, args, beside)
+        raise
+
+
+def require_some(report: Report, args: argparse.Namespace) -> None:
+    """Fail if no micrograph could be used, with the report that says why."""
+    if args.report is not None and not report.done:
+        report.write(args.report)
+    report.require_some()
+
+
+def finish(report: Report, args: argparse.Namespace, beside: Path, rows: Sequence[tuple[str, ...]]) -> int:
+    """Write the report where it is wanted or needed, print the results, return the exit code."""
+    target = _write_report(report, args, beside)
+    if args.json:
+        print_json(report.to_dict())
+    else:
+        print_rows(rows)
+    if report.quarantined:
+        sys.stderr.write(f"{len(report.quarantined)} micrographs were quarantined, see {target}\n")
+    return report.exit_code
+
+
+def _write_report(report: Report, args: argparse.Namespace, beside: Path) -> Path | None:
+    """To ``--report``; without it beside the output, if there is a quarantined micrograph to report."""
+    target: Path | None = args.report
+    if target is None and report.quarantined:
+        target = beside / "report.json" if beside.is_dir() else beside.with_name(beside.name + ".report.json")
+    if target is not None:
+        report.write(target)
+    return target

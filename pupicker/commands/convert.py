@@ -1,0 +1,55 @@
+"""``pupicker convert``: coordinate tables from one format to another."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+HELP = "Convert coordinate tables between RELION STAR, tsv/csv and EMAN box, one file or one per micrograph."
+EXAMPLE = "pupicker convert picks.star boxes --per-micrograph .box --box-size 180 --scale 4"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument(
+        "input", metavar="IN", help="table (.star .tsv .csv .txt .box), or folder with one per micrograph"
+    )
+    parser.add_argument(
+        "output", metavar="OUT",
+        help="table to write, format by its extension; a name without extension is a folder with one per micrograph",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="S",
+        help="size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
+    )
+    parser.add_argument("--box-size", type=int, metavar="PX", help="side of the boxes in new pixels; .box needs it")
+    parser.add_argument(
+        "--per-micrograph", metavar="SUFFIX",
+        help="write a folder with one table per micrograph named MICROGRAPH + SUFFIX, e.g. .box or _autopick.star",
+    )
+    parser.add_argument(
+        "--micrographs", nargs="+", default=[], metavar="MIC",
+        help="micrographs (files, folders, STAR file): their paths replace the names in the table, and in a folder "
+        "those without particles get an empty table",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert and say on stdout what was written."""
+    import math
+
+    from pupicker.engine.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.errors import UsageError
+    from pupicker.engine.listing import list_micrographs
+
+    if not (math.isfinite(args.scale) and args.scale > 0):
+        raise UsageError(f"--scale {args.scale:g}: expected a number above 0")
+    if args.box_size is not None and args.box_size <= 0:
+        raise UsageError(f"--box-size {args.box_size}: expected pixels above 0")
+    micrographs = list_micrographs(args.micrographs) if args.micrographs else None
+    table = read_coordinates(args.input, micrographs)
+    if args.scale != 1.0:
+        table = table.scaled(args.scale)
+    write_coordinates(args.output, table, micrographs, args.box_size, args.per_micrograph)
+    sys.stdout.write(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
+    return 0

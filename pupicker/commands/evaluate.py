@@ -1,0 +1,115 @@
+"""``pupicker evaluate``: precision, recall and average precision of picks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pupicker.commands.arguments import add_device, print_json, print_rows
+
+if TYPE_CHECKING:
+    from pupicker.engine.coordinates import CoordinateTable
+    from pupicker.engine.evaluation import Evaluation
+
+HELP = "Compare picks with known particles."
+EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 180 --pixel-size 1.77 --plot curve.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
+                        help="scored picks: a table or a folder of them")
+    parser.add_argument("--truth", required=True, type=Path, metavar="FILE", help="known particles, in the same pixels")
+    parser.add_argument("--diameter", type=float, metavar="A", help="with --pixel-size: a hit is within half of it")
+    parser.add_argument("--pixel-size", type=float, metavar="A", help="of the micrographs")
+    parser.add_argument("--radius", type=float, metavar="PX", help="instead: largest distance of a hit")
+    parser.add_argument("--micrographs", nargs="+", metavar="MIC",
+                        help="count these only: names, files, folders or a STAR file (default: all of the truth,"
+                             " picked or not)")
+    parser.add_argument("--model", type=Path, metavar="MODEL",
+                        help="with --micrographs files: also the average precision over regions, as in the paper")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.engine.coordinates import read_coordinates
+    from pupicker.engine.device import set_threads
+    from pupicker.engine.evaluation import evaluate
+    from pupicker.engine.plots import plot_precision_recall
+
+    radius = _radius(args)
+    set_threads(args.threads)
+    picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
+    result = evaluate(picks, truth, radius, _only(args))
+    region = _region(args, truth) if args.model else None
+    if args.plot:
+        plot_precision_recall(args.plot, result.curve, "")
+    summary = _summary(result, radius, region)
+    if args.json:
+        print_json({**summary, "micrographs": result.micrographs})
+    else:
+        print_rows([(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+                    for name, value in summary.items() if value is not None])
+    return 0
+
+
+def _radius(args: argparse.Namespace) -> float:
+    from pupicker.core.geometry import match_radius_ang
+    from pupicker.engine.errors import UsageError
+
+    if args.radius is not None:
+        radius = args.radius
+    elif args.diameter is not None and args.pixel_size is not None and args.pixel_size > 0:
+        radius = match_radius_ang(args.diameter) / args.pixel_size
+    else:
+        raise UsageError("give --radius in pixels, or --diameter and --pixel-size in A")
+    if not radius > 0:
+        raise UsageError(f"the matching radius must be positive, got {radius:g} px")
+    return float(radius)
+
+
+def _only(args: argparse.Namespace) -> list[str] | None:
+    """Names to count; what exists is expanded, the rest are names as they stand in a table."""
+    from pupicker.engine.micrographs import list_micrographs
+
+    if args.micrographs is None:
+        return None
+    return [
+        str(path) for name in args.micrographs for path in (list_micrographs([name]) if Path(name).exists() else [name])
+    ]
+
+
+def _region(args: argparse.Namespace, truth: CoordinateTable) -> float:
+    from pupicker.engine.device import resolve_device
+    from pupicker.engine.errors import UsageError
+    from pupicker.engine.evaluation import region_precision
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.model_file import load_model
+
+    if not args.micrographs:
+        raise UsageError("--model needs --micrographs with the files that it shall score")
+    paths = list_micrographs(args.micrographs)
+    return region_precision(load_model(args.model), paths, truth, args.pixel_size, resolve_device(args.device))
+
+
+def _summary(result: Evaluation, radius: float, region: float | None) -> dict[str, Any]:
+    curve = result.curve
+    best = curve.best
+    last = len(curve.recall) - 1
+    return {
+        "average_precision": curve.average_precision,
+        "best_f1": float(curve.f1[best]) if best >= 0 else 0.0,
+        "best_f1_threshold": float(curve.threshold[best]) if best >= 0 else None,
+        "precision_at_best_f1": float(curve.precision[best]) if best >= 0 else 0.0,
+        "recall_at_best_f1": float(curve.recall[best]) if best >= 0 else 0.0,
+        "precision": float(curve.precision[last]) if last >= 0 else 0.0,
+        "recall": float(curve.recall[last]) if last >= 0 else 0.0,
+        "picks": len(curve.threshold),
+        "truth": curve.truth_count,
+        "match_radius_px": radius,
+        "region_average_precision": region,
+    }

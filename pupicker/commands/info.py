@@ -1,0 +1,82 @@
+"""``pupicker info``: what a model or a micrograph is, or what follows from a diameter."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pupicker.commands.arguments import print_json, print_rows
+
+HELP = "Show a model, a micrograph, or what follows from a particle diameter."
+EXAMPLE = "pupicker info model.pupicker\n  pupicker info micrograph.mrc --diameter 180"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("file", type=Path, metavar="MODEL|MIC", help="model file or micrograph")
+    parser.add_argument("--pixel-size", type=float, metavar="A", help="of the micrograph (default: from its header)")
+    parser.add_argument("--diameter", type=float, metavar="A", help="show every length that follows from it, and why")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.engine.micrographs import MICROGRAPH_SUFFIXES
+
+    content, rows = _micrograph(args) if args.file.suffix.lower() in MICROGRAPH_SUFFIXES else _model(args.file)
+    if args.json:
+        print_json(content)
+    else:
+        print_rows(rows)
+    return 0
+
+
+Answer = tuple[dict[str, Any], Sequence[tuple[str, ...]]]
+
+
+def _model(path: Path) -> Answer:
+    from pupicker.core.geometry import describe
+    from pupicker.engine.model_card import card
+    from pupicker.engine.model_file import load_model
+
+    model = load_model(path)
+    content = card(model)
+    plain = [(name.replace("_", " "), _text(value), "") for name, value in content.items() if name != "curve"]
+    pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
+    return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
+
+
+def _micrograph(args: argparse.Namespace) -> Answer:
+    from pupicker.core.geometry import describe, geometry
+    from pupicker.core.networks import NETWORKS
+    from pupicker.engine.errors import UsageError
+    from pupicker.engine.micrographs import read_header, read_image, resolve_pixel_size
+
+    header = read_header(args.file)
+    image = read_image(args.file)
+    content: dict[str, Any] = {
+        "kind": "micrograph", "width": header.width, "height": header.height, "dtype": header.dtype,
+        "pixel_size_ang": header.pixel_size_ang, "minimum": float(image.pixels.min()),
+        "maximum": float(image.pixels.max()), "mean": float(image.pixels.mean()), "std": float(image.pixels.std()),
+        "invalid_pixels": image.n_invalid,
+    }
+    rows: list[tuple[str, ...]] = [(name.replace("_", " "), _text(value), "") for name, value in content.items()]
+    if args.diameter is not None:
+        pixel_size, field = resolve_pixel_size(header, args.pixel_size), NETWORKS["conv31"].receptive_field_px
+        try:
+            lengths = geometry(args.diameter, pixel_size, field)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        content["geometry"] = lengths.to_dict()
+        rows += describe(lengths, pixel_size, field)
+    return content, rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(inner)}" for name, inner in value.items())
+    return "-" if value is None else str(value)

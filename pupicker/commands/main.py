@@ -1,0 +1,61 @@
+"""Entry point of ``pupicker COMMAND``: parses, runs one command, turns errors into one line and an exit code.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some micrographs were quarantined (see the report file).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import pupicker
+from pupicker.engine.errors import PuPickerError
+
+COMMANDS = ("preprocess", "train", "pick", "evaluate", "simulate", "convert", "info")
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults behind each option, the example as it was typed."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with one sub-parser for each of :data:`COMMANDS`."""
+    parser = argparse.ArgumentParser(prog="pupicker", description="Particle picking from a few labelled examples.")
+    parser.add_argument("--version", action="version", version=f"pupicker {pupicker.__version__}")
+    sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"pupicker.commands.{name}")
+        command = sub.add_parser(
+            name, help=module.HELP, description=module.HELP, formatter_class=_Formatter,
+            epilog=f"example:\n  {module.EXAMPLE}",
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = build_parser().parse_args(arguments)
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except PuPickerError as error:
+        sys.stderr.write(f"pupicker {args.command}: error: {error}\n")
+        return error.exit_code
+    except BrokenPipeError:  # the reader of the results has gone; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"pupicker {args.command}: error: {where}{error.strerror or error}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write(f"pupicker {args.command}: interrupted\n")
+        return 130

@@ -1,0 +1,108 @@
+"""``pupicker pick``: micrographs and a model in, scored coordinates out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pupicker.commands.arguments import (
+    add_device,
+    add_micrographs,
+    add_results,
+    check_output_file,
+    finish,
+    report_of_failure,
+)
+
+HELP = "Pick particles with a model."
+EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_micrographs(parser)
+    parser.add_argument("--model", required=True, type=Path, metavar="MODEL", help="model file of pupicker train")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
+                        help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
+    parser.add_argument("--format", default="star", choices=("star", "tsv", "csv", "box"),
+                        help="of the tables in a folder")
+    parser.add_argument("--threshold", type=float, metavar="S",
+                        help="lowest score, a log-likelihood ratio (default: the model's suggestion)")
+    parser.add_argument("--min-distance", type=float, metavar="A",
+                        help="smallest distance of two picks (default: the model's)")
+    add_device(parser)
+    add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.engine.coordinate_formats import format_of
+    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.model_file import load_model
+    from pupicker.engine.picker import Picker, PickingOptions
+    from pupicker.engine.progress import Progress
+    from pupicker.engine.report import Report
+
+    _check(args)
+    device, threads = resolve_device(args.device), set_threads(args.threads)
+    paths = list_micrographs(args.micrographs)
+    targets = _targets(args, paths)
+    model = load_model(args.model)
+    picker = Picker(model, device, PickingOptions(args.threshold, args.min_distance, args.pixel_size))
+    report, progress = Report("pick"), Progress(len(paths), "picking")
+    tables: list[CoordinateTable] = []
+    counts: dict[str, int] = {}
+    with report_of_failure(report, args, args.output):
+        for found in picker.pick_files(paths, threads, report, progress):
+            name = str(found.path)
+            counts[name] = len(found.table)
+            if name in targets:
+                # At once, also without picks: a run that is stopped has lost nothing, an empty table says "done".
+                box_size = model.geometry.box_size_px(found.pixel_size_ang)
+                format_of(targets[name]).write(targets[name], found.table, box_size)
+            else:
+                tables.append(found.table)
+        require_some(report, args)
+    if not targets:
+        write_coordinates(args.output, CoordinateTable.concatenate(tables))
+    report.results.update(
+        {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
+         "box_size_ang": model.geometry.box_size_ang}
+    )
+    rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
+            ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
+    return finish(report, args, args.output, rows)
+
+
+def _check(args: argparse.Namespace) -> None:
+    import math
+
+    from pupicker.engine.errors import UsageError
+
+    if args.min_distance is not None and not args.min_distance > 0:
+        raise UsageError(f"--min-distance {args.min_distance:g}: must be positive")
+    if args.threshold is not None and math.isnan(args.threshold):
+        raise UsageError("--threshold nan: must be a number")
+
+
+def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
+    """The table of each micrograph; none if one table is for all."""
+    from pupicker.engine.coordinate_formats import format_of
+    from pupicker.engine.errors import UsageError
+    from pupicker.engine.names import distinct_stems
+
+    output: Path = args.output
+    if output.suffix == "" or output.is_dir():
+        return {name: output / f"{stem}.{args.format}" for name, stem in distinct_stems(map(str, paths)).items()}
+    format_of(output)  # an unknown one is an error now, not after an hour of picking
+    check_output_file(output)
+    if output.suffix.lower() != ".box":
+        return {}
+    if len(paths) > 1:
+        raise UsageError(
+            f"--output {output}: a .box file holds one micrograph, {len(paths)} were given; give a folder and"
+            " --format box"
+        )
+    return {str(paths[0]): output}

@@ -1,0 +1,57 @@
+"""``pupicker preprocess``: downsample and normalise micrographs together."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pupicker.commands.arguments import add_micrographs, add_results, add_threads, finish, report_of_failure
+
+HELP = "Downsample micrographs and normalise them together."
+EXAMPLE = "pupicker preprocess micrographs/ --diameter 180 --output preprocessed/"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_micrographs(parser)
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR",
+                        help="folder for the new micrographs (.mrc)")
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument("--target-pixel-size", type=float, metavar="A", help="pixel size of the new micrographs")
+    size.add_argument("--diameter", type=float, metavar="A",
+                      help="particle diameter, from which the pixel size follows")
+    add_threads(parser)
+    add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.core.geometry import FILL
+    from pupicker.core.networks import NETWORKS
+    from pupicker.engine.device import set_threads
+    from pupicker.engine.errors import UsageError
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.preprocessing import preprocess_files
+    from pupicker.engine.report import Report
+
+    threads = set_threads(args.threads)
+    for name, value in (("--diameter", args.diameter), ("--target-pixel-size", args.target_pixel_size)):
+        if value is not None and not value > 0:
+            raise UsageError(f"{name} {value:g}: must be positive, in A")
+    paths = list_micrographs(args.micrographs)
+    field = NETWORKS["conv31"].receptive_field_px
+    target = args.target_pixel_size or args.diameter / (FILL * field)
+    report = Report("preprocess")
+    with report_of_failure(report, args, args.output):
+        written = preprocess_files(
+            paths, args.output, args.pixel_size, target, threads, report, keep_finer=args.diameter is None
+        )
+        require_some(report, args)
+    sizes = sorted({round(size, 4) for _, size in written.values()})
+    report.results.update({
+        "pixel_size_ang": written[next(iter(written))][1],
+        "outputs": {str(path): {"file": str(file), "pixel_size_ang": size} for path, (file, size) in written.items()},
+    })
+    rows = [("micrographs", str(len(written))), ("pixel size", " ".join(f"{s:g}" for s in sizes) + " A"),
+            ("normalisation", report.results["normalization"]["form"]), ("written to", str(args.output))]
+    return finish(report, args, args.output, rows)

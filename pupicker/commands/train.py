@@ -1,0 +1,205 @@
+"""``pupicker train``: raw micrographs and a few labelled particles in, a model out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pupicker.commands.arguments import (
+    add_device,
+    add_micrographs,
+    add_results,
+    check_output_file,
+    finish,
+    report_of_failure,
+)
+
+if TYPE_CHECKING:
+    from pupicker.core.geometry import Geometry
+    from pupicker.engine.dataset import TrainingSet
+    from pupicker.engine.model_file import Model
+    from pupicker.engine.training_options import TrainingOptions
+
+HELP = "Train a model on a few labelled particles."
+EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --output model.pupicker"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_micrographs(parser)
+    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
+                        help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    parser.add_argument("--diameter", required=True, type=float, metavar="A",
+                        help="longest extent of the particle, in A")
+    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
+    parser.add_argument("--objective", default="ge-binomial", choices=("ge-binomial", "ge-kl", "nnpu", "pn"),
+                        help="training objective")
+    prior = parser.add_mutually_exclusive_group()
+    prior.add_argument("--class-prior", type=float, metavar="X",
+                       help="area fraction of positive regions (default: estimated while training)")
+    prior.add_argument("--particles-per-micrograph", type=float, metavar="N",
+                       help="the same as a number of particles, on an average micrograph")
+    parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
+                        help="share of the labels held out, as whole micrographs, to choose the length of training")
+    parser.add_argument("--updates", type=int, default=1500, metavar="N", help="most updates of the weights")
+    parser.add_argument("--no-refit", dest="refit", action="store_false",
+                        help="keep the best epoch itself instead of training once more on all labels")
+    parser.add_argument("--working-pixel-size", type=float, metavar="A",
+                        help="override the one that follows from the diameter")
+    parser.add_argument("--training-radius", type=float, metavar="PX", help="override, in working pixels")
+    parser.add_argument("--min-distance", type=float, metavar="A", help="override the smallest distance of two picks")
+    parser.add_argument("--box-size", type=float, metavar="A", help="override the box size")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="of the optimiser")
+    parser.add_argument("--batch-size", type=int, default=256, metavar="N",
+                        help="regions of a minibatch, 1/16 of them labelled")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from the checkpoint of the same, interrupted command")
+    add_device(parser)
+    add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.core.geometry import describe
+    from pupicker.core.networks import NETWORKS
+    from pupicker.engine.checkpoint import checkpoint_path
+    from pupicker.engine.coordinates import read_coordinates
+    from pupicker.engine.dataset import load_training_set, split_validation
+    from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.model_card import card
+    from pupicker.engine.model_file import save_model
+    from pupicker.engine.report import Report
+
+    device, threads = resolve_device(args.device), set_threads(args.threads)
+    _check(args)
+    check_output_file(args.output)
+    options = _options(args)
+    paths = list_micrographs(args.micrographs)
+    picks = read_coordinates(args.picks, paths)
+    field = NETWORKS[options.fitting.network].receptive_field_px
+    lengths, pixel_size = _geometry(args, paths, field)
+    report = Report("train")
+    with report_of_failure(report, args, args.output):
+        data = load_training_set(paths, picks, args.pixel_size, lengths.working_pixel_size_ang, threads, report)
+        split = split_validation(data, args.validation_fraction, args.seed)
+        trained, seconds = _train(args, data, split, lengths, options, device)
+    trained.details.update(_details(args, data, split, options, pixel_size, seconds))
+    save_model(args.output, trained)
+    checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
+    report.results.update(card(trained))
+    rows = [("model", str(args.output), ""), *_rows(trained), *describe(lengths, pixel_size, field)]
+    return finish(report, args, args.output, rows)
+
+
+def _check(args: argparse.Namespace) -> None:
+    from pupicker.engine.errors import UsageError
+
+    if not 0 <= args.validation_fraction < 1:
+        raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
+    for name, least in (("updates", 1), ("batch_size", 32)):
+        if getattr(args, name) < least:
+            raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
+    if not args.learning_rate > 0:
+        raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
+
+
+def _options(args: argparse.Namespace) -> TrainingOptions:
+    from pupicker.engine.fitting import FittingOptions
+    from pupicker.engine.training_options import TrainingOptions
+
+    fitting = FittingOptions(
+        objective=args.objective, learning_rate=args.learning_rate, batch_size=args.batch_size,
+        positives=args.batch_size // 16, seed=args.seed,
+    )
+    return TrainingOptions(
+        fitting, args.class_prior, args.particles_per_micrograph, updates=args.updates,
+        epoch_updates=min(100, args.updates), refit=args.refit,
+    )
+
+
+def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: int) -> tuple[Geometry, float]:
+    """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
+    from pupicker.core.geometry import geometry
+    from pupicker.engine.errors import InputError, UsageError
+    from pupicker.engine.micrographs import read_header, resolve_pixel_size
+
+    problem: InputError | None = None
+    for path in paths:
+        try:
+            pixel_size = resolve_pixel_size(read_header(path), args.pixel_size)
+            break
+        except InputError as error:
+            problem = problem or error
+    else:
+        raise problem or InputError("there are no micrographs")
+    try:
+        lengths = geometry(
+            args.diameter, pixel_size, receptive_field_px, args.working_pixel_size, args.training_radius,
+            args.min_distance, args.box_size,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return lengths, pixel_size
+
+
+def _train(
+    args: argparse.Namespace, data: TrainingSet, split: Any, lengths: Geometry, options: TrainingOptions, device: Any
+) -> tuple[Model, float]:
+    import time
+
+    from pupicker.engine.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
+    from pupicker.engine.interruption import stop_on_signals
+    from pupicker.engine.trainer import Training
+
+    path = checkpoint_path(args.output)
+    identity = identity_of(data.digest, lengths, options, args.validation_fraction)
+    start = time.monotonic()
+    with stop_on_signals() as stop:
+        training = Training(
+            data, split, lengths, options, device, stop,
+            lambda tensors, progress: save_checkpoint(path, tensors, {**progress, "identity": identity}),
+        )
+        if args.resume and path.exists():
+            training.restore(*load_checkpoint(path, identity))
+        trained = training.run()
+    return trained, time.monotonic() - start
+
+
+def _details(
+    args: argparse.Namespace, data: TrainingSet, split: Any, options: TrainingOptions, pixel_size: float, seconds: float
+) -> dict[str, Any]:
+    import platform
+
+    import torch
+
+    import pupicker
+
+    return {
+        "objective": options.fitting.objective,
+        "labels": data.label_count,
+        "micrographs": len(data.micrographs),
+        "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),
+        "refit": bool(split.validation) and options.refit,
+        "training_pixel_size_ang": pixel_size,
+        "training_data_sha256": data.digest,
+        "seed": args.seed,
+        "training_seconds": round(seconds, 1),
+        "software": {"pupicker": pupicker.__version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
+def _rows(model: Model) -> list[tuple[str, str, str]]:
+    validation = model.details["validation"]["average_precision"]
+    details = model.details
+    held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
+    return [
+        ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
+        ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
+        ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
+        ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),
+        ("updates", str(details["validation"]["best_updates"]), "of the best epoch"),
+        ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
+    ]

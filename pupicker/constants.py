@@ -1,0 +1,33 @@
+"""Names and choices shared by the modules of the Scipion plugin."""
+
+# Plugin variables (one name space for all plugins of a Scipion installation, hence the prefix).
+PUPICKER_HOME = "PUPICKER_HOME"
+PUPICKER_PYTHON = "PUPICKER_PYTHON"
+
+# What an environment of its own for the core gets from pip (see Plugin.defineBinaries): the extra [core] of setup.py.
+CORE_REQUIREMENTS = (
+    "torch>=2.4",
+    "numpy",
+    "mrcfile",
+    "tifffile",
+    "imagecodecs",
+    "safetensors",
+    "gemmi",
+    "matplotlib",
+)
+CORE_MINIMUM_PYTHON = (3, 10)
+
+MODEL_SUFFIX = ".pupicker"
+
+# Exit codes of the command line that mean "there is a result".
+EXIT_DONE = 0
+EXIT_QUARANTINED = 3
+
+# Form choices; the index is what Scipion stores, so only ever append.
+OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn")
+PRIOR_AUTO, PRIOR_FRACTION, PRIOR_COUNT = range(3)
+PRIOR_CHOICES = ("automatic", "fraction", "particles per micrograph")
+PIXEL_FROM_DIAMETER, PIXEL_GIVEN = range(2)
+PIXEL_CHOICES = ("from the diameter", "given")
+THRESHOLD_SUGGESTED, THRESHOLD_GIVEN = range(2)
+THRESHOLD_CHOICES = ("of the model", "given")

@@ -1,0 +1,190 @@
+"""Between Scipion's sets and the files of the command line.
+
+Coordinates are particle centres, x = column, y = row, in pixels of the micrograph they belong to; the centre of the
+first pixel is (0, 0) and y is not flipped, in Scipion as in pupicker.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+import pyworkflow.utils as pwutils
+from pwem.emlib.image import ImageHandler
+from pwem.objects import Coordinate
+from pyworkflow.object import Float, Integer
+
+READ_DIRECTLY = (".mrc", ".tif", ".tiff")
+IMAGE_EXTENSIONS = READ_DIRECTLY + (".mrcs", ".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg")
+
+
+class Pick(NamedTuple):
+    """One row of a table of picks: centre in pixels of the micrograph, score, probability."""
+
+    x: float
+    y: float
+    score: float
+    probability: float
+
+
+class Labels(NamedTuple):
+    """Labelled particles of one set, brought onto the micrographs of another."""
+
+    points: Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
+    unmatched: List[str]  # names of labelled micrographs that the set does not hold
+    scale: float  # pixels of the set per pixel of the labels
+
+
+# ------------------------------ micrographs ------------------------------
+def linkName(micId: int) -> str:
+    """Stem under which a micrograph is handed to the command line: unique where file names are not."""
+    return "mic%06d" % micId
+
+
+def micIdOf(path: str) -> int:
+    """Object id of the micrograph that was handed over as `path` (the inverse of :func:`linkName`)."""
+    return int(os.path.splitext(os.path.basename(path))[0][len("mic"):])
+
+
+def linkMicrograph(mic: Any, folder: str) -> str:
+    """Link `mic` into `folder` for the command line, or convert it where the core cannot read the format.
+
+    Raises
+    ------
+    Exception
+        The file is missing or cannot be converted; the message is one line.
+    """
+    index, source = mic.getLocation()
+    if not os.path.exists(source):
+        raise Exception("%s: no such file" % source)
+    extension = os.path.splitext(source)[1].lower()
+    if extension in READ_DIRECTLY and not index:
+        link = os.path.join(folder, linkName(mic.getObjId()) + extension)
+        pwutils.createAbsLink(os.path.abspath(source), link)
+        return link
+    converted = os.path.join(folder, linkName(mic.getObjId()) + ".mrc")
+    try:
+        ImageHandler().convert(mic.getLocation(), converted)
+    except Exception as error:
+        raise Exception("%s: cannot be converted to MRC (%s)" % (source, str(error).replace("\n", " "))) from error
+    return converted
+
+
+def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
+    """Write the list of micrographs that a command takes instead of a long command line."""
+    with open(starFile, "w", encoding="utf-8") as stream:
+        stream.write("\ndata_micrographs\n\nloop_\n_rlnMicrographName #1\n")
+        stream.writelines("%s\n" % path for path in paths)
+
+
+# ------------------------------ labels ------------------------------
+def rescale(value: float, factor: float) -> float:
+    """Move a pixel coordinate to a grid with `factor` times as many pixels, centres onto centres."""
+    return (value + 0.5) * factor - 0.5
+
+
+def _stem(micName: str) -> str:
+    """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
+    stem, extension = os.path.splitext(os.path.basename(micName))
+    return stem if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
+
+
+def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
+    """Name -> id, and stem -> id (None where two micrographs share a stem: then only full names count)."""
+    names: Dict[str, Optional[int]] = {}
+    stems: Dict[str, Optional[int]] = {}
+    for mic in micSet:
+        names[mic.getMicName()] = mic.getObjId()
+        stem = _stem(mic.getMicName())
+        stems[stem] = None if stem in stems else mic.getObjId()
+    stems.update(names)
+    return stems
+
+
+def _labelsByName(coordSet: Any) -> Dict[str, List[Tuple[float, float]]]:
+    """Centres by micrograph name; a picker that stored ids only is read through its micrographs."""
+    names = {mic.getObjId(): mic.getMicName() for mic in coordSet.getMicrographs()}
+    points: Dict[str, List[Tuple[float, float]]] = {}
+    for coord in coordSet:
+        name = coord.getMicName() or names.get(coord.getMicId()) or "micrograph %s" % coord.getMicId()
+        points.setdefault(name, []).append((coord.getX(), coord.getY()))
+    return points
+
+
+def matchLabels(coordSet: Any, micSet: Any) -> Labels:
+    """Bring the coordinates of `coordSet` onto the micrographs of `micSet`.
+
+    Micrographs are matched by name, else by name without folder and extension; ids are not used, because another
+    import numbers the same files differently.  Positions follow the ratio of the sampling rates.
+    """
+    scale = coordSet.getMicrographs().getSamplingRate() / micSet.getSamplingRate()
+    index = _micrographIndex(micSet)
+    points: Dict[int, List[Tuple[float, float]]] = {}
+    unmatched = []
+    for name, centres in _labelsByName(coordSet).items():
+        micId = index.get(name) or index.get(_stem(name))
+        if micId is None:
+            unmatched.append(name)
+        else:
+            points.setdefault(micId, []).extend((rescale(x, scale), rescale(y, scale)) for x, y in centres)
+    return Labels(points, sorted(unmatched), scale)
+
+
+def writeLabels(points: Dict[int, List[Tuple[float, float]]], path: str) -> None:
+    """Write the table that ``pupicker train --picks`` reads."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("micrograph\tx\ty\n")
+        for micId in sorted(points):
+            stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])
+
+
+# ------------------------------ picks ------------------------------
+def readPicks(path: str) -> List[Pick]:
+    """Read one table written by ``pupicker pick --format tsv``, best score first."""
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(stream, delimiter="\t")
+        picks = [Pick(*(float(row[name]) for name in Pick._fields)) for row in rows]
+    return sorted(picks, key=lambda pick: -pick.score)
+
+
+def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
+    """Scipion coordinates of `picks` (best first) on `mic`, at most one a pixel.
+
+    Scipion stores whole pixels, and RELION's extraction finds particles by them, so of two picks on one pixel the
+    better one stays.  The score is also given under RELION's names, all three of which its plugin asks for.
+    """
+    taken = set()
+    for pick in picks:
+        pixel = (math.floor(pick.x + 0.5), math.floor(pick.y + 0.5))
+        if pixel in taken:
+            continue
+        taken.add(pixel)
+        coord = Coordinate(x=pixel[0], y=pixel[1])
+        coord.setMicrograph(mic)
+        coord._pupickerScore = Float(pick.score)
+        coord._pupickerProbability = Float(pick.probability)
+        coord._rlnAutopickFigureOfMerit = Float(pick.score)
+        coord._rlnClassNumber = Integer(0)
+        coord._rlnAnglePsi = Float(0.0)
+        yield coord
+
+
+# ------------------------------ reports ------------------------------
+def readJson(path: str) -> Dict[str, Any]:
+    """Content of a JSON file; empty if it is not there (yet) or not complete."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return dict(json.load(stream))
+    except (OSError, ValueError):
+        return {}
+
+
+def writeJson(path: str, content: Dict[str, Any]) -> None:
+    """Write `content` to `path` at once, never half."""
+    temporary = path + ".part"
+    with open(temporary, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=1)
+    os.replace(temporary, path)

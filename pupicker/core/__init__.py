@@ -1,0 +1,16 @@
+"""Pure functions on tensors: the method, without files and without Scipion.
+
+=====================  ================================================================
+:mod:`.downsampling`   Fourier resizing of micrographs
+:mod:`.normalization`  joint two-component Gaussian mixture with one scale per micrograph
+:mod:`.geometry`       every length that follows from the particle diameter
+:mod:`.regions`        discs of positive pixels around labels, class-prior arithmetic
+:mod:`.crops`          minibatches gathered from micrographs that stay in memory
+:mod:`.objectives`     PN, nnPU, GE-KL, GE-binomial
+:mod:`.networks`       convolutional classifiers
+:mod:`.scoring`        dense scores of a whole micrograph
+:mod:`.suppression`    greedy non-maximum suppression, sub-pixel maxima
+:mod:`.likelihood`     log-likelihood ratio and probability of a score
+:mod:`.metrics`        matching of picks, precision, recall, average precision
+=====================  ================================================================
+"""

@@ -1,0 +1,54 @@
+r"""Flattening: what varies on a scale larger than the particle is removed from a normalised micrograph.
+
+Ice thickness, uneven illumination and carbon edges shift the grey level of a particle by more than its contrast, and
+labels never cover all of them.  With :math:`G` a Gaussian of standard deviation :math:`\tau` (in pixels), normalised
+where it leaves the image,
+
+.. math:: m = G * x,\qquad v = G * (x - m)^2,\qquad y = (x - m)\,\sqrt{\bar v / \max(v, \bar v / c^2)}
+
+with :math:`\bar v` the median of :math:`v`: the local mean becomes zero and the local spread that of a typical place of
+the micrograph, but is raised by at most the factor :math:`c = 2`, so that empty places are not blown up.
+
+Limits: the identity for an image whose local mean is zero and local variance constant; invariant to adding any
+constant, and equivariant to scaling.  A large object's inside (a gold bead, an ice crystal) is darkened or brightened
+towards zero, only its rim stays.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LARGEST_GAIN = 2.0
+
+
+def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
+    """Local mean ``(h, w)`` under a Gaussian, weights outside of the image left out; float32 or float64."""
+    reach = max(1, int(3 * sigma_px + 0.5))
+    offset = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
+    kernel = torch.exp(-(offset**2) / (2 * sigma_px**2))
+    out = image
+    for axis in (0, 1):
+        lines = out.movedim(axis, -1)[:, None]
+        weight = F.conv1d(torch.ones_like(lines[:1]), kernel[None, None], padding=reach)
+        out = (F.conv1d(lines, kernel[None, None], padding=reach) / weight)[:, 0].movedim(-1, axis)
+    return out
+
+
+def flatten(image: Tensor, sigma_px: float) -> Tensor:
+    """Remove the local mean and even out the local spread; formula and limits in the module's docstring.
+
+    Parameters
+    ----------
+    image
+        ``(h, w)`` floating point.
+    sigma_px
+        Standard deviation of the Gaussian.
+    """
+    centred = image - gaussian_mean(image, sigma_px)
+    variance = gaussian_mean(centred**2, sigma_px)
+    typical = variance.median()
+    if not bool(typical > 0):
+        return centred
+    return centred * (typical / variance.clamp(min=float(typical) / LARGEST_GAIN**2)).sqrt()

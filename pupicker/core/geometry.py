@@ -1,0 +1,134 @@
+"""Every length that follows from the particle's diameter, in Å, so that nobody types pixels.
+
+With the diameter D and a network whose receptive field is F pixels wide:
+
+======================  =====================  ==============================================================
+working pixel size      D / (0.71 F)           the particle fills most of the receptive field (22 of 31 px):
+                                               detail, and a rim to tell it from its neighbours
+training radius         max(1.5 px, 0.11 D)    positive regions stay well inside the particle (2.4 px at 22 px)
+minimum distance        0.5 D                  neighbours may overlap by half, one particle gives one pick
+matching radius         0.5 D                  for evaluation
+box size                1.5 D, even            room for the CTF's delocalisation
+======================  =====================  ==============================================================
+
+Limit: the working pixel size is never finer than the micrographs: there is nothing to gain beyond their own sampling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+FILL = 22 / 31
+TRAINING_RADIUS = 0.11
+SMALLEST_TRAINING_RADIUS_PX = 1.5
+MIN_DISTANCE = 0.5
+MATCH_RADIUS = 0.5
+BOX_SIZE = 1.5
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Lengths of a picking task; see the module's docstring.
+
+    Attributes
+    ----------
+    diameter_ang
+        Longest extent of the particle.
+    working_pixel_size_ang
+        Pixel size at which the network works.
+    training_radius_px
+        Radius of positive regions in working pixels.
+    min_distance_ang
+        Smallest distance between two picks.
+    box_size_ang
+        Box for extraction.
+    """
+
+    diameter_ang: float
+    working_pixel_size_ang: float
+    training_radius_px: float
+    min_distance_ang: float
+    box_size_ang: float
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON-able dictionary."""
+        return asdict(self)
+
+    def box_size_px(self, pixel_size_ang: float) -> int:
+        """Even box size in pixels of a micrograph."""
+        return max(2, 2 * round(self.box_size_ang / pixel_size_ang / 2))
+
+    def match_radius_px(self, pixel_size_ang: float) -> float:
+        """Radius within which a pick is a hit, in pixels of a micrograph."""
+        return match_radius_ang(self.diameter_ang) / pixel_size_ang
+
+
+def match_radius_ang(diameter_ang: float) -> float:
+    """Half the diameter: a pick further from the centre lies on the particle's rim or on its neighbour."""
+    return MATCH_RADIUS * diameter_ang
+
+
+def geometry(
+    diameter_ang: float,
+    pixel_size_ang: float,
+    receptive_field_px: int,
+    working_pixel_size_ang: float | None = None,
+    training_radius_px: float | None = None,
+    min_distance_ang: float | None = None,
+    box_size_ang: float | None = None,
+) -> Geometry:
+    """Lengths from the diameter; whatever is given is kept.
+
+    Parameters
+    ----------
+    diameter_ang
+        Longest extent of the particle.
+    pixel_size_ang
+        Of the (finest) training micrographs.
+    receptive_field_px
+        Of the network.
+
+    Raises
+    ------
+    ValueError
+        If a length is not positive, or the particle is smaller than four pixels of the micrographs.
+    """
+    given = (diameter_ang, pixel_size_ang, working_pixel_size_ang, training_radius_px, min_distance_ang, box_size_ang)
+    for name, value in zip(("diameter", "pixel size", "working pixel size", "training radius", "minimum distance",
+                            "box size"), given, strict=True):
+        if value is not None and not value > 0:
+            raise ValueError(f"the {name} must be positive, got {value}")
+    if diameter_ang < 4 * pixel_size_ang:
+        raise ValueError(
+            f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
+            " check both, the diameter is in A"
+        )
+    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / (FILL * receptive_field_px))
+    radius = training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
+    return Geometry(
+        diameter_ang, working, radius, min_distance_ang or MIN_DISTANCE * diameter_ang,
+        box_size_ang or BOX_SIZE * diameter_ang,
+    )
+
+
+def describe(lengths: Geometry, pixel_size_ang: float, receptive_field_px: int) -> list[tuple[str, str, str]]:
+    """Rows (name, value, reason) for people."""
+    working, diameter = lengths.working_pixel_size_ang, lengths.diameter_ang
+    fill = diameter / working
+    own = " (that of the micrographs, nothing finer exists)" if abs(working - pixel_size_ang) < 1e-6 else ""
+    return [
+        ("working pixel size", f"{working:.3g} A",
+         f"the particle is {fill:.0f} px, the receptive field {receptive_field_px} px{own}"),
+        ("training radius", f"{lengths.training_radius_px:.3g} px = {lengths.training_radius_px * working:.3g} A",
+         f"{lengths.training_radius_px * working / diameter:.2f} of the diameter: positive centres"),
+        ("minimum distance", f"{lengths.min_distance_ang:.4g} A",
+         f"{lengths.min_distance_ang / diameter:.2f} of the diameter between two picks"),
+        ("box size",
+         f"{lengths.box_size_ang:.4g} A = {lengths.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} A",
+         f"{lengths.box_size_ang / diameter:.2f} diameters, even"),
+    ]
+
+
+def most_particles(lengths: Geometry, area_ang2: float) -> float:
+    """Number of particles that fit an area at the densest packing of discs the minimum distance apart."""
+    return area_ang2 / (lengths.min_distance_ang**2 * 3**0.5 / 2)

@@ -1,0 +1,139 @@
+r"""What a raw score means: log-likelihood ratio and probability.
+
+The network's logit is not a posterior: minibatches hold far more positives than micrographs do, and the objective
+ties only its average.  So scores are calibrated on **picks of held-out micrographs** (one candidate per local maximum,
+after suppression), where the question is the user's: is this pick a particle?
+
+With candidates :math:`C` (scores :math:`s`), labelled particles of which :math:`L` were hit by a candidate, out of
+:math:`L_0` labels, and :math:`T` particles expected in these micrographs, :math:`T L/L_0` of the candidates are
+particles, distributed as the hit ones (labels are a random sample).  The logistic curve
+:math:`p(s) = \sigma(a s + b)` minimises the positive-unlabelled logistic risk
+
+.. math:: R(a,b) = \sum_{i\in C} \log(1 + e^{a s_i + b}) - \frac{T}{L_0} \sum_{j\in L} (a s_j + b) + \kappa (a-1)^2/2,
+
+convex in :math:`(a, b)`, because the two logistic losses of a point differ by its argument.  At the minimum
+:math:`\sum_C p = T L/L_0`: the probabilities add up to the expected number of particles, whatever the class balance was
+in training.  The weak prior on the slope decides only where there are few labels.
+
+* probability: :math:`p(s)` of a pick to be a particle;
+* log-likelihood ratio: :math:`\log\frac{p(s|\mathrm{particle})}{p(s|\mathrm{not})} = a s + b - \log\frac{\rho}{1-\rho}`
+  with :math:`\rho = T L/(L_0 |C|)`, the share of particles among candidates: what the pixels say, without how crowded
+  the micrograph is.
+
+Limits: no candidates or no labels leave :math:`a = 1, b = 0`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+_SLOPE_PRIOR = 2.0
+_LARGEST_SHARE = 0.98
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Slope, intercept and share of particles among candidates; see the module's docstring."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    share: float = 0.5
+
+    def log_likelihood_ratio(self, logit: Tensor) -> Tensor:
+        """Of each raw score."""
+        return self.slope * logit + self.intercept - math.log(self.share / (1 - self.share))
+
+    def probability(self, logit: Tensor) -> Tensor:
+        """Of each raw score."""
+        return torch.sigmoid(self.slope * logit + self.intercept)
+
+    def logit(self, log_likelihood_ratio: float) -> float:
+        """The raw score that has this log-likelihood ratio."""
+        return (log_likelihood_ratio + math.log(self.share / (1 - self.share)) - self.intercept) / self.slope
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON-able dictionary."""
+        return asdict(self)
+
+
+def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) -> Calibration:
+    """Fit the calibration.
+
+    Parameters
+    ----------
+    candidates
+        ``(n,)`` raw scores of all candidates of the held-out micrographs.
+    hits
+        ``(m,)`` raw scores of the candidates that hit a held-out label.
+    labels
+        Number of held-out labels, hit or not.
+    expected
+        Number of particles expected in the held-out micrographs.
+    """
+    if not candidates.numel() or not hits.numel():
+        return Calibration()
+    x, y = candidates.double(), hits.double()
+    share = min(expected * y.numel() / labels / x.numel(), _LARGEST_SHARE)
+    weight = share * x.numel() / y.numel()
+    a, b = 1.0, math.log(share / (1 - share)) - float(y.mean() + x.mean()) / 2
+    for _ in range(100):
+        step_a, step_b = _newton_step(x, y, weight, a, b)
+        size = max(abs(step_a), abs(step_b) / 10)
+        damping = min(1.0, 1 / max(size, 1e-12))
+        a, b = max(a - damping * step_a, 1e-3), b - damping * step_b
+        if size < 1e-9:
+            break
+    return Calibration(a, b, share)
+
+
+def _newton_step(x: Tensor, y: Tensor, weight: float, a: float, b: float) -> tuple[float, float]:
+    p = torch.sigmoid(a * x + b)
+    curvature = p * (1 - p)
+    # The sums are over thousands of candidates; the slope prior counts as a few labels do.
+    strength = _SLOPE_PRIOR * weight
+    gradient = torch.stack([(p * x).sum() - weight * y.sum() + strength * (a - 1), p.sum() - weight * y.numel()])
+    hessian = torch.stack([
+        torch.stack([(curvature * x * x).sum() + strength, (curvature * x).sum()]),
+        torch.stack([(curvature * x).sum(), curvature.sum() + 1e-9]),
+    ])
+    step = torch.linalg.solve(hessian, gradient)
+    return float(step[0]), float(step[1])
+
+
+def with_total(calibration: Calibration, candidates: Tensor, expected: float) -> Calibration:
+    """The same slope with the intercept moved so that the probabilities of `candidates` add up to `expected`.
+
+    For a network trained again on more data, whose logits are shifted against those the calibration was fitted on.
+    """
+    if not candidates.numel() or not expected > 0:
+        return calibration
+    share = min(expected / candidates.numel(), _LARGEST_SHARE)
+    slanted = calibration.slope * candidates.double()
+    low, high = float(-slanted.max()) - 50, float(-slanted.min()) + 50
+    for _ in range(100):
+        middle = (low + high) / 2
+        if float(torch.sigmoid(slanted + middle).sum()) < share * candidates.numel():
+            low = middle
+        else:
+            high = middle
+    return Calibration(calibration.slope, (low + high) / 2, share)
+
+
+def expected_curve(probability: Tensor, expected: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Expected precision, recall and F1 of taking the best k picks, k = 1..n, from their probabilities.
+
+    Parameters
+    ----------
+    probability
+        ``(n,)`` in decreasing order.
+    expected
+        Number of particles that there are, found or not.
+    """
+    true = probability.double().cumsum(0)
+    taken = torch.arange(1, probability.numel() + 1, dtype=torch.float64)
+    precision, recall = true / taken, true / max(expected, float(true[-1]) if true.numel() else 1.0)
+    return precision, recall, 2 * true / (taken + max(expected, float(true[-1]) if true.numel() else 1.0))

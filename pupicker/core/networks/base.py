@@ -1,0 +1,79 @@
+"""What every network has: a receptive field, settings, and dense evaluation at any output stride.
+
+A strided classifier of ``r``×``r`` regions becomes a dense scorer without other weights: where a convolution would
+have skipped positions (its stride, and those before it), it keeps them, and the later kernels are dilated by what was
+not skipped.  With output stride 1 every pixel gets the score of the crop around it; with 2 or 4 every 2nd or 4th pixel
+in both directions gets **the same** score at a quarter or a sixteenth of the cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class StridedConv(nn.Conv2d):
+    """A convolution that can leave out (part of) its stride; ``dilation`` is chosen at the call."""
+
+    def dense(self, x: Tensor, stride: int, dilation: int) -> Tensor:
+        """Convolve with the given stride and dilation instead of the layer's own."""
+        return F.conv2d(x, self.weight, self.bias, stride, 0, dilation)
+
+
+class Classifier(nn.Module):
+    """Base of the networks: valid (unpadded) convolutions from one channel to one logit.
+
+    Attributes
+    ----------
+    receptive_field_px
+        Odd side of the region that determines a score.
+    total_stride
+        Product of the strides; dense evaluation is possible at every divisor.
+    settings
+        What :meth:`from_settings` takes to build the same network again.
+    head
+        The last layer: features to one logit, a 1×1 convolution with a bias.
+    """
+
+    receptive_field_px: ClassVar[int]
+    total_stride: ClassVar[int]
+    setting_names: ClassVar[tuple[str, ...]] = ()
+    settings: dict[str, Any]
+    head: nn.Conv2d
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Classifier:
+        """Build from a dictionary; an unknown setting is an error, never ignored."""
+        unknown = sorted(set(settings) - set(cls.setting_names))
+        if unknown:
+            has = ", ".join(cls.setting_names) or "none"
+            raise ValueError(f"network {cls.__name__.lower()} has no setting {unknown[0]!r}; it has: {has}")
+        network = cls(**settings)
+        network.settings = dict(settings)
+        return network
+
+    def channels_last(self) -> Classifier:
+        """Store the weights in the order in which convolutions are fastest (in place)."""
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
+    def features(self, x: Tensor, output_stride: int) -> Tensor:
+        """Feature maps ``(n, c, h', w')`` of images ``(n, 1, h, w)``."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, output_stride: int | None = None) -> Tensor:
+        """Logits ``(n, h', w')`` of images ``(n, 1, h, w)``.
+
+        ``h' = (h - r) // output_stride + 1`` with the receptive field ``r``; element (i, j) belongs to the region whose
+        first pixel is ``(i * output_stride, j * output_stride)``.  Default: the network's own stride.
+        """
+        stride = self.total_stride if output_stride is None else output_stride
+        if stride < 1 or self.total_stride % stride:
+            raise ValueError(f"output stride {stride} does not divide the network's stride {self.total_stride}")
+        logits: Tensor = self.head(self.features(x, stride))
+        return logits[:, 0]

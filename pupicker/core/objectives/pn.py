@@ -1,0 +1,18 @@
+r"""PN: unlabelled regions are called negative.
+
+.. math:: L = \pi\, E_P[-\log g] + (1-\pi)\, E_U[-\log(1-g)]
+
+Limit: wrong by construction where positives are left unlabelled; the baseline of Bepler et al. (2018).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from pupicker.core.objectives.base import Loss, loss_as_negative, loss_as_positive
+
+
+def pn(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
+    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
+    loss = prior * loss_as_positive(positive) + (1 - prior) * loss_as_negative(unlabelled)
+    return Loss(loss, loss)

@@ -1,0 +1,83 @@
+r"""Regions: the pixels within the training radius of a label are positive, all others unlabelled.
+
+Class-prior arithmetic (pixels of the training micrographs, so every quantity is an area fraction):
+
+* :math:`\pi`: fraction of pixels that are positive, labelled or not, = particles × disc area / area;
+* :math:`\pi_L`: fraction that is labelled positive (known exactly: the union of the labelled discs);
+* labelled pixels are taken out of the unlabelled set, so among the unlabelled ones the expected fraction is
+  :math:`\pi_U = (\pi - \pi_L)/(1 - \pi_L)`.
+
+Source: Bepler et al. (2018), "Training": regions with centres within a radius of a labelled particle are positive.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def disc_offsets(radius_px: float) -> Tensor:
+    """Integer offsets ``(n, 2)`` (dy, dx), int64, with ``dy² + dx² <= radius²``; 29 for radius 3, 49 for 4."""
+    reach = int(radius_px)
+    grid = torch.arange(-reach, reach + 1)
+    dy, dx = torch.meshgrid(grid, grid, indexing="ij")
+    inside = dy**2 + dx**2 <= radius_px**2 + 1e-9
+    return torch.stack([dy[inside], dx[inside]], dim=1)
+
+
+def disc_area(radius_px: float) -> int:
+    """Number of pixels of a disc centred on a pixel."""
+    return int(disc_offsets(radius_px).shape[0])
+
+
+def disc_mask(shape: tuple[int, int], xy: Tensor, radius_px: float) -> Tensor:
+    """Union of the discs around sub-pixel centres.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns.
+    xy
+        ``(n, 2)`` centres, x = column, y = row; those outside of the image contribute the part that is inside.
+    radius_px
+        A pixel belongs to a disc when its centre is at most this far away.
+
+    Returns
+    -------
+    Tensor
+        ``shape``, bool.
+    """
+    mask = torch.zeros(shape, dtype=torch.bool)
+    if xy.numel() == 0:
+        return mask
+    offsets = disc_offsets(radius_px + 1)
+    centre = xy.flip(1).to(torch.float64)
+    pixel = centre.round().long()[:, None] + offsets[None]
+    near = ((pixel - centre[:, None]) ** 2).sum(-1) <= radius_px**2 + 1e-9
+    y, x = pixel[near].unbind(1)
+    inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+    mask[y[inside], x[inside]] = True
+    return mask
+
+
+def class_prior_from_count(particles: float, radius_px: float, pixels: float) -> float:
+    """Area fraction covered by the discs of `particles` particles that do not overlap."""
+    return particles * disc_area(radius_px) / pixels
+
+
+def unlabelled_prior(prior: float, labelled_fraction: float) -> float:
+    """Fraction of positives among the unlabelled pixels.
+
+    Raises
+    ------
+    ValueError
+        If the labels alone already cover the class prior: then it is too small.
+    """
+    if not 0 < prior < 1:
+        raise ValueError(f"the class prior must lie between 0 and 1, got {prior}")
+    if labelled_fraction >= prior:
+        raise ValueError(
+            f"the labelled particles cover {labelled_fraction:.4f} of the area, so the class prior must be larger,"
+            f" got {prior:.4f}"
+        )
+    return (prior - labelled_fraction) / (1 - labelled_fraction)

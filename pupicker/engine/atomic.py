@@ -1,0 +1,40 @@
+"""Files appear whole or not at all: written under a temporary name in the same folder, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path that becomes `target` when the block ends without an exception.
+
+    The temporary name starts with a dot, so that folder listings of micrographs or tables never pick it up, and
+    keeps the suffix, because writers choose formats by it.  Missing parent folders are made.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_text(target: str | os.PathLike[str], text: str) -> None:
+    """Write `text` as UTF-8 to `target` atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: str | os.PathLike[str], content: Any) -> None:
+    """Write `content` as indented JSON to `target` atomically."""
+    write_text(target, json.dumps(content, indent=2, sort_keys=False) + "\n")

@@ -1,0 +1,185 @@
+"""The training set in memory: normalised micrographs, labels in working pixels, what is held out.
+
+Whole labelled micrographs are held out for validation, because neighbouring particles look alike for reasons that do
+not carry over to the next micrograph (ice, defocus).  With a single labelled micrograph some of its labels are held
+out; their discs belong neither to the positive nor to the unlabelled regions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pupicker.core.normalization import Mixture, fit, normalize, stack_histograms
+from pupicker.engine.coordinates import CoordinateTable
+from pupicker.engine.errors import InputError
+from pupicker.engine.preparation import Resampled, in_background, resample
+from pupicker.engine.progress import Progress
+from pupicker.engine.report import Report
+
+MOST_OUTSIDE = 0.1
+"""More labels outside of the micrographs than this fraction mean that the coordinates are on another scale."""
+
+
+@dataclass(frozen=True)
+class LabelledMicrograph:
+    """A micrograph of the training set.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    image
+        ``(h, w)`` float32, normalised, working pixels.
+    labels
+        ``(n, 2)`` float64 x, y in working pixels.
+    """
+
+    path: Path
+    image: Tensor
+    labels: Tensor
+
+    @property
+    def pixels(self) -> int:
+        """Number of working pixels."""
+        return self.image.numel()
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All micrographs of a training, with the mixture that normalised them and a digest of the data."""
+
+    micrographs: list[LabelledMicrograph]
+    mixture: Mixture
+    digest: str
+
+    @property
+    def label_count(self) -> int:
+        """Number of labelled particles."""
+        return sum(len(m.labels) for m in self.micrographs)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who trains and who validates.
+
+    Attributes
+    ----------
+    training, validation
+        Indices of micrographs; one index is in both when labels of a single micrograph are held out.
+    held_out
+        For each micrograph ``(n,)`` bool: labels that training must not see.
+    """
+
+    training: list[int]
+    validation: list[int]
+    held_out: list[Tensor]
+
+
+def load_training_set(
+    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, working_pixel_size_ang: float,
+    threads: int, report: Report,
+) -> TrainingSet:
+    """Read, resample and jointly normalise the micrographs; those that cannot be read are quarantined.
+
+    Raises
+    ------
+    InputError
+        If no micrograph or no label is left.
+    """
+    loaded: list[Resampled] = []
+    progress = Progress(len(paths), "reading micrographs")
+    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working_pixel_size_ang), paths, threads):
+        try:
+            micrograph = future.result()
+            micrograph.histogram()
+        except InputError as error:
+            report.quarantine(path, str(error))
+        else:
+            loaded.append(micrograph)
+            report.done.append(path)
+        progress.advance()
+    report.require_some()
+    joint = fit(stack_histograms([m.histogram() for m in loaded]))
+    images = [
+        normalize(m.pixels, joint.mixture, float(s), float(t))
+        for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
+    ]
+    labels = _labels_in_working_pixels(loaded, picks)
+    if not sum(len(label) for label in labels):
+        raise InputError(_no_labels(paths, picks))
+    digest = hashlib.sha256()
+    for micrograph, label in zip(loaded, labels, strict=True):
+        digest.update(micrograph.pixels.numpy().tobytes())
+        digest.update(label.numpy().tobytes())
+    micrographs = [
+        LabelledMicrograph(m.path, image, label) for m, image, label in zip(loaded, images, labels, strict=True)
+    ]
+    return TrainingSet(micrographs, joint.mixture, digest.hexdigest())
+
+
+def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTable) -> list[Tensor]:
+    """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
+    labels, inside_total, outside_total, worst = [], 0, 0, ""
+    for micrograph in micrographs:
+        own = picks.of(str(micrograph.path))
+        rows, columns = micrograph.shape
+        inside = (own.x > -0.5) & (own.x < columns - 0.5) & (own.y > -0.5) & (own.y < rows - 0.5)
+        if not inside.all():
+            worst = (f"{micrograph.path} has {columns} x {rows} pixels, its labels reach x = {own.x.max():.0f},"
+                     f" y = {own.y.max():.0f}")
+        inside_total += int(inside.sum())
+        outside_total += int((~inside).sum())
+        xy = np.stack([own.x[inside] / micrograph.step[1], own.y[inside] / micrograph.step[0]], axis=1)
+        labels.append(torch.from_numpy(np.unique(xy, axis=0)))
+    if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
+        raise InputError(
+            f"{outside_total} of {inside_total + outside_total} labelled particles lie outside of their micrographs"
+            f" ({worst}); coordinates must be in pixels of the micrographs given, see pupicker convert --scale"
+        )
+    if outside_total:
+        sys.stderr.write(f"warning: {outside_total} labels outside of their micrographs are left out: {worst}\n")
+    return labels
+
+
+def _no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:
+    if not len(picks):
+        return "the table of picks is empty: label some particles first"
+    return (
+        f"none of the {len(picks)} picks belongs to one of the {len(paths)} micrographs that can be used: the table"
+        f" names {picks.names()[0]!r}, the first micrograph is {paths[0].name!r}"
+    )
+
+
+def split_validation(data: TrainingSet, fraction: float, seed: int) -> Split:
+    """Hold out about `fraction` of the labels, as whole micrographs where there are several labelled ones.
+
+    A fraction of zero, or a single label, holds out nothing.
+    """
+    counts = [len(m.labels) for m in data.micrographs]
+    everyone = list(range(len(counts)))
+    none = [torch.zeros(n, dtype=torch.bool) for n in counts]
+    if fraction <= 0 or sum(counts) < 2:
+        return Split(everyone, [], none)
+    generator = torch.Generator().manual_seed(seed)
+    labelled = [i for i in everyone if counts[i]]
+    if len(labelled) == 1:
+        only = labelled[0]
+        number = min(max(1, round(fraction * counts[only])), counts[only] - 1)
+        none[only][torch.randperm(counts[only], generator=generator)[:number]] = True
+        return Split(everyone, [only], none)
+    validation: list[int] = []
+    for position in torch.randperm(len(labelled), generator=generator).tolist()[:-1]:
+        if sum(counts[i] for i in validation) >= fraction * sum(counts):
+            break
+        validation.append(labelled[position])
+    for i in validation:
+        none[i][:] = True
+    return Split([i for i in everyone if i not in validation], sorted(validation), none)

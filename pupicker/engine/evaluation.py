@@ -1,0 +1,112 @@
+"""Picks against truth, table against table, and region scores against truth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pupicker.core.metrics import Curve, match_picks, precision_recall, region_average_precision
+from pupicker.core.regions import disc_mask
+from pupicker.core.scoring import score_image
+from pupicker.engine.coordinates import CoordinateTable
+from pupicker.engine.errors import InputError
+from pupicker.engine.model_file import Model
+from pupicker.engine.names import match_names
+from pupicker.engine.preparation import normalize_one, resample
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Result over all micrographs, and average precision, recall and counts of each.
+
+    Attributes
+    ----------
+    curve
+        Over the picks of all micrographs.
+    micrographs
+        Name -> ``{"picks", "truth", "hits", "average_precision"}``.
+    hit
+        bool for each row of the picks that were evaluated.
+    picks
+        Those rows.
+    """
+
+    curve: Curve
+    micrographs: dict[str, dict[str, float]]
+    hit: np.ndarray
+    picks: CoordinateTable
+
+
+def evaluate(
+    picks: CoordinateTable, truth: CoordinateTable, radius_px: float, only: Sequence[str] | None = None
+) -> Evaluation:
+    """Match and count.
+
+    Parameters
+    ----------
+    picks, truth
+        In pixels of the same micrographs; names may differ in folder and extension.
+    radius_px
+        Largest distance of a hit.
+    only
+        Micrographs to count (as named in the truth or by file); default: all of the truth, picked or not.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to compare.
+    """
+    names = truth.names()
+    if not names:
+        raise InputError("the truth table is empty")
+    if only is not None:
+        chosen = set(match_names(names, [Path(name) for name in only]))
+        names = [name for name in names if name in chosen]
+        if not names:
+            raise InputError(f"no micrograph of the truth table is among the {len(only)} chosen ones, e.g. {only[0]}")
+    renamed = picks.renamed(match_names(picks.names(), [Path(name) for name in names]))
+    foreign = sorted(set(renamed.names()) - set(names))
+    if len(renamed) and len(foreign) == len(renamed.names()):
+        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {foreign[0]!r}")
+    if foreign and only is None:
+        sys.stderr.write(f"note: picks on {len(foreign)} micrographs without truth are left out, e.g. {foreign[0]}\n")
+    hits, scores, rows, table = [], [], [], {}
+    for name in names:
+        own, known = renamed.of(name), truth.of(name)
+        score = own.score if own.score is not None else np.zeros(len(own))
+        hit = match_picks(_xy(own), score, _xy(known), radius_px) >= 0
+        curve = precision_recall([hit], [score], len(known))
+        table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()),
+                       "average_precision": curve.average_precision}
+        hits.append(hit)
+        scores.append(score)
+        rows.append(own)
+    curve = precision_recall(hits, scores, sum(len(truth.of(name)) for name in names))
+    return Evaluation(curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows))
+
+
+def _xy(table: CoordinateTable) -> np.ndarray:
+    return np.stack([table.x, table.y], axis=1)
+
+
+def region_precision(
+    model: Model, paths: Sequence[Path], truth: CoordinateTable, pixel_size_ang: float | None, device: torch.device
+) -> float:
+    """Average precision over all working pixels of micrographs (the paper's figure)."""
+    network = model.network.to(device).eval()
+    truth = truth.renamed(match_names(truth.names(), paths))
+    scores, positive = [], []
+    for path in paths:
+        micrograph = resample(path, pixel_size_ang, model.geometry.working_pixel_size_ang)
+        image = normalize_one(micrograph, model.mixture)
+        own = truth.of(str(path))
+        xy = torch.from_numpy(np.stack([own.x / micrograph.step[1], own.y / micrograph.step[0]], axis=1))
+        shape = (int(image.shape[0]), int(image.shape[1]))
+        scores.append(score_image(network, image.to(device)).cpu().numpy().reshape(-1))
+        positive.append(disc_mask(shape, xy, model.geometry.training_radius_px).numpy().reshape(-1))
+    return region_average_precision(np.concatenate(scores), np.concatenate(positive))

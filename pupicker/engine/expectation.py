@@ -1,0 +1,106 @@
+"""How many particles to expect: given by the user, or estimated while training.
+
+Rule when nothing is given.  Training starts with particles that cover 15 % of the area (or 1.5 times what is labelled
+on the labelled micrographs, if that is more).  After every epoch the number is estimated from the scores of the
+held-out labels (:mod:`pupicker.core.class_prior`); from the third epoch on the median of the last five estimates is
+used.  Without held-out labels the training labels take their place, which makes the estimate a little too small.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pupicker.core.class_prior import estimate_particles
+from pupicker.core.geometry import Geometry, most_particles
+from pupicker.core.regions import disc_area
+from pupicker.engine.dataset import LabelledMicrograph
+from pupicker.engine.errors import UsageError
+from pupicker.engine.validation import Candidates
+
+INITIAL_COVER = 0.15
+LABEL_FACTOR = 1.5
+FIRST_ESTIMATE = 3
+WINDOW = 5
+
+
+@dataclass
+class Expectation:
+    """Particles per working pixel.
+
+    Attributes
+    ----------
+    density
+        Particles per working pixel, as known now.
+    estimated
+        Whether :meth:`learn` may change it.
+    estimates
+        One for each epoch so far.
+    source
+        In words, for the log.
+    """
+
+    density: float
+    estimated: bool
+    source: str
+    estimates: list[float] = field(default_factory=list)
+
+    def particles(self, pixels: float) -> float:
+        """Expected in so many working pixels."""
+        return self.density * pixels
+
+    def learn(self, candidates: Candidates) -> None:
+        """Take an epoch's estimate into account; nothing happens if the user gave the number."""
+        if not self.estimated:
+            return
+        number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
+        self.estimates.append(number / candidates.pixels)
+        if len(self.estimates) >= FIRST_ESTIMATE:
+            self.density = statistics.median(self.estimates[-WINDOW:])
+            self.source = "estimated from the scores of labels and of all candidates"
+
+
+def expectation(
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, class_prior: float | None,
+    particles_per_micrograph: float | None,
+) -> Expectation:
+    """What is known before training.
+
+    Raises
+    ------
+    UsageError
+        If both are given, one is impossible, or more particles are meant than fit.
+    """
+    pixels = sum(m.pixels for m in micrographs)
+    area = pixels * geometry.working_pixel_size_ang**2
+    most = most_particles(geometry, area) / pixels
+    if class_prior is not None and particles_per_micrograph is not None:
+        raise UsageError("--class-prior and --particles-per-micrograph say the same thing: give one")
+    if class_prior is not None:
+        if not 0 < class_prior < 1:
+            raise UsageError(f"--class-prior {class_prior}: must lie between 0 and 1")
+        given, what = class_prior / disc_area(geometry.training_radius_px), f"--class-prior {class_prior:g}"
+    elif particles_per_micrograph is not None:
+        if not particles_per_micrograph > 0:
+            raise UsageError(f"--particles-per-micrograph {particles_per_micrograph:g}: must be positive")
+        given = particles_per_micrograph * len(micrographs) / pixels
+        what = f"--particles-per-micrograph {particles_per_micrograph:g}"
+    else:
+        return Expectation(_first_guess(micrographs, geometry, most), True, "first guess")
+    if given > most:
+        per_micrograph = pixels / len(micrographs)
+        raise UsageError(
+            f"{what}: means {given * per_micrograph:.0f} particles on a micrograph, but only"
+            f" {most * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit"
+        )
+    return Expectation(given, False, f"given by {what}")
+
+
+def _first_guess(micrographs: Sequence[LabelledMicrograph], geometry: Geometry, most: float) -> float:
+    radius_px = geometry.diameter_ang / geometry.working_pixel_size_ang / 2
+    cover = INITIAL_COVER / (math.pi * radius_px**2)
+    labelled = [m for m in micrographs if len(m.labels)]
+    known = LABEL_FACTOR * sum(len(m.labels) for m in labelled) / sum(m.pixels for m in labelled)
+    return min(max(cover, known), most)

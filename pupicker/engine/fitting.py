@@ -1,0 +1,139 @@
+"""A network being fitted: weights, their running average, optimiser and random numbers, all of it resumable.
+
+The average of the weights (exponential, decay 0.99 a step, faster in the beginning) is what is validated and kept: it
+is as good as a decayed learning rate at any moment, so that the length of training can be chosen afterwards.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pupicker.core.networks import Classifier, build
+from pupicker.core.objectives import OBJECTIVES
+from pupicker.engine.sampling import Sampler
+
+WARM_UP_UPDATES = 50
+
+
+@dataclass(frozen=True)
+class FittingOptions:
+    """Numbers of the optimisation.
+
+    Attributes
+    ----------
+    objective, network, network_settings
+        Registered names; settings of the network.
+    learning_rate, weight_decay, decay
+        Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
+    batch_size, positives
+        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper).
+    seed
+        Of weights, minibatches and augmentation.
+    """
+
+    objective: str = "ge-binomial"
+    network: str = "conv31"
+    network_settings: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    decay: float = 0.99
+    batch_size: int = 256
+    positives: int = 16
+    seed: int = 0
+
+
+class Fitting:
+    """State of a training; :meth:`update_many` goes on with it."""
+
+    def __init__(self, options: FittingOptions, device: torch.device) -> None:
+        self.options = options
+        self.device = device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(options.seed)
+            network = build(options.network, **options.network_settings)
+        self.network: Classifier = network.to(device).channels_last()
+        self.average: Classifier = copy.deepcopy(self.network).eval()
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=options.weight_decay
+        )
+        self._generator = torch.Generator().manual_seed(options.seed)
+        self.updates = 0
+
+    def update_many(self, sampler: Sampler, prior: float, count: int, stop: Callable[[], bool]) -> float:
+        """Do `count` updates (fewer if `stop` says so) and return the mean loss.
+
+        `prior` is the fraction of positives among the unlabelled regions.
+        """
+        if not self.updates:
+            self._start_at(prior)
+        objective = OBJECTIVES[self.options.objective]
+        positives, unlabelled = self.options.positives, self.options.batch_size - self.options.positives
+        self.network.train()
+        losses = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed * 1_000_003 + self.updates)  # dropout draws from the global generator
+            for _ in range(count):
+                if stop():
+                    break
+                crops = sampler.draw(positives, unlabelled, self._generator)
+                logits = self.network(crops)[:, 0, 0]
+                loss = objective(logits[:positives], logits[positives:], prior)
+                self._optimizer.zero_grad()
+                loss.objective.backward()
+                self._step()
+                losses.append(loss.value.detach())
+        return float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def _start_at(self, prior: float) -> None:
+        """Let the untrained network expect the class prior; from one half it spends its first hundred updates there."""
+        with torch.no_grad():
+            for network in (self.network, self.average):
+                if network.head.bias is not None:
+                    network.head.bias.fill_(math.log(prior / (1 - prior)))
+
+    def _step(self) -> None:
+        self.updates += 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * min(1.0, self.updates / WARM_UP_UPDATES)
+        self._optimizer.step()
+        decay = min(self.options.decay, self.updates / (self.updates + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that :meth:`restore` needs, as named tensors."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for index, slots in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+        tensors["generator"] = self._generator.get_state()
+        tensors["updates"] = torch.tensor(self.updates)
+        return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Continue exactly where :meth:`state` was taken."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.average.load_state_dict(part("average."))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            index, slot = name.split(".", 1)
+            slots.setdefault(int(index), {})[slot] = value
+        whole = self._optimizer.state_dict()
+        self._optimizer.load_state_dict({"state": slots, "param_groups": whole["param_groups"]})
+        self._generator.set_state(tensors["generator"])
+        self.updates = int(tensors["updates"])

@@ -1,0 +1,63 @@
+"""What a run did: micrographs done, micrographs quarantined and why, results; written as JSON."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pupicker.engine.atomic import write_json
+from pupicker.engine.errors import InputError
+
+
+@dataclass
+class Report:
+    """Collected while a command runs.
+
+    Attributes
+    ----------
+    command
+        Its name.
+    done
+        Micrographs that were used.
+    quarantined
+        Those that were not, with one line that says why.
+    results
+        Whatever else the command reports.
+    """
+
+    command: str
+    done: list[Path] = field(default_factory=list)
+    quarantined: list[tuple[Path, str]] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def quarantine(self, path: Path, reason: str) -> None:
+        """Set a micrograph aside; said at once on stderr, and again in the report."""
+        line = " ".join(str(reason).split())
+        self.quarantined.append((path, line))
+        sys.stderr.write(f"quarantined: {line if str(path) in line else f'{path}: {line}'}\n")
+
+    def require_some(self) -> None:
+        """Raise if no micrograph could be used."""
+        if not self.done and self.quarantined:
+            reason = self.quarantined[0][1]
+            raise InputError(f"none of the {len(self.quarantined)} micrographs can be used; the first: {reason}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able dictionary."""
+        return {
+            "command": self.command,
+            "done": [str(p) for p in self.done],
+            "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
+            **self.results,
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the JSON file."""
+        write_json(path, self.to_dict())
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when micrographs were quarantined."""
+        return 3 if self.quarantined else 0

@@ -1,0 +1,98 @@
+"""Minibatches: labelled positive pixels and unlabelled ones, drawn uniformly over all micrographs.
+
+Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more), so that their number of
+positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator, so that the same
+seed gives the same minibatches on any device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pupicker.core.crops import Stack, gather, margin_for, random_transforms, stack_micrographs
+from pupicker.core.regions import class_prior_from_count, disc_mask, unlabelled_prior
+from pupicker.engine.dataset import LabelledMicrograph
+
+SMALLEST_UNLABELLED_SHARE = 0.05
+"""With an estimated prior, this share of the labelled area at least is taken to be unlabelled: nobody labels all."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws minibatches from training micrographs.
+
+    Attributes
+    ----------
+    stack
+        Images on the training device.
+    positive
+        ``(n, 3)`` micrograph, row, column of labelled positive pixels.
+    excluded
+        bool, flat over the pixels of all micrographs: labelled or held out, hence not unlabelled.
+    first_pixel
+        ``(k + 1,)`` flat index where each micrograph begins.
+    size_px
+        Side of a crop.
+    radius_px
+        Training radius.
+    """
+
+    stack: Stack
+    positive: Tensor
+    excluded: Tensor
+    first_pixel: Tensor
+    size_px: int
+    radius_px: float
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of all micrographs."""
+        return int(self.first_pixel[-1])
+
+    def prior(self, particles: float) -> float:
+        """Class prior: the area fraction of the discs of so many particles in these micrographs."""
+        return class_prior_from_count(particles, self.radius_px, self.pixels)
+
+    def unlabelled_prior(self, prior: float, strict: bool) -> float:
+        """Fraction of positives among the unlabelled pixels; `strict`: an impossible prior raises ValueError."""
+        labelled = len(self.positive) / self.pixels
+        if not strict:
+            prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
+        return unlabelled_prior(prior, labelled)
+
+    def draw(self, positives: int, unlabelled: int, generator: torch.Generator) -> Tensor:
+        """Augmented crops ``(positives + unlabelled, 1, size, size)``, the positive ones first."""
+        chosen = self.positive[torch.randint(len(self.positive), (positives,), generator=generator)]
+        where = torch.cat([chosen, self._draw_unlabelled(unlabelled, generator)])
+        return gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
+
+    def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
+        flat = torch.zeros(0, dtype=torch.long)
+        while len(flat) < count:
+            drawn = torch.randint(self.pixels, (count + 16,), generator=generator)
+            flat = torch.cat([flat, drawn[~self.excluded[drawn]]])
+        flat = flat[:count]
+        micrograph = torch.searchsorted(self.first_pixel, flat, right=True) - 1
+        within = flat - self.first_pixel[micrograph]
+        width = torch.tensor([w for _, w in self.stack.shapes])[micrograph]
+        return torch.stack([micrograph, within // width, within % width], dim=1)
+
+
+def make_sampler(
+    micrographs: list[LabelledMicrograph], held_out: list[Tensor], radius_px: float, size_px: int,
+    device: torch.device,
+) -> Sampler:
+    """Sampler over micrographs; `held_out` marks labels of each that are neither positive nor unlabelled."""
+    positive, excluded, first = [], [], [0]
+    for index, (micrograph, hidden) in enumerate(zip(micrographs, held_out, strict=True)):
+        shape = (int(micrograph.image.shape[0]), int(micrograph.image.shape[1]))
+        mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
+        pixels = mask.nonzero()
+        positive.append(torch.cat([torch.full((len(pixels), 1), index), pixels], dim=1))
+        excluded.append((mask | disc_mask(shape, micrograph.labels[hidden], radius_px)).reshape(-1))
+        first.append(first[-1] + mask.numel())
+    stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
+    return Sampler(stack, torch.cat(positive), torch.cat(excluded), torch.tensor(first), size_px, radius_px)

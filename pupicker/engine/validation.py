@@ -1,0 +1,81 @@
+"""Candidates of the held-out micrographs and which of them hit a held-out label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
+from pupicker.core.metrics import match_picks
+from pupicker.core.networks import Classifier
+from pupicker.core.scoring import score_image
+from pupicker.core.suppression import pick
+from pupicker.engine.dataset import LabelledMicrograph
+
+OUTPUT_STRIDE = 2
+"""Scores of every second pixel; maxima are refined to sub-pixels.  Four times cheaper than every pixel."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a network finds in micrographs with some known particles.
+
+    Attributes
+    ----------
+    scores
+        ``(n,)`` float64 logits of all candidates of all micrographs.
+    hits
+        ``(m,)`` float64 logits of those that hit a label.
+    labels
+        Number of labels, hit or not.
+    most
+        Number of particles that would fit the area.
+    pixels
+        Area in working pixels.
+    """
+
+    scores: Tensor
+    hits: Tensor
+    labels: int
+    most: float
+    pixels: int
+
+
+def find_candidates(
+    network: Classifier, micrographs: Sequence[LabelledMicrograph], labels: Sequence[Tensor],
+    ignored: Sequence[Tensor], geometry: Geometry,
+) -> Candidates:
+    """Pick in every micrograph without a threshold and match the labels.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    labels, ignored
+        ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
+    """
+    working = geometry.working_pixel_size_ang
+    radius = match_radius_ang(geometry.diameter_ang) / working
+    device = next(network.parameters()).device
+    scores, hits, pixels = [], [], 0
+    for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
+        xy, logit = pick_image(network, micrograph.image.to(device), geometry.min_distance_ang / working)
+        known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
+        number = torch.from_numpy(known)
+        scores.append(logit[number < len(wanted)])
+        hits.append(logit[(number >= 0) & (number < len(wanted))])
+        pixels += micrograph.pixels
+    area = pixels * working**2
+    return Candidates(torch.cat(scores), torch.cat(hits), sum(map(len, labels)), most_particles(geometry, area), pixels)
+
+
+def pick_image(
+    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf")
+) -> tuple[Tensor, Tensor]:
+    """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first."""
+    scores = score_image(network, image, OUTPUT_STRIDE)
+    position, logit = pick(scores.cpu(), distance_px / OUTPUT_STRIDE, threshold)
+    return position.flip(1) * OUTPUT_STRIDE, logit

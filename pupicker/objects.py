@@ -1,0 +1,125 @@
+"""Scipion objects of the plugin."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Set
+
+from pwem.objects import EMObject
+from pyworkflow.object import Float, Integer, String
+
+
+class PuPickerModel(EMObject):
+    """A trained picking model: the model file and what a user wants to know about it.
+
+    The file lies in the folder of the run that made it; its path is relative to the project, so that a project can
+    be moved or exported.  Lengths are in Å, because the model picks micrographs of any pixel size.
+    """
+
+    def __init__(self, path: Any = None, **kwargs: Any) -> None:
+        EMObject.__init__(self, **kwargs)
+        self._path = String(path)
+        self._diameterAng = Float()
+        self._workingPixelSizeAng = Float()
+        self._boxSizeAng = Float()
+        self._minDistanceAng = Float()
+        self._classPrior = Float()
+        self._objective = String()
+        self._network = String()
+        self._numberOfLabels = Integer()
+        self._averagePrecision = Float()
+        self._bestUpdates = Integer()
+        self._suggestedThreshold = Float()
+        self._schemaVersion = Integer()
+        self._softwareVersion = String()
+
+    # ------------------- filled from the command line -------------------
+    def setInfo(self, info: Dict[str, Any]) -> None:
+        """Take the fields of ``pupicker info MODEL --json`` (or of a training report)."""
+        validation = info.get("validation") or {}
+        self._diameterAng.set(info["diameter_ang"])
+        self._workingPixelSizeAng.set(info["working_pixel_size_ang"])
+        self._boxSizeAng.set(info["box_size_ang"])
+        self._minDistanceAng.set(info["min_distance_ang"])
+        self._classPrior.set(info.get("class_prior"))
+        self._objective.set(info.get("objective"))
+        self._network.set(info.get("network"))
+        self._numberOfLabels.set(info.get("labels"))
+        self._averagePrecision.set(validation.get("average_precision"))
+        self._bestUpdates.set(validation.get("best_updates"))
+        self._suggestedThreshold.set(info.get("suggested_threshold"))
+        self._schemaVersion.set(info.get("schema_version"))
+        self._softwareVersion.set((info.get("software") or {}).get("pupicker"))
+
+    # ------------------- file -------------------
+    def getPath(self) -> str:
+        return self._path.get()
+
+    def setPath(self, path: str) -> None:
+        self._path.set(path)
+
+    def getFiles(self) -> Set[str]:
+        """What Scipion copies when it exports the object."""
+        return {self.getPath()}
+
+    def exists(self) -> bool:
+        """Whether the model file is there."""
+        return bool(self.getPath()) and os.path.exists(self.getPath())
+
+    # ------------------- content -------------------
+    def getDiameterAng(self) -> float:
+        return self._diameterAng.get()
+
+    def getWorkingPixelSizeAng(self) -> float:
+        return self._workingPixelSizeAng.get()
+
+    def getBoxSizeAng(self) -> float:
+        return self._boxSizeAng.get()
+
+    def getBoxSizePx(self, samplingRate: float) -> int:
+        """Even box size in pixels of micrographs with `samplingRate` Å/px."""
+        return max(2, 2 * round(self.getBoxSizeAng() / samplingRate / 2))
+
+    def getMinDistanceAng(self) -> float:
+        return self._minDistanceAng.get()
+
+    def getClassPrior(self) -> Any:
+        return self._classPrior.get()
+
+    def getObjective(self) -> Any:
+        return self._objective.get()
+
+    def getNetwork(self) -> Any:
+        return self._network.get()
+
+    def getNumberOfLabels(self) -> Any:
+        return self._numberOfLabels.get()
+
+    def getAveragePrecision(self) -> Any:
+        return self._averagePrecision.get()
+
+    def getSuggestedThreshold(self) -> Any:
+        return self._suggestedThreshold.get()
+
+    def getSummary(self) -> List[str]:
+        """Lines for the summary of a run."""
+        lines = ["Particle diameter: *%0.0f Å*, working pixel size: %0.2f Å"
+                 % (self.getDiameterAng(), self.getWorkingPixelSizeAng())]
+        if self.getNumberOfLabels() is not None:
+            lines.append("Trained with %d labelled particles (objective %s)"
+                         % (self.getNumberOfLabels(), self.getObjective()))
+        if self.getClassPrior() is not None:
+            lines.append("Class prior: %0.4f" % self.getClassPrior())
+        if self.getAveragePrecision() is not None:
+            lines.append("Average precision on the held-out labels: *%0.3f*" % self.getAveragePrecision())
+        if self.getSuggestedThreshold() is not None:
+            lines.append("Suggested score threshold: %0.2f" % self.getSuggestedThreshold())
+        return lines
+
+    def __str__(self) -> str:
+        if self.getDiameterAng() is None:
+            return "PuPickerModel"
+        parts = ["%0.0f Å" % self.getDiameterAng(), "%0.2f Å/px" % self.getWorkingPixelSizeAng()]
+        if self.getAveragePrecision() is not None:
+            parts.append("AP %0.2f" % self.getAveragePrecision())
+        return "PuPickerModel (%s)" % ", ".join(parts)

@@ -1,0 +1,124 @@
+"""The plugin class: variables, the environment of the child processes, installation of the core."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import Any, List
+
+import pwem
+import pyworkflow.utils as pwutils
+from pyworkflow.config import VarTypes
+
+import pupicker
+from pupicker.constants import CORE_MINIMUM_PYTHON, CORE_REQUIREMENTS, PUPICKER_HOME, PUPICKER_PYTHON
+
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
+
+
+class Plugin(pwem.Plugin):
+    """Where the core of pupicker is and how its processes are started."""
+
+    __module__ = "pupicker"  # Scipion takes the name and the folder of a plugin from here
+    _homeVar = PUPICKER_HOME
+    _supportedVersions = [pupicker.__version__]
+    _processingField = ["SPA"]
+    _url = "https://github.com/scipion-em/scipion-em-pupicker"
+
+    @classmethod
+    def _defineVariables(cls) -> None:
+        cls._defineEmVar(PUPICKER_HOME, "pupicker-" + pupicker.__version__, var_type=VarTypes.FOLDER,
+                         description="Folder of the environment that 'scipion installb pupicker' makes for the core.")
+        cls._defineVar(PUPICKER_PYTHON, cls._getDefaultInterpreter(), var_type=VarTypes.PATH,
+                       description="Python (3.10 or later, with torch) that runs training and picking. Default: the "
+                                   "one of PUPICKER_HOME when it is installed, else the one that runs Scipion.")
+
+    @classmethod
+    def _getDefaultInterpreter(cls) -> str:
+        own = cls.getHome("env", "bin", "python")
+        return own if os.path.exists(cls.getHome("READY")) and os.path.exists(own) else sys.executable
+
+    @classmethod
+    def getInterpreter(cls) -> str:
+        """Path of the Python that runs the core."""
+        return os.path.expanduser(cls.getVar(PUPICKER_PYTHON) or sys.executable)
+
+    @classmethod
+    def isOwnInterpreter(cls) -> bool:
+        """Whether the core runs in the environment that runs Scipion."""
+        chosen, own = cls.getInterpreter(), sys.executable
+        # A venv's python is a link to the system's: the folder tells environments apart, the target does not.
+        return (os.path.dirname(os.path.abspath(chosen)) == os.path.dirname(os.path.abspath(own))
+                and os.path.realpath(chosen) == os.path.realpath(own))
+
+    @staticmethod
+    def hasGpu() -> bool:
+        """Whether this machine shows an NVIDIA driver; the default of 'Use GPU', not a promise."""
+        return os.path.exists("/dev/nvidiactl")
+
+    @classmethod
+    def getEnviron(cls) -> Any:
+        """Environment of a child process: Scipion's own modules are kept away from another interpreter."""
+        environ = pwutils.Environ(os.environ)
+        if not cls.isOwnInterpreter():
+            for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+                environ.pop(name, None)
+        environ["PYTHONUNBUFFERED"] = "1"  # the log tabs of the GUI show progress as it happens
+        return environ
+
+    @classmethod
+    def getProgram(cls) -> str:
+        """Start of a shell command line; an outcome file and the arguments of ``pupicker`` follow."""
+        return "%s %s" % (shlex.quote(cls.getInterpreter()), shlex.quote(LAUNCHER))
+
+    @classmethod
+    def validateInstallation(cls) -> List[str]:
+        """Messages about what is missing; cheap, because Scipion asks for every protocol in its tree."""
+        interpreter = cls.getInterpreter()
+        remedy = ("Run 'scipion installb pupicker', or set %s in the Scipion configuration to a Python %d.%d or later "
+                  "that has torch." % ((PUPICKER_PYTHON,) + CORE_MINIMUM_PYTHON))
+        if not os.path.isfile(interpreter):
+            return ["%s = %s does not exist. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
+        if not os.access(interpreter, os.X_OK):
+            return ["%s = %s is not executable. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
+        if cls.isOwnInterpreter():
+            if sys.version_info[:2] < CORE_MINIMUM_PYTHON:
+                return ["Scipion runs on Python %d.%d, too old for the core of pupicker. %s"
+                        % (sys.version_info[:2] + (remedy,))]
+            if importlib.util.find_spec("torch") is None:
+                return ["The Python that runs Scipion (%s) has no torch. %s" % (interpreter, remedy)]
+        return []
+
+    @classmethod
+    def defineBinaries(cls, env: Any) -> None:
+        """Offer a virtual environment for the core: ``scipion installb pupicker``.
+
+        pip takes its index or folder of wheels from its own variables and configuration (``PIP_INDEX_URL``,
+        ``PIP_NO_INDEX`` with ``PIP_FIND_LINKS``, ...), so an offline site or a CPU-only torch needs nothing special.
+        """
+        python = cls._findBasePython()
+        requirements = " ".join(shlex.quote(item) for item in CORE_REQUIREMENTS)
+        command = ("rm -rf env && %s -m venv env && env/bin/python -m pip install %s && touch READY"
+                   % (shlex.quote(python), requirements))
+        env.addPackage("pupicker", version=pupicker.__version__, tar="void.tgz", commands=[(command, ["READY"])],
+                       neededProgs=[python], default=not cls._hasOwnCore())
+
+    @staticmethod
+    def _hasOwnCore() -> bool:
+        return sys.version_info[:2] >= CORE_MINIMUM_PYTHON and importlib.util.find_spec("torch") is not None
+
+    @staticmethod
+    def _findBasePython() -> str:
+        """A Python that is new enough for the core, the one running Scipion if it is."""
+        if sys.version_info[:2] >= CORE_MINIMUM_PYTHON:
+            return sys.executable
+        for name in ("python3.12", "python3.11", "python3.10"):
+            found = shutil.which(name)
+            # A version manager's stand-in may be on the PATH without a Python behind it.
+            if found and subprocess.run([found, "-c", "import venv"], capture_output=True).returncode == 0:
+                return found
+        return "python3"

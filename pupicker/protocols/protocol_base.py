@@ -1,0 +1,177 @@
+"""What the protocols of the plugin share: the child process, its device, links to micrographs, quarantine.
+
+The core always runs as a process started by the protocol's own job runner, so that queues, GPU slots, logs and the
+stop button of Scipion work; nothing numerical happens in Scipion's process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
+
+import pyworkflow.utils as pwutils
+from pyworkflow.protocol import params
+
+from pupicker import convert
+from pupicker.constants import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.plugin import Plugin
+
+LISTED = 5  # quarantined micrographs named one by one in a summary
+
+
+def digestOf(*items: Any) -> str:
+    """Short digest of JSON-able values: an argument of every step that has to run again when one of them changes."""
+    return hashlib.sha1(json.dumps(items, sort_keys=True).encode("utf-8")).hexdigest()[:12]
+
+
+def fileDigest(path: str) -> str:
+    """Digest of the content of a (small) file."""
+    with open(path, "rb") as stream:
+        return hashlib.sha1(stream.read()).hexdigest()[:12]
+
+
+class CoreError(Exception):
+    """The child process failed; the message is its own line."""
+
+
+class ProtPuPickerBase:
+    """Mix-in before a protocol class."""
+
+    # ------------------------- form -------------------------
+    def _defineGpuParams(self, form: Any) -> None:
+        form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.hasGpu(), label="Use GPU?",
+                       help="Yes: runs on the GPU given by its number, and fails if there is none. "
+                            "No: runs on the processor; training takes minutes, picking seconds a micrograph.")
+        form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
+                       help="Numbers of the GPUs as nvidia-smi lists them, e.g. 0 or 0,1. One process uses one GPU: "
+                            "training takes the first; picking runs as many batches at once as there are GPUs, if "
+                            "the number of Scipion threads is one more than that.")
+
+    def getGpuList(self) -> List[int]:
+        """GPUs for which Scipion keeps slots; none on the processor, where steps must not wait for one."""
+        return super().getGpuList() if self.usesGpu() else []  # type: ignore[misc,attr-defined]
+
+    # ------------------------- the child process -------------------------
+    def _setDevice(self, environ: Dict[str, str]) -> str:
+        """Value of ``--device``; shows the child its own GPU only."""
+        if not self.usesGpu():  # type: ignore[attr-defined]
+            environ["CUDA_VISIBLE_DEVICES"] = ""
+            return "cpu"
+        gpus = self._stepsExecutor.getGpuList()  # type: ignore[attr-defined]
+        if not gpus:
+            raise Exception("No GPU is free for this step: give at least one GPU for each parallel thread, "
+                            "or choose 'Use GPU: No'.")
+        if self.useQueue():  # type: ignore[attr-defined]
+            return "cuda:%d" % gpus[0]  # a number among those that the queue granted
+        environ["CUDA_VISIBLE_DEVICES"] = str(gpus[0])
+        return "cuda:0"
+
+    def _runCore(self, command: str, arguments: Sequence[Any], name: str, gpu: bool = False,
+                 stdout: str = "") -> int:
+        """Run ``pupicker COMMAND ARGUMENTS`` as a process of this run.
+
+        Parameters
+        ----------
+        name
+            Unique in the run: names the file in which the child notes how it ended.
+        gpu
+            Whether the command takes ``--device``.
+        stdout
+            File for the child's standard output instead of the log.
+
+        Returns
+        -------
+        int
+            0, or 3 when some micrographs were quarantined.
+
+        Raises
+        ------
+        CoreError
+            The child failed; the message is its own line, for the box of the run.
+        """
+        outcomeFile = self._getExtraPath(name + "_outcome.json")  # type: ignore[attr-defined]
+        pwutils.cleanPath(outcomeFile)
+        environ = Plugin.getEnviron()
+        items = [outcomeFile, command] + list(arguments)
+        if gpu:
+            items += ["--device", self._setDevice(environ)]
+        line = " ".join(shlex.quote(str(item)) for item in items)
+        if stdout:
+            line += " > " + shlex.quote(stdout)
+        ended = ""
+        try:
+            self.runJob(Plugin.getProgram(), line, env=environ, numberOfMpi=1,  # type: ignore[attr-defined]
+                        numberOfThreads=1)
+        except subprocess.CalledProcessError as error:
+            ended = " (exit status %d)" % error.returncode
+        outcome = convert.readJson(outcomeFile)
+        pwutils.cleanPath(outcomeFile)
+        if not outcome:
+            raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
+                            "see the error log of this run." % (command, ended))
+        if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
+            raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
+                            % (command, ended))
+        return int(outcome["exit_code"])
+
+    # ------------------------- micrographs -------------------------
+    def _linkMicrographs(self, mics: Iterable[Any], folder: str) -> List[str]:
+        """Links for the command line; micrographs that cannot be handed over are quarantined, not fatal."""
+        pwutils.makePath(folder)
+        links = []
+        for mic in mics:
+            try:
+                links.append(convert.linkMicrograph(mic, folder))
+            except Exception as error:
+                self._quarantine(mic.getObjId(), mic.getMicName(), str(error))
+        return links
+
+    # ------------------------- quarantine -------------------------
+    def _getQuarantineFile(self, micId: int) -> str:
+        return self._getExtraPath("quarantined", "%s.json" % convert.linkName(micId))  # type: ignore[attr-defined]
+
+    def _quarantine(self, micId: int, micName: str, reason: str) -> None:
+        """Note that a micrograph could not be used (one file each: steps run side by side)."""
+        path = self._getQuarantineFile(micId)
+        pwutils.makeFilePath(path)
+        convert.writeJson(path, {"micrograph": micName, "reason": reason})
+        self.warning("Quarantined: %s: %s" % (micName, reason))  # type: ignore[attr-defined]
+
+    def _quarantineReported(self, report: Dict[str, Any], names: Dict[int, str]) -> None:
+        """Note the micrographs that a command quarantined; `names` gives micrograph names by id."""
+        for entry in report.get("quarantined", ()):
+            micId = convert.micIdOf(entry["micrograph"])
+            # The user knows the micrograph, not the link under which the command got it.
+            self._quarantine(micId, names[micId], entry["reason"].replace(entry["micrograph"] + ": ", ""))
+
+    def _getQuarantined(self) -> List[Tuple[str, str]]:
+        """Names and reasons of the quarantined micrographs."""
+        folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
+        if not os.path.isdir(folder):
+            return []
+        entries = [convert.readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+        return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
+
+    def _cleanQuarantine(self) -> None:
+        pwutils.cleanPath(self._getExtraPath("quarantined"))  # type: ignore[attr-defined]
+
+    def _quarantineSummary(self) -> List[str]:
+        quarantined = self._getQuarantined()
+        if not quarantined:
+            return []
+        lines = ["*Quarantined micrographs: %d* (left out; the reasons are in %s)"
+                 % (len(quarantined), self._getExtraPath("quarantined"))]  # type: ignore[attr-defined]
+        lines += ["  %s: %s" % entry for entry in quarantined[:LISTED]]
+        if len(quarantined) > LISTED:
+            lines.append("  and %d more" % (len(quarantined) - LISTED))
+        return lines
+
+    # ------------------------- what steps depend on -------------------------
+    @staticmethod
+    def _setDigest(inputSet: Any) -> List[Any]:
+        """What tells that a closed input set is still the same: its id, size and the time of its file."""
+        return [inputSet.getObjId(), inputSet.getSize(), os.stat(inputSet.getFileName()).st_mtime_ns]

@@ -1,0 +1,246 @@
+"""Picking with a trained model, in streaming."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterable, List, Set
+
+import pyworkflow.utils as pwutils
+from pwem.protocols import ProtParticlePickingAuto
+from pyworkflow.constants import NEW
+from pyworkflow.object import Integer
+from pyworkflow.protocol import STEPS_PARALLEL, params
+
+from pupicker import convert
+from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
+from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf, fileDigest
+
+
+class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
+    """
+    Picks particles in micrographs with a trained model, while micrographs still arrive if need be.
+
+    Every coordinate carries _pupickerScore, a log-likelihood ratio (particle against background; above 0 speaks for a
+    particle), _pupickerProbability (0 to 1), and the score under RELION's names (_rlnAutopickFigureOfMerit), so that
+    sets can be filtered by score, and exported to RELION with it.
+
+    The threshold is best chosen generously here: a filter on the score can always be applied later (_filter set_), and
+    2D classification removes false picks, but a particle left out does not come back.
+
+    Positions and box size are in pixels of the input micrographs, whatever the pixel size the network works at.
+    """
+
+    _label = "pick"
+    _devStatus = NEW
+    stepsExecutionMode = STEPS_PARALLEL
+
+    def __init__(self, **kwargs: Any) -> None:
+        ProtParticlePickingAuto.__init__(self, **kwargs)
+        self.emptyMicrographs = Integer(0)
+        self.pickedMicrographs = Integer(0)
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        ProtParticlePickingAuto._defineParams(self, form)
+        form.getParam("inputMicrographs").help.set(
+            "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
+            "still grow. Their pixel size may differ from that of the training micrographs.")
+        self._defineGpuParams(form)
+        form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", important=True,
+                      label="Picking model",
+                      help="Model from _pupicker - train_ or _pupicker - import model_.")
+        form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
+                      display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
+                      help="_of the model_: the threshold that training found on its held-out labels.\n"
+                           "_given_: your own; see the histogram of an earlier run's scores.")
+        form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
+                      label="Threshold (score)",
+                      help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
+                           "0 means undecided, -3 keeps nearly everything, 3 only the surest.")
+        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Minimum distance (Å, 0 = of the model)",
+                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
+                           "that follows from the particle's diameter.")
+        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Box size (px, 0 = of the model)",
+                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
+                           "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+        self._defineStreamingParams(form)
+        form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
+        form.getParam("streamingBatchSize").setDefault(16)
+        form.addParallelSection(threads=2, mpi=0, binThreads=4)
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        self._digest = digestOf(self.inputMicrographs.get().getObjId(), fileDigest(self._getModelPath()),
+                                self._getPickArguments(), self.boxSize.get())
+        self._forgetOtherPicks()
+        ProtParticlePickingAuto._insertAllSteps(self)
+
+    def _getPickArgs(self) -> List[str]:
+        return [self._digest]
+
+    def _insertFinalSteps(self, micSteps: List[int]) -> None:
+        self._insertFunctionStep(self.createOutputStep, self._digest, prerequisites=micSteps, wait=True,
+                                 needsGPU=False)
+
+    def _forgetOtherPicks(self) -> None:
+        """On Continue with another model or threshold nothing of the earlier picks may stay.
+
+        The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
+        and the content of the set go together.  The set itself stays, because other runs may point to it.
+        """
+        marker = self._getExtraPath("picking.json")
+        earlier = convert.readJson(marker).get("digest")
+        if earlier not in (None, self._digest):
+            pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir())
+            self._cleanQuarantine()
+            self.emptyMicrographs.set(0)
+            self.pickedMicrographs.set(0)
+            output = getattr(self, "outputCoordinates", None)
+            if output is not None:
+                output.enableAppend()
+                output.clear()
+                # setMicrographs() would give the pointer the id of the input's: the output is stored already
+                output.getMicrographs(asPointer=True).copy(self.getInputMicrographsPointer(), copyId=False)
+                self._updateOutputSet("outputCoordinates", output, output.STREAM_OPEN)
+        pwutils.makePath(self.getCoordsDir())
+        convert.writeJson(marker, {"digest": self._digest})
+
+    # --------------------------- STEPS functions -----------------------------
+    def _pickMicrograph(self, mic: Any, *args: Any) -> None:
+        self._pickMicrographList([mic], *args)
+
+    def _pickMicrographList(self, micList: List[Any], *args: Any) -> None:
+        """Pick the micrographs of one batch; those with a table from an interrupted run are not picked again."""
+        todo = [mic for mic in micList if not os.path.exists(self._getPicksFile(mic))]
+        if not todo:
+            return
+        name = "batch_%s" % convert.linkName(todo[0].getObjId())
+        folder = self._getExtraPath(name)
+        for mic in todo:
+            pwutils.cleanPath(self._getQuarantineFile(mic.getObjId()))
+        links = self._linkMicrographs(todo, folder)
+        if links:
+            starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
+            convert.writeMicrographStar(links, starFile)
+            arguments = [starFile, "--model", self._getModelPath(), "--output", self.getCoordsDir(), "--format", "tsv",
+                         "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
+                         "--threads", self.getBinThreads(), "--report", reportFile] + self._getPickArguments()
+            try:
+                self._runCore("pick", arguments, name, gpu=True)
+            except CoreError:
+                # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
+                if len(convert.readJson(reportFile).get("quarantined", ())) < len(links):
+                    raise
+            self._quarantineReported(convert.readJson(reportFile), {mic.getObjId(): mic.getMicName() for mic in todo})
+        pwutils.cleanPath(folder)
+
+    def createOutputStep(self, digest: str = "") -> None:
+        """Waits for the last micrograph; the output was filled on the way."""
+
+    def readCoordsFromMics(self, outputDir: str, micDoneList: Iterable[Any], outputCoords: Any) -> None:
+        """Append the picks of `micDoneList` to the output (called in the main thread)."""
+        outputCoords.setBoxSize(self._getBoxSize())
+        inOutput = self._getMicIdsIn(outputCoords)
+        for mic in micDoneList:
+            path = self._getPicksFile(mic)
+            if not os.path.exists(path) or mic.getObjId() in inOutput:
+                continue  # quarantined; or written before an interruption, but not yet ticked off
+            coordinates = list(convert.iterCoordinates(convert.readPicks(path), mic))
+            for coordinate in coordinates:
+                outputCoords.append(coordinate)
+            self.pickedMicrographs.increment()
+            self.emptyMicrographs.sum(0 if coordinates else 1)
+        self._store(self.pickedMicrographs, self.emptyMicrographs)
+
+    def _cleanExtraFiles(self) -> None:
+        pwutils.cleanPattern(self._getExtraPath("batch_*"))
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = []
+        model = self.inputModel.get()
+        if model is not None and not model.exists():
+            errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
+        if (self.minDistance.get() or 0) < 0:
+            errors.append("*Minimum distance*: give a number in Å, or 0 for that of the model.")
+        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
+            errors.append("*Box size*: give an even number of pixels, or 0 for that of the model.")
+        if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
+            errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
+        if self.getBinThreads() < 1:
+            errors.append("*Threads*: give 1 or a larger number.")
+        return errors
+
+    def _warnings(self) -> List[str]:
+        warnings = []
+        model, micSet = self.inputModel.get(), self.getInputMicrographs()
+        if model is not None and micSet is not None \
+                and micSet.getSamplingRate() > model.getWorkingPixelSizeAng() * 1.001:
+            warnings.append("The micrographs have %0.2f Å/px, coarser than the %0.2f Å/px at which the model works: "
+                            "expect more misses, or train with such micrographs."
+                            % (micSet.getSamplingRate(), model.getWorkingPixelSizeAng()))
+        gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)
+        if gpus > batches:
+            warnings.append("%d of the %d GPUs will be idle: a batch uses one. Set the Scipion threads to %d."
+                            % (gpus - batches, gpus, gpus + 1))
+        return warnings
+
+    def getSummary(self, coordSet: Any) -> str:
+        """Comment of the output set, shown in the summary."""
+        return "%d particles, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+
+    def _summary(self) -> List[str]:
+        output = getattr(self, "outputCoordinates", None)
+        if output is None:
+            return ["No coordinates yet."] + self._quarantineSummary()
+        picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
+        lines = ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
+                 % (output.getSize(), picked, output.getSize() / max(1, picked), output.getBoxSize())]
+        if picked and empty == picked:
+            lines.append("*No micrograph has a single pick*: lower the threshold, and check that the micrographs are "
+                         "neither normalised nor of inverted contrast and that their sampling rate is right.")
+        elif empty:
+            lines.append("Micrographs without a pick: %d" % empty)
+        return lines + self._quarantineSummary()
+
+    def getMethods(self, output: Any) -> str:
+        """One sentence for the methods section."""
+        return ("%d particles were picked with a convolutional neural network trained by positive-unlabelled learning "
+                "[Bepler2019], score threshold %s." % (output.getSize(), self._getThresholdText()))
+
+    def _citations(self) -> List[str]:
+        return ["Bepler2019"]
+
+    # --------------------------- UTILS functions -----------------------------
+    def getCoordsDir(self) -> str:
+        return self._getExtraPath("picks")
+
+    def _getPicksFile(self, mic: Any) -> str:
+        return os.path.join(self.getCoordsDir(), convert.linkName(mic.getObjId()) + ".tsv")
+
+    def _getModelPath(self) -> str:
+        return self.inputModel.get().getPath()
+
+    def _getBoxSize(self) -> int:
+        return self.boxSize.get() or self.inputModel.get().getBoxSizePx(self.getInputMicrographs().getSamplingRate())
+
+    def _getThresholdText(self) -> str:
+        if self.thresholdMode.get() == THRESHOLD_GIVEN:
+            return "%0.2f" % self.threshold.get()
+        return "%0.2f (of the model)" % (self.inputModel.get().getSuggestedThreshold() or 0)
+
+    def _getPickArguments(self) -> List[str]:
+        """Options that decide which picks come out."""
+        arguments: List[str] = []
+        if self.thresholdMode.get() == THRESHOLD_GIVEN:
+            arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
+        if self.minDistance.get():
+            arguments += ["--min-distance", repr(self.minDistance.get())]
+        return arguments
+
+    def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:
+        """Micrographs that an interrupted run put into the output; asked once, later ones are ticked off in time."""
+        first, self._outputKnown = not getattr(self, "_outputKnown", False), True
+        return set(outputCoords.getUniqueValues("_micId")) if first and outputCoords.getSize() else set()

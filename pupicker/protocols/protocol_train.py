@@ -1,0 +1,274 @@
+"""Training of a picking model from labelled particles."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List
+
+import pyworkflow.utils as pwutils
+from pwem.protocols import ProtParticlePicking
+from pyworkflow.constants import NEW
+from pyworkflow.protocol import params
+from pyworkflow.utils import Message
+
+import pupicker
+from pupicker import convert
+from pupicker.constants import MODEL_SUFFIX, OBJECTIVES, PRIOR_AUTO, PRIOR_CHOICES, PRIOR_COUNT, PRIOR_FRACTION
+from pupicker.objects import PuPickerModel
+from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
+
+FEW_LABELS = 10
+
+
+class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
+    """
+    Trains a picking model from a few labelled particles.
+
+    About a hundred particles, clicked or imported, on a handful of micrographs are enough; ten often do. Not every
+    particle of a micrograph has to be labelled: what is not labelled counts as unknown, not as background
+    (positive-unlabelled learning). Label what you want to be picked, in thick and thin ice, near and far from focus.
+
+    The one thing to type is the diameter of the particle in Å. Pixel size, box size and distances follow from it.
+    Preprocessing is done inside: give the micrographs as they came from motion correction.
+
+    The coordinates may come from any picker and may have been picked on another version of the micrographs
+    (downsampled, filtered): they are matched by the micrograph's name and rescaled by the ratio of sampling rates.
+    """
+
+    _label = "train"
+    _devStatus = NEW
+    _possibleOutputs = {"outputModel": PuPickerModel}
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        form.addSection(label=Message.LABEL_INPUT)
+        self._defineGpuParams(form)
+        form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
+                      label="Labelled particles",
+                      help="Particle centres from any picker or import. Micrographs without a label are not used.")
+        form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", allowsNull=True,
+                      label="Micrographs (optional)",
+                      help="Micrographs to train on, if not those that the particles were labelled on; for example the "
+                           "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
+                           "normalised.")
+        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
+                      help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
+                           "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
+                           "it is not filled in for you.")
+        self._defineTrainingParams(form)
+        form.addParallelSection(threads=4, mpi=0)
+
+    def _defineTrainingParams(self, form: Any) -> None:
+        expert = params.LEVEL_ADVANCED
+        form.addSection(label="Training")
+        form.addParam("priorMode", params.EnumParam, choices=list(PRIOR_CHOICES), default=PRIOR_AUTO,
+                      label="Share of particles",
+                      help="How much of the image is particle, which training has to know because most particles are "
+                           "not labelled.\n_automatic_: taken from the labels by a rule that the log states.\n"
+                           "_fraction_: the class prior itself.\n_particles per micrograph_: what you expect to be on "
+                           "an average micrograph; the easiest to judge by eye.")
+        form.addParam("classPrior", params.FloatParam, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION,
+                      label="Class prior (0 to 1)",
+                      help="Fraction of the positions of a micrograph that lie within the training radius of a "
+                           "particle's centre. No unit.")
+        form.addParam("particlesPerMicrograph", params.FloatParam, default=100,
+                      condition="priorMode==%d" % PRIOR_COUNT, label="Particles per micrograph",
+                      help="Expected number of particles on an average micrograph. Right within a factor of two is "
+                           "good enough.")
+        form.addParam("objective", params.EnumParam, choices=list(OBJECTIVES), default=0, expertLevel=expert,
+                      label="Objective",
+                      help="What training minimises. _ge-binomial_: the number of particles in a batch should follow "
+                           "the binomial distribution that the class prior predicts [Bepler2019]. _ge-kl_: only its "
+                           "mean should. _nnpu_: non-negative risk estimator [Kiryo2017]. _pn_: everything without a "
+                           "label is background; for completely labelled micrographs.")
+        form.addParam("validationFraction", params.FloatParam, default=0.25, expertLevel=expert,
+                      label="Validation fraction (0 to 0.9)",
+                      help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
+                           "find how long to train and which threshold to suggest; then training uses all labels. 0 "
+                           "holds out nothing.")
+        form.addParam("updates", params.IntParam, default=0, expertLevel=expert, label="Updates (0 = automatic)",
+                      help="Most updates of the weights, one minibatch each; training ends earlier if the held-out "
+                           "labels show no more progress. 0 takes the default.")
+        form.addParam("workingPixelSize", params.FloatParam, default=0, expertLevel=expert,
+                      label="Working pixel size (Å/px, 0 = automatic)",
+                      help="Pixel size to which micrographs are downsampled inside. 0 follows from the diameter, so "
+                           "that the network sees a particle whole. Picks are in pixels of the input in any case.")
+        form.addParam("seed", params.IntParam, default=0, expertLevel=expert, label="Random seed",
+                      help="Whole number, 0 or larger. The same seed and data give the same model on the same machine.")
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()))
+        training = digestOf(inputs, self._getTrainingArguments())
+        self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
+        self._insertFunctionStep(self.trainStep, training)
+        self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
+
+    # --------------------------- STEPS functions -----------------------------
+    def convertInputStep(self, inputs: str) -> List[str]:
+        labels = self._matchLabels()
+        names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
+                 if mic.getObjId() in labels.points}
+        convert.writeLabels(labels.points, self._getLabelsFile())
+        convert.writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
+                                                 "labels": sum(map(len, labels.points.values())),
+                                                 "unmatched": labels.unmatched})
+        return [self._getLabelsFile(), self._getInputFile()]
+
+    def trainStep(self, training: str) -> List[str]:
+        self._cleanQuarantine()
+        names = {convert.micIdOf(link): name for link, name in self._getInput()["micrographs"].items()}
+        links = self._linkMicrographs((mic for mic in self._getMicrographs() if mic.getObjId() in names),
+                                      self._getInputFolder())
+        if not links:
+            raise Exception("None of the %d labelled micrographs can be read: see the summary." % len(names))
+        starFile = os.path.join(self._getInputFolder(), "micrographs.star")
+        model, report = self._getModelPath(), self._getReportPath()
+        convert.writeMicrographStar(links, starFile)
+        arguments = [starFile, "--picks", self._getLabelsFile(), "--output", model,
+                     "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
+                     "--threads", self.getBinThreads(), "--report", report] + self._getTrainingArguments()
+        files = [(os.stat(link).st_size, os.stat(link).st_mtime_ns) for link in links]
+        if self._startedBefore(digestOf(pupicker.__version__, training, files)):
+            arguments.append("--resume")
+        self._runCore("train", arguments, "train", gpu=True)
+        self._quarantineReported(convert.readJson(report), names)
+        return [model, report]
+
+    def createOutputStep(self, training: str) -> None:
+        model = PuPickerModel(self._getModelPath())
+        model.setInfo(convert.readJson(self._getReportPath()))
+        self._defineOutputs(outputModel=model)
+        self._defineSourceRelation(self.inputCoordinates, model)
+        if self.inputMicrographs.get() is not None:
+            self._defineSourceRelation(self.inputMicrographs, model)
+
+    def _cleanExtraFiles(self) -> None:
+        pwutils.cleanPath(self._getInputFolder())
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = []
+        if (self.diameter.get() or 0) <= 0:
+            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle. It is "
+                          "not the box size, which is usually 1.5 to 2 times larger.")
+        if self.priorMode.get() == PRIOR_FRACTION and not 0 < (self.classPrior.get() or 0) < 1:
+            errors.append("*Class prior*: give a number between 0 and 1, e.g. 0.05, or choose 'automatic'.")
+        if self.priorMode.get() == PRIOR_COUNT and (self.particlesPerMicrograph.get() or 0) <= 0:
+            errors.append("*Particles per micrograph*: give a number above 0, or choose 'automatic'.")
+        if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
+            errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
+        for name in ("updates", "workingPixelSize", "seed"):
+            if (getattr(self, name).get() or 0) < 0:
+                errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
+        return errors + self._validateLabels()
+
+    def _validateLabels(self) -> List[str]:
+        coordSet = self.inputCoordinates.get()
+        if coordSet is None:
+            return []  # Scipion says so itself
+        if coordSet.getMicrographs() is None:
+            return ["*Labelled particles*: their micrographs are gone from the project. Import the coordinates again."]
+        if coordSet.getSize() == 0:
+            return ["*Labelled particles*: the set is empty. Pick some particles first."]
+        if self.inputMicrographs.get() is not None and not self._matchLabels().points:
+            return ["*Micrographs (optional)*: none has the name of a labelled micrograph (%s ... against %s ...). "
+                    "Give the set that the particles were labelled on, or another version of it with the same names."
+                    % (coordSet.getMicrographs().getFirstItem().getMicName(),
+                       self.inputMicrographs.get().getFirstItem().getMicName())]
+        return []
+
+    def _warnings(self) -> List[str]:
+        coordSet, diameter = self.inputCoordinates.get(), self.diameter.get()
+        if coordSet is None or coordSet.getMicrographs() is None:
+            return []
+        warnings = []
+        if coordSet.getSize() < FEW_LABELS:
+            warnings.append("There are only %d labelled particles; label ten or more, better a hundred."
+                            % coordSet.getSize())
+        boxAng = (coordSet.getBoxSize() or 0) * coordSet.getMicrographs().getSamplingRate()
+        if boxAng and diameter and not boxAng / 4 <= diameter <= boxAng:
+            warnings.append("The diameter of %0.0f Å does not fit the box size of the labels, %d px = %0.0f Å, which "
+                            "is usually 1.5 to 2 times the diameter. Check that the diameter is given in Å."
+                            % (diameter, coordSet.getBoxSize(), boxAng))
+        return warnings
+
+    def _summary(self) -> List[str]:
+        model, inputs = getattr(self, "outputModel", None), self._getInput()
+        lines = model.getSummary() if model is not None else ["No model yet."]
+        if inputs:
+            lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"])))
+            if abs(inputs["scale"] - 1) > 1e-6:
+                lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
+            if inputs["unmatched"]:
+                lines.append("*Labelled micrographs that are not in the set: %d* (%s%s)"
+                             % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
+                                ", ..." if len(inputs["unmatched"]) > 3 else ""))
+        return lines + self._quarantineSummary()
+
+    def _methods(self) -> List[str]:
+        model = getattr(self, "outputModel", None)
+        if model is None:
+            return []
+        return ["A convolutional neural network was trained with %s labelled particles (diameter %0.0f Å) by "
+                "positive-unlabelled learning [Bepler2019], objective %s, at %0.3g Å/px."
+                % (model.getNumberOfLabels(), model.getDiameterAng(), model.getObjective(),
+                   model.getWorkingPixelSizeAng())]
+
+    def _citations(self) -> List[str]:
+        return ["Bepler2019"] + (["Kiryo2017"] if self._getObjective() == "nnpu" else [])
+
+    # --------------------------- UTILS functions -----------------------------
+    def _getMicrographs(self) -> Any:
+        """The set to train on: the one given, else the one that the particles were labelled on."""
+        return self.inputMicrographs.get() or self.inputCoordinates.get().getMicrographs()
+
+    def _matchLabels(self) -> convert.Labels:
+        return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
+
+    def _getObjective(self) -> str:
+        return OBJECTIVES[self.objective.get()]
+
+    def _getTrainingArguments(self) -> List[str]:
+        """Options that decide what model comes out."""
+        arguments = ["--diameter", repr(self.diameter.get()), "--objective", self._getObjective(),
+                     "--validation-fraction", repr(self.validationFraction.get()), "--seed", str(self.seed.get())]
+        if self.priorMode.get() == PRIOR_FRACTION:
+            arguments += ["--class-prior", repr(self.classPrior.get())]
+        elif self.priorMode.get() == PRIOR_COUNT:
+            arguments += ["--particles-per-micrograph", repr(self.particlesPerMicrograph.get())]
+        if self.updates.get():
+            arguments += ["--updates", str(self.updates.get())]
+        if self.workingPixelSize.get():
+            arguments += ["--working-pixel-size", repr(self.workingPixelSize.get())]
+        return arguments
+
+    def _startedBefore(self, digest: str) -> bool:
+        """Whether a training with the same data and options began and can go on; what another one left is removed."""
+        marker = self._getExtraPath("training.json")
+        if convert.readJson(marker).get("digest") == digest:
+            return True
+        for path in pwutils.getFiles(self._getExtraPath()):
+            if os.path.basename(path).startswith(os.path.basename(self._getModelPath())):
+                pwutils.cleanPath(path)
+        convert.writeJson(marker, {"digest": digest})
+        return False
+
+    def _getInputFolder(self) -> str:
+        return self._getExtraPath("input")
+
+    def _getInputFile(self) -> str:
+        return self._getExtraPath("input.json")
+
+    def _getInput(self) -> Dict[str, Any]:
+        """What the convert step found: names of the labelled micrographs by link, counts, scale."""
+        return convert.readJson(self._getInputFile())
+
+    def _getLabelsFile(self) -> str:
+        return self._getExtraPath("labels.tsv")
+
+    def _getModelPath(self) -> str:
+        return self._getExtraPath("model" + MODEL_SUFFIX)
+
+    def _getReportPath(self) -> str:
+        return self._getExtraPath("train_report.json")

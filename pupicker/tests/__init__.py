@@ -1,0 +1,1 @@
+"""Tests of pupicker: one folder for each layer."""

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pupicker.commands import convert
+from pupicker.commands.main import main
+from pupicker.engine.coordinates import read_coordinates
+from pupicker.tests.shared_data import shared
+
+
+@pytest.fixture
+def picks(tmp_path: Path) -> Path:
+    path = tmp_path / "picks.tsv"
+    path.write_text("micrograph\tx\ty\tscore\na\t0\t10.5\t0.5\nb\t1\t2\t0.25\n")
+    return path
+
+
+def test_to_star(picks, capsys):
+    target = picks.with_suffix(".star")
+    assert main(["convert", str(picks), str(target)]) == 0
+    assert capsys.readouterr().out == f"2 particles of 2 micrographs: {target}\n"
+    table = read_coordinates(target)
+    assert table.names() == ["a", "b"] and table.x.tolist() == [0, 1] and table.score.tolist() == [0.5, 0.25]
+
+
+def test_to_a_folder_of_scaled_boxes(picks):
+    folder = picks.parent / "boxes"
+    options = ["--per-micrograph", ".box", "--box-size", "20", "--scale", "4"]
+    assert main(["convert", str(picks), str(folder), *options]) == 0
+    assert (folder / "a.box").read_text() == "-8.5\t33.5\t20\t20\t0.5\n"  # centre 1.5, 43.5
+    assert sorted(path.name for path in folder.iterdir()) == ["a.box", "b.box"]
+
+
+def test_micrographs_name_the_rows_and_get_a_table_each(picks):
+    for name in "abc":
+        (picks.parent / "mics").mkdir(exist_ok=True)
+        (picks.parent / "mics" / f"{name}.mrc").write_bytes(b"")
+    folder = picks.parent / "tables"
+    assert main(["convert", str(picks), str(folder), "--micrographs", str(picks.parent / "mics")]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["a.star", "b.star", "c.star"]
+    assert read_coordinates(folder).names() == [str(picks.parent / "mics" / f"{name}.mrc") for name in "ab"]
+
+
+@pytest.mark.parametrize(("options", "code", "said"), [
+    (["--scale", "0"], 2, "--scale 0"), (["--scale", "nan"], 2, "--scale nan"),
+    (["--box-size", "-2"], 2, "--box-size -2"),
+    (["--micrographs", "nowhere"], 1, "nowhere"),
+])
+def test_wrong_options(picks, capsys, options, code, said):
+    assert main(["convert", str(picks), str(picks.with_suffix(".star")), *options]) == code
+    error = capsys.readouterr().err
+    assert error.startswith("pupicker convert: error: ") and said in error and error.count("\n") == 1
+    assert not picks.with_suffix(".star").exists()
+
+
+def test_input_that_is_missing_or_unknown(tmp_path, capsys):
+    assert main(["convert", str(tmp_path / "no.star"), str(tmp_path / "a.tsv")]) == 1
+    assert "no.star: No such file" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "a.pdf"), str(tmp_path / "a.tsv")]) == 1
+    assert "a.pdf: not a coordinate table" in capsys.readouterr().err
+
+
+def test_help_has_the_example(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["convert", "--help"])
+    assert caught.value.code == 0
+    assert convert.EXAMPLE in capsys.readouterr().out
+
+
+def numbers(path: Path) -> list[list[float]]:
+    return [list(map(float, line.split())) for line in path.read_text().splitlines()]
+
+
+def test_real_boxes_to_star_and_back(tmp_path):
+    source = shared("data/empiar10017_bgal/third_party_picks/repic_crYOLO")
+    assert main(["convert", str(source), str(tmp_path / "picks.star")]) == 0
+    options = ["--per-micrograph", ".box", "--box-size", "180"]
+    assert main(["convert", str(tmp_path / "picks.star"), str(tmp_path / "boxes"), *options]) == 0
+    for original in source.iterdir():
+        assert numbers(tmp_path / "boxes" / original.name) == numbers(original)

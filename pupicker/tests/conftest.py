@@ -1,0 +1,47 @@
+"""Settings of the whole test suite.
+
+A test that needs a system package or the real micrographs skips with their name where they are missing.  With
+``PUPICKER_NO_SKIP=1`` (continuous integration) a skipped test fails the run: there, nothing may be missing.  Tests of
+hardware that a machine either has or has not are no part of that: those marked ``gpu`` are deselected without CUDA.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests marked ``gpu`` where there is no CUDA device."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if not on_gpu:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        items[:] = [item for item in items if item not in on_gpu]
+        config.hook.pytest_deselected(items=on_gpu)
+
+
+def _skipped(config: pytest.Config) -> list[pytest.TestReport]:
+    """Reports of the tests and files that were skipped in this run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return list(reporter.stats.get("skipped", [])) if reporter else []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn a passed run with skipped tests into a failed one if none may be skipped."""
+    if NO_SKIP and session.exitstatus == pytest.ExitCode.OK and _skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List the tests that were skipped although none may be."""
+    skipped = _skipped(config)
+    if NO_SKIP and skipped:
+        terminalreporter.section("skipped, which PUPICKER_NO_SKIP=1 forbids", red=True)
+        for report in skipped:
+            terminalreporter.line(report.nodeid)

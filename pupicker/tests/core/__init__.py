@@ -1,0 +1,1 @@
+"""Tests of the core: identities, limits and recovery of known parameters."""

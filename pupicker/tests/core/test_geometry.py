@@ -1,0 +1,89 @@
+import math
+
+import pytest
+
+from pupicker.core.geometry import Geometry, describe, geometry, match_radius_ang, most_particles
+
+
+def test_every_length_follows_from_the_diameter():
+    lengths = geometry(diameter_ang=180.0, pixel_size_ang=1.0, receptive_field_px=31)
+    assert lengths.working_pixel_size_ang == pytest.approx(180 / 22)
+    assert lengths.training_radius_px == pytest.approx(0.11 * 22)
+    assert lengths.min_distance_ang == pytest.approx(90)
+    assert lengths.box_size_ang == pytest.approx(270)
+    assert match_radius_ang(180.0) == pytest.approx(90)
+
+
+@pytest.mark.parametrize("diameter", [60.0, 130.0, 400.0])
+@pytest.mark.parametrize("field", [31, 71])
+def test_the_particle_fills_the_same_part_of_any_receptive_field(diameter, field):
+    lengths = geometry(diameter, 0.5, field)
+    assert diameter / lengths.working_pixel_size_ang == pytest.approx(22 / 31 * field)
+
+
+def test_working_pixel_size_is_never_finer_than_the_micrographs():
+    lengths = geometry(diameter_ang=100.0, pixel_size_ang=7.0, receptive_field_px=31)
+    assert lengths.working_pixel_size_ang == 7.0
+    assert lengths.training_radius_px == pytest.approx(0.11 * 100 / 7)
+
+
+def test_training_radius_has_a_smallest_value():
+    assert geometry(40.0, 8.0, 31).training_radius_px == 1.5
+
+
+def test_what_is_given_is_kept():
+    lengths = geometry(200.0, 1.0, 31, working_pixel_size_ang=6.0, training_radius_px=3.0, min_distance_ang=150.0,
+                       box_size_ang=320.0)
+    assert lengths == Geometry(200.0, 6.0, 3.0, 150.0, 320.0)
+    assert Geometry(**lengths.to_dict()) == lengths
+
+
+def test_training_radius_follows_a_given_working_pixel_size():
+    assert geometry(200.0, 1.0, 31, working_pixel_size_ang=4.0).training_radius_px == pytest.approx(0.11 * 50)
+
+
+@pytest.mark.parametrize("pixel_size_ang", [0.66, 1.0, 1.77, 7.08, 1000.0])
+def test_box_is_even_and_nearest(pixel_size_ang):
+    lengths = geometry(180.0, 0.5, 31)
+    box = lengths.box_size_px(pixel_size_ang)
+    assert box % 2 == 0 and box >= 2
+    assert abs(box - 270 / pixel_size_ang) <= 1 or box == 2
+
+
+def test_match_radius_in_pixels():
+    assert geometry(180.0, 1.5, 31).match_radius_px(1.5) == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("diameter", {"diameter_ang": 0.0}), ("diameter", {"diameter_ang": float("nan")}),
+     ("pixel size", {"pixel_size_ang": -1.0}), ("working pixel size", {"working_pixel_size_ang": 0.0}),
+     ("training radius", {"training_radius_px": -2.0}), ("minimum distance", {"min_distance_ang": 0.0}),
+     ("box size", {"box_size_ang": 0.0})],
+)
+def test_lengths_that_are_not_positive_are_errors_that_name_them(name, arguments):
+    with pytest.raises(ValueError, match=f"the {name} must be positive"):
+        geometry(**{"diameter_ang": 180.0, "pixel_size_ang": 1.0, "receptive_field_px": 31, **arguments})
+
+
+def test_a_diameter_in_pixels_or_nanometres_is_noticed():
+    with pytest.raises(ValueError, match="check both, the diameter is in A"):
+        geometry(diameter_ang=18.0, pixel_size_ang=5.0, receptive_field_px=31)
+
+
+def test_description_states_values_and_reasons():
+    rows = {name: (value, reason) for name, value, reason in describe(geometry(180.0, 1.5, 31), 1.5, 31)}
+    assert rows["working pixel size"] == ("8.18 A", "the particle is 22 px, the receptive field 31 px")
+    assert rows["training radius"][0] == "2.42 px = 19.8 A"
+    assert rows["minimum distance"][0] == "90 A"
+    assert rows["box size"][0] == "270 A = 180 px of 1.5 A"
+    coarse = describe(geometry(100.0, 7.0, 31), 7.0, 31)
+    assert "nothing finer exists" in coarse[0][2]
+
+
+def test_most_particles_is_the_hexagonal_packing():
+    lengths = geometry(100.0, 1.0, 31)  # 50 A apart
+    rows, columns = 200, 200
+    # A hexagonal lattice of this many rows and columns fills rows * columns cells of d * d * sqrt(3) / 2.
+    area = columns * 50 * rows * 50 * math.sqrt(3) / 2
+    assert most_particles(lengths, area) == pytest.approx(rows * columns)

@@ -1,0 +1,1 @@
+"""Tests of the Scipion plugin, in real headless projects."""

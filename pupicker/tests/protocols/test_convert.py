@@ -1,0 +1,199 @@
+"""Between Scipion's sets and the files of the command line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unittest
+
+from pupicker.tests.protocols import scipion_environment  # before pyworkflow is imported
+
+import mrcfile  # isort: skip
+import numpy as np  # isort: skip
+from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
+
+from pupicker import convert  # isort: skip
+
+
+class ConvertTestCase(unittest.TestCase):
+    """A folder for sets and files, removed afterwards."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def micrographs(self, file, samplingRate, names):
+        micSet = SetOfMicrographs(filename=self.path(file))
+        micSet.setSamplingRate(samplingRate)
+        for name in names:
+            mic = Micrograph(location=self.path(name))
+            mic.setMicName(name)
+            micSet.append(mic)
+        micSet.write()
+        return micSet
+
+    def coordinates(self, micSet, points, byName=True):
+        coordSet = SetOfCoordinates(filename=self.path("coordinates.sqlite"))
+        coordSet.setMicrographs(micSet)
+        for micId, x, y in points:
+            coord = Coordinate(x=x, y=y)
+            if byName:
+                coord.setMicrograph(micSet[micId])
+            else:
+                coord.setMicId(micId)
+            coordSet.append(coord)
+        coordSet.write()
+        return coordSet
+
+
+class TestMatchLabels(ConvertTestCase):
+
+    def testSamePixelsAreUntouched(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        labels = convert.matchLabels(self.coordinates(mics, [(1, 0, 7), (2, 31, 5), (1, 3, 4)]), mics)
+        self.assertEqual(labels.points, {1: [(0, 7), (3, 4)], 2: [(31, 5)]})
+        self.assertEqual((labels.unmatched, labels.scale), ([], 1.0))
+
+    def testPixelCentresStayOnCentres(self):
+        """Halving the pixel size puts the centre of pixel 0 between the new pixels 0 and 1."""
+        small = self.micrographs("a.sqlite", 4.0, ["one.mrc"])
+        large = self.micrographs("b.sqlite", 2.0, ["one.mrc"])
+        labels = convert.matchLabels(self.coordinates(small, [(1, 0, 10)]), large)
+        self.assertEqual(labels.points, {1: [(0.5, 20.5)]})
+        self.assertEqual(labels.scale, 2.0)
+
+    def testRescalingThereAndBackIsTheIdentity(self):
+        for value in (-0.5, 0, 1, 17.25, 4095):
+            for factor in (0.25, 1.77 / 7.08, 3.0, 1 / 3):
+                self.assertAlmostEqual(convert.rescale(convert.rescale(value, factor), 1 / factor), value, places=9)
+
+    def testNamesCountNotIds(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["two.mrc", "three.mrc"])
+        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual(labels.points, {1: [(2, 2)]})
+        self.assertEqual(labels.unmatched, ["one.mrc"])
+
+    def testExtensionAndFolderMayDiffer(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57.tif", "x.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["x", "job/May08_04.33.57.mrc"])
+        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual(labels.points, {2: [(1, 1)], 1: [(2, 2)]})
+
+    def testDotsInANameAreNoExtension(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57"])
+        other = self.micrographs("b.sqlite", 1.0, ["May08_04.33.mrc"])
+        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1)]), other)
+        self.assertEqual((labels.points, labels.unmatched), ({}, ["May08_04.33.57"]))
+
+    def testEqualStemsAreNotGuessedBetween(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.tif"])
+        other = self.micrographs("b.sqlite", 1.0, ["x/one.mrc", "y/one.mrc"])
+        self.assertEqual(convert.matchLabels(self.coordinates(picked, [(1, 1, 1)]), other).unmatched, ["one.tif"])
+
+    def testPickerThatStoredIdsOnly(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        labels = convert.matchLabels(self.coordinates(mics, [(2, 8, 9)], byName=False), mics)
+        self.assertEqual(labels.points, {2: [(8, 9)]})
+
+    def testLabelTable(self):
+        convert.writeLabels({12: [(0.5, 20.5)], 3: [(1, 2), (3, 4)]}, self.path("labels.tsv"))
+        with open(self.path("labels.tsv")) as stream:
+            self.assertEqual(stream.read().splitlines(), [
+                "micrograph\tx\ty", "mic000003\t1.000\t2.000", "mic000003\t3.000\t4.000", "mic000012\t0.500\t20.500"])
+
+
+class TestPicks(ConvertTestCase):
+
+    def mic(self):
+        mic = Micrograph(location=self.path("one.mrc"))
+        mic.setObjId(4)
+        mic.setMicName("one.mrc")
+        return mic
+
+    def testRoundingAndAttributes(self):
+        coordinate = next(convert.iterCoordinates([convert.Pick(10.7, 20.2, 2.5, 0.9)], self.mic()))
+        self.assertEqual(coordinate.getPosition(), (11, 20))
+        self.assertEqual((coordinate.getMicId(), coordinate.getMicName()), (4, "one.mrc"))
+        self.assertEqual(coordinate._pupickerScore.get(), 2.5)
+        self.assertEqual(coordinate._pupickerProbability.get(), 0.9)
+        self.assertEqual(coordinate._rlnAutopickFigureOfMerit.get(), 2.5)
+        self.assertEqual((coordinate._rlnClassNumber.get(), coordinate._rlnAnglePsi.get()), (0, 0.0))
+
+    def testHalvesGoUpAndStayInside(self):
+        positions = [c.getPosition() for c in convert.iterCoordinates(
+            [convert.Pick(-0.4, 0.5, 3, 1), convert.Pick(2.5, 1.5, 2, 1)], self.mic())]
+        self.assertEqual(positions, [(0, 1), (3, 2)])
+
+    def testOfTwoOnOnePixelTheBetterStays(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\n"
+                         "m\t10.2\t5.0\t1.0\t0.6\nm\t9.8\t5.3\t4.0\t0.9\nm\t11.0\t5.0\t-2\t0.1\n")
+        coordinates = list(convert.iterCoordinates(convert.readPicks(self.path("picks.tsv")), self.mic()))
+        self.assertEqual([(c.getPosition(), c._pupickerScore.get()) for c in coordinates],
+                         [((10, 5), 4.0), ((11, 5), -2.0)])
+
+    def testTableWithoutPicks(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\n")
+        self.assertEqual(convert.readPicks(self.path("picks.tsv")), [])
+
+
+class TestMicrographs(ConvertTestCase):
+
+    def write(self, name, values):
+        with mrcfile.new(self.path(name), overwrite=True) as mrc:
+            mrc.set_data(values)
+        return self.path(name)
+
+    def mic(self, micId, location):
+        mic = Micrograph(location=location)
+        mic.setObjId(micId)
+        return mic
+
+    def testEqualBaseNamesDoNotCollide(self):
+        image = np.arange(12, dtype=np.float32).reshape(3, 4)
+        os.makedirs(self.path("a"))
+        os.makedirs(self.path("b"))
+        os.makedirs(self.path("links"))
+        first, second = self.write("a/mic.mrc", image), self.write("b/mic.mrc", image + 1)
+        links = [convert.linkMicrograph(self.mic(i, path), self.path("links")) for i, path in ((1, first), (2, second))]
+        self.assertEqual([os.path.realpath(link) for link in links],
+                         [os.path.realpath(first), os.path.realpath(second)])
+        self.assertEqual([convert.micIdOf(link) for link in links], [1, 2])
+        convert.linkMicrograph(self.mic(1, second), self.path("links"))  # a step that runs again links anew
+        self.assertEqual(os.path.realpath(links[0]), os.path.realpath(second))
+
+    def testImageOfAStackIsConverted(self):
+        stack = np.random.default_rng(3).normal(size=(3, 8, 10)).astype(np.float32)
+        path = convert.linkMicrograph(self.mic(7, (2, self.write("stack.mrcs", stack))), self.folder)
+        self.assertFalse(os.path.islink(path))
+        with mrcfile.open(path) as mrc:
+            np.testing.assert_allclose(np.squeeze(mrc.data), stack[1])
+
+    def testMissingFileIsNamed(self):
+        with self.assertRaisesRegex(Exception, "nothing.mrc: no such file"):
+            convert.linkMicrograph(self.mic(1, self.path("nothing.mrc")), self.folder)
+
+    def testUnreadableFormatIsOneLine(self):
+        scipion_environment.write(self.path("broken.dm4"), "no image")
+        with self.assertRaisesRegex(Exception, "broken.dm4: cannot be converted") as caught:
+            convert.linkMicrograph(self.mic(1, self.path("broken.dm4")), self.folder)
+        self.assertNotIn("\n", str(caught.exception))
+
+
+class TestJson(ConvertTestCase):
+
+    def testRoundTrip(self):
+        convert.writeJson(self.path("a.json"), {"x": [1, "Å"]})
+        self.assertEqual(convert.readJson(self.path("a.json")), {"x": [1, "Å"]})
+        self.assertEqual(os.listdir(self.folder), ["a.json"])
+
+    def testMissingAndTruncatedAreEmpty(self):
+        scipion_environment.write(self.path("half.json"), '{"x": ')
+        self.assertEqual(convert.readJson(self.path("half.json")), {})
+        self.assertEqual(convert.readJson(self.path("none.json")), {})

@@ -1,0 +1,154 @@
+"""Interpreter, environment and installation of the core; the launcher that joins the two."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from pupicker.tests.protocols import scipion_environment
+
+import pyworkflow as pw  # isort: skip
+from scipion.install.funcs import Environment  # isort: skip
+
+import pupicker  # isort: skip
+from pupicker import Plugin, launch  # isort: skip
+from pupicker.constants import PUPICKER_HOME, PUPICKER_PYTHON  # isort: skip
+
+
+class PluginTestCase(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        pw.Config.getDomain().getPlugins()  # defines the variables of the plugin
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def setVariable(self, name, value):
+        self.addCleanup(Plugin._vars.__setitem__, name, Plugin.getVar(name))
+        Plugin._vars[name] = value
+
+    def setEnvironment(self, name, value):
+        before = os.environ.get(name)
+        self.addCleanup(lambda: os.environ.pop(name, None) if before is None else os.environ.update({name: before}))
+        os.environ[name] = value
+
+
+class TestInterpreter(PluginTestCase):
+
+    def testMissing(self):
+        self.setVariable(PUPICKER_PYTHON, "/nowhere/bin/python")
+        (message,) = Plugin.validateInstallation()
+        self.assertIn("/nowhere/bin/python does not exist", message)
+        self.assertIn("installb pupicker", message)
+
+    def testNotExecutable(self):
+        path = os.path.join(self.folder, "python")
+        scipion_environment.write(path, "")
+        self.setVariable(PUPICKER_PYTHON, path)
+        (message,) = Plugin.validateInstallation()
+        self.assertIn("not executable", message)
+
+    def testOwnInterpreterKeepsItsPath(self):
+        self.setVariable(PUPICKER_PYTHON, sys.executable)
+        self.setEnvironment("PYTHONPATH", "/some/modules")
+        self.assertTrue(Plugin.isOwnInterpreter())
+        self.assertEqual(Plugin.getEnviron()["PYTHONPATH"], "/some/modules")
+
+    def testOtherEnvironmentDoesNotSeeScipionsModules(self):
+        """A venv's python is a link to the same file and still another environment."""
+        path = os.path.join(self.folder, "python")
+        os.symlink(os.path.realpath(sys.executable), path)
+        self.setVariable(PUPICKER_PYTHON, path)
+        self.setEnvironment("PYTHONPATH", "/some/modules")
+        self.assertFalse(Plugin.isOwnInterpreter())
+        self.assertNotIn("PYTHONPATH", Plugin.getEnviron())
+        self.assertEqual(Plugin.validateInstallation(), [])
+        self.assertEqual(os.environ["PYTHONPATH"], "/some/modules")
+
+    def testInstalledEnvironmentIsTheDefault(self):
+        self.setVariable(PUPICKER_HOME, self.folder)
+        self.assertEqual(Plugin._getDefaultInterpreter(), sys.executable)
+        own = os.path.join(self.folder, "env", "bin", "python")
+        scipion_environment.write(own, "")
+        self.assertEqual(Plugin._getDefaultInterpreter(), sys.executable)  # the installation was interrupted
+        scipion_environment.write(os.path.join(self.folder, "READY"), "")
+        self.assertEqual(Plugin._getDefaultInterpreter(), own)
+
+
+class TestBinaries(PluginTestCase):
+
+    def getInstallCommand(self):
+        environment = Environment()
+        Plugin.defineBinaries(environment)
+        target = environment.getTarget(f"pupicker-{pupicker.__version__}")
+        (install,) = (str(c._cmd) for c in target.getCommands() if "pip install" in str(c._cmd))
+        return install
+
+    def testCommand(self):
+        install = self.getInstallCommand()
+        self.assertIn("-m venv env", install)
+        self.assertIn("torch", install)
+        self.assertTrue(install.endswith("touch READY"))
+
+    def testCommandMakesAnEnvironment(self):
+        """The same shell line without the packages: it needs no network."""
+        start, rest = self.getInstallCommand().split("pip install")
+        subprocess.run(start + "pip --version &&" + rest.split("&&")[1], shell=True, cwd=self.folder, check=True,
+                       stdout=subprocess.DEVNULL)
+        python = os.path.join(self.folder, "env", "bin", "python")
+        self.assertTrue(os.stat(python).st_mode & stat.S_IXUSR)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "READY")))
+
+
+class TestLauncher(PluginTestCase):
+
+    def launch(self, *arguments, launcher=launch.__file__):
+        outcome = os.path.join(self.folder, "outcome.json")
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        result = subprocess.run([Plugin.getInterpreter(), launcher, outcome, *arguments], env=environment,
+                                cwd=self.folder, capture_output=True, text=True)
+        with open(outcome, encoding="utf-8") as stream:
+            content = json.load(stream)
+        self.assertEqual(content["exit_code"], result.returncode)
+        return content, result
+
+    def testRunsThisCopyWithoutBeingInstalled(self):
+        content, result = self.launch("--version")
+        self.assertEqual(content, {"exit_code": 0, "error": ""})
+        self.assertIn("pupicker", result.stdout)
+
+    def testErrorLineIsKept(self):
+        content, result = self.launch("info", "nothing.mrc")
+        self.assertEqual(content["exit_code"], 1)
+        self.assertRegex(content["error"], r"^pupicker info: error: .*nothing\.mrc")
+        self.assertIn(content["error"], result.stderr)
+
+    def testUsageErrorIsKept(self):
+        content, _ = self.launch("train", "--no-such-option")
+        self.assertEqual(content["exit_code"], 2)
+        self.assertIn("pupicker train: error:", content["error"])
+
+    def testNeighboursOfThePackageStayOut(self):
+        """Beside the package lie Scipion's own modules, perhaps made for another Python."""
+        os.symlink(os.path.dirname(os.path.abspath(launch.__file__)), os.path.join(self.folder, "pupicker"))
+        for name in ("numpy.py", "torch.py", "mrcfile.py"):
+            scipion_environment.write(os.path.join(self.folder, name), "raise SystemExit(99)")
+        content, _ = self.launch("info", "nothing.mrc", launcher=os.path.join(self.folder, "pupicker", "launch.py"))
+        self.assertEqual(content["exit_code"], 1)
+        self.assertIn("nothing.mrc", content["error"])
+
+    def testTooOldPythonSaysSo(self):
+        self.addCleanup(setattr, launch, "MINIMUM_PYTHON", launch.MINIMUM_PYTHON)
+        launch.MINIMUM_PYTHON = (99, 0)
+        code, error = launch.run_command(["--version"])
+        self.assertEqual(code, 1)
+        self.assertIn(sys.executable, error)
+        self.assertIn("PUPICKER_PYTHON", error)

@@ -1,0 +1,69 @@
+"""Package description of scipion-em-pupicker.
+
+The version is read from ``pupicker/__init__.py`` as text, so that nothing of the package is imported at installation.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def read(name):
+    """Return the text of a file beside this one."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def version():
+    """Return ``__version__`` of the package without importing it."""
+    return re.search(r'^__version__ = "([^"]+)"$', read("pupicker/__init__.py"), re.MULTILINE).group(1)
+
+
+def requirements():
+    """Return what the Scipion plugin itself needs: the lines of requirements.txt."""
+    lines = (line.split("#")[0].strip() for line in read("requirements.txt").splitlines())
+    return [line for line in lines if line]
+
+
+CORE = [
+    "torch>=2.4",
+    "numpy",
+    "mrcfile",
+    "tifffile",
+    "imagecodecs",
+    "safetensors",
+    "gemmi",
+    "matplotlib",
+]
+TEST = ["pytest", "hypothesis", "ruff", "mypy", "scipion-app"]
+
+setup(
+    name="scipion-em-pupicker",
+    version=version(),
+    description="Scipion plugin and command line: particle picking in cryo-EM micrographs from a few labelled examples",
+    long_description=read("README.md"),
+    long_description_content_type="text/markdown",
+    license="GPL-3.0-or-later",
+    license_files=["LICENSE"],
+    keywords="scipion cryoem imageprocessing scipion-3.0 particle-picking",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Bio-Informatics",
+    ],
+    packages=find_packages(include=["pupicker", "pupicker.*"]),
+    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*"]},
+    # The plugin modules run in any Scipion 3; the extra [core] (command line, training, picking) needs Python 3.10.
+    python_requires=">=3.8",
+    install_requires=requirements(),
+    extras_require={"core": CORE, "test": TEST},
+    entry_points={
+        "pyworkflow.plugin": ["pupicker = pupicker"],
+        "console_scripts": ["pupicker = pupicker.commands.main:main"],
+    },
+)
