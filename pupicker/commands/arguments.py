@@ -81,13 +81,6 @@ def report_of_failure(report: Report, args: argparse.Namespace, beside: Path) ->
         raise
 
 
-def require_some(report: Report, args: argparse.Namespace) -> None:
-    """Fail if no micrograph could be used, with the report that says why."""
-    if args.report is not None and not report.done:
-        report.write(args.report)
-    report.require_some()
-
-
 def finish(report: Report, args: argparse.Namespace, beside: Path, rows: Sequence[tuple[str, ...]]) -> int:
     """Write the report where it is wanted or needed, print the results, return the exit code."""
     target = _write_report(report, args, beside)

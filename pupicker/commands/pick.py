@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 format_of(targets[name]).write(targets[name], found.table, box_size)
             else:
                 tables.append(found.table)
-        require_some(report, args)
+        report.require_some()
     if not targets:
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
     report.results.update(

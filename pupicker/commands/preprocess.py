@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         written = preprocess_files(
             paths, args.output, args.pixel_size, target, threads, report, keep_finer=args.diameter is None
         )
-        require_some(report, args)
+        report.require_some()
     sizes = sorted({round(size, 4) for _, size in written.values()})
     report.results.update({
         "pixel_size_ang": written[next(iter(written))][1],

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     lengths, pixel_size = _geometry(args, paths, field)
     report = Report("train")
     with report_of_failure(report, args, args.output):
-        data = load_training_set(paths, picks, args.pixel_size, lengths.working_pixel_size_ang, threads, report)
+        data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device)
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))

@@ -8,6 +8,7 @@ working pixel size      D / (0.71 F)           the particle fills most of the re
 training radius         max(1.5 px, 0.11 D)    positive regions stay well inside the particle (2.4 px at 22 px)
 minimum distance        0.5 D                  neighbours may overlap by half, one particle gives one pick
 matching radius         0.5 D                  for evaluation
+background              1.0 D                  grey level that varies on a larger scale is removed
 box size                1.5 D, even            room for the CTF's delocalisation
 ======================  =====================  ==============================================================
 
@@ -23,6 +24,7 @@ TRAINING_RADIUS = 0.11
 SMALLEST_TRAINING_RADIUS_PX = 1.5
 MIN_DISTANCE = 0.5
 MATCH_RADIUS = 0.5
+BACKGROUND = 1.0
 BOX_SIZE = 1.5
 
 
@@ -42,6 +44,8 @@ class Geometry:
         Smallest distance between two picks.
     box_size_ang
         Box for extraction.
+    background_ang
+        Standard deviation of the Gaussian whose local mean is removed (:mod:`pupicker.core.background`).
     """
 
     diameter_ang: float
@@ -49,6 +53,12 @@ class Geometry:
     training_radius_px: float
     min_distance_ang: float
     box_size_ang: float
+    background_ang: float
+
+    @property
+    def background_px(self) -> float:
+        """`background_ang` in working pixels."""
+        return self.background_ang / self.working_pixel_size_ang
 
     def to_dict(self) -> dict[str, float]:
         """As JSON-able dictionary."""
@@ -107,7 +117,7 @@ def geometry(
     radius = training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
     return Geometry(
         diameter_ang, working, radius, min_distance_ang or MIN_DISTANCE * diameter_ang,
-        box_size_ang or BOX_SIZE * diameter_ang,
+        box_size_ang or BOX_SIZE * diameter_ang, BACKGROUND * diameter_ang,
     )
 
 
@@ -123,6 +133,7 @@ def describe(lengths: Geometry, pixel_size_ang: float, receptive_field_px: int) 
          f"{lengths.training_radius_px * working / diameter:.2f} of the diameter: positive centres"),
         ("minimum distance", f"{lengths.min_distance_ang:.4g} A",
          f"{lengths.min_distance_ang / diameter:.2f} of the diameter between two picks"),
+        ("background", f"{lengths.background_ang:.4g} A", "grey level that varies on a larger scale is removed"),
         ("box size",
          f"{lengths.box_size_ang:.4g} A = {lengths.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} A",
          f"{lengths.box_size_ang / diameter:.2f} diameters, even"),

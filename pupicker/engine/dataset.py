@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pupicker.core.normalization import Mixture, fit, normalize, stack_histograms
+from pupicker.core.geometry import Geometry
+from pupicker.core.normalization import Mixture, fit, stack_histograms
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
-from pupicker.engine.preparation import Resampled, in_background, resample
+from pupicker.engine.preparation import Resampled, in_background, network_input, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
 
@@ -84,10 +85,10 @@ class Split:
 
 
 def load_training_set(
-    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, working_pixel_size_ang: float,
+    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
     threads: int, report: Report,
 ) -> TrainingSet:
-    """Read, resample and jointly normalise the micrographs; those that cannot be read are quarantined.
+    """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
 
     Raises
     ------
@@ -96,7 +97,8 @@ def load_training_set(
     """
     loaded: list[Resampled] = []
     progress = Progress(len(paths), "reading micrographs")
-    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working_pixel_size_ang), paths, threads):
+    working = lengths.working_pixel_size_ang
+    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working), paths, threads):
         try:
             micrograph = future.result()
             micrograph.histogram()
@@ -109,7 +111,7 @@ def load_training_set(
     report.require_some()
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
     images = [
-        normalize(m.pixels, joint.mixture, float(s), float(t))
+        network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
     labels = _labels_in_working_pixels(loaded, picks)

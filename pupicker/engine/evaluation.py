@@ -17,7 +17,7 @@ from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
 from pupicker.engine.model_file import Model
 from pupicker.engine.names import match_names
-from pupicker.engine.preparation import normalize_one, resample
+from pupicker.engine.preparation import network_input_of_new, resample
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def region_precision(
     scores, positive = [], []
     for path in paths:
         micrograph = resample(path, pixel_size_ang, model.geometry.working_pixel_size_ang)
-        image = normalize_one(micrograph, model.mixture)
+        image = network_input_of_new(micrograph, model.mixture, model.geometry.background_px)
         own = truth.of(str(path))
         xy = torch.from_numpy(np.stack([own.x / micrograph.step[1], own.y / micrograph.step[0]], axis=1))
         shape = (int(image.shape[0]), int(image.shape[1]))

@@ -12,7 +12,7 @@ import torch
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
 from pupicker.engine.model_file import Model
-from pupicker.engine.preparation import Resampled, in_background, normalize_one, resample
+from pupicker.engine.preparation import Resampled, in_background, network_input_of_new, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
 from pupicker.engine.validation import pick_image
@@ -68,8 +68,9 @@ class Picker:
         ``score`` is the log-likelihood ratio, ``probability`` that of being a particle
         (:mod:`pupicker.core.likelihood`).
         """
-        image = normalize_one(micrograph, self.model.mixture).to(self.device)
-        working = self.model.geometry.working_pixel_size_ang
+        lengths = self.model.geometry
+        image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
+        working = lengths.working_pixel_size_ang
         calibration = self.model.calibration
         xy, logit = pick_image(
             self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold)

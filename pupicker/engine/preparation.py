@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pupicker.core.background import flatten
 from pupicker.core.downsampling import fourier_resize, resized_shape
 from pupicker.core.normalization import (
     Histogram,
@@ -91,10 +92,15 @@ def resample(path: Path, pixel_size_ang: float | None, working_pixel_size_ang: f
     return Resampled(path, pixel_size, (rows, columns), pixels, (rows / shape[0], columns / shape[1]), image.invalid)
 
 
-def normalize_one(micrograph: Resampled, mixture: Mixture) -> Tensor:
+def network_input(micrograph: Resampled, mixture: Mixture, scale: float, offset: float, background_px: float) -> Tensor:
+    """Normalised and flattened ``(h, w)``: what networks are trained on and score."""
+    return flatten(normalize(micrograph.pixels, mixture, scale, offset), background_px)
+
+
+def network_input_of_new(micrograph: Resampled, mixture: Mixture, background_px: float) -> Tensor:
     """Normalise a new micrograph with its own scale under a mixture fitted before."""
     scale, offset = fit_to_mixture(micrograph.histogram(), mixture)
-    return normalize(micrograph.pixels, mixture, float(scale[0]), float(offset[0]))
+    return network_input(micrograph, mixture, float(scale[0]), float(offset[0]), background_px)
 
 
 def in_background(work: Callable[[Path], T], paths: Sequence[Path], threads: int) -> Iterator[tuple[Path, Future[T]]]:

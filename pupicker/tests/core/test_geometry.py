@@ -12,6 +12,8 @@ def test_every_length_follows_from_the_diameter():
     assert lengths.min_distance_ang == pytest.approx(90)
     assert lengths.box_size_ang == pytest.approx(270)
     assert match_radius_ang(180.0) == pytest.approx(90)
+    assert lengths.background_ang == pytest.approx(180)
+    assert lengths.background_px == pytest.approx(22)
 
 
 @pytest.mark.parametrize("diameter", [60.0, 130.0, 400.0])
@@ -34,7 +36,10 @@ def test_training_radius_has_a_smallest_value():
 def test_what_is_given_is_kept():
     lengths = geometry(200.0, 1.0, 31, working_pixel_size_ang=6.0, training_radius_px=3.0, min_distance_ang=150.0,
                        box_size_ang=320.0)
-    assert lengths == Geometry(200.0, 6.0, 3.0, 150.0, 320.0)
+    assert lengths.working_pixel_size_ang == 6.0
+    assert lengths.training_radius_px == 3.0
+    assert lengths.min_distance_ang == 150.0
+    assert lengths.box_size_ang == 320.0
     assert Geometry(**lengths.to_dict()) == lengths
 
 
@@ -76,6 +81,7 @@ def test_description_states_values_and_reasons():
     assert rows["working pixel size"] == ("8.18 A", "the particle is 22 px, the receptive field 31 px")
     assert rows["training radius"][0] == "2.42 px = 19.8 A"
     assert rows["minimum distance"][0] == "90 A"
+    assert rows["background"][0] == "180 A"
     assert rows["box size"][0] == "270 A = 180 px of 1.5 A"
     coarse = describe(geometry(100.0, 7.0, 31), 7.0, 31)
     assert "nothing finer exists" in coarse[0][2]

@@ -40,6 +40,15 @@ def test_mask_is_the_union_of_the_discs_around_sub_pixel_centres(shape, xy, radi
     assert np.array_equal(mask.numpy() | on_circle, brute_force(shape, xy, radius) | on_circle)
 
 
+@pytest.mark.parametrize("radius", [1.0, 2.42, 3.0, 4.0])
+def test_no_position_within_a_pixel_loses_a_part_of_its_disc(radius):
+    for y in range(11):
+        for x in range(11):
+            centre = (7 + x / 10 + 1e-3, 7 + y / 10 + 1e-3)
+            mask = disc_mask((16, 16), torch.tensor([centre], dtype=torch.float64), radius)
+            assert np.array_equal(mask.numpy(), brute_force((16, 16), [centre], radius))
+
+
 @pytest.mark.parametrize("radius", [1, 3, 4])
 def test_discs_are_cut_at_all_four_borders(radius):
     for xy in ((0, 5), (14, 5), (7, 0), (7, 10), (0, 0), (14, 10)):

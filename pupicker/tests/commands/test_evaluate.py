@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
+from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import DIAMETER_ANG, PARTICLES, PIXEL_SIZE_ANG
+
+
+def table(rows):
+    """From (micrograph, x, y, score)."""
+    names, x, y, score = zip(*rows, strict=True)
+    return CoordinateTable(np.array(names, dtype=object), np.array(x), np.array(y), np.array(score))
+
+
+TRUTH = table([("a.mrc", 10, 10, 1), ("a.mrc", 50, 50, 1), ("b.mrc", 20, 20, 1), ("c.mrc", 5, 5, 1)])
+PICKS = table([
+    ("a.mrc", 12, 10, 9),  # hit
+    ("a.mrc", 9, 10, 8),  # the same particle once more
+    ("b.mrc", 20, 23, 7),  # hit
+    ("b.mrc", 90, 90, 6),  # nothing there
+])
+
+
+@pytest.fixture
+def evaluate(capsys, tmp_path):
+    """Compare the tables above (or others) with a radius of 5 px."""
+
+    def call(*more, picks=PICKS, truth=TRUTH, how=("--radius", 5)):
+        write_coordinates(tmp_path / "picks.tsv", picks)
+        write_coordinates(tmp_path / "truth.tsv", truth)
+        return run(capsys, "evaluate", "--picks", tmp_path / "picks.tsv", "--truth", tmp_path / "truth.tsv",
+                   *how, "--threads", 1, *more)
+
+    return call
+
+
+def test_numbers_by_hand(evaluate):
+    """Best first: hit, miss, hit, miss; four particles, of which the one on c.mrc was never looked for."""
+    result = evaluate("--json")
+    assert result.code == 0
+    content = result.json
+    assert content.pop("micrographs") == {
+        "a.mrc": {"picks": 2, "truth": 2, "hits": 1, "average_precision": 0.5},
+        "b.mrc": {"picks": 2, "truth": 1, "hits": 1, "average_precision": 1.0},
+        "c.mrc": {"picks": 0, "truth": 1, "hits": 0, "average_precision": 0.0},
+    }
+    assert content == {
+        "average_precision": pytest.approx((1 + 2 / 3) / 4), "best_f1": pytest.approx(4 / 7), "best_f1_threshold": 7.0,
+        "precision_at_best_f1": pytest.approx(2 / 3), "recall_at_best_f1": 0.5, "precision": 0.5, "recall": 0.5,
+        "picks": 4, "truth": 4, "match_radius_px": 5.0, "region_average_precision": None,
+    }
+
+
+def test_table_says_the_same(evaluate):
+    lines = evaluate().out.splitlines()
+    assert lines[0].split() == ["average", "precision", "0.4167"]
+    assert "region" not in evaluate().out
+
+
+def test_half_the_diameter_is_the_radius(evaluate):
+    by_diameter = evaluate("--json", how=("--diameter", 15, "--pixel-size", 1.5))
+    assert by_diameter.json == evaluate("--json").json
+
+
+def test_names_with_and_without_extension_and_folder(evaluate):
+    renamed = PICKS.renamed({"a.mrc": "a", "b.mrc": "elsewhere/b.mrc"})
+    assert evaluate("--json", picks=renamed).json == evaluate("--json").json
+
+
+def test_chosen_micrographs_only(evaluate, tmp_path):
+    assert list(evaluate("--json", "--micrographs", "b", "a.mrc").json["micrographs"]) == ["a.mrc", "b.mrc"]
+    (tmp_path / "mics").mkdir()
+    (tmp_path / "mics" / "b.mrc").touch()
+    chosen = evaluate("--json", "--micrographs", tmp_path / "mics")
+    assert list(chosen.json["micrographs"]) == ["b.mrc"] and chosen.json["average_precision"] == 1.0
+
+
+def test_picks_without_truth_are_left_out_and_said(evaluate):
+    more = CoordinateTable.concatenate([PICKS, table([("d.mrc", 1, 1, 99)])])
+    result = evaluate("--json", picks=more)
+    assert result.json == evaluate("--json").json
+    assert "d.mrc" in result.err
+
+
+def test_no_picks_at_all(evaluate, tmp_path):
+    result = evaluate("--json", "--plot", tmp_path / "curve.png", picks=CoordinateTable.empty())
+    assert result.code == 0
+    assert result.json["average_precision"] == 0.0 and result.json["recall"] == 0.0
+    assert result.json["best_f1_threshold"] is None and result.json["truth"] == 4
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_is_a_png(evaluate, tmp_path):
+    assert evaluate("--plot", tmp_path / "new" / "curve.png").code == 0
+    content = (tmp_path / "new" / "curve.png").read_bytes()
+    assert content.startswith(b"\x89PNG") and len(content) > 5000
+
+
+def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path):
+    """Far above the area that the regions cover, which a classifier without knowledge would reach."""
+    write_coordinates(tmp_path / "none.star", CoordinateTable.empty())
+    result = run(
+        capsys, "evaluate", "--picks", tmp_path / "none.star", "--truth", simulated.truth, "--diameter", DIAMETER_ANG,
+        "--pixel-size", PIXEL_SIZE_ANG, "--micrographs", *simulated.unseen, "--model", model_path, "--json",
+        "--threads", 1,
+    )
+    chance = PARTICLES * 21 / (298 * 329)
+    assert chance < 0.01 and result.json["region_average_precision"] > 0.3
+    assert read_coordinates(simulated.truth).names()[3:] == list(result.json["micrographs"])
+
+
+@pytest.mark.parametrize("how", [
+    (), ("--diameter", 15), ("--pixel-size", 1.5), ("--radius", 0), ("--radius", -1), ("--radius", "nan"),
+    ("--diameter", 0, "--pixel-size", 1), ("--diameter", 15, "--pixel-size", 0),
+])
+def test_impossible_radius(evaluate, how):
+    message = evaluate(how=how).error(2)
+    assert "radius" in message
+
+
+def test_model_needs_micrographs(evaluate, model_path):
+    assert "--micrographs" in evaluate("--model", model_path).error(2)
+
+
+def test_nothing_to_compare(evaluate):
+    assert "truth table is empty" in evaluate(truth=CoordinateTable.empty()).error(1)
+    other = PICKS.renamed({"a.mrc": "x.mrc", "b.mrc": "y.mrc"})
+    message = evaluate(picks=other).error(1)
+    assert "'a.mrc'" in message and "'x.mrc'" in message
+    assert "nowhere" in evaluate("--micrographs", "nowhere").error(1)
+
+
+def test_missing_table(capsys, tmp_path):
+    result = run(capsys, "evaluate", "--picks", tmp_path / "no.star", "--truth", tmp_path / "no.star", "--radius", 5)
+    assert str(tmp_path / "no.star") in result.error(1)

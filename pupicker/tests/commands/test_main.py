@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import pupicker
+from pupicker.commands.main import COMMANDS, build_parser
+from pupicker.tests.commands.command_line import run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(capsys, command):
+    result = run(capsys, command, "--help")
+    assert result.code == 0 and result.err == ""
+    assert f"example:\n  pupicker {command} " in result.out
+
+
+def test_every_option_is_explained():
+    parsers = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
+    assert tuple(parsers) == COMMANDS
+    unexplained = [action.dest for parser in parsers.values() for action in parser._actions if not action.help]
+    assert unexplained == []
+
+
+def test_help_does_not_wait_for_torch():
+    program = (
+        "import contextlib, io, json, sys\n"
+        "from pupicker.commands.main import COMMANDS, main\n"
+        "for command in COMMANDS:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main([command, '--help'])\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"torch", "numpy", "matplotlib"} & set(json.loads(done.stdout)) == set()
+
+
+def test_version(capsys):
+    result = run(capsys, "--version")
+    assert result.code == 0 and result.out == f"pupicker {pupicker.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("pick",), ("pick", "a.mrc", "--model", "m", "--bogus")])
+def test_wrong_usage_is_exit_code_2(capsys, arguments):
+    result = run(capsys, *arguments)
+    assert result.code == 2 and result.out == "" and "error:" in result.err
+
+
+def test_missing_micrograph_is_one_line(capsys, tmp_path):
+    result = run(capsys, "info", tmp_path / "none.mrc")
+    assert str(tmp_path / "none.mrc") in result.error(1)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "mps", "cuda:99"])
+def test_impossible_device_is_an_error_not_a_fallback(capsys, simulated, model_path, tmp_path, device):
+    result = run(capsys, "pick", simulated.folder, "--model", model_path, "--output", tmp_path / "p.star",
+                 "--device", device)
+    assert f"--device {device}" in result.error(2)
+    assert not (tmp_path / "p.star").exists()
+
+
+def test_negative_threads_are_an_error(capsys, simulated, model_path, tmp_path):
+    result = run(capsys, "pick", simulated.folder, "--model", model_path, "--output", tmp_path / "p.star",
+                 "--threads", -1)
+    assert "--threads -1" in result.error(2)
+
+
+def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
+    """``pupicker info MODEL | head -0`` ends without a traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pupicker", "info", str(model_path)], stdout=writing, stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == "" and done.returncode == 1

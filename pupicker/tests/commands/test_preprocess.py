@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pupicker.core.normalization import fit, histogram
+from pupicker.engine.micrographs import read_header, read_image, write_mrc
+from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import HEIGHT, PIXEL_SIZE_ANG, WIDTH
+
+
+@pytest.fixture
+def preprocess(capsys, tmp_path):
+    """Preprocess into ``tmp_path/out``."""
+
+    def call(micrographs, *more):
+        return run(capsys, "preprocess", *micrographs, "--output", tmp_path / "out", "--threads", 1, *more)
+
+    return call
+
+
+def test_pixel_size_in_the_header_is_that_of_the_pixels(preprocess, simulated, tmp_path):
+    """361 x 399 pixels of 6 A become 217 x 239, so they are not exactly the 10 A asked for."""
+    result = preprocess(simulated.micrographs, "--target-pixel-size", 10, "--json")
+    assert result.code == 0
+    expected = PIXEL_SIZE_ANG * (WIDTH / 217 + HEIGHT / 239) / 2
+    assert result.json["pixel_size_ang"] == pytest.approx(expected)
+    for source in simulated.micrographs:
+        output = result.json["outputs"][str(source)]
+        assert output == {"file": str(tmp_path / "out" / source.name), "pixel_size_ang": pytest.approx(expected)}
+        header = read_header(output["file"])
+        assert (header.width, header.height, header.dtype) == (217, 239, "float32")
+        assert header.pixel_size_ang == pytest.approx(expected, rel=1e-6)
+        assert header.pixel_size_ang * header.width == pytest.approx(PIXEL_SIZE_ANG * WIDTH, rel=0.002)
+
+
+def test_background_is_standardised(preprocess, simulated, tmp_path):
+    """The heavier of two Gaussians fitted to the new pixels, all micrographs together, has mean 0 and deviation 1."""
+    assert preprocess(simulated.micrographs, "--target-pixel-size", 9).code == 0
+    pixels = [read_image(path).pixels for path in sorted((tmp_path / "out").iterdir())]
+    together = fit(histogram(torch.from_numpy(np.concatenate([image.ravel() for image in pixels]))), "location-scale")
+    # The fit has its own scale: go back from it to the pixels.
+    index, scale, offset = together.mixture.dominant, float(together.scale[0]), float(together.offset[0])
+    assert (together.mixture.mean[index] - offset) / scale == pytest.approx(0, abs=0.1)
+    assert together.mixture.std[index] / scale == pytest.approx(1, abs=0.1)
+    medians = [float(np.median(image)) for image in pixels]
+    assert max(medians) - min(medians) < 0.2  # though the intensities differ by a factor of 1.5
+
+
+def test_diameter_gives_the_working_pixel_size(preprocess, simulated):
+    result = preprocess(simulated.unseen, "--diameter", 220, "--json")
+    assert result.json["pixel_size_ang"] == pytest.approx(10, rel=0.005)
+    lines = preprocess(simulated.unseen, "--diameter", 220).out.splitlines()
+    assert lines[0].split() == ["micrographs", "2"] and lines[1].startswith("pixel size")
+
+
+def test_never_finer_than_the_micrographs(preprocess, simulated):
+    """Asked for by its pixel size it is an error; following from the diameter, the pixel size is kept."""
+    assert "coarser than the 3 A" in preprocess(simulated.unseen, "--target-pixel-size", 3).error(1)
+    result = preprocess(simulated.unseen, "--diameter", 60, "--json")
+    assert result.json["pixel_size_ang"] == pytest.approx(PIXEL_SIZE_ANG)
+
+
+def test_result_would_overwrite_its_source(capsys, simulated, tmp_path):
+    source = tmp_path / "a.mrc"
+    content = simulated.unseen[0].read_bytes()
+    source.write_bytes(content)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link"):
+        result = run(capsys, "preprocess", source, "--output", folder, "--target-pixel-size", 12)
+        assert "overwrite itself" in result.error(2)
+    assert source.read_bytes() == content
+
+
+def test_result_would_overwrite_another_source(capsys, simulated, tmp_path):
+    """``x/a.mrc`` preprocessed into ``y`` where ``y/b.mrc`` is an input too."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    paths = [tmp_path / "x" / "a.mrc", tmp_path / "y" / "b.mrc"]
+    for path, source in zip(paths, simulated.unseen, strict=True):
+        path.write_bytes(source.read_bytes())
+    result = run(capsys, "preprocess", *paths, "--output", tmp_path / "y", "--target-pixel-size", 12)
+    assert "b.mrc" in result.error(2)
+
+
+def test_masked_pixels_are_filled(preprocess, simulated, tmp_path):
+    pixels = read_image(simulated.unseen[0]).pixels.copy()
+    pixels[100:140, 50:90] = np.nan
+    write_mrc(tmp_path / "a.mrc", pixels, PIXEL_SIZE_ANG)
+    assert preprocess([tmp_path / "a.mrc"], "--target-pixel-size", 12).code == 0
+    out = read_image(tmp_path / "out" / "a.mrc")
+    assert out.n_invalid == 0 and np.abs(out.pixels[52:68, 27:43]).max() < 3
+
+
+def test_bad_micrographs_are_set_aside(preprocess, simulated, tmp_path):
+    bad = tmp_path / "bad.mrc"
+    write_mrc(bad, np.full((300, 300), np.nan, dtype=np.float32), PIXEL_SIZE_ANG)
+    result = preprocess([bad, *simulated.unseen], "--target-pixel-size", 12)
+    assert result.code == 3
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [entry["micrograph"] for entry in report["quarantined"]] == [str(bad)]
+    assert list(report["outputs"]) == [str(path) for path in simulated.unseen]
+    assert str(bad) in preprocess([bad], "--target-pixel-size", 12).error(1)
+
+
+@pytest.mark.parametrize("options", [
+    (), ("--diameter", 100, "--target-pixel-size", 9), ("--diameter", 0), ("--diameter", "nan"),
+    ("--target-pixel-size", -9), ("--target-pixel-size", 9, "--pixel-size", 0),
+])
+def test_impossible_options(preprocess, simulated, options):
+    result = preprocess(simulated.unseen, *options)
+    assert result.code == 2 and result.out == ""
+    assert "error:" in result.err.splitlines()[-1]
+
+
+def test_output_is_a_file(preprocess, simulated, tmp_path):
+    (tmp_path / "out").touch()
+    assert str(tmp_path / "out") in preprocess(simulated.unseen, "--target-pixel-size", 12).error(1)

@@ -1,0 +1,87 @@
+"""Simulated micrographs and a model trained on some of them, made once for all tests of a run.
+
+Sizes are odd and the working pixel size is no multiple of the micrographs', because that is where coordinates go wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+DIAMETER_ANG = 160.0
+PIXEL_SIZE_ANG = 6.0
+WIDTH, HEIGHT = 361, 399
+PARTICLES = 14
+TRAINING_OPTIONS = ("--batch-size", "64", "--particles-per-micrograph", str(PARTICLES), "--threads", "1", "--seed", "1")
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Five micrographs with 14 particles each.
+
+    Attributes
+    ----------
+    folder
+        Holds nothing but the micrographs.
+    micrographs
+        All of them; the first three are labelled.
+    labels, truth
+        Tables: particles of the first three, of all.
+    """
+
+    folder: Path
+    micrographs: list[Path]
+    labels: Path
+    truth: Path
+
+    @property
+    def labelled(self) -> list[Path]:
+        """Those that training sees."""
+        return self.micrographs[:3]
+
+    @property
+    def unseen(self) -> list[Path]:
+        """Those that it does not."""
+        return self.micrographs[3:]
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """The data set."""
+    import numpy as np
+
+    from pupicker.engine.coordinates import read_coordinates, write_coordinates
+    from pupicker.simulation.config import SimulationConfig
+    from pupicker.simulation.dataset import simulate_dataset
+
+    base = tmp_path_factory.getbasetemp() / "simulated"
+    folder, truth, labels = base / "micrographs", base / "truth.star", base / "labels.star"
+    if not base.exists():  # two packages of tests have this fixture
+        config = SimulationConfig(
+            diameter_ang=DIAMETER_ANG, width=WIDTH, height=HEIGHT, pixel_size_ang=PIXEL_SIZE_ANG, particles=PARTICLES,
+            snr=0.5, seed=3,
+        )
+        simulate_dataset(config, folder, 5)
+        table = read_coordinates(folder / "truth.star")
+        write_coordinates(truth, table)
+        write_coordinates(labels, table.select(np.isin(table.micrograph, table.names()[:3])))
+        for other in ("truth.star", "truth.tsv", "simulation.json"):
+            (folder / other).unlink()
+    return Simulated(folder, sorted(folder.iterdir()), labels, truth)
+
+
+@pytest.fixture(scope="session")
+def model_path(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained on the 42 labels of the first three micrographs for 200 updates."""
+    from pupicker.commands.main import main
+
+    path = tmp_path_factory.getbasetemp() / "simulated" / "trained.pupicker"
+    if not path.exists():
+        code = main([
+            "train", *map(str, simulated.labelled), "--picks", str(simulated.labels), "--diameter", str(DIAMETER_ANG),
+            "--output", str(path), "--updates", "200", *TRAINING_OPTIONS,
+        ])
+        assert code == 0
+    return path
