@@ -82,8 +82,12 @@ def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
 
 # ------------------------------ labels ------------------------------
 def rescale(value: float, factor: float) -> float:
-    """Move a pixel coordinate to a grid with `factor` times as many pixels, centres onto centres."""
-    return (value + 0.5) * factor - 0.5
+    """Move a pixel coordinate to a grid with `factor` times as many pixels.
+
+    A plain ratio, as RELION's extraction and Scipion scale: pixel 0 stays on pixel 0, which is exact for micrographs
+    that were downsampled by Fourier cropping.
+    """
+    return value * factor
 
 
 def _stem(micName: str) -> str:

@@ -4,6 +4,10 @@ Rule when nothing is given.  Training starts with particles that cover 15 % of t
 on the labelled micrographs, if that is more).  After every epoch the number is estimated from the scores of the
 held-out labels (:mod:`pupicker.core.class_prior`); from the third epoch on the median of the last five estimates is
 used.  Without held-out labels the training labels take their place, which makes the estimate a little too small.
+
+The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is
+too large makes the network find particles where there are none, while one that is too small only makes it cautious,
+which calibration undoes.  A number given by the user is taken as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from pupicker.engine.validation import Candidates
 INITIAL_COVER = 0.15
 LABEL_FACTOR = 1.5
 FIRST_ESTIMATE = 3
+TRAINING_SHARE = 0.5
 WINDOW = 5
 
 
@@ -50,6 +55,10 @@ class Expectation:
     def particles(self, pixels: float) -> float:
         """Expected in so many working pixels."""
         return self.density * pixels
+
+    def trained_particles(self, pixels: float) -> float:
+        """The number that the objective is told for so many working pixels."""
+        return self.particles(pixels) * (TRAINING_SHARE if self.estimated else 1.0)
 
     def learn(self, candidates: Candidates) -> None:
         """Take an epoch's estimate into account; nothing happens if the user gave the number."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pupicker.core.crops import Stack, gather, margin_for, random_transforms, stack_micrographs
+from pupicker.core.crops import Stack, gather, margin_for, perturb, random_transforms, stack_micrographs
 from pupicker.core.regions import class_prior_from_count, disc_mask, unlabelled_prior
 from pupicker.engine.dataset import LabelledMicrograph
 
@@ -67,7 +67,8 @@ class Sampler:
         """Augmented crops ``(positives + unlabelled, 1, size, size)``, the positive ones first."""
         chosen = self.positive[torch.randint(len(self.positive), (positives,), generator=generator)]
         where = torch.cat([chosen, self._draw_unlabelled(unlabelled, generator)])
-        return gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
+        crops = gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
+        return perturb(crops, generator)
 
     def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
         flat = torch.zeros(0, dtype=torch.long)

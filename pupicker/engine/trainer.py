@@ -149,7 +149,7 @@ class Training:
         return make_sampler(micrographs, held_out, self.geometry.training_radius_px, size, self.device)
 
     def _unlabelled_prior(self, sampler: Sampler) -> float:
-        prior = sampler.prior(self.expected.particles(sampler.pixels))
+        prior = sampler.prior(self.expected.trained_particles(sampler.pixels))
         try:
             return sampler.unlabelled_prior(prior, strict=not self.expected.estimated)
         except ValueError as error:

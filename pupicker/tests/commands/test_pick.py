@@ -40,19 +40,26 @@ def assert_same_picks(table, other):
 
 
 def test_train_pick_evaluate(capsys, pick, simulated, tmp_path):
-    """The whole way on micrographs that were not trained on (measured: AP 0.96, recall 0.96, precision 1)."""
+    """The whole way on micrographs that were not trained on.
+
+    Measured with four seeds: AP 1.0 of all candidates; recall 0.86 to 0.96 and precision 1.0 at the suggested
+    threshold, which knows nothing of the truth.
+    """
+    def evaluate(picks):
+        return run(
+            capsys, "evaluate", "--picks", picks, "--truth", simulated.truth, "--micrographs", *simulated.unseen,
+            "--diameter", DIAMETER_ANG, "--pixel-size", PIXEL_SIZE_ANG, "--json",
+        ).json
+
     picked = pick(simulated.unseen, tmp_path / "picks.star", "--json")
     assert picked.code == 0
     assert list(picked.json["picks"]) == [str(path) for path in simulated.unseen]
     assert picked.json["quarantined"] == [] and picked.json["box_size_ang"] == 1.5 * DIAMETER_ANG
-    result = run(
-        capsys, "evaluate", "--picks", tmp_path / "picks.star", "--truth", simulated.truth, "--micrographs",
-        *simulated.unseen, "--diameter", DIAMETER_ANG, "--pixel-size", PIXEL_SIZE_ANG, "--json",
-    )
-    assert result.json["truth"] == 2 * PARTICLES
-    assert result.json["average_precision"] >= 0.88
-    # The suggested threshold, which knows nothing of the truth.
-    assert result.json["recall"] >= 0.85 and result.json["precision"] >= 0.85
+    suggested = evaluate(tmp_path / "picks.star")
+    assert suggested["truth"] == 2 * PARTICLES
+    assert suggested["recall"] >= 0.75 and suggested["precision"] >= 0.85
+    assert pick(simulated.unseen, tmp_path / "all.star", *EVERYTHING).code == 0
+    assert evaluate(tmp_path / "all.star")["average_precision"] >= 0.95
 
 
 def distances_px(picks, truth):
@@ -269,7 +276,8 @@ def test_missing_file_in_a_star_file_of_micrographs(pick, simulated, tmp_path):
 
 
 @pytest.mark.parametrize(("option", "value"), [
-    ("--min-distance", 0), ("--min-distance", "nan"), ("--threshold", "nan"), ("--pixel-size", 0), ("--pixel-size", 1e5),
+    ("--min-distance", 0), ("--min-distance", "nan"), ("--threshold", "nan"), ("--pixel-size", 0),
+    ("--pixel-size", 1e5),
 ])
 def test_impossible_options(pick, simulated, tmp_path, option, value):
     assert option in pick(simulated.unseen[:1], tmp_path / "p.star", option, value).error(2)

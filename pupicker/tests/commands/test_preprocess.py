@@ -75,7 +75,7 @@ def test_result_would_overwrite_its_source(capsys, simulated, tmp_path):
     assert source.read_bytes() == content
 
 
-def test_result_would_overwrite_another_source(capsys, simulated, tmp_path):
+def test_one_of_several_results_would_overwrite_its_source(capsys, simulated, tmp_path):
     """``x/a.mrc`` preprocessed into ``y`` where ``y/b.mrc`` is an input too."""
     (tmp_path / "x").mkdir()
     (tmp_path / "y").mkdir()

@@ -50,7 +50,7 @@ def test_table_on_stdout_progress_on_stderr(train, tmp_path):
     said = [line.split("  ")[0] for line in result.out.splitlines()]
     assert said == [
         "model", "labels", "particles a micrograph", "class prior", "validation AP", "updates", "suggested threshold",
-        "working pixel size", "training radius", "minimum distance", "box size",
+        "working pixel size", "training radius", "minimum distance", "background", "box size",
     ]
     lines = result.err.splitlines()
     assert lines[0].startswith("reading micrographs: 3/3 (100%), took ")

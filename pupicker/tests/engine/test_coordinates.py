@@ -27,7 +27,7 @@ def tables(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES, probability: 
     """Any table a format can hold; names have no blanks at their ends."""
     some = draw(st.lists(names.map(str.strip).filter(bool), min_size=1, max_size=4, unique=True))
     rows = draw(st.lists(st.tuples(st.sampled_from(some), NUMBERS, NUMBERS, SCORES, st.floats(0, 1)), max_size=12))
-    columns = list(zip(*rows, strict=True)) or [[], [], [], [], []]
+    columns = list(zip(*rows, strict=True)) or [()] * 5
     return CoordinateTable(
         np.array(columns[0], dtype=object), np.array(columns[1]), np.array(columns[2]),
         np.array(columns[3]) if draw(st.booleans()) else None,

@@ -90,7 +90,7 @@ def test_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(ValueError, match="one image"):
         write_mrc(path, np.zeros((2, 4, 5), np.float32), 2.0)
     with pytest.raises(ValueError, match="two"):
-        write_mrc(path, make_pixels("int16", 6, 7), "two")  # type: ignore[arg-type]
+        write_mrc(path, make_pixels("int16", 6, 7), "two")
     assert read_header(path).width == 5
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.mrc"]
 

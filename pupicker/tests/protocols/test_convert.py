@@ -58,12 +58,12 @@ class TestMatchLabels(ConvertTestCase):
         self.assertEqual(labels.points, {1: [(0, 7), (3, 4)], 2: [(31, 5)]})
         self.assertEqual((labels.unmatched, labels.scale), ([], 1.0))
 
-    def testPixelCentresStayOnCentres(self):
-        """Halving the pixel size puts the centre of pixel 0 between the new pixels 0 and 1."""
+    def testPositionsFollowTheRatioOfSamplingRates(self):
+        """As RELION's extraction does; Fourier cropping keeps pixel 0 on pixel 0."""
         small = self.micrographs("a.sqlite", 4.0, ["one.mrc"])
         large = self.micrographs("b.sqlite", 2.0, ["one.mrc"])
         labels = convert.matchLabels(self.coordinates(small, [(1, 0, 10)]), large)
-        self.assertEqual(labels.points, {1: [(0.5, 20.5)]})
+        self.assertEqual(labels.points, {1: [(0.0, 20.0)]})
         self.assertEqual(labels.scale, 2.0)
 
     def testRescalingThereAndBackIsTheIdentity(self):

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from pupicker.core.networks import NETWORKS
+from pupicker.engine.errors import InputError
+from pupicker.engine.micrographs import write_mrc
+from pupicker.engine.model_file import load_model
+from pupicker.engine.picker import Picker, PickingOptions
+from pupicker.engine.preparation import in_background, resample
+from pupicker.engine.progress import Progress
+from pupicker.engine.report import Report
+from pupicker.engine.validation import pick_image
+
+CPU = torch.device("cpu")
+EVERYTHING = PickingOptions(threshold=-1000)
+
+
+def test_scores_and_probabilities_are_those_of_the_calibration(simulated, model_path):
+    model = load_model(model_path)
+    picker = Picker(model, CPU, EVERYTHING)
+    table = picker.pick(picker.prepare(simulated.unseen[0]))
+    assert table.score is not None and table.probability is not None
+    odds = table.score + np.log(model.calibration.share / (1 - model.calibration.share))
+    np.testing.assert_allclose(table.probability, 1 / (1 + np.exp(-odds)), rtol=1e-6)
+    assert set(table.micrograph) == {str(simulated.unseen[0])}
+
+
+def test_threshold_only_cuts_the_list(simulated, model_path):
+    model = load_model(model_path)
+    everything = Picker(model, CPU, EVERYTHING)
+    image = everything.prepare(simulated.unseen[1])
+    whole, cut = everything.pick(image), Picker(model, CPU, PickingOptions(threshold=4.0)).pick(image)
+    assert whole.score is not None and 0 < len(cut) < len(whole)
+    np.testing.assert_array_equal(cut.x, whole.x[: len(cut)])
+    assert len(cut) == int((whole.score >= 4.0).sum())
+
+
+@pytest.mark.parametrize("shape", [(31, 31), (32, 47), (1, 200), (33, 16)])
+def test_picks_lie_inside_images_of_any_size(shape):
+    """The network is untrained and sees noise, so maxima lie everywhere, at the borders too."""
+    torch.manual_seed(0)
+    network = NETWORKS["conv31"].from_settings({"width": 4}).eval()
+    xy, logit = pick_image(network, torch.randn(shape), 4.0)
+    assert len(xy) == len(logit) > 0
+    assert (xy >= 0).all() and (xy[:, 0] <= shape[1] - 1).all() and (xy[:, 1] <= shape[0] - 1).all()
+    apart = torch.cdist(xy, xy) + 1e9 * torch.eye(len(xy))
+    assert float(apart.min()) > 4.0
+
+
+def test_flat_image_gives_no_error(simulated, model_path, tmp_path):
+    """Empty ice with one bad pixel column: whatever is picked, nothing breaks."""
+    pixels = np.full((300, 300), 100.0, dtype=np.float32)
+    pixels[:, 17] = 104.0
+    write_mrc(tmp_path / "flat.mrc", pixels, 6.0)
+    picker = Picker(load_model(model_path), CPU)
+    table = picker.pick(picker.prepare(tmp_path / "flat.mrc"))
+    assert np.isfinite(table.x).all() and np.isfinite(table.y).all()
+
+
+def test_files_come_in_order_and_bad_ones_are_counted(simulated, model_path, tmp_path):
+    (tmp_path / "bad.mrc").write_bytes(b"bad")
+    paths = [simulated.unseen[1], tmp_path / "bad.mrc", simulated.unseen[0]]
+    stream, report = io.StringIO(), Report("pick")
+    progress = Progress(len(paths), "picking", stream)
+    picked = list(Picker(load_model(model_path), CPU).pick_files(paths, 2, report, progress))
+    assert [found.path for found in picked] == [simulated.unseen[1], simulated.unseen[0]]
+    assert [found.pixel_size_ang for found in picked] == pytest.approx([6.0, 6.0])
+    assert report.done == [simulated.unseen[1], simulated.unseen[0]] and report.exit_code == 3
+    assert progress.done == 3 and stream.getvalue().splitlines()[-1].startswith("picking: 3/3 (100%)")
+
+
+# ---- reading and resampling
+
+
+def test_steps_bring_working_pixels_back_to_those_of_the_file(simulated):
+    micrograph = resample(simulated.unseen[0], None, 160 / 22)
+    assert micrograph.shape == (399, 361) and tuple(micrograph.pixels.shape) == (329, 298)
+    assert micrograph.step == (399 / 329, 361 / 298) and micrograph.invalid is None
+
+
+@pytest.mark.parametrize(("given_ang", "working_ang", "words"), [
+    (15.0, 7.0, "too coarse"), (6.0, 200.0, "too small"), (6.0, float("inf"), "too small"),
+])
+def test_what_cannot_be_resampled(simulated, given_ang, working_ang, words):
+    with pytest.raises(InputError, match=words) as caught:
+        resample(simulated.unseen[0], given_ang, working_ang)
+    assert str(caught.value).startswith(str(simulated.unseen[0]))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_background_work_keeps_order_and_delivers_exceptions(tmp_path, threads):
+    paths = [tmp_path / str(number) for number in range(20)]
+
+    def work(path):
+        if path.name == "7":
+            raise InputError("seven")
+        return int(path.name)
+
+    results = []
+    for path, future in in_background(work, paths, threads):
+        error = future.exception()
+        results.append(str(error) if error else future.result())
+        assert path == paths[len(results) - 1]
+    assert results == [*range(7), "seven", *range(8, 20)]

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pupicker.core.regions import disc_area, disc_mask
+from pupicker.engine.dataset import LabelledMicrograph
+from pupicker.engine.sampling import make_sampler
+from pupicker.tests.engine.blobs import training_set
+
+RADIUS_PX = 2.4
+SIZE_PX = 31
+
+
+@pytest.fixture(scope="module")
+def data():
+    return training_set(4, 0, 6).micrographs
+
+
+def hidden(data, *places):
+    """No label held out but those of (micrograph, index)."""
+    marks = [torch.zeros(len(m.labels), dtype=torch.bool) for m in data]
+    for number, index in places:
+        marks[number][index] = True
+    return marks
+
+
+def sampler_of(data, marks):
+    return make_sampler(data, marks, RADIUS_PX, SIZE_PX, torch.device("cpu"))
+
+
+def test_positive_and_excluded_pixels(data):
+    marks = hidden(data, (0, 1), (2, 5))
+    sampler = sampler_of(data, marks)
+    assert sampler.pixels == sum(m.pixels for m in data)
+    for number, (micrograph, hide) in enumerate(zip(data, marks, strict=True)):
+        own = sampler.positive[sampler.positive[:, 0] == number][:, 1:]
+        mask = torch.zeros(micrograph.image.shape, dtype=torch.bool)
+        mask[own[:, 0], own[:, 1]] = True
+        assert torch.equal(mask, disc_mask(tuple(mask.shape), micrograph.labels[~hide], RADIUS_PX))
+        first = int(sampler.first_pixel[number])
+        excluded = sampler.excluded[first : first + micrograph.pixels].reshape(mask.shape)
+        assert torch.equal(excluded, disc_mask(tuple(mask.shape), micrograph.labels, RADIUS_PX))
+
+
+def coded(number, height, width):
+    """A micrograph whose pixels say where they are."""
+    image = number * 1e6 + torch.arange(height * width, dtype=torch.float32).reshape(height, width)
+    labels = torch.tensor([[20.0, 30.0], [50.0, 41.0]], dtype=torch.float64)
+    return LabelledMicrograph(training_set(1).micrographs[0].path, image, labels)
+
+
+def test_crops_are_centred_on_the_drawn_pixels_of_micrographs_of_any_size():
+    """Rotations and mirrors keep the centre: its value says which pixel was drawn."""
+    shapes = [(70, 64), (61, 90)]
+    data = [coded(number, *shape) for number, shape in enumerate(shapes)]
+    sampler = sampler_of(data, hidden(data, (1, 0)))
+    generator = torch.Generator().manual_seed(0)
+    positives, unlabelled = 600, 6000
+    crops = sampler.draw(positives, unlabelled, generator)
+    assert crops.shape == (positives + unlabelled, 1, SIZE_PX, SIZE_PX)
+    centre = crops[:, 0, SIZE_PX // 2, SIZE_PX // 2].long()
+    number, flat = centre // 1_000_000, centre % 1_000_000
+    drawn = torch.stack([number, flat // torch.tensor([64, 90])[number], flat % torch.tensor([64, 90])[number]], dim=1)
+    allowed = {tuple(row) for row in sampler.positive.tolist()}
+    assert {tuple(row) for row in drawn[:positives].tolist()} == allowed
+    taken = drawn[positives:]
+    excluded = {
+        (index, *pixel) for index, micrograph in enumerate(data)
+        for pixel in disc_mask(shapes[index], micrograph.labels, RADIUS_PX).nonzero().tolist()
+    }
+    assert not {tuple(row) for row in taken.tolist()} & excluded
+    # Uniform over pixels, so the larger micrograph counts more; five standard deviations.
+    share, expected = float((taken[:, 0] == 1).double().mean()), 61 * 90 / (61 * 90 + 70 * 64)
+    assert share == pytest.approx(expected, abs=5 * (expected * (1 - expected) / unlabelled) ** 0.5)
+    assert int(taken[:, 1].min()) == 0 and int(taken[:, 2].max()) == 89
+
+
+def test_same_generator_same_crops(data):
+    sampler = sampler_of(data, hidden(data))
+    first = sampler.draw(4, 12, torch.Generator().manual_seed(8))
+    assert torch.equal(first, sampler.draw(4, 12, torch.Generator().manual_seed(8)))
+    assert not torch.equal(first, sampler.draw(4, 12, torch.Generator().manual_seed(9)))
+
+
+def test_prior_of_the_unlabelled_pixels(data):
+    """Labelled discs are taken out of the expectation as they are out of the pixels."""
+    sampler = sampler_of(data, hidden(data))
+    prior = sampler.prior(27)
+    assert prior == pytest.approx(27 * disc_area(RADIUS_PX) / sampler.pixels)
+    labelled = len(sampler.positive)
+    expected = (prior * sampler.pixels - labelled) / (sampler.pixels - labelled)
+    assert sampler.unlabelled_prior(prior, strict=True) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="cover"):
+        sampler.unlabelled_prior(sampler.prior(8), strict=True)
+    # An estimate below what is labelled is raised, not refused.
+    assert 0 < sampler.unlabelled_prior(sampler.prior(8), strict=False) < expected

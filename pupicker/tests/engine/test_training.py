@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pupicker.core.networks import NETWORKS
+from pupicker.engine.dataset import split_validation
+from pupicker.engine.errors import PuPickerError
+from pupicker.engine.fitting import Fitting, FittingOptions
+from pupicker.engine.trainer import Interrupted, Training
+from pupicker.engine.training_options import TrainingOptions
+from pupicker.engine.validation import find_candidates, pick_image
+from pupicker.tests.engine.blobs import GEOMETRY, micrograph, training_set
+
+FITTING = FittingOptions(network_settings={"width": 4, "dropout": 0.2}, batch_size=32, positives=4, seed=2)
+OPTIONS = TrainingOptions(FITTING, updates=16, epoch_updates=4, patience=3)
+DATA = training_set(5, 5, 5)
+CPU = torch.device("cpu")
+
+
+def training(options=OPTIONS, data=DATA, fraction=0.3, **more):
+    return Training(data, split_validation(data, fraction, 0), GEOMETRY, options, CPU, **more)
+
+
+def assert_same_model(one, other):
+    ours, theirs = one.network.state_dict(), other.network.state_dict()
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert one.details["curve"] == other.details["curve"]
+    assert (one.calibration, one.class_prior, one.suggested_threshold) == (
+        other.calibration, other.class_prior, other.suggested_threshold
+    )
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """Without interruption, with held-out labels and without."""
+    return {fraction: training(fraction=fraction).run() for fraction in (0.0, 0.3)}
+
+
+# ---- going on
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3])
+@settings(max_examples=6, deadline=None)
+@given(asked=st.integers(0, 40))
+def test_a_stop_after_any_update_loses_nothing(reference, fraction, asked):
+    """The last saved state, through JSON as in the checkpoint, leads to the model of the undisturbed training."""
+    questions, saved = [], []
+
+    def stop():
+        questions.append(None)
+        return len(questions) > asked
+
+    def save(tensors, progress):
+        saved.append(({name: t.clone() for name, t in tensors.items()}, json.loads(json.dumps(progress))))
+
+    first = training(fraction=fraction, stop=stop, save=save)
+    try:
+        model = first.run()
+    except Interrupted as error:
+        assert "--resume" in str(error)
+        second = training(fraction=fraction)
+        if saved:
+            second.restore(*saved[-1])
+        model = second.run()
+    assert_same_model(model, reference[fraction])
+
+
+def test_state_has_contiguous_tensors_of_its_own():
+    """What a checkpoint writer keeps must not change as the training goes on."""
+    saved = []
+    training(save=lambda tensors, progress: saved.append((tensors, float(tensors["network.head.bias"])))).run()
+    assert len(saved) > 3
+    assert all(float(tensors["network.head.bias"]) == bias for tensors, bias in saved)
+    assert all(t.is_contiguous() for tensors, _ in saved for t in tensors.values())
+
+
+# ---- the course of a training
+
+
+def test_validation_chooses_the_length_and_refit_repeats_it():
+    model = training().run()
+    curve = model.details["curve"]
+    selection = [epoch["updates"] for epoch in curve if epoch["stage"] == "selection"]
+    refit = [epoch["updates"] for epoch in curve if epoch["stage"] == "refit"]
+    best = model.details["validation"]["best_updates"]
+    assert selection == [4, 8, 12, 16][: len(selection)] and best in selection
+    assert refit == list(range(4, best + 1, 4))
+    assert all(epoch["validation"] is not None for epoch in curve[: len(selection)])
+
+
+def test_patience_ends_the_selection():
+    options = TrainingOptions(FITTING, updates=400, epoch_updates=2, patience=2, refit=False)
+    model = training(options).run()
+    curve, best = model.details["curve"], model.details["validation"]["best_updates"]
+    assert curve[-1]["updates"] < 400 and curve[-1]["updates"] - best >= 4
+
+
+def test_without_refit_the_network_is_that_of_the_best_epoch():
+    saved = {}
+    options = TrainingOptions(FITTING, updates=16, epoch_updates=4, patience=3, refit=False)
+    kept = training(options, save=lambda tensors, progress: saved.update({int(tensors["updates"]): tensors})).run()
+    best = saved[kept.details["validation"]["best_updates"]]
+    for name, value in kept.network.state_dict().items():
+        assert torch.equal(value, best[f"average.{name}"]), name
+
+
+def test_refit_sees_the_labels_that_were_held_out():
+    """Two trainings that differ in one held-out label alone: the same selection up to it, another model."""
+    split = split_validation(DATA, 0.3, 0)
+    hidden = split.validation[0]
+    micrographs = list(DATA.micrographs)
+    own = micrographs[hidden]
+    moved = own.labels.clone()
+    moved[0] += 9
+    micrographs[hidden] = type(own)(own.path, own.image, moved)
+    other = type(DATA)(micrographs, DATA.mixture, DATA.digest)
+    options = TrainingOptions(FITTING, particles_per_micrograph=9, updates=4, epoch_updates=4)
+    model, changed = training(options).run(), training(options, data=other).run()
+    losses = [[epoch["loss"] for epoch in m.details["curve"]] for m in (model, changed)]
+    assert losses[0][0] == losses[1][0] and losses[0][1] != losses[1][1]
+
+
+def test_training_separates_the_discs():
+    """A few seconds of training find the nine discs of an unseen micrograph; every label is a random one of them."""
+    fitting = FittingOptions(network_settings={"width": 8}, batch_size=64, positives=8, learning_rate=3e-3)
+    model = training(TrainingOptions(fitting, particles_per_micrograph=9, updates=80, epoch_updates=40)).run()
+    unseen = micrograph(99, 9)
+    xy, logit = pick_image(model.network, unseen.image, GEOMETRY.min_distance_ang)
+    best = xy[:9]
+    distance = torch.cdist(unseen.labels, best)
+    assert int((distance.min(1).values < 4).sum()) >= 8
+    assert bool((logit[:-1] >= logit[1:]).all())
+
+
+def test_loss_that_is_not_finite_is_an_error():
+    fitting = FittingOptions(network_settings={"width": 4}, batch_size=32, positives=4, learning_rate=1e30)
+    with pytest.raises(PuPickerError, match="lower --learning-rate"):
+        training(TrainingOptions(fitting, updates=200, epoch_updates=100)).run()
+
+
+# ---- one fit
+
+
+def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
+    class Nothing:
+        """A sampler of noise, always the same."""
+
+        def draw(self, positives, unlabelled, generator):
+            return torch.randn((positives + unlabelled, 1, 31, 31), generator=generator)
+
+    results = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        fitting = Fitting(FITTING, CPU)
+        fitting.update_many(Nothing(), 0.02, 0, lambda: False)
+        assert torch.sigmoid(fitting.network.head.bias).item() == pytest.approx(0.02)
+        fitting.update_many(Nothing(), 0.02, 5, lambda: False)
+        results.append(fitting.state())
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+# ---- candidates
+
+
+def test_candidates_of_seen_labels_do_not_count():
+    network = NETWORKS["conv31"].from_settings({"width": 4}).eval()
+    data = micrograph(5, 9)
+    everything = find_candidates(network, [data], [data.labels], [data.labels[:0]], GEOMETRY)
+    half = find_candidates(network, [data], [data.labels[:4]], [data.labels[4:]], GEOMETRY)
+    assert everything.labels == 9 and half.labels == 4
+    assert everything.pixels == half.pixels == data.pixels
+    matched_seen = len(everything.hits) - len(half.hits)
+    assert len(everything.scores) - len(half.scores) == matched_seen
+    # Hits are candidates too, with the same scores.
+    assert torch.isin(half.hits, half.scores).all() and torch.isin(half.scores, everything.scores).all()
