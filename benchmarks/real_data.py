@@ -53,7 +53,7 @@ def pupicker(*arguments: object) -> tuple[str, dict[str, float]]:
     """Run a command; its standard output, and its wall and processor seconds."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "pupicker", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
@@ -103,7 +103,8 @@ def across_pixel_sizes(data: Path, model: Path, work: Path, args: argparse.Names
     small = data / chosen.folder / chosen.micrographs / full.name
     out: dict[str, Any] = {"micrograph": full.stem}
     for title, file, size, known, reach in (
-        ("7.08 A", small, chosen.pixel_size_ang, chosen.truth, chosen.match_radius_px), ("1.77 A", full, pixel_size, truth, radius)
+        ("7.08 A", small, chosen.pixel_size_ang, chosen.truth, chosen.match_radius_px),
+        ("1.77 A", full, pixel_size, truth, radius),
     ):
         picks = work / f"pixel_size_{size}.tsv"
         _, seconds = pupicker("pick", file, "--model", model, "--output", picks, "--pixel-size", size,
@@ -141,13 +142,13 @@ def draw(rows: list[dict[str, Any]], runs: list[dict[str, Any]], path: Path) -> 
     figure = Figure(figsize=(5.5, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for name, color in zip(SETS, ("#1f77b4", "#d62728")):
+    for name, color in zip(SETS, ("#1f77b4", "#d62728"), strict=True):
         mean = sorted((r["labels"], r["ap_mean"]) for r in rows if r["set"] == name)
-        axes.plot(*zip(*mean), "-", color=color, label=SETS[name].title)
+        axes.plot(*zip(*mean, strict=True), "-", color=color, label=SETS[name].title)
         dots = [(r["labels"], r["average_precision"]) for r in runs if r["set"] == name]
-        axes.plot(*zip(*dots), "o", color=color, alpha=0.5, markersize=5)
+        axes.plot(*zip(*dots, strict=True), "o", color=color, alpha=0.5, markersize=5)
     counts = sorted({r["labels"] for r in rows})
-    axes.set(xscale="log", xlabel="labelled particles", ylabel="average precision on test micrographs", ylim=(0.5, 1.005))
+    axes.set(xscale="log", xlabel="labelled particles", ylabel="average precision, test micrographs", ylim=(0.5, 1.005))
     axes.set_xticks(counts, [str(c) for c in counts])
     axes.minorticks_off()
     axes.grid(alpha=0.3)
@@ -161,7 +162,8 @@ def machine(args: argparse.Namespace) -> dict[str, Any]:
 
     import pupicker as package
 
-    processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
     gpu = torch.cuda.get_device_name(0) if args.device.startswith("cuda") else None
     return {"processor": processor, "cores": os.cpu_count(), "threads": args.threads, "device": args.device, "gpu": gpu,
             "python": platform.python_version(), "torch": torch.__version__, "pupicker": package.__version__}

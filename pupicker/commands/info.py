@@ -50,7 +50,7 @@ def _model(path: Path) -> Answer:
 
 def _micrograph(args: argparse.Namespace) -> Answer:
     from pupicker.core.geometry import describe, geometry
-    from pupicker.core.networks import NETWORKS
+    from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.errors import UsageError
     from pupicker.engine.micrographs import read_header, read_image, resolve_pixel_size
 
@@ -64,7 +64,7 @@ def _micrograph(args: argparse.Namespace) -> Answer:
     }
     rows: list[tuple[str, ...]] = [(name.replace("_", " "), _text(value), "") for name, value in content.items()]
     if args.diameter is not None:
-        pixel_size, field = resolve_pixel_size(header, args.pixel_size), NETWORKS["conv31"].receptive_field_px
+        pixel_size, field = resolve_pixel_size(header, args.pixel_size), NETWORKS[DEFAULT_NETWORK].receptive_field_px
         try:
             lengths = geometry(args.diameter, pixel_size, field)
         except ValueError as error:

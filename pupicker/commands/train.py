@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help="the same as a number of particles, on an average micrograph")
     parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
-    parser.add_argument("--updates", type=int, default=1500, metavar="N", help="most updates of the weights")
+    parser.add_argument("--updates", type=int, metavar="N",
+                        help="most updates of the weights (default: 150 times the square root of the number of labels,"
+                        " 400 to 2000)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.geometry import describe
-    from pupicker.core.networks import NETWORKS
+    from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.checkpoint import checkpoint_path
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.dataset import load_training_set, split_validation
@@ -76,14 +78,14 @@ def run(args: argparse.Namespace) -> int:
     device, threads = resolve_device(args.device), set_threads(args.threads)
     _check(args)
     check_output_file(args.output)
-    options = _options(args)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
-    field = NETWORKS[options.fitting.network].receptive_field_px
+    field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
     lengths, pixel_size = _geometry(args, paths, field)
     report = Report("train")
     with report_of_failure(report, args, args.output):
         data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report)
+        options = _options(args, data.label_count)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device)
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))
@@ -100,23 +102,24 @@ def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.validation_fraction < 1:
         raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
     for name, least in (("updates", 1), ("batch_size", 32)):
-        if getattr(args, name) < least:
+        if getattr(args, name) is not None and getattr(args, name) < least:
             raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
     if not args.learning_rate > 0:
         raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
 
 
-def _options(args: argparse.Namespace) -> TrainingOptions:
+def _options(args: argparse.Namespace, labels: int) -> TrainingOptions:
     from pupicker.engine.fitting import FittingOptions
-    from pupicker.engine.training_options import TrainingOptions
+    from pupicker.engine.training_options import TrainingOptions, updates_for
 
+    updates = args.updates or updates_for(labels)
     fitting = FittingOptions(
         objective=args.objective, learning_rate=args.learning_rate, batch_size=args.batch_size,
         positives=args.batch_size // 16, seed=args.seed,
     )
     return TrainingOptions(
-        fitting, args.class_prior, args.particles_per_micrograph, updates=args.updates,
-        epoch_updates=min(100, args.updates), refit=args.refit,
+        fitting, args.class_prior, args.particles_per_micrograph, updates=updates,
+        epoch_updates=min(100, updates), refit=args.refit,
     )
 
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-
 OFFSET_STD = 0.3
 """Standard deviation of a crop's added grey level, in standard deviations of the background."""
 

@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-_SLOPE_PRIOR = 2.0
+_SLOPE_PRIOR = 4.0
 _LARGEST_SHARE = 0.98
 
 
@@ -72,12 +72,13 @@ def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) ->
     labels
         Number of held-out labels, hit or not.
     expected
-        Number of particles expected in the held-out micrographs.
+        Number of particles expected in the held-out micrographs; lowered to what the candidates can hold.
     """
     if not candidates.numel() or not hits.numel():
         return Calibration()
     x, y = candidates.double(), hits.double()
-    share = min(expected * y.numel() / labels / x.numel(), _LARGEST_SHARE)
+    possible = _largest_weight(x, y)
+    share = min(min(expected / labels, possible) * y.numel() / x.numel(), _LARGEST_SHARE)
     weight = share * x.numel() / y.numel()
     a, b = 1.0, math.log(share / (1 - share)) - float(y.mean() + x.mean()) / 2
     for _ in range(100):
@@ -88,6 +89,20 @@ def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) ->
         if size < 1e-9:
             break
     return Calibration(a, b, share)
+
+
+def _largest_weight(candidates: Tensor, hits: Tensor) -> float:
+    """Particles that a hit can stand for at most: there cannot be more above a score than there are candidates.
+
+    The smallest ratio of candidates to hits at or above a hit, plus two of its standard errors, over the lower two
+    thirds of the hits (at the very top it rests on one or two labels).  A larger weight, from too many particles
+    expected, would leave the risk without a minimum.
+    """
+    ascending = candidates.sort().values
+    ordered = hits.sort(descending=True).values
+    above = (candidates.numel() - torch.searchsorted(ascending, ordered, right=False)).double()
+    rank = torch.arange(1, ordered.numel() + 1, dtype=torch.float64)
+    return float((above / rank * (1 + 2 / rank.sqrt()))[ordered.numel() // 3 :].min())
 
 
 def _newton_step(x: Tensor, y: Tensor, weight: float, a: float, b: float) -> tuple[float, float]:

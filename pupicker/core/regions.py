@@ -12,6 +12,8 @@ Source: Bepler et al. (2018), "Training": regions with centres within a radius o
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,9 +27,12 @@ def disc_offsets(radius_px: float) -> Tensor:
     return torch.stack([dy[inside], dx[inside]], dim=1)
 
 
-def disc_area(radius_px: float) -> int:
-    """Number of pixels of a disc centred on a pixel."""
-    return int(disc_offsets(radius_px).shape[0])
+def mean_disc_area(radius_px: float) -> float:
+    """Number of pixels of a disc, on average over sub-pixel centres: exactly its area.
+
+    A disc centred on a pixel has more or fewer (29 for radius 3, 28.3 on average); labels are not centred on pixels.
+    """
+    return math.pi * radius_px**2
 
 
 def disc_mask(shape: tuple[int, int], xy: Tensor, radius_px: float) -> Tensor:
@@ -62,7 +67,7 @@ def disc_mask(shape: tuple[int, int], xy: Tensor, radius_px: float) -> Tensor:
 
 def class_prior_from_count(particles: float, radius_px: float, pixels: float) -> float:
     """Area fraction covered by the discs of `particles` particles that do not overlap."""
-    return particles * disc_area(radius_px) / pixels
+    return particles * mean_disc_area(radius_px) / pixels
 
 
 def unlabelled_prior(prior: float, labelled_fraction: float) -> float:

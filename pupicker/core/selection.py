@@ -43,15 +43,29 @@ def pu_average_precision(candidates: Tensor, hits: Tensor, labels: int, expected
     return float(precision.sum() / labels)
 
 
-def best_epoch(values: Sequence[float], window: int = 3) -> int:
-    """Index of the epoch with the highest mean over itself and its neighbours (`window` epochs, fewer at the ends).
+def best_epoch(values: Sequence[float], labels: int, first: int = 0, window: int = 3) -> int:
+    """Index of the epoch to keep: the last one that cannot be told from the best.
 
-    Single estimates rest on few labels; an epoch whose neighbours are good too is the safer choice.  Of equal ones the
-    last is taken.
+    Values are averaged over neighbouring epochs (`window`, fewer at the ends).  An average precision `v` from so many
+    labels has a standard error of about ``sqrt(v (1 - v) / labels)``; of all epochs within one such error of the best,
+    the longest trained is taken, because training that is cut short costs more than training that goes on a little
+    too long.
+
+    Parameters
+    ----------
+    values
+        Estimated average precision of each epoch.
+    labels
+        Number of held-out labels that they rest on.
+    first
+        Epochs before this index are not considered, if there are later ones.
     """
     reach = window // 2
     means = []
     for index in range(len(values)):
         around = values[max(0, index - reach) : index + reach + 1]
         means.append(sum(around) / len(around))
-    return max(range(len(means)), key=lambda index: (means[index], index))
+    considered = range(min(first, len(values) - 1), len(values))
+    best = max(means[i] for i in considered)
+    error = (max(0.0, best * (1 - best)) / labels) ** 0.5
+    return max(i for i in considered if means[i] >= best - error)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from pupicker.core.class_prior import estimate_particles
 from pupicker.core.geometry import Geometry, most_particles
-from pupicker.core.regions import disc_area
+from pupicker.core.regions import mean_disc_area
 from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.errors import UsageError
 from pupicker.engine.validation import Candidates
@@ -90,7 +90,7 @@ def expectation(
     if class_prior is not None:
         if not 0 < class_prior < 1:
             raise UsageError(f"--class-prior {class_prior}: must lie between 0 and 1")
-        given, what = class_prior / disc_area(geometry.training_radius_px), f"--class-prior {class_prior:g}"
+        given, what = class_prior / mean_disc_area(geometry.training_radius_px), f"--class-prior {class_prior:g}"
     elif particles_per_micrograph is not None:
         if not particles_per_micrograph > 0:
             raise UsageError(f"--particles-per-micrograph {particles_per_micrograph:g}: must be positive")

@@ -37,10 +37,7 @@ def preprocess_files(
         For each input: the new file and its pixel size (the mean of both axes, as they differ by rounding).
     """
     output.mkdir(parents=True, exist_ok=True)
-    targets = {Path(name): output / f"{stem}.mrc" for name, stem in distinct_stems(map(str, paths)).items()}
-    clash = [p for p, target in targets.items() if target.exists() and p.exists() and target.samefile(p)]
-    if clash:
-        raise UsageError(f"--output {output}: {clash[0].name} would overwrite itself; give another folder")
+    targets = _targets(paths, output)
 
     def histogram_of(path: Path) -> Histogram:
         return resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer)).histogram()
@@ -77,6 +74,14 @@ def preprocess_files(
             report.done.append(path)
         progress.advance()
     return written
+
+
+def _targets(paths: Sequence[Path], output: Path) -> dict[Path, Path]:
+    targets = {Path(name): output / f"{stem}.mrc" for name, stem in distinct_stems(map(str, paths)).items()}
+    clash = [p for p, target in targets.items() if target.exists() and p.exists() and target.samefile(p)]
+    if clash:
+        raise UsageError(f"--output {output}: {clash[0].name} would overwrite itself; give another folder")
+    return targets
 
 
 def _target(path: Path, pixel_size_ang: float | None, target_ang: float, keep_finer: bool) -> float:

@@ -23,11 +23,11 @@ from torch import Tensor
 from pupicker.core.geometry import Geometry
 from pupicker.core.likelihood import Calibration, calibrate, expected_curve, with_total
 from pupicker.core.networks import NETWORKS, Classifier
-from pupicker.core.regions import disc_area
+from pupicker.core.regions import mean_disc_area
 from pupicker.core.selection import best_epoch, pu_average_precision
 from pupicker.engine.dataset import LabelledMicrograph, Split, TrainingSet
 from pupicker.engine.errors import PuPickerError, UsageError
-from pupicker.engine.expectation import expectation
+from pupicker.engine.expectation import FIRST_ESTIMATE, expectation
 from pupicker.engine.fitting import Fitting
 from pupicker.engine.model_file import Model
 from pupicker.engine.progress import Progress
@@ -177,7 +177,7 @@ class Training:
         for epoch in self.curve:
             past = self._snapshots[epoch.updates].candidates
             epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
-        best = best_epoch([epoch.validation or 0.0 for epoch in self.curve])
+        best = best_epoch([epoch.validation or 0.0 for epoch in self.curve], found.labels, FIRST_ESTIMATE - 1)
         self.best_validation, self.best_updates = self.curve[best].validation, self.curve[best].updates
         self._save(*self.state())
 
@@ -200,7 +200,7 @@ class Training:
             "particles_per_micrograph": self._per_micrograph(),
             "class_prior_source": self.expected.source,
         }
-        prior = self.expected.density * disc_area(self.geometry.training_radius_px)
+        prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
         return Model(
             network.cpu(), self.options.fitting.network, self.data.mixture, self.geometry, calibration, prior,
             threshold, details,
@@ -213,7 +213,8 @@ class Training:
         held_out = self._snapshots[self.best_updates].candidates
         number = self.expected.particles(held_out.pixels)
         calibration = calibrate(held_out.scores, held_out.hits, held_out.labels, number)
-        return with_total(calibration, found.scores, expected * len(held_out.hits) / held_out.labels)
+        # Particles that are candidates at all, in proportion: a share that calibration had to lower stays lowered.
+        return with_total(calibration, found.scores, expected / number * calibration.share * len(held_out.scores))
 
     # ------------------------------------------------------------------ records
     def _per_micrograph(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pupicker.core.networks.base import Classifier
 from pupicker.core.networks.conv31 import Conv31
 
+DEFAULT_NETWORK = "conv31"
 NETWORKS: dict[str, type[Classifier]] = {"conv31": Conv31}
 
 
@@ -25,4 +26,4 @@ def build(name: str, **settings: object) -> Classifier:
     return NETWORKS[name].from_settings(settings)
 
 
-__all__ = ["NETWORKS", "Classifier", "build"]
+__all__ = ["DEFAULT_NETWORK", "NETWORKS", "Classifier", "build"]

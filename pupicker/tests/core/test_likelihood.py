@@ -64,10 +64,24 @@ def test_probabilities_add_up_to_the_expected_number(seed, hit, missed, expected
     generator = torch.Generator().manual_seed(seed)
     candidates = torch.cat([torch.randn(400, generator=generator) - 2, torch.randn(hit, generator=generator) + 2])
     result = calibrate(candidates, candidates[400:], hit + missed, expected)
-    number = min(expected * hit / (hit + missed), 0.98 * len(candidates))
-    assert result.share == pytest.approx(number / len(candidates))
+    number = result.share * len(candidates)
+    assert number <= min(expected * hit / (hit + missed), 0.98 * len(candidates)) * (1 + 1e-9)
+    if expected <= hit:
+        assert number == pytest.approx(expected * hit / (hit + missed))  # no more than there are: not lowered
     if result.slope > 0.001:  # the slope's own limit is the one other constraint
         assert float(result.probability(candidates.double()).sum()) == pytest.approx(number, rel=1e-6)
+
+
+def test_too_many_expected_particles_do_not_make_scores_explode():
+    """Thirteen particles that score well, 400 others; the number is overestimated several times."""
+    generator = torch.Generator().manual_seed(3)
+    hits = torch.randn(13, generator=generator) + 5
+    candidates = torch.cat([torch.randn(400, generator=generator), hits])
+    right = calibrate(candidates, hits, 13, 13.0)
+    for expected in (40.0, 200.0):
+        result = calibrate(candidates, hits, 13, expected)
+        assert 0.2 < result.slope < 7
+        assert float(result.log_likelihood_ratio(hits).abs().max()) < 3 * float(right.log_likelihood_ratio(hits).max())
 
 
 def risk(candidates, hits, weight, slope, intercept):

@@ -80,14 +80,30 @@ def test_estimate_depends_on_the_order_of_scores_only():
     assert pu_average_precision((scores[seen] / 4).exp(), (scores[:60] / 4).exp(), 60, 300) == pytest.approx(first)
 
 
+MANY = 10**9  # labels: no doubt about the values
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [([0.1, 0.5, 0.9, 0.8, 0.9, 0.2], 3), ([0.3], 0), ([0.5, 0.5, 0.5], 2), ([0.1, 0.2, 0.3], 2), ([0.9, 0.8, 0.1], 0),
      ([0.1, 0.99, 0.1, 0.7, 0.7, 0.7], 4 + 1)],
 )
 def test_best_epoch_is_the_one_in_the_best_neighbourhood_and_the_last_of_equal_ones(values, expected):
-    assert best_epoch(values) == expected
+    assert best_epoch(values, MANY) == expected
 
 
 def test_a_window_of_one_takes_the_single_best():
-    assert best_epoch([0.1, 0.99, 0.1, 0.7, 0.7, 0.7], window=1) == 1
+    assert best_epoch([0.1, 0.99, 0.1, 0.7, 0.7, 0.7], MANY, window=1) == 1
+
+
+def test_of_epochs_within_a_standard_error_the_last_is_taken():
+    """With 25 labels the error of 0.8 is 0.08: 0.75 cannot be told from it, 0.6 can."""
+    values = [0.5, 0.8, 0.78, 0.75, 0.6]
+    assert best_epoch(values, 25, window=1) == 3
+    assert best_epoch(values, 10_000, window=1) == 1
+    assert best_epoch([0.9, 0.9, 0.9, 0.6], 25, window=1) == 2
+
+
+def test_early_epochs_are_not_considered():
+    assert best_epoch([0.9, 0.8, 0.3, 0.4, 0.2], MANY, first=2, window=1) == 3
+    assert best_epoch([0.9, 0.8], MANY, first=2, window=1) == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pupicker.core.geometry import most_particles
-from pupicker.core.regions import disc_area
+from pupicker.core.regions import mean_disc_area
 from pupicker.engine.errors import UsageError
 from pupicker.engine.expectation import Expectation, expectation
 from pupicker.engine.validation import Candidates
@@ -25,7 +25,7 @@ def test_given_number_and_given_prior_are_the_same_thing():
     data = training_set(3, 3).micrographs
     by_number = expectation(data, GEOMETRY, None, 12.0)
     assert by_number.particles(2 * PIXELS) == pytest.approx(24) and not by_number.estimated
-    by_prior = expectation(data, GEOMETRY, 12 * disc_area(GEOMETRY.training_radius_px) / PIXELS, None)
+    by_prior = expectation(data, GEOMETRY, 12 * mean_disc_area(GEOMETRY.training_radius_px) / PIXELS, None)
     assert by_prior.density == pytest.approx(by_number.density)
     assert "--class-prior" in by_prior.source and "--particles-per-micrograph 12" in by_number.source
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,17 @@ def test_scores_and_probabilities_are_those_of_the_calibration(simulated, model_
     odds = table.score + np.log(model.calibration.share / (1 - model.calibration.share))
     np.testing.assert_allclose(table.probability, 1 / (1 + np.exp(-odds)), rtol=1e-6)
     assert set(table.micrograph) == {str(simulated.unseen[0])}
+
+
+def test_each_axis_has_its_own_step(simulated, model_path):
+    """Rows and columns are rounded to whole working pixels separately, so the two steps differ."""
+    picker = Picker(load_model(model_path), CPU, EVERYTHING)
+    image = picker.prepare(simulated.unseen[0])
+    own = picker.pick(image)
+    stretched = picker.pick(replace(image, shape=(3 * 399, 361), step=(3 * image.step[0], image.step[1])))
+    np.testing.assert_array_equal(stretched.x, own.x)
+    inner = own.y < 398
+    np.testing.assert_allclose(stretched.y[inner], 3 * own.y[inner], rtol=1e-12)
 
 
 def test_threshold_only_cuts_the_list(simulated, model_path):

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pupicker.core.regions import disc_area, disc_mask
+from pupicker.core.regions import disc_mask, mean_disc_area
 from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.sampling import make_sampler
 from pupicker.tests.engine.blobs import training_set
 
 RADIUS_PX = 2.4
 SIZE_PX = 31
+STEP, PLACES = 100, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,8 @@ def test_positive_and_excluded_pixels(data):
 
 
 def coded(number, height, width):
-    """A micrograph whose pixels say where they are."""
-    image = number * 1e6 + torch.arange(height * width, dtype=torch.float32).reshape(height, width)
+    """A micrograph whose pixels say where they are, in steps far above the noise that is added to crops."""
+    image = STEP * (number * PLACES + torch.arange(height * width, dtype=torch.float32).reshape(height, width))
     labels = torch.tensor([[20.0, 30.0], [50.0, 41.0]], dtype=torch.float64)
     return LabelledMicrograph(training_set(1).micrographs[0].path, image, labels)
 
@@ -59,8 +60,8 @@ def test_crops_are_centred_on_the_drawn_pixels_of_micrographs_of_any_size():
     positives, unlabelled = 600, 6000
     crops = sampler.draw(positives, unlabelled, generator)
     assert crops.shape == (positives + unlabelled, 1, SIZE_PX, SIZE_PX)
-    centre = crops[:, 0, SIZE_PX // 2, SIZE_PX // 2].long()
-    number, flat = centre // 1_000_000, centre % 1_000_000
+    code = (crops[:, 0, SIZE_PX // 2, SIZE_PX // 2] / STEP).round().long()
+    number, flat = code // PLACES, code % PLACES
     drawn = torch.stack([number, flat // torch.tensor([64, 90])[number], flat % torch.tensor([64, 90])[number]], dim=1)
     allowed = {tuple(row) for row in sampler.positive.tolist()}
     assert {tuple(row) for row in drawn[:positives].tolist()} == allowed
@@ -87,7 +88,7 @@ def test_prior_of_the_unlabelled_pixels(data):
     """Labelled discs are taken out of the expectation as they are out of the pixels."""
     sampler = sampler_of(data, hidden(data))
     prior = sampler.prior(27)
-    assert prior == pytest.approx(27 * disc_area(RADIUS_PX) / sampler.pixels)
+    assert prior == pytest.approx(27 * mean_disc_area(RADIUS_PX) / sampler.pixels)
     labelled = len(sampler.positive)
     expected = (prior * sampler.pixels - labelled) / (sampler.pixels - labelled)
     assert sampler.unlabelled_prior(prior, strict=True) == pytest.approx(expected)
