@@ -37,7 +37,7 @@ CORE = [
     "gemmi",
     "matplotlib",
 ]
-TEST = ["pytest", "hypothesis", "ruff", "mypy", "scipion-app"]
+TEST = ["pytest", "hypothesis", "ruff", "mypy", "scipion-app", "scipion-em-relion"]
 
 setup(
     name="scipion-em-pupicker",

@@ -3,8 +3,8 @@
     python benchmarks/real_data.py DATA [--labels 100 10] [--seeds 0 1 2] [--threads 2] [--device cpu]
 
 For every set, number of labels and seed: train on the training micrographs with the given labels (only the diameter is
-told), pick the test micrographs, compare with the truth.  One model is also used across pixel sizes: trained at 7.08 A,
-it picks a micrograph at 7.08 A and the same micrograph at 1.77 A.  Results: results/real_data.json and .png.
+told), pick the test micrographs, compare with the truth.  Results: results/real_data.json and .png; the models go to
+`--models` if it is given.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ SETS = {
     "bgal": DataSet("β-galactosidase (EMPIAR-10017)", "empiar10017_bgal", "mrc_bin4", "truth/particles_bin4_7.08A.txt",
                     7.08, 191, 13.5),
 }
-FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 
 
 def pupicker(*arguments: object) -> tuple[str, dict[str, float]]:
@@ -93,28 +92,6 @@ def one_run(data: Path, name: str, labels: int, seed: int, work: Path, args: arg
         "particles_per_micrograph": card["particles_per_micrograph"],
         **{key: score[key] for key in ("average_precision", "best_f1", "recall", "picks", "truth")},
     }
-
-
-def across_pixel_sizes(data: Path, model: Path, work: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Recall of one model, at its own threshold, on one micrograph at two pixel sizes."""
-    chosen = SETS["bgal"]
-    folder, truth, pixel_size, radius = FULL_SIZE
-    full = next((data / chosen.folder / folder).glob("*.mrc"))
-    small = data / chosen.folder / chosen.micrographs / full.name
-    out: dict[str, Any] = {"micrograph": full.stem}
-    for title, file, size, known, reach in (
-        ("7.08 A", small, chosen.pixel_size_ang, chosen.truth, chosen.match_radius_px),
-        ("1.77 A", full, pixel_size, truth, radius),
-    ):
-        picks = work / f"pixel_size_{size}.tsv"
-        _, seconds = pupicker("pick", file, "--model", model, "--output", picks, "--pixel-size", size,
-                              "--device", args.device, "--threads", args.threads)
-        result, _ = pupicker("evaluate", "--picks", picks, "--truth", data / chosen.folder / known, "--radius", reach,
-                             "--micrographs", file.stem, "--json")
-        score = json.loads(result)
-        out[title] = {"recall": score["recall"], "precision": score["precision"], "picks": score["picks"],
-                      "picking_wall_s": seconds["wall_s"]}
-    return out
 
 
 def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -178,27 +155,24 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="keep models and picks")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "real_data.json")
     args = parser.parse_args()
     runs: list[dict[str, Any]] = []
-    transfer: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+        work = args.models or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
         for labels in args.labels:
             for seed in args.seeds:
                 for name in args.sets:
                     runs.append(one_run(args.data, name, labels, seed, work, args))
                     print(json.dumps(runs[-1]), flush=True)
-                if "bgal" in args.sets and labels == max(args.labels):
-                    model = work / f"bgal_{labels}_{seed}.pupicker"
-                    transfer.append({"seed": seed, **across_pixel_sizes(args.data, model, work, args)})
-                    print(json.dumps(transfer[-1]), flush=True)
     rows = summarise(runs)
     shown = [a for a in sys.argv[1:] if a != str(args.data)]
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps({
         "command": " ".join(["python benchmarks/real_data.py DATA", *shown]), "machine": machine(args), "summary": rows,
-        "across_pixel_sizes": transfer, "runs": runs,
+        "runs": runs,
     }, indent=1) + "\n")
     draw(rows, runs, args.output.with_suffix(".png"))
     for row in rows:

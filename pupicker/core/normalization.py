@@ -140,17 +140,24 @@ def fit(data: Histogram, form: Form | None = None) -> JointFit:
 
 
 def fit_to_mixture(data: Histogram, mixture: Mixture) -> tuple[Tensor, Tensor]:
-    """``s`` and ``t`` of new micrographs ``(k,)`` under a mixture that stays as it is."""
+    """``s`` and ``t`` of new micrographs ``(k,)`` under a mixture that stays as it is.
+
+    A micrograph that differs from those of the mixture by more than a scale (its median is below three robust standard
+    deviations, or ends more than half a standard deviation from the mixture's mean) gets a ``t`` of its own: the same
+    images with their zero level moved, as 8-bit versions have it, are the common case.
+    """
     reference_mean, reference_std = _moments(mixture)
     median, std = _robust(data)
-    scale, offset = reference_std / std, torch.zeros_like(std)
-    if mixture.form == "scale":
-        by_median = reference_mean / median
-        scale = torch.where(by_median > 0, by_median, scale)
-    else:
-        offset = reference_mean - scale * median
-    result = _maximise(data, mixture, scale, offset, update_mixture=False)
-    return result.scale, result.offset
+    free = replace(mixture, form="location-scale")
+    start = reference_std / std
+    affine = _maximise(data, free, start, reference_mean - start * median, update_mixture=False)
+    if mixture.form == "location-scale":
+        return affine.scale, affine.offset
+    by_scale = _maximise(
+        data, mixture, (reference_mean / median).abs().clamp(min=1e-30), torch.zeros_like(std), update_mixture=False
+    )
+    fits = (median >= 3 * std) & ((by_scale.scale * median - reference_mean).abs() <= 0.5 * reference_std)
+    return torch.where(fits, by_scale.scale, affine.scale), torch.where(fits, by_scale.offset, affine.offset)
 
 
 def normalize(image: Tensor, mixture: Mixture, scale: float, offset: float) -> Tensor:
