@@ -107,6 +107,7 @@ def load_training_set(
         else:
             loaded.append(micrograph)
             report.done.append(path)
+            report.mask(path, micrograph.n_invalid)
         progress.advance()
     report.require_some()
     joint = fit(stack_histograms([m.histogram() for m in loaded]))

@@ -98,5 +98,6 @@ class Picker:
                 report.quarantine(path, str(error))
             else:
                 report.done.append(path)
+                report.mask(path, micrograph.n_invalid)
                 yield Picked(path, micrograph.pixel_size_ang, table)
             progress.advance(1, path.name)

@@ -55,6 +55,11 @@ class Resampled:
     step: tuple[float, float]
     invalid: np.ndarray | None
 
+    @property
+    def n_invalid(self) -> int:
+        """Number of invalid pixels."""
+        return 0 if self.invalid is None else int(np.count_nonzero(self.invalid))
+
     def histogram(self) -> Histogram:
         """For the normalisation."""
         try:

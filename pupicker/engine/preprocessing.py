@@ -56,22 +56,24 @@ def preprocess_files(
     report.results["normalization"] = asdict(joint.mixture)
     order = {path: index for index, path in enumerate(histograms)}
 
-    def write(path: Path) -> float:
+    def write(path: Path) -> tuple[float, int]:
         micrograph = resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer))
         index = order[path]
         pixels = normalize(micrograph.pixels, joint.mixture, float(joint.scale[index]), float(joint.offset[index]))
         size = micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2
         write_mrc(targets[path], pixels.numpy(), size)
-        return size
+        return size, micrograph.n_invalid
 
     written: Written = {}
     for path, done in in_background(write, list(histograms), threads):
         try:
-            written[path] = (targets[path], done.result())
+            size, invalid = done.result()
         except InputError as error:  # it was readable a minute ago
             report.quarantine(path, str(error))
         else:
+            written[path] = (targets[path], size)
             report.done.append(path)
+            report.mask(path, invalid)
         progress.advance()
     return written
 

@@ -23,6 +23,8 @@ class Report:
         Micrographs that were used.
     quarantined
         Those that were not, with one line that says why.
+    masked
+        NaN and infinite pixels of micrographs that have some.
     results
         Whatever else the command reports.
     """
@@ -30,7 +32,14 @@ class Report:
     command: str
     done: list[Path] = field(default_factory=list)
     quarantined: list[tuple[Path, str]] = field(default_factory=list)
+    masked: dict[str, int] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+
+    def mask(self, path: Path, pixels: int) -> None:
+        """Note that a micrograph that was used has pixels without a value; said on stderr too."""
+        if pixels:
+            self.masked[str(path)] = pixels
+            sys.stderr.write(f"note: {path}: {pixels} pixels are NaN or infinite, and masked\n")
 
     def quarantine(self, path: Path, reason: str) -> None:
         """Set a micrograph aside; said at once on stderr, and again in the report."""
@@ -50,6 +59,7 @@ class Report:
             "command": self.command,
             "done": [str(p) for p in self.done],
             "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
+            "masked_pixels": self.masked,
             **self.results,
         }
 

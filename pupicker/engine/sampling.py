@@ -17,7 +17,10 @@ from pupicker.core.regions import class_prior_from_count, disc_mask, unlabelled_
 from pupicker.engine.dataset import LabelledMicrograph
 
 SMALLEST_UNLABELLED_SHARE = 0.05
-"""With an estimated prior, this share of the labelled area at least is taken to be unlabelled: nobody labels all."""
+"""This share of the labelled area at least is taken to be unlabelled besides: nobody labels all."""
+
+RIM_SHARE = 0.1
+"""The labelled area may differ by this share from that of as many average discs."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,13 @@ class Sampler:
         return class_prior_from_count(particles, self.radius_px, self.pixels)
 
     def unlabelled_prior(self, prior: float, strict: bool) -> float:
-        """Fraction of positives among the unlabelled pixels; `strict`: an impossible prior raises ValueError."""
+        """Fraction of positives among the unlabelled pixels.
+
+        `strict`: a prior clearly below what is labelled raises ValueError; one that is equal but for the pixels at the
+        rims of discs means that all particles are labelled.
+        """
         labelled = len(self.positive) / self.pixels
-        if not strict:
+        if not strict or prior > labelled * (1 - RIM_SHARE):
             prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
         return unlabelled_prior(prior, labelled)
 

@@ -120,7 +120,8 @@ def test_no_pick_on_masked_pixels(pick, simulated, tmp_path):
     pixels[5, 7] = np.inf
     path = tmp_path / "masked.mrc"
     write_mrc(path, pixels, PIXEL_SIZE_ANG)
-    assert pick([path], tmp_path / "p.tsv", *EVERYTHING).code == 0
+    result = pick([path], tmp_path / "p.tsv", *EVERYTHING, "--json")
+    assert result.code == 0 and result.json["masked_pixels"] == {str(path): 140 * 150 + 1}
     picks = read_coordinates(tmp_path / "p.tsv")
     assert not masked[np.rint(picks.y).astype(int), np.rint(picks.x).astype(int)].any()
     # The rest of the micrograph is as good as before.
