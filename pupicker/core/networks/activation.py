@@ -17,11 +17,13 @@ from torch import Tensor, nn
 class _ScalarPReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        """``max(0, x) + a min(0, x)``."""
         ctx.save_for_backward(x, slope)
         return F.leaky_relu(x, float(slope))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients with respect to the input and the slope."""
         x, slope = ctx.saved_tensors
         (gradient,) = gradients
         to_input = torch.ops.aten.leaky_relu_backward(gradient, x, float(slope), False)
