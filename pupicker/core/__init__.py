@@ -2,6 +2,7 @@
 
 =====================  ================================================================
 :mod:`.downsampling`   Fourier resizing of micrographs
+:mod:`.histograms`     binned micrographs, what the normalisation is fitted on
 :mod:`.normalization`  joint two-component Gaussian mixture with one scale per micrograph
 :mod:`.background`     removal of what varies on a larger scale than the particle
 :mod:`.geometry`       every length that follows from the particle diameter

@@ -30,12 +30,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pupicker.core.histograms import Histogram, median_and_spread
+
 Form = Literal["scale", "location-scale"]
 
 CLIP_SIGMA = 6.0
 """Normalised values are clipped here: gold, hot pixels and masked areas carry no information beyond it."""
 
-_HISTOGRAM_SIGMA = 10.0
 _START_QUANTILES = (0.5, 0.1, 0.9, 0.02, 0.98)  # where the pooled pixels are split into the two first components
 _START_ITERATIONS = 20
 _MAX_ITERATIONS = 500
@@ -66,14 +67,6 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Histogram:
-    """Binned pixels of ``k`` micrographs: float64 tensors ``(k, bins)``."""
-
-    value: Tensor
-    count: Tensor
-
-
-@dataclass(frozen=True)
 class JointFit:
     """Result of :func:`fit`: the mixture, ``s`` and ``t`` of each micrograph ``(k,)``, log-likelihood per pixel."""
 
@@ -82,42 +75,6 @@ class JointFit:
     offset: Tensor
     log_likelihood: float
     iterations: int
-
-
-def histogram(image: Tensor, bins: int = 512) -> Histogram:
-    """Bin one micrograph; extreme pixels (gold, hot pixels, X-rays) are left out of the fit.
-
-    The range ends at the 0.01 % and 99.99 % quantiles, and at most 10 robust standard deviations from the median: a few
-    pixels far away would otherwise stretch the bins until all others share one.
-
-    Raises
-    ------
-    ValueError
-        If the pixels (nearly) all have one value.
-    """
-    flat = image.detach().reshape(-1).to(torch.float64)
-    ordered = flat[:: max(1, flat.numel() // 1_000_000)].sort().values
-    last = ordered.numel() - 1
-    low, high = ordered[int(1e-4 * last)], ordered[last - int(1e-4 * last)]
-    if not bool(high > low):
-        raise ValueError("the image is constant: it has no scale")
-    left, middle, right = (ordered[int(fraction * last)] for fraction in (0.1587, 0.5, 0.8413))
-    if bool(right > left):
-        reach = _HISTOGRAM_SIGMA * (right - left) / 2
-        low, high = torch.maximum(low, middle - reach), torch.minimum(high, middle + reach)
-    index = ((flat - low) / (high - low) * bins).floor()
-    inside = (flat >= low) & (flat <= high)
-    index = index[inside].clamp_(0, bins - 1).long()
-    count = torch.bincount(index, minlength=bins).to(torch.float64)
-    total = torch.zeros(bins, dtype=torch.float64).index_add_(0, index.cpu(), flat[inside].cpu())
-    centre = low.cpu() + (torch.arange(bins) + 0.5) * (high - low).cpu() / bins
-    value = torch.where(count.cpu() > 0, total / count.cpu().clamp(min=1), centre)
-    return Histogram(value[None], count.cpu()[None])
-
-
-def stack_histograms(histograms: list[Histogram]) -> Histogram:
-    """Histograms of single micrographs as one."""
-    return Histogram(torch.cat([h.value for h in histograms]), torch.cat([h.count for h in histograms]))
 
 
 def fit(data: Histogram, form: Form | None = None) -> JointFit:
@@ -147,7 +104,7 @@ def fit_to_mixture(data: Histogram, mixture: Mixture) -> tuple[Tensor, Tensor]:
     images with their zero level moved, as 8-bit versions have it, are the common case.
     """
     reference_mean, reference_std = _moments(mixture)
-    median, std = _robust(data)
+    median, std = median_and_spread(data)
     free = replace(mixture, form="location-scale")
     start = reference_std / std
     affine = _maximise(data, free, start, reference_mean - start * median, update_mixture=False)
@@ -168,25 +125,13 @@ def normalize(image: Tensor, mixture: Mixture, scale: float, offset: float) -> T
 
 def _fit_scale_form(data: Histogram) -> JointFit | None:
     """The paper's form if these micrographs can differ by a scale alone (rule in the module's docstring)."""
-    median, std = _robust(data)
+    median, std = median_and_spread(data)
     if bool((median < 3 * std).any()):
         return None
     result = fit(data, "scale")
     scaled = result.scale * median
     agree = ((scaled - scaled.median()).abs() <= 0.25 * _moments(result.mixture)[1]).double().mean()
     return result if float(agree) >= 0.9 else None
-
-
-def _robust(data: Histogram) -> tuple[Tensor, Tensor]:
-    """Median and robust standard deviation (half the 16–84 % range) of each micrograph, ``(k,)`` each."""
-    cumulative = data.count.cumsum(1) / data.count.sum(1, keepdim=True)
-    low, middle, high = (_quantile(data.value, cumulative, q) for q in (0.1587, 0.5, 0.8413))
-    return middle, ((high - low) / 2).clamp(min=1e-30)
-
-
-def _quantile(value: Tensor, cumulative: Tensor, fraction: float) -> Tensor:
-    index = (cumulative < fraction).sum(1, keepdim=True).clamp(max=value.shape[1] - 1)
-    return value.gather(1, index)[:, 0]
 
 
 def _moments(mixture: Mixture) -> tuple[float, float]:
@@ -197,7 +142,7 @@ def _moments(mixture: Mixture) -> tuple[float, float]:
 
 
 def _initial_affine(data: Histogram, form: Form) -> tuple[Tensor, Tensor]:
-    median, std = _robust(data)
+    median, std = median_and_spread(data)
     if form == "scale":
         scale = 1 / median
         return scale / (scale * std).log().mean().exp(), torch.zeros_like(scale)
@@ -289,7 +234,7 @@ def _fix_gauge(
 ) -> tuple[Mixture, Tensor, Tensor]:
     """Rescale (and shift, where offsets are free) so that neither drifts; the likelihood does not change."""
     n = data.count.sum(1)
-    factor = 1 / float((n * (scale * _robust(data)[1]).log()).sum().div(n.sum()).exp())
+    factor = 1 / float((n * (scale * median_and_spread(data)[1]).log()).sum().div(n.sum()).exp())
     shift = 0.0 if mixture.form == "scale" else -_moments(mixture)[0]
     mean = tuple((m + shift) * factor for m in mixture.mean)
     std = tuple(s * factor for s in mixture.std)

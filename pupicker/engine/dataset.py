@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from pupicker.core.geometry import Geometry
-from pupicker.core.normalization import Mixture, fit, stack_histograms
+from pupicker.core.histograms import stack_histograms
+from pupicker.core.normalization import Mixture, fit
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
 from pupicker.engine.preparation import Resampled, in_background, network_input, resample

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from pupicker.core.background import flatten
 from pupicker.core.downsampling import fourier_resize, resized_shape
+from pupicker.core.histograms import Histogram, histogram
 from pupicker.core.normalization import (
-    Histogram,
     Mixture,
     fit_to_mixture,
-    histogram,
     normalize,
 )
 from pupicker.engine.errors import InputError

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pupicker.core.normalization import Histogram, fit, normalize, stack_histograms
+from pupicker.core.histograms import Histogram, stack_histograms
+from pupicker.core.normalization import fit, normalize
 from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.micrographs import read_header, resolve_pixel_size, write_mrc
 from pupicker.engine.names import distinct_stems

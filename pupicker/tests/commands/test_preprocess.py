@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pupicker.core.normalization import fit, histogram
+from pupicker.core.histograms import histogram
+from pupicker.core.normalization import fit
 from pupicker.engine.micrographs import read_header, read_image, write_mrc
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import HEIGHT, PIXEL_SIZE_ANG, WIDTH

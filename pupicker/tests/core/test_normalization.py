@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from pupicker.core.histograms import histogram, stack_histograms
 from pupicker.core.normalization import (
     CLIP_SIGMA,
     Mixture,
@@ -13,9 +14,7 @@ from pupicker.core.normalization import (
     _start,
     fit,
     fit_to_mixture,
-    histogram,
     normalize,
-    stack_histograms,
 )
 
 WEIGHT, MEAN, STD = (0.8, 0.2), (10.0, 7.5), (1.0, 1.4)  # ice, and darker particles
