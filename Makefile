@@ -13,7 +13,7 @@ export PYTHON WHEELS TORCH
 
 BIN = $(abspath $(VENV))/bin
 
-.PHONY: help install lint test demo wheels clean distclean
+.PHONY: help install lint test demo weights wheels clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,9 @@ test: lint ## ruff, mypy and all tests
 
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)
+
+weights: install ## train the general weights anew that a training starts from (pupicker/weights, 15 minutes)
+	"$(BIN)/python" tools/pretrain.py $(ARGS)
 
 wheels: install ## fill the folder wheels/ with all that an installation without an index needs (WHEELS=wheels)
 	"$(BIN)/python" -m pip wheel --no-build-isolation --constraint "$(VENV)/constraints.txt" \

@@ -57,7 +57,7 @@ setup(
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
     packages=find_packages(include=["pupicker", "pupicker.*"]),
-    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*"]},
+    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*", "weights/*.safetensors"]},
     # The plugin modules run in any Scipion 3; the extra [core] (command line, training, picking) needs Python 3.10.
     python_requires=">=3.8",
     install_requires=requirements(),

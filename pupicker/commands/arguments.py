@@ -27,6 +27,12 @@ def add_micrographs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_borders(parser: argparse.ArgumentParser) -> None:
+    """``--keep-borders``."""
+    parser.add_argument("--keep-borders", action="store_true",
+                        help="use bands at the edges too that hold no image (blank, or a repeated row)")
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """``--device`` and ``--threads``."""
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="where to compute")

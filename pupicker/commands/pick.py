@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pupicker.commands.arguments import (
+    add_borders,
     add_device,
     add_micrographs,
     add_results,
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="lowest score, a log-likelihood ratio (default: the model's suggestion)")
     parser.add_argument("--min-distance", type=float, metavar="A",
                         help="smallest distance of two picks (default: the model's)")
+    add_borders(parser)
     add_device(parser)
     add_results(parser)
 
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     paths = list_micrographs(args.micrographs)
     targets = _targets(args, paths)
     model = load_model(args.model)
-    picker = Picker(model, device, PickingOptions(args.threshold, args.min_distance, args.pixel_size))
+    options = PickingOptions(args.threshold, args.min_distance, args.pixel_size, args.keep_borders)
+    picker = Picker(model, device, options)
     report, progress = Report("pick"), Progress(len(paths), "picking")
     tables: list[CoordinateTable] = []
     counts: dict[str, int] = {}

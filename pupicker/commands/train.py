@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.arguments import (
+    add_borders,
     add_device,
     add_micrographs,
     add_results,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
     from pupicker.engine.dataset import TrainingSet
     from pupicker.engine.model_file import Model
+    from pupicker.engine.start_weights import Start
     from pupicker.engine.training_options import TrainingOptions
 
 HELP = "Train a model on a few labelled particles."
@@ -35,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--objective", default="ge-binomial", choices=("ge-binomial", "ge-kl", "nnpu", "pn"),
                         help="training objective")
+    parser.add_argument("--start", default="general", metavar="general|random|MODEL",
+                        help="weights to start from: general ones, trained on simulated particles of all kinds; random"
+                        " ones; or those of a model, to go on learning")
     prior = parser.add_mutually_exclusive_group()
     prior.add_argument("--class-prior", type=float, metavar="X",
                        help="area fraction of positive regions (default: estimated while training)")
@@ -43,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
-                        help="most updates of the weights (default: 150 times the square root of the number of labels,"
-                        " 400 to 2000)")
+                        help="most updates of the weights (default: 60 times the number of labels to the power 0.7,"
+                        " 300 to 2000)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
     parser.add_argument("--resume", action="store_true",
                         help="go on from the checkpoint of the same, interrupted command")
+    add_borders(parser)
     add_device(parser)
     add_results(parser)
 
@@ -74,20 +80,22 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.model_card import card
     from pupicker.engine.model_file import save_model
     from pupicker.engine.report import Report
+    from pupicker.engine.start_weights import load_start
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     _check(args)
     check_output_file(args.output)
+    start = load_start(args.start, DEFAULT_NETWORK)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
     field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
     lengths, pixel_size = _geometry(args, paths, field)
     report = Report("train")
     with report_of_failure(report, args, args.output):
-        data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report)
-        options = _options(args, data.label_count)
+        data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders)
+        options = _options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
-        trained, seconds = _train(args, data, split, lengths, options, device)
+        trained, seconds = _train(args, data, split, lengths, options, device, start)
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))
     save_model(args.output, trained)
     checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
@@ -108,14 +116,14 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
 
 
-def _options(args: argparse.Namespace, labels: int) -> TrainingOptions:
+def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
     from pupicker.engine.fitting import FittingOptions
     from pupicker.engine.training_options import TrainingOptions, updates_for
 
     updates = args.updates or updates_for(labels)
     fitting = FittingOptions(
         objective=args.objective, learning_rate=args.learning_rate, batch_size=args.batch_size,
-        positives=args.batch_size // 16, seed=args.seed,
+        positives=args.batch_size // 16, seed=args.seed, start=start.digest, start_share=start.share,
     )
     return TrainingOptions(
         fitting, args.class_prior, args.particles_per_micrograph, updates=updates,
@@ -149,7 +157,8 @@ def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: i
 
 
 def _train(
-    args: argparse.Namespace, data: TrainingSet, split: Any, lengths: Geometry, options: TrainingOptions, device: Any
+    args: argparse.Namespace, data: TrainingSet, split: Any, lengths: Geometry, options: TrainingOptions, device: Any,
+    start: Start,
 ) -> tuple[Model, float]:
     import time
 
@@ -159,16 +168,17 @@ def _train(
 
     path = checkpoint_path(args.output)
     identity = identity_of(data.digest, lengths, options, args.validation_fraction)
-    start = time.monotonic()
+    begin = time.monotonic()
     with stop_on_signals() as stop:
         training = Training(
             data, split, lengths, options, device, stop,
             lambda tensors, progress: save_checkpoint(path, tensors, {**progress, "identity": identity}),
+            start.weights,
         )
         if args.resume and path.exists():
             training.restore(*load_checkpoint(path, identity))
         trained = training.run()
-    return trained, time.monotonic() - start
+    return trained, time.monotonic() - begin
 
 
 def _details(
@@ -182,6 +192,8 @@ def _details(
 
     return {
         "objective": options.fitting.objective,
+        "start": args.start,
+        "start_sha256": options.fitting.start,
         "labels": data.label_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),

@@ -9,6 +9,7 @@ training radius         max(1.5 px, 0.11 D)    positive regions stay well inside
 minimum distance        0.5 D                  neighbours may overlap by half, one particle gives one pick
 matching radius         0.5 D                  for evaluation
 background              1.0 D                  grey level that varies on a larger scale is removed
+border margin           0.5 D                  beside a border without an image, which is cut off, particles are cut too
 box size                1.5 D, even            room for the CTF's delocalisation
 ======================  =====================  ==============================================================
 
@@ -26,6 +27,7 @@ MIN_DISTANCE = 0.5
 MATCH_RADIUS = 0.5
 BACKGROUND = 1.0
 BOX_SIZE = 1.5
+BORDER_MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Geometry:
     def background_px(self) -> float:
         """`background_ang` in working pixels."""
         return self.background_ang / self.working_pixel_size_ang
+
+    @property
+    def border_margin_px(self) -> float:
+        """Least distance of a pick from a border that was cut off, in working pixels."""
+        return BORDER_MARGIN * self.diameter_ang / self.working_pixel_size_ang
 
     def to_dict(self) -> dict[str, float]:
         """As JSON-able dictionary."""

@@ -10,19 +10,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+_UMASK = os.umask(0)  # it can only be read by setting it; once, before there are threads
+os.umask(_UMASK)
+
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path that becomes `target` when the block ends without an exception.
 
     The temporary name starts with a dot, so that folder listings of micrographs or tables never pick it up, and
-    keeps the suffix, because writers choose formats by it.  Missing parent folders are made.
+    keeps the suffix, because writers choose formats by it.  Missing parent folders are made.  The file gets the usual
+    permissions, whatever the writer gave it: models are shared between users.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_UMASK)
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):

@@ -42,11 +42,14 @@ class LabelledMicrograph:
         ``(h, w)`` float32, normalised, working pixels.
     labels
         ``(n, 2)`` float64 x, y in working pixels.
+    cut
+        Whether a border without an image was cut off at the top, bottom, left, right.
     """
 
     path: Path
     image: Tensor
     labels: Tensor
+    cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
     @property
     def pixels(self) -> int:
@@ -87,7 +90,7 @@ class Split:
 
 def load_training_set(
     paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
-    threads: int, report: Report,
+    threads: int, report: Report, keep_borders: bool = False,
 ) -> TrainingSet:
     """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
 
@@ -99,7 +102,7 @@ def load_training_set(
     loaded: list[Resampled] = []
     progress = Progress(len(paths), "reading micrographs")
     working = lengths.working_pixel_size_ang
-    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working), paths, threads):
+    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working, keep_borders), paths, threads):
         try:
             micrograph = future.result()
             micrograph.histogram()
@@ -107,8 +110,7 @@ def load_training_set(
             report.quarantine(path, str(error))
         else:
             loaded.append(micrograph)
-            report.done.append(path)
-            report.mask(path, micrograph.n_invalid)
+            report.used(path, micrograph.n_invalid, micrograph.borders)
         progress.advance()
     report.require_some()
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
@@ -124,14 +126,14 @@ def load_training_set(
         digest.update(micrograph.pixels.numpy().tobytes())
         digest.update(label.numpy().tobytes())
     micrographs = [
-        LabelledMicrograph(m.path, image, label) for m, image, label in zip(loaded, images, labels, strict=True)
+        LabelledMicrograph(m.path, image, label, m.cut) for m, image, label in zip(loaded, images, labels, strict=True)
     ]
     return TrainingSet(micrographs, joint.mixture, digest.hexdigest())
 
 
 def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTable) -> list[Tensor]:
     """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
-    labels, inside_total, outside_total, worst = [], 0, 0, ""
+    labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
     for micrograph in micrographs:
         own = picks.of(str(micrograph.path))
         rows, columns = micrograph.shape
@@ -141,7 +143,9 @@ def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTab
                      f" y = {own.y.max():.0f}")
         inside_total += int(inside.sum())
         outside_total += int((~inside).sum())
-        xy = np.stack([own.x[inside] / micrograph.step[1], own.y[inside] / micrograph.step[0]], axis=1)
+        live = inside & micrograph.holds(own.x, own.y)
+        dead += int(inside.sum() - live.sum())
+        xy = micrograph.to_working(own.x[live], own.y[live])
         labels.append(torch.from_numpy(np.unique(xy, axis=0)))
     if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
         raise InputError(
@@ -150,6 +154,8 @@ def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTab
         )
     if outside_total:
         sys.stderr.write(f"warning: {outside_total} labels outside of their micrographs are left out: {worst}\n")
+    if dead:
+        sys.stderr.write(f"warning: {dead} labels on borders without an image are left out\n")
     return labels
 
 

@@ -105,7 +105,7 @@ def region_precision(
         micrograph = resample(path, pixel_size_ang, model.geometry.working_pixel_size_ang)
         image = network_input_of_new(micrograph, model.mixture, model.geometry.background_px)
         own = truth.of(str(path))
-        xy = torch.from_numpy(np.stack([own.x / micrograph.step[1], own.y / micrograph.step[0]], axis=1))
+        xy = torch.from_numpy(micrograph.to_working(own.x, own.y))
         shape = (int(image.shape[0]), int(image.shape[1]))
         scores.append(score_image(network, image.to(device)).cpu().numpy().reshape(-1))
         positive.append(disc_mask(shape, xy, model.geometry.training_radius_px).numpy().reshape(-1))

@@ -2,13 +2,17 @@
 
 The average of the weights (exponential, decay 0.99 a step, faster in the beginning) is what is validated and kept: it
 is as good as a decayed learning rate at any moment, so that the length of training can be chosen afterwards.
+
+Start.  The kernels are ``share`` times the given weights plus ``1 - share`` times random ones, everything else is fresh
+("shrink and perturb", Ash and Adams, NeurIPS 2020): a network that starts from the whole of what it learnt elsewhere
+follows new labels badly.  A share of one takes all of them as they are.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +40,8 @@ class FittingOptions:
         Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper).
     seed
         Of weights, minibatches and augmentation.
+    start, start_share
+        Digest of the weights that are given to :class:`Fitting`, empty for random ones; how much of them is kept.
     """
 
     objective: str = "ge-binomial"
@@ -47,17 +53,27 @@ class FittingOptions:
     batch_size: int = 256
     positives: int = 16
     seed: int = 0
+    start: str = ""
+    start_share: float = 1.0
 
 
 class Fitting:
-    """State of a training; :meth:`update_many` goes on with it."""
+    """State of a training; :meth:`update_many` goes on with it.
 
-    def __init__(self, options: FittingOptions, device: torch.device) -> None:
+    `weights` is what the network starts from; None: random weights.
+    """
+
+    def __init__(
+        self, options: FittingOptions, device: torch.device, weights: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.options = options
+        self._fresh = weights is None or options.start_share < 1
         self.device = device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = build(options.network, **options.network_settings)
+        if weights is not None:
+            network.load_state_dict(_mixed(weights, network.state_dict(), options.start_share))
         self.network: Classifier = network.to(device).channels_last()
         self.average: Classifier = copy.deepcopy(self.network).eval()
         self._optimizer = torch.optim.AdamW(
@@ -71,7 +87,7 @@ class Fitting:
 
         `prior` is the fraction of positives among the unlabelled regions.
         """
-        if not self.updates:
+        if not self.updates and self._fresh:
             self._start_at(prior)
         objective = OBJECTIVES[self.options.objective]
         positives, unlabelled = self.options.positives, self.options.batch_size - self.options.positives
@@ -137,3 +153,10 @@ class Fitting:
         self._optimizer.load_state_dict({"state": slots, "param_groups": whole["param_groups"]})
         self._generator.set_state(tensors["generator"])
         self.updates = int(tensors["updates"])
+
+
+def _mixed(given: Mapping[str, Tensor], random: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Kernels between random and given ones; what belongs to normalisation and activation is random's, i.e. fresh."""
+    if share == 1:
+        return dict(given)
+    return {name: torch.lerp(value, given[name], share) if value.ndim == 4 else value for name, value in random.items()}

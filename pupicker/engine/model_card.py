@@ -15,6 +15,7 @@ def card(model: Model) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "network": model.network_name,
         "objective": details.get("objective"),
+        "start": details.get("start"),
         "diameter_ang": lengths.diameter_ang,
         "working_pixel_size_ang": lengths.working_pixel_size_ang,
         "training_radius_px": lengths.training_radius_px,

@@ -15,7 +15,7 @@ from pupicker.engine.model_file import Model
 from pupicker.engine.preparation import Resampled, in_background, network_input_of_new, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
-from pupicker.engine.validation import pick_image
+from pupicker.engine.validation import leave_cut_borders, pick_image
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,14 @@ class PickingOptions:
         None: the model's.
     pixel_size_ang
         Of the micrographs; None: from their headers.
+    keep_borders
+        Pick in borders without an image too.
     """
 
     threshold: float | None = None
     min_distance_ang: float | None = None
     pixel_size_ang: float | None = None
+    keep_borders: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class Picker:
 
     def prepare(self, path: Path) -> Resampled:
         """Read and resample; may run in another thread."""
-        return resample(path, self.options.pixel_size_ang, self.model.geometry.working_pixel_size_ang)
+        options = self.options
+        working = self.model.geometry.working_pixel_size_ang
+        return resample(path, options.pixel_size_ang, working, options.keep_borders)
 
     def pick(self, micrograph: Resampled) -> CoordinateTable:
         """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel.
@@ -75,9 +80,8 @@ class Picker:
         xy, logit = pick_image(
             self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold)
         )
-        rows, columns = micrograph.shape
-        x = np.clip(xy[:, 0].numpy() * micrograph.step[1], 0, columns - 1)
-        y = np.clip(xy[:, 1].numpy() * micrograph.step[0], 0, rows - 1)
+        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
+        x, y = micrograph.to_file(xy.numpy()).T
         table = CoordinateTable(
             np.full(len(x), str(micrograph.path), dtype=object), x, y,
             calibration.log_likelihood_ratio(logit).numpy(), calibration.probability(logit).numpy(),
@@ -97,7 +101,6 @@ class Picker:
             except InputError as error:
                 report.quarantine(path, str(error))
             else:
-                report.done.append(path)
-                report.mask(path, micrograph.n_invalid)
+                report.used(path, micrograph.n_invalid, micrograph.borders)
                 yield Picked(path, micrograph.pixel_size_ang, table)
             progress.advance(1, path.name)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.background import flatten
+from pupicker.core.borders import live_area
 from pupicker.core.downsampling import fourier_resize, resized_shape
 from pupicker.core.histograms import Histogram, histogram
 from pupicker.core.normalization import (
@@ -40,11 +41,13 @@ class Resampled:
     path, pixel_size_ang, shape
         The file, its pixel size, its rows and columns.
     pixels
-        ``(h, w)`` float32.
+        ``(h, w)`` float32: the live area.
     step
         Input pixels per working pixel along rows and columns (they differ by the rounding to whole pixels).
     invalid
         bool ``(rows, columns)`` of NaN or infinite input pixels, or None.
+    area
+        Rows and columns of the file that hold an image (:mod:`pupicker.core.borders`); None: all of them.
     """
 
     path: Path
@@ -53,11 +56,46 @@ class Resampled:
     pixels: Tensor
     step: tuple[float, float]
     invalid: np.ndarray | None
+    area: tuple[slice, slice] | None = None
 
     @property
     def n_invalid(self) -> int:
         """Number of invalid pixels."""
         return 0 if self.invalid is None else int(np.count_nonzero(self.invalid))
+
+    @property
+    def borders(self) -> tuple[int, int, int, int]:
+        """Width of what was cut off at the top, bottom, left and right, in pixels of the file."""
+        rows, columns = self._area()
+        return rows.start, self.shape[0] - rows.stop, columns.start, self.shape[1] - columns.stop
+
+    @property
+    def cut(self) -> tuple[bool, bool, bool, bool]:
+        """Whether something was cut off at the top, bottom, left, right."""
+        top, bottom, left, right = self.borders
+        return top > 0, bottom > 0, left > 0, right > 0
+
+    def _area(self) -> tuple[slice, slice]:
+        return self.area or (slice(0, self.shape[0]), slice(0, self.shape[1]))
+
+    def holds(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Which positions (pixels of the file) lie in the live area."""
+        rows, columns = self._area()
+        return (
+            (x > columns.start - 0.5) & (x < columns.stop - 0.5) & (y > rows.start - 0.5) & (y < rows.stop - 0.5)
+        )
+
+    def to_working(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """``(n, 2)`` x, y in working pixels of positions in pixels of the file."""
+        rows, columns = self._area()
+        return np.stack([(x - columns.start) / self.step[1], (y - rows.start) / self.step[0]], axis=1)
+
+    def to_file(self, xy: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`to_working`; never outside of the live area."""
+        rows, columns = self._area()
+        x = np.clip(xy[:, 0] * self.step[1] + columns.start, columns.start, columns.stop - 1)
+        y = np.clip(xy[:, 1] * self.step[0] + rows.start, rows.start, rows.stop - 1)
+        return np.stack([x, y], axis=1)
 
     def histogram(self) -> Histogram:
         """For the normalisation."""
@@ -67,8 +105,10 @@ class Resampled:
             raise InputError(f"{self.path}: {error}") from error
 
 
-def resample(path: Path, pixel_size_ang: float | None, working_pixel_size_ang: float) -> Resampled:
-    """Read a micrograph and resample it.
+def resample(
+    path: Path, pixel_size_ang: float | None, working_pixel_size_ang: float, keep_borders: bool = False
+) -> Resampled:
+    """Read a micrograph, cut off borders without an image (unless `keep_borders`), and resample it.
 
     Raises
     ------
@@ -83,7 +123,12 @@ def resample(path: Path, pixel_size_ang: float | None, working_pixel_size_ang: f
             f" {LARGEST_ENLARGEMENT * working_pixel_size_ang:.4g} A, or train a model on these"
         )
     image = read_image(path)
-    rows, columns = image.pixels.shape
+    whole = (int(image.pixels.shape[0]), int(image.pixels.shape[1]))
+    pixels = torch.from_numpy(image.pixels)
+    area = None if keep_borders else live_area(pixels)
+    if area is not None:
+        pixels = pixels[area]
+    rows, columns = pixels.shape
     smallest = SMALLEST_SIDE_PX * working_pixel_size_ang
     if min(rows, columns) * pixel_size < smallest:
         raise InputError(
@@ -92,8 +137,8 @@ def resample(path: Path, pixel_size_ang: float | None, working_pixel_size_ang: f
             " pixel size and the diameter"
         )
     shape = resized_shape((rows, columns), pixel_size, working_pixel_size_ang)
-    pixels = fourier_resize(torch.from_numpy(image.pixels), shape)
-    return Resampled(path, pixel_size, (rows, columns), pixels, (rows / shape[0], columns / shape[1]), image.invalid)
+    step = (rows / shape[0], columns / shape[1])
+    return Resampled(path, pixel_size, whole, fourier_resize(pixels, shape), step, image.invalid, area)
 
 
 def network_input(micrograph: Resampled, mixture: Mixture, scale: float, offset: float, background_px: float) -> Tensor:

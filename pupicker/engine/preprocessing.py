@@ -11,7 +11,7 @@ from pupicker.core.normalization import fit, normalize
 from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.micrographs import read_header, resolve_pixel_size, write_mrc
 from pupicker.engine.names import distinct_stems
-from pupicker.engine.preparation import in_background, resample
+from pupicker.engine.preparation import Resampled, in_background, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
 
@@ -41,7 +41,7 @@ def preprocess_files(
     targets = _targets(paths, output)
 
     def histogram_of(path: Path) -> Histogram:
-        return resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer)).histogram()
+        return _whole(path, pixel_size_ang, target_ang, keep_finer).histogram()
 
     histograms: dict[Path, Histogram] = {}
     progress = Progress(2 * len(paths), "preprocessing")
@@ -58,7 +58,7 @@ def preprocess_files(
     order = {path: index for index, path in enumerate(histograms)}
 
     def write(path: Path) -> tuple[float, int]:
-        micrograph = resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer))
+        micrograph = _whole(path, pixel_size_ang, target_ang, keep_finer)
         index = order[path]
         pixels = normalize(micrograph.pixels, joint.mixture, float(joint.scale[index]), float(joint.offset[index]))
         size = micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2
@@ -73,10 +73,14 @@ def preprocess_files(
             report.quarantine(path, str(error))
         else:
             written[path] = (targets[path], size)
-            report.done.append(path)
-            report.mask(path, invalid)
+            report.used(path, invalid)
         progress.advance()
     return written
+
+
+def _whole(path: Path, pixel_size_ang: float | None, target_ang: float, keep_finer: bool) -> Resampled:
+    """With its borders: positions in the new file must be those of the old one times the ratio of pixel sizes."""
+    return resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer), keep_borders=True)
 
 
 def _targets(paths: Sequence[Path], output: Path) -> dict[Path, Path]:

@@ -25,6 +25,8 @@ class Report:
         Those that were not, with one line that says why.
     masked
         NaN and infinite pixels of micrographs that have some.
+    borders
+        Width in pixels (top, bottom, left, right) of what holds no image and was cut off, of micrographs that have it.
     results
         Whatever else the command reports.
     """
@@ -33,13 +35,23 @@ class Report:
     done: list[Path] = field(default_factory=list)
     quarantined: list[tuple[Path, str]] = field(default_factory=list)
     masked: dict[str, int] = field(default_factory=dict)
+    borders: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
 
-    def mask(self, path: Path, pixels: int) -> None:
-        """Note that a micrograph that was used has pixels without a value; said on stderr too."""
-        if pixels:
-            self.masked[str(path)] = pixels
-            sys.stderr.write(f"note: {path}: {pixels} pixels are NaN or infinite, and masked\n")
+    def used(self, path: Path, masked: int = 0, borders: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+        """Note that a micrograph was used, and what of it was not; said on stderr too, borders once."""
+        self.done.append(path)
+        if masked:
+            self.masked[str(path)] = masked
+            sys.stderr.write(f"note: {path}: {masked} pixels are NaN or infinite, and masked\n")
+        if any(borders):
+            if not self.borders:
+                top, bottom, left, right = borders
+                sys.stderr.write(
+                    f"note: {path}: borders without an image are left out: top {top}, bottom {bottom}, left {left},"
+                    f" right {right} px; --keep-borders keeps them; said once, the report lists all\n"
+                )
+            self.borders[str(path)] = borders
 
     def quarantine(self, path: Path, reason: str) -> None:
         """Set a micrograph aside; said at once on stderr, and again in the report."""
@@ -60,6 +72,7 @@ class Report:
             "done": [str(p) for p in self.done],
             "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
             "masked_pixels": self.masked,
+            "borders_px": {name: list(widths) for name, widths in self.borders.items()},
             **self.results,
         }
 

@@ -14,7 +14,7 @@ model.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -49,17 +49,21 @@ class Training:
         Asked after every update; True ends with :class:`Interrupted`.
     save
         Called with :meth:`state` after every epoch.
+    weights
+        What the network starts from; None: random weights.
     """
 
     def __init__(
         self, data: TrainingSet, split: Split, geometry: Geometry, options: TrainingOptions, device: torch.device,
         stop: Callable[[], bool] = lambda: False,
         save: Callable[[dict[str, Tensor], dict[str, Any]], None] = lambda tensors, progress: None,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.data, self.split, self.geometry, self.options = data, split, geometry, options
         self.device, self._stop, self._save = device, stop, save
         self.expected = expectation(data.micrographs, geometry, options.class_prior, options.particles_per_micrograph)
-        self.fitting = Fitting(options.fitting, device)
+        self._weights = weights
+        self.fitting = Fitting(options.fitting, device, weights)
         self.stage = "selection"
         self.curve: list[Epoch] = []
         self.best_updates = 0
@@ -71,7 +75,8 @@ class Training:
         if self.stage == "selection":
             self._select()
             if self.split.validation and self.options.refit:
-                self.stage, self.fitting = "refit", Fitting(self.options.fitting, self.device)
+                self.stage = "refit"
+                self.fitting = Fitting(self.options.fitting, self.device, self._weights)
             else:
                 self.stage = "done"
         if self.stage == "refit":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pupicker.core.borders import away_from_cut
 from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
 from pupicker.core.metrics import match_picks
 from pupicker.core.networks import Classifier
@@ -63,6 +64,7 @@ def find_candidates(
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         xy, logit = pick_image(network, micrograph.image.to(device), geometry.min_distance_ang / working)
+        xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
         scores.append(logit[number < len(wanted)])
@@ -79,3 +81,13 @@ def pick_image(
     scores = score_image(network, image, OUTPUT_STRIDE)
     position, logit = pick(scores.cpu(), distance_px / OUTPUT_STRIDE, threshold)
     return position.flip(1) * OUTPUT_STRIDE, logit
+
+
+def leave_cut_borders(
+    xy: Tensor, logit: Tensor, image: Tensor, cut: tuple[bool, bool, bool, bool], geometry: Geometry
+) -> tuple[Tensor, Tensor]:
+    """Without the candidates of a working image that lie too close to borders that were cut off."""
+    if not any(cut):
+        return xy, logit
+    kept = away_from_cut(xy, (int(image.shape[0]), int(image.shape[1])), cut, geometry.border_margin_px)
+    return xy[kept], logit[kept]

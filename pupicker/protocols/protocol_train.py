@@ -13,9 +13,19 @@ from pyworkflow.utils import Message
 
 import pupicker
 from pupicker import convert
-from pupicker.constants import MODEL_SUFFIX, OBJECTIVES, PRIOR_AUTO, PRIOR_CHOICES, PRIOR_COUNT, PRIOR_FRACTION
+from pupicker.constants import (
+    MODEL_SUFFIX,
+    OBJECTIVES,
+    PRIOR_AUTO,
+    PRIOR_CHOICES,
+    PRIOR_COUNT,
+    PRIOR_FRACTION,
+    START_CHOICES,
+    START_GENERAL,
+    START_MODEL,
+)
 from pupicker.objects import PuPickerModel
-from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
+from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
 
 FEW_LABELS = 10
 
@@ -75,6 +85,15 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                       condition="priorMode==%d" % PRIOR_COUNT, label="Particles per micrograph",
                       help="Expected number of particles on an average micrograph. Right within a factor of two is "
                            "good enough.")
+        form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_GENERAL,
+                      expertLevel=expert, label="Start from",
+                      help="Weights that training starts from.\n_general_: come with pupicker, trained on simulated "
+                           "particles of all kinds; worth many labels.\n_random_: nothing is known beforehand, as in "
+                           "the paper.\n_earlier model_: goes on learning, for example after more particles were "
+                           "labelled.")
+        form.addParam("startModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
+                      expertLevel=expert, condition="startMode==%d" % START_MODEL, label="Earlier model",
+                      help="Its weights are the start; its diameter should be about the same. It is not changed.")
         form.addParam("objective", params.EnumParam, choices=list(OBJECTIVES), default=0, expertLevel=expert,
                       label="Objective",
                       help="What training minimises. _ge-binomial_: the number of particles in a batch should follow "
@@ -99,7 +118,8 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()))
-        training = digestOf(inputs, self._getTrainingArguments())
+        start = self.startModel.get() if self.startMode.get() == START_MODEL else None
+        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None)
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -142,6 +162,8 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         self._defineSourceRelation(self.inputCoordinates, model)
         if self.inputMicrographs.get() is not None:
             self._defineSourceRelation(self.inputMicrographs, model)
+        if self.startMode.get() == START_MODEL:
+            self._defineSourceRelation(self.startModel, model)
 
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPath(self._getInputFolder())
@@ -158,6 +180,10 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
             errors.append("*Particles per micrograph*: give a number above 0, or choose 'automatic'.")
         if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
             errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
+        if self.startMode.get() == START_MODEL:
+            model = self.startModel.get()
+            if model is None or not model.exists():
+                errors.append("*Earlier model*: choose a model whose file is there, or start from 'general'.")
         for name in ("updates", "workingPixelSize", "seed"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
@@ -237,6 +263,10 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
             arguments += ["--class-prior", repr(self.classPrior.get())]
         elif self.priorMode.get() == PRIOR_COUNT:
             arguments += ["--particles-per-micrograph", repr(self.particlesPerMicrograph.get())]
+        if self.startMode.get() == START_MODEL:
+            arguments += ["--start", self.startModel.get().getPath()]
+        elif self.startMode.get() != START_GENERAL:
+            arguments += ["--start", START_CHOICES[self.startMode.get()]]
         if self.updates.get():
             arguments += ["--updates", str(self.updates.get())]
         if self.workingPixelSize.get():

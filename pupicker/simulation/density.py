@@ -89,14 +89,22 @@ def make_density(shape: str, diameter_ang: float, pixel_size_ang: float) -> Dens
     points -= points.mean(axis=0)
     # To 1.5 standard deviations from its centre a blob belongs to the particle: there it falls to a third.
     points *= (1.0 - 1.5 * blob) / np.linalg.norm(points, axis=1).max()
+    return draw_blobs(points, np.ones(len(points)), blob, diameter_ang, pixel_size_ang, shape)
+
+
+def draw_blobs(
+    points: NDArray[np.float64], weights: NDArray[np.float64], blob: float, diameter_ang: float, pixel_size_ang: float,
+    name: str,
+) -> Density:
+    """A density of Gaussian blobs at points ``(m, 3)`` in the unit ball, `blob` radii wide, but at least 0.8 pixels."""
     voxel_ang = max(pixel_size_ang, _FINEST_VOXEL * diameter_ang)
     n = _box_size(diameter_ang, voxel_ang)
     sigma = max(0.5 * diameter_ang * blob / voxel_ang, 0.8)
     centres = 0.5 * diameter_ang / voxel_ang * points + n // 2
     offset = np.arange(n)[None, None, :] - centres.T[:, :, None]  # (3, points, n)
     x, y, z = np.exp(-0.5 * (offset / sigma) ** 2).astype(np.float32)
-    planes = (z[:, :, None] * y[:, None, :]).reshape(len(points), n * n)
-    return Density((planes.T @ x).reshape(n, n, n), voxel_ang, diameter_ang, shape)
+    planes = (z[:, :, None] * y[:, None, :]).reshape(len(points), n * n) * weights[:, None].astype(np.float32)
+    return Density((planes.T @ x).reshape(n, n, n), voxel_ang, diameter_ang, name)
 
 
 def measure_diameter(

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
+
+# How long an example takes is no property of the code; a busy machine must not fail a test.
+hypothesis.settings.register_profile("pupicker", deadline=None)
+hypothesis.settings.load_profile("pupicker")
 
 NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
 

@@ -59,6 +59,16 @@ def test_labels_on_the_outermost_pixels_are_inside(simulated):
     assert data.label_count == 4
 
 
+def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, capsys):
+    path, padded = simulated.labelled[0], tmp_path / "padded.mrc"
+    write_mrc(padded, np.pad(read_image(path).pixels, ((12, 0), (30, 7))), PIXEL_SIZE_ANG)
+    own = load([path], table_of(path, [100.5, 200.0], [50.0, 60.25])).micrographs[0]
+    cut = load([padded], table_of(padded, [130.5, 230.0, 5.0], [62.0, 72.25, 100.0])).micrographs[0]
+    torch.testing.assert_close(cut.labels, own.labels, rtol=0, atol=1e-9)
+    torch.testing.assert_close(cut.image, own.image, rtol=0, atol=1e-5)
+    assert "1 labels on borders without an image are left out" in capsys.readouterr().err
+
+
 def test_digest_depends_on_pixels_and_labels_only(simulated, tmp_path):
     path = simulated.labelled[0]
     copy, changed = tmp_path / "a.mrc", tmp_path / "b.mrc"

@@ -33,6 +33,11 @@ def path(model, tmp_path):
     return tmp_path / "m.pupicker"
 
 
+def test_other_users_may_read_a_model_as_any_other_file(path, tmp_path):
+    (tmp_path / "usual.txt").touch()
+    assert path.stat().st_mode == (tmp_path / "usual.txt").stat().st_mode
+
+
 def refused(path, words=None):
     """Loading fails with one line that names the file."""
     with pytest.raises(InputError, match=words) as caught:

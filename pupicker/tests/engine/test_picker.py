@@ -9,7 +9,7 @@ import torch
 
 from pupicker.core.networks import NETWORKS
 from pupicker.engine.errors import InputError
-from pupicker.engine.micrographs import write_mrc
+from pupicker.engine.micrographs import read_image, write_mrc
 from pupicker.engine.model_file import load_model
 from pupicker.engine.picker import Picker, PickingOptions
 from pupicker.engine.preparation import in_background, resample
@@ -36,10 +36,31 @@ def test_each_axis_has_its_own_step(simulated, model_path):
     picker = Picker(load_model(model_path), CPU, EVERYTHING)
     image = picker.prepare(simulated.unseen[0])
     own = picker.pick(image)
-    stretched = picker.pick(replace(image, shape=(3 * 399, 361), step=(3 * image.step[0], image.step[1])))
+    stretched = picker.pick(replace(image, shape=(3 * 399, 361), step=(3 * image.step[0], image.step[1]), area=None))
     np.testing.assert_array_equal(stretched.x, own.x)
     inner = own.y < 398
     np.testing.assert_allclose(stretched.y[inner], 3 * own.y[inner], rtol=1e-12)
+
+
+def test_borders_without_an_image_shift_the_picks_and_keep_them_away(simulated, model_path, tmp_path):
+    """Half a diameter: 80 A of 6 A/px; on the side that is not padded nothing changes."""
+    pixels = read_image(simulated.unseen[0]).pixels
+    write_mrc(tmp_path / "padded.mrc", np.pad(pixels, ((19, 8), (0, 31)), mode="edge"), 6.0)
+    picker, report = Picker(load_model(model_path), CPU, EVERYTHING), Report("pick")
+    own = picker.pick(picker.prepare(simulated.unseen[0]))
+    (found,) = picker.pick_files([tmp_path / "padded.mrc"], 1, report, Progress(1, "picking", io.StringIO()))
+    height, width = pixels.shape
+    # The edges of working pixels, not of the file's, are what distances are measured from: one pixel of tolerance.
+    margin = 80 / 6.0
+    sure = (own.y > margin + 1.5) & (own.y < height - margin - 2.5) & (own.x < width - margin - 2.5)
+    possible = (own.y > margin - 1.5) & (own.y < height - margin + 0.5) & (own.x < width - margin + 0.5)
+    assert sure.sum() <= len(found.table) <= possible.sum() < len(own)
+    picks = {(round(x, 4), round(y, 4)) for x, y in zip(found.table.x, found.table.y, strict=True)}
+    assert picks >= {(round(x, 4), round(y + 19, 4)) for x, y in zip(own.x[sure], own.y[sure], strict=True)}
+    assert own.x[sure].min() < margin
+    assert report.to_dict()["borders_px"] == {str(tmp_path / "padded.mrc"): [19, 8, 0, 31]}
+    whole = Picker(load_model(model_path), CPU, replace(EVERYTHING, keep_borders=True))
+    assert whole.pick(whole.prepare(tmp_path / "padded.mrc")).y.min() < 19
 
 
 def test_threshold_only_cuts_the_list(simulated, model_path):

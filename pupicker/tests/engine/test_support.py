@@ -34,7 +34,7 @@ def test_report_says_it_once_in_one_line(capsys, tmp_path):
         "command": "pick", "done": ["a.mrc"],
         "quarantined": [{"micrograph": "b.mrc", "reason": "b.mrc: two lines"},
                         {"micrograph": "c.mrc", "reason": "no name in it"}],
-        "masked_pixels": {}, "picks": {"a.mrc": 3},
+        "masked_pixels": {}, "borders_px": {}, "picks": {"a.mrc": 3},
     }
     assert report.exit_code == 3
     report.require_some()

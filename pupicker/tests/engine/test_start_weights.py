@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+from pupicker.engine import start_weights
+from pupicker.engine.errors import InputError, UsageError
+from pupicker.engine.fitting import Fitting, FittingOptions
+from pupicker.engine.model_file import load_model
+from pupicker.engine.start_weights import WEIGHTS, load_start
+
+CPU = torch.device("cpu")
+
+
+def fitted(start, **options):
+    return Fitting(FittingOptions(start=start.digest, start_share=start.share, **options), CPU, start.weights)
+
+
+def test_general_weights_come_with_the_package_and_fit_the_default_network():
+    """Kernels are half way between random and general ones, all else is fresh."""
+    start = load_start("general", DEFAULT_NETWORK)
+    assert start.weights is not None and len(start.digest) == 16 and 0 < start.share < 1
+    random = Fitting(FittingOptions(), CPU).network.state_dict()
+    for name, value in fitted(start).network.state_dict().items():
+        expected = random[name]
+        if value.ndim == 4:
+            expected = (1 - start.share) * random[name] + start.share * start.weights[name]
+        torch.testing.assert_close(value, expected)
+    assert all(value.isfinite().all() for value in start.weights.values())
+
+
+def test_general_weights_say_how_they_were_made():
+    with safe_open(str(WEIGHTS / f"{DEFAULT_NETWORK}.safetensors"), framework="pt") as stored:
+        header = json.loads(stored.metadata()["pupicker_weights"])
+    assert header["network"] == DEFAULT_NETWORK and header["made_by"] == "tools/pretrain.py"
+    assert header["average_precision_on_unseen_scenes"] > 0.5 and header["particles"] > 100_000
+
+
+def test_random_start_is_the_seed_and_nothing_else():
+    start = load_start("random", DEFAULT_NETWORK)
+    assert start.weights is None and start.digest == ""
+    one, other = (Fitting(FittingOptions(seed=3), CPU, start.weights).network.state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_model_can_be_the_start(model_path):
+    start = load_start(str(model_path), DEFAULT_NETWORK)
+    own = load_model(model_path).network.state_dict()
+    assert start.weights is not None and all(torch.equal(own[name], value) for name, value in start.weights.items())
+    taken = fitted(start).network.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in taken.items())
+    assert start.digest != load_start("general", DEFAULT_NETWORK).digest
+
+
+def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="no such model file"):
+        load_start(str(tmp_path / "none.pupicker"), DEFAULT_NETWORK)
+    with pytest.raises(UsageError, match="is a model of the network conv31, not other"):
+        load_start(str(model_path), "other")
+    monkeypatch.setattr(start_weights, "WEIGHTS", tmp_path)
+    with pytest.raises(UsageError, match="no general weights for the network conv31; give random"):
+        load_start("general", DEFAULT_NETWORK)
+    shutil.copy(__file__, tmp_path / "conv31.safetensors")
+    with pytest.raises(InputError, match=r"conv31\.safetensors: damaged"):
+        load_start("general", DEFAULT_NETWORK)
+
+
+def test_networks_with_general_weights_exist():
+    assert {path.stem for path in WEIGHTS.glob("*.safetensors")} <= set(NETWORKS)
