@@ -27,8 +27,8 @@ from pupicker.engine.coordinates import read_coordinates
 from pupicker.tests.protocols.system_relion import missing_relion, use_system_relion
 
 PROJECT = "PuPickerDownstream"
-LABELS, LABELLED_MICROGRAPHS = 100, 8
-HERE = Path(__file__).resolve().parents[1]
+LABELS, LABELLED_MICROGRAPHS = 100, 6
+SIDE_PX = 768
 
 
 @dataclass
@@ -47,18 +47,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, help="folder for downstream.json and .png (default: that of --output)")
     parser.add_argument("--density", default="barrel", help="map, atoms or made-up shape (default: barrel)")
     parser.add_argument("--symmetry", default="D7", help="C1, Cn or Dn of the density (default: D7, the barrel's)")
-    parser.add_argument("--pixel-size", type=float, default=4.5, help="Å (default: 4.5)")
-    parser.add_argument("--micrographs", type=int, default=24, help="number of micrographs (default: 24)")
+    parser.add_argument("--pixel-size", type=float, default=6.0, help="Å (default: 6)")
+    parser.add_argument("--micrographs", type=int, default=12, help="number of micrographs (default: 12)")
     parser.add_argument("--particles", type=int, default=60, help="particles in each (default: 60)")
-    parser.add_argument("--snr", type=float, default=0.03, help="signal-to-noise ratio (default: 0.03)")
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[-4.0, -1.0, 1.0, 3.0],
-                        help="least scores of the series (default: -4 -1 1 3)")
+    parser.add_argument("--snr", type=float, default=0.05, help="signal-to-noise ratio (default: 0.05)")
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[0.5, 2.0, 4.0],
+                        help="least scores of the series (default: 0.5 2 4)")
     parser.add_argument("--updates", type=int, default=0, help="updates of the training (default: automatic)")
     parser.add_argument("--seed", type=int, default=0, help="seed of labels and random subsets (default: 0)")
     parser.add_argument("--quick", action="store_true", help="few particles, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
     if args.quick:
-        args.micrographs, args.particles, args.thresholds, args.updates = 8, 30, [-1.0], args.updates or 200
+        args.micrographs, args.particles, args.thresholds, args.updates = 6, 30, [3.0], args.updates or 200
     args.thresholds = sorted(args.thresholds)
     return args
 
@@ -68,7 +68,7 @@ def simulate(folder: Path, density: Path, args: argparse.Namespace) -> tuple[Coo
     pupicker(
         "simulate", "--output", folder, "--density", density, "--pixel-size", args.pixel_size, "--micrographs",
         args.micrographs, "--particles", args.particles, "--snr", args.snr, "--astigmatism", 0, "--gold", 1,
-        "--ice", 6, "--aggregates", 3, "--seed", args.seed + 1,
+        "--ice", 6, "--aggregates", 3, "--width", SIDE_PX, "--height", SIDE_PX, "--seed", args.seed + 1,
     )
     record = json.loads((folder / "simulation.json").read_text())
     return read_coordinates(folder / "truth.star"), {mic["name"]: mic["defocus_um"] for mic in record["micrographs"]}
@@ -122,8 +122,8 @@ def make_branches(project: DemoProject, folder: Path, micrographs: Any, picked: 
     return branches
 
 
-def follow(project: DemoProject, branch: Branch, ctf: runs.Output, reference: runs.Output | None, truth: CoordinateTable,
-           radius_px: float, settings: runs.RelionSettings) -> dict[str, Any]:
+def follow(project: DemoProject, branch: Branch, ctf: runs.Output, reference: runs.Output | None,
+           truth: CoordinateTable, radius_px: float, settings: runs.RelionSettings) -> dict[str, Any]:
     """Take one branch to 2D classes, and to a map if there is a reference; return what it gave."""
     hit = runs.hits(getattr(*branch.coordinates), truth, radius_px)
     particles = runs.extract(project, branch.coordinates, ctf, branch.name, settings)
@@ -178,7 +178,10 @@ def main() -> int:
     diameter_ang = maps.prepare_density(source, args.symmetry, args.pixel_size, density)
     truth, defocus_um = simulate(folder / "micrographs", density, args)
     box_px = 2 * round(0.78 * diameter_ang / args.pixel_size)
-    settings = runs.RelionSettings(box_px, round(1.15 * diameter_ang), args.symmetry, 8, 10, 40.0)
+    settings = runs.RelionSettings(
+        box_px=box_px, mask_ang=round(1.15 * diameter_ang), symmetry=args.symmetry, classes=6,
+        iterations=4 if args.quick else 8, class_resolution_ang=max(15.0, 2.5 * args.pixel_size), lowpass_ang=40.0,
+    )
     truth_map = maps.fit_box(maps.load_density(density, args.pixel_size).values, box_px)
     maps.write_map(folder / "truth.mrc", truth_map, args.pixel_size)
 

@@ -44,7 +44,7 @@ def fourier_shell_correlation(first: Map, second: Map) -> npt.NDArray[np.float64
     shell = np.rint(radius).astype(int).ravel()
 
     def total(values: npt.NDArray) -> npt.NDArray[np.float64]:
-        return np.bincount(shell, values.ravel(), minlength=n)[: n // 2 + 1]
+        return np.bincount(shell, values.ravel(), minlength=n)[: n // 2 + 1].astype(np.float64)
 
     power = np.sqrt(total(np.abs(a) ** 2) * total(np.abs(b) ** 2))
     return total((a * b.conj()).real) / np.maximum(power, 1e-20)

@@ -15,6 +15,7 @@ from pupicker.engine.coordinate_table import CoordinateTable
 
 Output = tuple[Any, str]  # a run and the name of its output
 Key = tuple[int, int, int]  # micrograph id, x, y: by this a particle is known wherever it went
+_EXTRA = "--random_seed 1 --maxsig 100"  # so that a run can be repeated, and is quick on a processor
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class RelionSettings:
         Point group of the refinement.
     classes, iterations
         Of the 2D classification.
+    class_resolution_ang
+        Finest detail that assigns particles to 2D classes.
     lowpass_ang
         To which the reference of the refinement is blurred.
     """
@@ -40,21 +43,20 @@ class RelionSettings:
     symmetry: str
     classes: int
     iterations: int
+    class_resolution_ang: float
     lowpass_ang: float
 
 
 def threshold_series(project: DemoProject, picks: Output, thresholds: Sequence[float]) -> dict[float, Output]:
-    """Nested subsets of `picks`: those with at least each of the scores."""
-    from pwem.protocols import ProtSetFilter
+    """Nested subsets of `picks`: those with at least each of the scores (left out where no pick reaches it)."""
+    from pupicker.constants import CUT_SCORES
+    from pupicker.protocols import ProtPuPickerThreshold
 
-    return {
-        threshold: (
-            project.run(ProtSetFilter, f"score {threshold:g} or more", {"inputSet": picks},
-                        formula=f"item._pupickerScore.get() >= {threshold!r}"),
-            picks[1],
-        )
-        for threshold in thresholds
-    }
+    run = project.run(ProtPuPickerThreshold, "thresholds", {"inputCoordinates": picks}, mode=CUT_SCORES,
+                      scores=" ".join(map(repr, thresholds)))
+    outputs = {f"outputCoordinates{number}": score
+               for number, score in enumerate(sorted(thresholds, reverse=True), 1)}
+    return {score: (run, name) for name, score in reversed(outputs.items()) if hasattr(run, name)}
 
 
 def import_ctf(project: DemoProject, micrographs: Any, defocus_um: Mapping[str, float], table: Path) -> Output:
@@ -106,7 +108,7 @@ def classify(project: DemoProject, particles: Output, name: str, settings: Relio
         ProtRelionClassify2D, f"2D classes, {name}", {"inputParticles": particles},
         numberOfClasses=settings.classes, numberOfIterations=settings.iterations, useGradientAlg=False, doGpu=False,
         maskDiameterA=settings.mask_ang, numberOfMpi=1, numberOfThreads=2, inplaneAngularSamplingDeg=12,
-        extraParams="--random_seed 1",
+        offsetSearchRangePix=3, limitResolEStep=settings.class_resolution_ang, pooledParticles=30, extraParams=_EXTRA,
     )
 
 
@@ -118,7 +120,8 @@ def refine(project: DemoProject, particles: Output, reference: Output, name: str
         ProtRelionRefine3D, f"refine, {name}", {"inputParticles": particles, "referenceVolume": reference},
         symmetryGroup=settings.symmetry, initialLowPassFilterA=settings.lowpass_ang, maskDiameterA=settings.mask_ang,
         doGpu=False, numberOfMpi=3, numberOfThreads=1, pooledParticles=30, allParticlesRam=True,
-        extraParams="--random_seed 1",
+        angularSamplingDeg=1, localSearchAutoSamplingDeg=3, useFinerSamplingFaster=True, offsetSearchRangePix=3,
+        extraParams=_EXTRA,
     )
 
 

@@ -1,14 +1,13 @@
-"""The RELION of the system under a name that scipion-em-relion accepts; the program of ``make downstream`` takes it too."""
+"""The RELION of the system under a name that scipion-em-relion accepts; ``make downstream`` uses it too."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-from typing import List
 
 
-def missing_relion() -> List[str]:
+def missing_relion() -> list[str]:
     """What is lacking to run RELION from Scipion."""
     found = []
     if shutil.which("relion_refine_mpi") is None or shutil.which("relion_preprocess") is None:
