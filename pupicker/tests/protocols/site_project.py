@@ -36,4 +36,4 @@ class SiteProject(WorkflowTestCase):
 if __name__ == "__main__":
     import unittest
 
-    sys.exit(not unittest.TextTestRunner().run(SiteProject()).wasSuccessful())
+    sys.exit(not unittest.TextTestRunner().run(unittest.TestSuite([SiteProject()])).wasSuccessful())
