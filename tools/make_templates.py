@@ -132,7 +132,8 @@ def pick_refine(flow: Workflow) -> None:
     """pupicker: train, pick, and go on to 2D classes and a 3D map with RELION.
 
     As 'pick', then extraction, 2D classification and 3D refinement from an initial volume. The CTF is not corrected:
-    estimate it with a program of your choice, choose it in the extraction and switch it on in RELION's runs.
+    estimate it with a program of your choice, choose it in the extraction and switch it on in RELION's runs. From the
+    command line, create it with --noschedule and start it in the project window.
     """
     picking = train_and_pick(flow, import_micrographs(flow))
     extract_and_refine(flow, (picking, "outputCoordinates"), import_reference(flow))
@@ -142,7 +143,7 @@ def streaming(flow: Workflow) -> None:
     """pupicker: pick micrographs while they are recorded, with a model that is there already.
 
     Imports micrographs as they arrive and a model file, and picks in streaming. It ends when no micrograph has arrived
-    for the time given.
+    for the time given. From the command line, create it with --noschedule and start it in the project window.
     """
     from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPick
 
@@ -159,6 +160,7 @@ def thresholds(flow: Workflow) -> None:
 
     Trains, picks generously, cuts the picks at three thresholds and refines the particles of each with RELION, from the
     same initial volume. The CTF is not corrected: choose one in the extractions and switch it on in the refinements.
+    From the command line, create it with --noschedule and start it in the project window.
     """
     from pupicker.constants import CUT_SCORES, THRESHOLD_GIVEN
     from pupicker.protocols import ProtPuPickerThreshold
