@@ -163,17 +163,22 @@ def _train(
     import time
 
     from pupicker.engine.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
+    from pupicker.engine.first_guess import general_density
     from pupicker.engine.interruption import stop_on_signals
+    from pupicker.engine.start_weights import GENERAL
     from pupicker.engine.trainer import Training
 
     path = checkpoint_path(args.output)
     identity = identity_of(data.digest, lengths, options, args.validation_fraction)
     begin = time.monotonic()
+    network = options.fitting.network
+    seen = start.name == GENERAL and start.weights is not None
+    general = general_density(data.micrographs, lengths, network, start.weights or {}, device) if seen else None
     with stop_on_signals() as stop:
         training = Training(
             data, split, lengths, options, device, stop,
             lambda tensors, progress: save_checkpoint(path, tensors, {**progress, "identity": identity}),
-            start.weights,
+            start.weights, general,
         )
         if args.resume and path.exists():
             training.restore(*load_checkpoint(path, identity))

@@ -51,17 +51,21 @@ class Training:
         Called with :meth:`state` after every epoch.
     weights
         What the network starts from; None: random weights.
+    general
+        Particles per working pixel that the general weights see, if they are known.
     """
 
     def __init__(
         self, data: TrainingSet, split: Split, geometry: Geometry, options: TrainingOptions, device: torch.device,
         stop: Callable[[], bool] = lambda: False,
         save: Callable[[dict[str, Tensor], dict[str, Any]], None] = lambda tensors, progress: None,
-        weights: Mapping[str, Tensor] | None = None,
+        weights: Mapping[str, Tensor] | None = None, general: float | None = None,
     ) -> None:
         self.data, self.split, self.geometry, self.options = data, split, geometry, options
         self.device, self._stop, self._save = device, stop, save
-        self.expected = expectation(data.micrographs, geometry, options.class_prior, options.particles_per_micrograph)
+        self.expected = expectation(
+            data.micrographs, geometry, options.class_prior, options.particles_per_micrograph, general
+        )
         self._weights = weights
         self.fitting = Fitting(options.fitting, device, weights)
         self.stage = "selection"
