@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
-                        help="most updates of the weights (default: 60 times the number of labels to the power 0.7,"
-                        " 300 to 2000)")
+                        help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
+                        " 200 to 2000)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
