@@ -27,7 +27,8 @@ def general_density(
     device: torch.device,
 ) -> float:
     """Particles per working pixel that a network with general weights sees."""
-    general = build(network)
+    with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
+        general = build(network)
     general.load_state_dict(weights)
     none = [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
     found = find_candidates(general.to(device).eval(), micrographs, none, none, geometry)
