@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 from pyworkflow.gui import dialog
 
 from pupicker import convert
-from pupicker.core_process import CoreProcess
+from pupicker.child_process import ChildProcess
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 
 LOWEST_SCORE = -6.0  # end of the slider: below it hardly anything is a particle, and there is much of it
@@ -32,12 +32,12 @@ class DetectionDialog(MicrographDialog):
         Smallest distance of two picks in Å; 0: that of the model.
     """
 
-    def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], CoreProcess],
+    def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], ChildProcess],
                  radiusPx: float, threshold: float, minDistanceAng: float) -> None:
         self._start, self._radius = start, radiusPx
         self.threshold, self.minDistanceAng = max(threshold, LOWEST_SCORE), minDistanceAng
         self._picks: Dict[int, List[convert.Pick]] = {}
-        self._process: Optional[CoreProcess] = None
+        self._process: Optional[ChildProcess] = None
         MicrographDialog.__init__(self, parent, "Detection preview", entries,
                                   "Wheel: threshold. Ctrl + wheel: zoom. Drag: move. "
                                   "Double click: whole micrograph.")
@@ -92,7 +92,7 @@ class DetectionDialog(MicrographDialog):
         else:
             self.after(POLL_MS, self._poll, self._process)
 
-    def _poll(self, process: CoreProcess) -> None:
+    def _poll(self, process: ChildProcess) -> None:
         if process is not self._process:
             return  # another micrograph was chosen in the meantime
         if process.isRunning():

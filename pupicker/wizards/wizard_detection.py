@@ -8,8 +8,8 @@ from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
 from pupicker import convert
+from pupicker.child_process import ChildProcess
 from pupicker.constants import THRESHOLD_GIVEN
-from pupicker.core_process import CoreProcess
 from pupicker.gui.detection_dialog import DetectionDialog
 from pupicker.plugin import Plugin
 from pupicker.protocols import ProtPuPickerPick
@@ -46,9 +46,9 @@ class PuPickerDetectionWizard(Wizard):
             form.setVar("minDistance", chosen.minDistanceAng)
 
 
-def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: float) -> CoreProcess:
+def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: float) -> ChildProcess:
     """Begin to pick `mic` as `protocol` would, down to `lowestScore`; the table is ``picks.tsv`` in the folder."""
-    process = CoreProcess()
+    process = ChildProcess()
     try:
         arguments = [convert.linkMicrograph(mic, process.folder), "--model", protocol.inputModel.get().getPath(),
                      "--output", process.getPath("picks.tsv"), "--threshold=%r" % lowestScore,

@@ -10,8 +10,8 @@ from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
 from pupicker import convert
+from pupicker.child_process import ChildProcess
 from pupicker.constants import PRIOR_COUNT, PRIOR_FRACTION
-from pupicker.core_process import CoreProcess
 from pupicker.gui.prior_dialog import PriorDialog
 from pupicker.protocols import ProtPuPickerTrain
 
@@ -56,7 +56,7 @@ def classPriorOf(protocol: Any, mic: Any) -> Tuple[Callable[[float], Optional[fl
     diameter = protocol.diameter.get() or 0
     if diameter <= 0:
         return lambda number: None, "The class prior depends on the particle's diameter: give that first to see it."
-    process = CoreProcess()
+    process = ChildProcess()
     try:
         pixelSize = protocol._getMicrographs().getSamplingRate()
         process.start("info", [convert.linkMicrograph(mic, process.folder), "--diameter", repr(diameter),

@@ -14,7 +14,7 @@ from pupicker.plugin import Plugin
 from pupicker.protocols.protocol_base import CoreError, checkOutcome
 
 
-class CoreProcess:
+class ChildProcess:
     """One process with a temporary folder of its own; :meth:`close` it in any case.
 
     Attributes
