@@ -147,8 +147,8 @@ class MicrographCanvas(tk.Canvas):
         self._pressed = (event.x, event.y, self._corner)
 
     def _drag(self, event: Any) -> None:
-        if self._pressed is None or self._pixels is None:
-            return
+        if self._pressed is None or self._scale <= self._fitting:
+            return  # all is shown: there is nowhere to move
         x, y, corner = self._pressed
         if max(abs(event.x - x), abs(event.y - y)) >= CLICK:
             self._place((corner[0] - (event.x - x) / self._scale, corner[1] - (event.y - y) / self._scale))
