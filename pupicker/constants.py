@@ -33,3 +33,8 @@ PIXEL_FROM_DIAMETER, PIXEL_GIVEN = range(2)
 PIXEL_CHOICES = ("from the diameter", "given")
 THRESHOLD_SUGGESTED, THRESHOLD_GIVEN = range(2)
 THRESHOLD_CHOICES = ("of the model", "given")
+CUT_SCORES, CUT_COUNTS, CUT_FRACTIONS, CUT_PROBABILITIES, CUT_MODEL = range(5)
+CUT_CHOICES = ("scores", "numbers of particles", "fractions of the set", "probabilities", "of the model")
+
+# Attributes of a coordinate that picking writes.
+SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"

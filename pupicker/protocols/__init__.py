@@ -3,6 +3,8 @@
 from pupicker.protocols.protocol_import_model import ProtPuPickerImportModel
 from pupicker.protocols.protocol_pick import ProtPuPickerPick
 from pupicker.protocols.protocol_preprocess import ProtPuPickerPreprocess
+from pupicker.protocols.protocol_threshold import ProtPuPickerThreshold
 from pupicker.protocols.protocol_train import ProtPuPickerTrain
 
-__all__ = ["ProtPuPickerImportModel", "ProtPuPickerPick", "ProtPuPickerPreprocess", "ProtPuPickerTrain"]
+__all__ = ["ProtPuPickerImportModel", "ProtPuPickerPick", "ProtPuPickerPreprocess", "ProtPuPickerThreshold",
+           "ProtPuPickerTrain"]

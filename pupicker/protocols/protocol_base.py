@@ -38,6 +38,25 @@ class CoreError(Exception):
     """The child process failed; the message is its own line."""
 
 
+def checkOutcome(command: str, outcomeFile: str, ended: str = "") -> int:
+    """Exit code of a process of the core from the file in which it notes how it ended; the file is removed.
+
+    Raises
+    ------
+    CoreError
+        The process failed, or was ended before it could write the file; `ended` says what else is known of that.
+    """
+    outcome = convert.readJson(outcomeFile)
+    pwutils.cleanPath(outcomeFile)
+    if not outcome:
+        raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
+                        "see the error log of this run." % (command, ended))
+    if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
+        raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
+                        % (command, ended))
+    return int(outcome["exit_code"])
+
+
 class ProtPuPickerBase:
     """Mix-in before a protocol class."""
 
@@ -108,15 +127,7 @@ class ProtPuPickerBase:
                         numberOfThreads=1)
         except subprocess.CalledProcessError as error:
             ended = " (exit status %d)" % error.returncode
-        outcome = convert.readJson(outcomeFile)
-        pwutils.cleanPath(outcomeFile)
-        if not outcome:
-            raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
-                            "see the error log of this run." % (command, ended))
-        if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
-            raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
-                            % (command, ended))
-        return int(outcome["exit_code"])
+        return checkOutcome(command, outcomeFile, ended)
 
     # ------------------------- micrographs -------------------------
     def _linkMicrographs(self, mics: Iterable[Any], folder: str) -> List[str]:

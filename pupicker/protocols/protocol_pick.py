@@ -52,7 +52,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold that training found on its held-out labels.\n"
-                           "_given_: your own; see the histogram of an earlier run's scores.")
+                           "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
         form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
                       label="Threshold (score)",
                       help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "

@@ -64,7 +64,7 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
                       help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
                            "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
-                           "it is not filled in for you.")
+                           "it is not filled in for you; the wand shows it as circles on the labelled particles.")
         self._defineTrainingParams(form)
         form.addParallelSection(threads=4, mpi=0)
 
@@ -76,7 +76,7 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                       help="How much of the image is particle, which training has to know because most particles are "
                            "not labelled.\n_automatic_: taken from the labels by a rule that the log states.\n"
                            "_fraction_: the class prior itself.\n_particles per micrograph_: what you expect to be on "
-                           "an average micrograph; the easiest to judge by eye.")
+                           "an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
         form.addParam("classPrior", params.FloatParam, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION,
                       label="Class prior (0 to 1)",
                       help="Fraction of the positions of a micrograph that lie within the training radius of a "

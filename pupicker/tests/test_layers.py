@@ -16,7 +16,7 @@ import pupicker
 
 PACKAGE = Path(pupicker.__file__).resolve().parent
 CORE_LAYERS = ("core", "engine", "commands", "simulation")
-PLUGIN_PACKAGES = ("protocols", "wizards", "viewers")
+PLUGIN_PACKAGES = ("protocols", "wizards", "viewers", "gui")
 NUMERICS = {"torch", "numpy", "scipy", "mrcfile", "tifffile", "safetensors", "starfile", "gemmi"}
 
 
@@ -67,7 +67,7 @@ def test_core_layers_never_import_upwards(layer):
     above = {"core": ("engine", "commands", "simulation"), "engine": ("commands", "simulation"),
              "simulation": ("commands",), "commands": ()}[layer]
     forbidden = tuple(f"pupicker.{name}" for name in
-                      (*above, "plugin", "objects", "convert", "protocols", "wizards", "viewers", "bibtex", "launch"))
+                      (*above, "plugin", "objects", "convert", *PLUGIN_PACKAGES, "bibtex", "launch"))
     found = {}
     for path in sorted((PACKAGE / layer).rglob("*.py")):
         names = imported_modules(path)

@@ -14,12 +14,14 @@ from pyworkflow.gui.project.viewprotocols_extra import ProtocolTreeConfig  # iso
 from pyworkflow.protocol import params  # isort: skip
 
 import pupicker  # isort: skip
+from pupicker.constants import CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain,
+    ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
-PROTOCOLS = (ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain)
+PROTOCOLS = (ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
+             ProtPuPickerTrain)
 
 
 class TestDiscovery(unittest.TestCase):
@@ -144,6 +146,24 @@ class TestMessages(unittest.TestCase):
     def testImportModel(self):
         self.assertMessage(ProtPuPickerImportModel(), "Choose the model file")
         self.assertMessage(ProtPuPickerImportModel(modelPath="/nowhere/a.pupicker"), "/nowhere/a.pupicker")
+
+    def testThreshold(self):
+        self.assertEqual(ProtPuPickerThreshold()._validate(), [])
+        for values, expected in (
+                ({"scores": "3 one"}, "one was found"), ({"scores": " , "}, "Scores"), ({"scores": "nan"}, "Scores"),
+                ({"mode": CUT_COUNTS, "counts": "10 0"}, "0 was found"),
+                ({"mode": CUT_COUNTS, "counts": "2.5"}, "whole numbers"),
+                ({"mode": CUT_COUNTS, "counts": " ".join(map(str, range(1, 90)))}, "at most 50"),
+                ({"mode": CUT_FRACTIONS, "fractions": "0"}, "0 was found"),
+                ({"mode": CUT_FRACTIONS, "fractions": "25"}, "at most 1"),
+                ({"mode": CUT_PROBABILITIES, "probabilities": "-0.1"}, "from 0 to 1"),
+                ({"mode": CUT_MODEL}, "Picking model")):
+            self.assertMessage(ProtPuPickerThreshold(**values), expected)
+
+    def testThresholdAnnouncesItsOutputs(self):
+        run = ProtPuPickerThreshold(scores="4 2;1, 0")
+        self.assertEqual([name for name, _ in run.iterOutputAttributes(includePossible=True)],
+                         ["outputCoordinates1", "outputCoordinates2", "outputCoordinates3", "outputCoordinates4"])
 
     def testSummariesBeforeTheRun(self):
         for protocol in PROTOCOLS:

@@ -106,8 +106,11 @@ class WorkflowTestCase(BaseTest):
         return cls.launchProtocol(run)
 
     @classmethod
-    def importCoordinates(cls, micsRun, points, boxSize):
-        """Import `points` (``{name: [(x, y)]}``) through the file of another set, as from another project."""
+    def importCoordinates(cls, micsRun, points, boxSize, complete=None):
+        """Import `points` (``{name: [(x, y)]}``) through the file of another set, as from another project.
+
+        `complete(coordinate, number)` may add attributes to each; numbers count from 0.
+        """
         path = os.path.join(cls.raw, f"coordinates_{micsRun.getObjId()}.sqlite")
         coordSet = SetOfCoordinates(filename=path)
         coordSet.setBoxSize(boxSize)
@@ -115,6 +118,8 @@ class WorkflowTestCase(BaseTest):
             for x, y in points.get(mic.getMicName(), ()):
                 coord = Coordinate(x=x, y=y)
                 coord.setMicrograph(mic)
+                if complete is not None:
+                    complete(coord, coordSet.getSize())
                 coordSet.append(coord)
         coordSet.write()
         coordSet.close()

@@ -1,0 +1,216 @@
+"""Scored coordinates cut at one or several thresholds, without picking again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, Iterable, List, Tuple
+
+from pwem.objects import SetOfCoordinates
+from pwem.protocols import ProtParticles
+from pyworkflow.constants import NEW
+from pyworkflow.protocol import params
+from pyworkflow.utils import Message
+
+from pupicker.constants import (
+    CUT_CHOICES,
+    CUT_COUNTS,
+    CUT_FRACTIONS,
+    CUT_MODEL,
+    CUT_PROBABILITIES,
+    CUT_SCORES,
+    PROBABILITY,
+    SCORE,
+)
+from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
+from pupicker.thresholds import FIELDS, numericAttributes, readNumbers, scoreThresholds
+
+OUTPUT = "outputCoordinates"
+
+
+class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
+    """
+    Cuts scored coordinates at one or several thresholds; every output holds the particles at or above its threshold.
+
+    The sets are nested: the first is the strictest, and each one holds all particles of those before it. So one
+    picking, with a generous threshold, serves to compare how far to go: extract and classify each set, and see from
+    which threshold on more particles no longer help.
+
+    It works with the coordinates of any picker that gives a score of which a larger one is better. Particles with
+    equal scores are in or out together: a set of the best 1000 has a few more if several share the score of the
+    1000th. Every particle keeps its id, its micrograph and all its attributes.
+    """
+
+    _label = "threshold"
+    _devStatus = NEW
+    _possibleOutputs = {OUTPUT + "1": SetOfCoordinates}
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        form.addSection(label=Message.LABEL_INPUT)
+        form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
+                      label="Scored coordinates",
+                      help="Coordinates with a score, of _pupicker - pick_ or of any other picker. The run that makes "
+                           "them has to have finished.")
+        form.addParam("mode", params.EnumParam, choices=list(CUT_CHOICES), default=CUT_SCORES, label="Thresholds by",
+                      help="_scores_: the thresholds themselves.\n_numbers of particles_: as many of the best of the "
+                           "whole set.\n_fractions of the set_: the same as a share of all.\n_probabilities_: lowest "
+                           "probability of being a particle, for coordinates of _pupicker - pick_.\n_of the model_: "
+                           "the threshold that training found, for coordinates picked with a lower one.")
+        form.addParam("scores", params.StringParam, default="3 1 -1", condition="mode==%d" % CUT_SCORES,
+                      label=FIELDS[CUT_SCORES].label,
+                      help="One or several scores, separated by spaces, in the unit of the score attribute. For "
+                           "pupicker a log-likelihood ratio: 0 means undecided, 3 keeps only the surest.")
+        form.addParam("counts", params.StringParam, default="1000", condition="mode==%d" % CUT_COUNTS,
+                      label=FIELDS[CUT_COUNTS].label,
+                      help="One or several whole numbers, separated by spaces: as many of the particles with the best "
+                           "scores, counted over all micrographs together. If the set holds fewer, all are taken.")
+        form.addParam("fractions", params.StringParam, default="0.25 0.5 1", condition="mode==%d" % CUT_FRACTIONS,
+                      label=FIELDS[CUT_FRACTIONS].label,
+                      help="One or several numbers above 0 and at most 1, separated by spaces: this share of all "
+                           "particles, those with the best scores. No unit.")
+        form.addParam("probabilities", params.StringParam, default="0.9 0.5 0.1",
+                      condition="mode==%d" % CUT_PROBABILITIES, label=FIELDS[CUT_PROBABILITIES].label,
+                      help="One or several numbers from 0 to 1, separated by spaces: particles with at least this "
+                           "%s are kept. No unit." % PROBABILITY)
+        form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
+                      condition="mode==%d" % CUT_MODEL, label="Picking model",
+                      help="The model that the particles were picked with; its suggested threshold is applied to "
+                           "%s." % SCORE)
+        form.addParam("attribute", params.StringParam, default=SCORE, condition="mode<%d" % CUT_PROBABILITIES,
+                      label="Score attribute",
+                      help="Name of the number by which particles are ranked; a larger one is better. %s from "
+                           "pupicker, _topazScore, _cryoloScore, _rlnAutopickFigureOfMerit, or what the set has: the "
+                           "wand lists them." % SCORE)
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        model = [fileDigest(self.inputModel.get().getPath())] if self.mode.get() == CUT_MODEL else []
+        digest = digestOf(self._setDigest(self.inputCoordinates.get()), self._getAttribute(), self._getValues(), model)
+        self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
+
+    # --------------------------- STEPS functions -----------------------------
+    def createOutputStep(self, digest: str) -> None:
+        coordSet, attribute = self.inputCoordinates.get(), self._getAttribute()
+        scores = sorted((score for _, score in self._iterScored(coordSet, attribute)), reverse=True)
+        if not scores:
+            raise Exception("No particle of the set has a number in %s: choose another score attribute." % attribute)
+        thresholds = scoreThresholds(self.mode.get(), self._getValues(), scores)
+        if scores[0] < thresholds[-1]:
+            raise Exception("No particle has a %s of %0.6g or more; the best is %0.6g: give a lower threshold."
+                            % (self._getScoreName(), thresholds[-1], scores[0]))
+        outputs = [(threshold, OUTPUT + "%d" % number, self._newOutput(number, coordSet))
+                   for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
+        self._emptyOtherOutputs([name for _, name, _ in outputs])
+        for coord, score in self._iterScored(coordSet, attribute):
+            for threshold, _, output in outputs:
+                if score >= threshold:
+                    output.append(coord)
+        for threshold, name, output in outputs:
+            output.setObjComment("%s ≥ %0.6g: %d particles" % (self._getScoreName(), threshold, output.getSize()))
+            self._defineOutputs(**{name: output})
+            self._defineSourceRelation(self.inputCoordinates, output)
+            if self.mode.get() == CUT_MODEL:
+                self._defineSourceRelation(self.inputModel, output)
+
+    @staticmethod
+    def _iterScored(coordSet: Any, attribute: str) -> Iterable[Tuple[Any, float]]:
+        """The enabled coordinates that have a number in `attribute`, with it."""
+        for coord in coordSet:
+            score = coord.getAttributeValue(attribute)
+            if coord.isEnabled() and score is not None and not math.isnan(score):
+                yield coord, score
+
+    def _newOutput(self, number: int, coordSet: Any) -> Any:
+        output = self._createSetOfCoordinates(coordSet.getMicrographs(asPointer=True), suffix="%d" % number)
+        output.copyInfo(coordSet)
+        return output
+
+    def _emptyOtherOutputs(self, names: Iterable[str]) -> None:
+        """On Continue with fewer thresholds Scipion keeps the outputs; nothing of the earlier ones may stay in them."""
+        for name, output in list(self.iterOutputAttributes(SetOfCoordinates)):
+            if name not in names:
+                output.enableAppend()
+                output.clear()
+                output.setObjComment("no threshold any more: 0 particles")
+                self._updateOutputSet(name, output, output.STREAM_CLOSED)
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = []
+        try:
+            self._getValues()
+        except ValueError as error:
+            errors.append(str(error))
+        if self.mode.get() == CUT_MODEL:
+            model = self.inputModel.get()
+            if model is None:
+                errors.append("*Picking model*: choose the model that the particles were picked with.")
+            elif model.getSuggestedThreshold() is None:
+                errors.append("*Picking model*: it suggests no threshold, because nothing was held out in its "
+                              "training. Give scores instead.")
+        return errors + self._validateCoordinates()
+
+    def _validateCoordinates(self) -> List[str]:
+        coordSet = self.inputCoordinates.get()
+        if coordSet is None:
+            return []  # Scipion says so itself
+        if coordSet.isStreamOpen():
+            return ["*Scored coordinates*: the set is still growing. Wait until the run that makes it has finished, "
+                    "or schedule this one."]
+        if coordSet.getSize() == 0:
+            return ["*Scored coordinates*: the set is empty. Pick with a lower threshold."]
+        found = numericAttributes(coordSet.getFirstItem())
+        if self._getAttribute() not in found:
+            return ["*Score attribute*: the coordinates have no number %s; %s. Choose another one, or another set."
+                    % (self._getAttribute(), "those they have: " + ", ".join(found) if found else "they have none")]
+        return []
+
+    def _warnings(self) -> List[str]:
+        coordSet = self.inputCoordinates.get()
+        if coordSet is None or self.mode.get() != CUT_COUNTS or max(self._getValues()) <= coordSet.getSize():
+            return []
+        return ["The set has only %d particles: of a larger number all are taken." % coordSet.getSize()]
+
+    def _summary(self) -> List[str]:
+        outputs = list(self.iterOutputAttributes(SetOfCoordinates))
+        if not outputs:
+            return ["No coordinates yet."]
+        lines = ["*%s*: %s" % (name, output.getObjComment()) for name, output in outputs]
+        missing = len(self.getPossibleOutputs()) - len(outputs)
+        return lines + (["Thresholds that no particle reaches: %d (they make no output)" % missing]
+                        if missing > 0 else [])
+
+    def _methods(self) -> List[str]:
+        return ["Particles were selected by their score (%s)." % output.getObjComment()
+                for _, output in self.iterOutputAttributes(SetOfCoordinates)]
+
+    def _citations(self) -> List[str]:
+        return []
+
+    def getPossibleOutputs(self) -> Dict[str, Any]:
+        """One set for each value in the form."""
+        try:
+            number = len(self._getValues())
+        except ValueError:
+            number = 1
+        # Scipion looks the names up in the attribute again.
+        self._possibleOutputs = {OUTPUT + "%d" % (index + 1): SetOfCoordinates for index in range(number)}
+        return self._possibleOutputs
+
+    # --------------------------- UTILS functions -----------------------------
+    def _getAttribute(self) -> str:
+        """Attribute that is compared with the thresholds."""
+        fixed = {CUT_PROBABILITIES: PROBABILITY, CUT_MODEL: SCORE}
+        return fixed.get(self.mode.get()) or str(self.attribute.get() or "").strip()
+
+    def _getScoreName(self) -> str:
+        return {SCORE: "score", PROBABILITY: "probability"}.get(self._getAttribute(), self._getAttribute())
+
+    def _getValues(self) -> List[float]:
+        """What the form says, strictest first; ValueError with a message if it cannot be read."""
+        if self.mode.get() == CUT_MODEL:
+            model = self.inputModel.get()
+            return [model.getSuggestedThreshold() or 0.0] if model is not None else [0.0]
+        field = FIELDS[self.mode.get()]
+        values = readNumbers(getattr(self, field.name).get(), field)
+        return sorted(values, reverse=self.mode.get() in (CUT_SCORES, CUT_PROBABILITIES))
