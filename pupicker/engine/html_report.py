@@ -32,7 +32,8 @@ th, td { text-align: left; padding: .2rem 1.2rem .2rem 0; border-bottom: 1px sol
          overflow-wrap: anywhere; }
 th { border-bottom: 1px solid #999; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
      white-space: nowrap; }
-figure { margin: 1rem 0; } figcaption { color: #555; font-size: 14px; } img { max-width: 100%; }
+figure { margin: 1rem 0; } figure.half { display: inline-block; width: 49%; vertical-align: top; }
+figcaption { color: #555; font-size: 14px; } img { max-width: 100%; }
 pre { background: #f4f4f4; padding: .7rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px; }
 .alarm { border-left: 5px solid #c0392b; background: #fbeceb; padding: .6rem 1rem; margin: 1rem 0; }
 """
@@ -83,13 +84,14 @@ class HtmlReport:
         if len(rows) > MOST_ROWS:
             self.paragraph(f"{len(rows) - MOST_ROWS} more rows are left out here.")
 
-    def figure(self, figure: Figure, caption: str) -> None:
-        """A picture inside the document; the caption is also what a reader without pictures gets."""
+    def figure(self, figure: Figure, caption: str, half: bool = False) -> None:
+        """A picture inside the document; its caption is its text alternative too.  `half`: two side by side."""
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=100)
         encoded = base64.b64encode(data.getvalue()).decode("ascii")
+        kind = ' class="half"' if half else ""
         self._parts.append(
-            f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{encoded}">'
+            f'<figure{kind}><img alt="{escape(caption)}" src="data:image/png;base64,{encoded}">'
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
 

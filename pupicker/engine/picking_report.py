@@ -139,7 +139,8 @@ def _examples(page: HtmlReport, picking: Picking, counts: dict[Path, int], origi
         except InputError as error:
             page.paragraph(f"{origin.shown(path)} cannot be shown ({str(error).replace(f'{path}: ', '')}).")
         else:
-            page.figure(marked_micrograph(image, [circles]), f"{origin.shown(path)}, {chosen[path]}, smoothed")
+            caption = f"{origin.shown(path)}, {chosen[path]}, smoothed"
+            page.figure(marked_micrograph(image, [circles]), caption, half=True)
 
 
 def _marked(picking: Picking, path: Path) -> tuple[np.ndarray, Circles]:

@@ -54,7 +54,7 @@ def training_curve(curve: Sequence[dict[str, Any]], best_updates: int) -> Figure
     right.set(xlabel="updates of the weights", ylabel="validation AP", ylim=(0, 1.02))
     if rows:
         right.axvline(best_updates, color=RED, linestyle="--", label=f"best epoch: {best_updates} updates")
-        right.legend(frameon=False, loc="lower right")
+        right.legend(frameon=False, loc="lower left")
     else:
         right.text(0.5, 0.5, "no labels were held out", ha="center", transform=right.transAxes, color=GREY)
     return figure
@@ -98,7 +98,7 @@ def score_histogram(score: FloatArray, probability: FloatArray | None, threshold
         right.set_ylabel("expected precision", color=BLUE)
         right.spines["top"].set_visible(False)
     if threshold is not None:
-        axes.legend(frameon=False, loc="upper left")
+        axes.legend(loc="center left", framealpha=0.8)
     return figure
 
 
@@ -112,9 +112,9 @@ def picks_per_micrograph(counts: Sequence[int]) -> Figure:
         axes.plot(number, counts, color=BLUE, linewidth=0.8)
     axes.axhline(float(np.median(counts)), color=GREY, linestyle="--", label=f"median {np.median(counts):g}")
     axes.set(xlabel="micrograph, in the order given", ylabel="picks", xlim=(0.4, len(counts) + 0.6))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * max(1, *counts))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     return figure
 
 

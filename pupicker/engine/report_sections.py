@@ -19,7 +19,7 @@ from pupicker.engine.errors import InputError
 from pupicker.engine.html_report import HtmlReport
 from pupicker.engine.names import micrograph_key
 
-SMOOTHING = 1 / 8
+SMOOTHING = 1 / 6
 """Standard deviation of the Gaussian that makes particles visible in a picture, as a part of their radius."""
 
 
@@ -113,7 +113,14 @@ def how_it_was_made(page: HtmlReport, origin: Provenance) -> None:
 
 def plain_rows(content: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Names with spaces, and values that a table can show."""
-    return [(name.replace("_", " "), _plain(value)) for name, value in content.items()]
+    return [(_words(name), _plain(value)) for name, value in content.items()]
+
+
+def _words(name: str) -> str:
+    for ending, unit in (("_ang", " (Å)"), ("_px", " (px)"), ("_seconds", " time (s)")):
+        if name.endswith(ending):
+            name = name[: -len(ending)] + unit
+    return name.replace("_", " ")
 
 
 def _plain(value: Any) -> Any:

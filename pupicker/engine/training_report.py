@@ -114,4 +114,4 @@ def _examples(
             Circles(micrographs[i].labels.numpy(), 0.7 * radius, LABEL, "labels"),
         ]
         figure = marked_micrograph(for_the_eye(micrographs[i].image, radius), groups)
-        page.figure(figure, f"{origin.shown(micrographs[i].path)}, as the network sees it, smoothed")
+        page.figure(figure, f"{origin.shown(micrographs[i].path)}, as the network sees it, smoothed", half=True)
