@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
+    import numpy as np
+
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.device import set_threads
     from pupicker.engine.micrographs import list_micrographs
@@ -41,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     origin = Provenance(args.command_line, read_names(args.names))
     paths = list_micrographs(args.micrographs)
     table = read_coordinates(args.picks, paths)
+    meant = {str(path) for path in paths}
+    table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
     results = read_object(args.run_report) if args.run_report else {}
     model = load_model(args.model) if args.model else None
     picking = Picking(paths, table, results, model, args.pixel_size, args.keep_borders)

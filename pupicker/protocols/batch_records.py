@@ -10,21 +10,20 @@ import pyworkflow.utils as pwutils
 from pupicker import convert
 
 
-def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str]) -> Dict[str, Any]:
+def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str],
+                earlier: Dict[str, Any]) -> Dict[str, Any]:
     """What the report at the end of a picking needs to know of a batch, whose links are removed.
 
-    Micrographs that had to be converted have no source: their picks count, but they are not shown.
+    Micrographs that had to be converted have no source: their picks count, but they are not shown.  `earlier` is the
+    record under the same name, of a batch that was interrupted: what it picked stays.
     """
     run = {key: value for key, value in report.items() if key not in ("command", "done", "quarantined", "picks")}
     for key in ("borders_px", "masked_pixels"):
         run[key] = {convert.linkName(convert.micIdOf(path)): value for path, value in run.get(key, {}).items()}
-    picked = {convert.linkName(convert.micIdOf(path)) for path in report.get("picks", {})}
-    return {
-        "run": run,
-        "names": {convert.linkName(mic.getObjId()): mic.getMicName() for mic in mics},
-        "sources": {convert.linkName(convert.micIdOf(link)): os.path.realpath(link) if os.path.islink(link) else link
-                    for link in links if convert.linkName(convert.micIdOf(link)) in picked},
-    }
+    names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in mics}
+    sources = {convert.linkName(convert.micIdOf(link)): os.path.realpath(link) for link in links}
+    return {"run": run, "names": dict(earlier.get("names", {}), **names),
+            "sources": dict(earlier.get("sources", {}), **sources)}
 
 
 def joinBatches(folder: str) -> Dict[str, Any]:

@@ -127,6 +127,9 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         if links:
             starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
             convert.writeMicrographStar(links, starFile)
+            record = os.path.join(self._getBatchesDir(), name + ".json")
+            earlier = convert.readJson(record)
+            convert.writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
             arguments = [starFile, "--model", self._getModelPath(), "--output", self.getCoordsDir(), "--format", "tsv",
                          "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
                          "--threads", self.getBinThreads(), "--report", reportFile] + self._getPickArguments()
@@ -138,8 +141,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
                     raise
             report = convert.readJson(reportFile)
             self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in todo})
-            convert.writeJson(os.path.join(self._getBatchesDir(), name + ".json"),
-                              batchRecord(report, todo, links))
+            convert.writeJson(record, batchRecord(report, todo, links, earlier))
         pwutils.cleanPath(folder)
 
     def createOutputStep(self, digest: str = "") -> None:
@@ -151,12 +153,14 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
 
     def _writeHtmlReport(self) -> None:
         record = joinBatches(self._getBatchesDir())
-        if not record["sources"]:
+        sources = {stem: path for stem, path in record["sources"].items()
+                   if os.path.exists(os.path.join(self.getCoordsDir(), stem + ".tsv"))}
+        if not sources:
             return
         folder = self._getExtraPath("report")
         pwutils.cleanPath(folder)
         pwutils.makePath(folder)
-        links = relink(record["sources"], folder)
+        links = relink(sources, folder)
         starFile, runFile, namesFile = (os.path.join(folder, name)
                                         for name in ("micrographs.star", "run.json", "names.json"))
         convert.writeMicrographStar(links, starFile)
