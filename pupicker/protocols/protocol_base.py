@@ -181,6 +181,16 @@ class ProtPuPickerBase:
             lines.append("  and %d more" % (len(quarantined) - LISTED))
         return lines
 
+    # ------------------------- HTML report -------------------------
+    def _getHtmlPath(self) -> str:
+        return self._getExtraPath("report.html")  # type: ignore[attr-defined]
+
+    def _htmlSummary(self) -> List[str]:
+        """The link to the report: Scipion opens it in the browser."""
+        path = self._getHtmlPath()
+        # Absolute, because a browser that is already open has another current folder.
+        return ["[[%s][Open the report]]" % os.path.abspath(path)] if os.path.exists(path) else []
+
     # ------------------------- what steps depend on -------------------------
     @staticmethod
     def _setDigest(inputSet: Any) -> List[Any]:

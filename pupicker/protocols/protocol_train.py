@@ -25,6 +25,7 @@ from pupicker.constants import (
     START_MODEL,
 )
 from pupicker.objects import PuPickerModel
+from pupicker.protocols.progress_text import trainingProgress
 from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
 
 FEW_LABELS = 10
@@ -147,7 +148,10 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         convert.writeMicrographStar(links, starFile)
         arguments = [starFile, "--picks", self._getLabelsFile(), "--output", model,
                      "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
-                     "--threads", self.getBinThreads(), "--report", report] + self._getTrainingArguments()
+                     "--threads", self.getBinThreads(), "--report", report, "--status", self._getStatusPath(),
+                     "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
+        pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
+        convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
         files = [(os.stat(link).st_size, os.stat(link).st_mtime_ns) for link in links]
         if self._startedBefore(digestOf(pupicker.__version__, training, files)):
             arguments.append("--resume")
@@ -221,7 +225,11 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
-        lines = model.getSummary() if model is not None else ["No model yet."]
+        progress = trainingProgress(convert.readJson(self._getStatusPath()), self.isActive())
+        if model is None:
+            lines = progress or ["No model yet."]
+        else:  # while it is trained anew, with what was known of it before
+            lines = (progress if self.isActive() else []) + model.getSummary() + self._htmlSummary()
         if inputs:
             lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"])))
             if abs(inputs["scale"] - 1) > 1e-6:
@@ -302,3 +310,9 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     def _getReportPath(self) -> str:
         return self._getExtraPath("train_report.json")
+
+    def _getStatusPath(self) -> str:
+        return self._getExtraPath("train_status.json")
+
+    def _getNamesPath(self) -> str:
+        return self._getExtraPath("names.json")
