@@ -16,10 +16,12 @@ from pyworkflow.protocol import params  # isort: skip
 import pupicker  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain,
+    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain,
 )
 
-PROTOCOLS = (ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain)
+PROTOCOLS = (
+    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerTrain,
+)
 
 
 class TestDiscovery(unittest.TestCase):
