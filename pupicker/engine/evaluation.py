@@ -100,8 +100,11 @@ def evaluate(
 
 
 def write_matches(path: Path, result: Evaluation) -> None:
-    """Write ``micrograph x y score outcome`` as tab-separated text, one row a pick (best of all first) and one for each
-    truth particle without a pick; `outcome` is ``hit``, ``false`` or ``missed``, and a missed one has no score."""
+    """Write what became of every pick and truth particle as a table ``micrograph x y score outcome`` (tab-separated).
+
+    One row a pick, best of all first, with the outcome ``hit`` or ``false``, then one for each particle without a pick:
+    ``missed``, no score.
+    """
     picks, missed = result.picks, result.missed
     score = np.zeros(len(picks)) if picks.score is None else picks.score
     text = io.StringIO()
