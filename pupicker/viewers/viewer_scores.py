@@ -77,6 +77,13 @@ class ScoresWindow(MicrographBrowser):
         return int((self.data.score[rows] >= self.threshold.value).sum()), len(rows)
 
     def _thresholdChanged(self) -> None:
+        self._showNumbers()
+        self._line.set_xdata([self.threshold.value] * 2)
+        self._figure.canvas.draw_idle()
+        self.refreshCounts()
+        self.refreshCircles()
+
+    def _showNumbers(self) -> None:
         kept = self.kept()
         lines = ["Kept: %d of %d picks" % (kept.sum(), len(kept))]
         if self.micId():
@@ -87,15 +94,10 @@ class ScoresWindow(MicrographBrowser):
                       "precision: %0.3f" % forecast.precision,
                       "recall: %0.3f of the particles in this set" % forecast.recall]
         self.text.set("\n".join(lines))
-        self._line.set_xdata([self.threshold.value] * 2)
-        self._figure.canvas.draw_idle()
-        self.refreshCounts()
-        self.refreshCircles()
 
     def _showSelected(self) -> None:
         MicrographBrowser._showSelected(self)
-        if hasattr(self, "text"):
-            self._thresholdChanged()
+        self._showNumbers()
 
     # ------------------------- new set -------------------------
     def createSet(self) -> None:

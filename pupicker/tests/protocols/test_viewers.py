@@ -87,8 +87,9 @@ class TestViewers(WorkflowTestCase):
 
     def testEvaluationSaysWhatIsWrong(self):
         self.assertEqual(self.newEvaluation()._validate(), [])
-        for values, expected_text in (({"diameter": -1}, "Particle diameter"), ({"diameter": None}, "Particle diameter"),
-                                      ({"scoreAttribute": "_noScore"}, "_noScore")):
+        for values, expected_text in (
+                ({"diameter": -1}, "Particle diameter"), ({"diameter": None}, "Particle diameter"),
+                ({"scoreAttribute": "_noScore"}, "_noScore")):
             (message,) = self.newEvaluation(**values)._validate()
             self.assertIn(expected_text, message)
 
