@@ -2,8 +2,8 @@
 
     python benchmarks/viewer_start.py [--micrographs 1000] [--picks 300]
 
-Needs Scipion's packages and an X display (DISPLAY or PUPICKER_DISPLAY).  Coordinates and one micrograph (4096 px square,
-shared by all names) are made in a temporary folder.  Results: results/viewer_start.json.
+Needs Scipion's packages and an X display (DISPLAY or PUPICKER_DISPLAY).  Coordinates and one micrograph (4096 px
+square, shared by all names) are made in a temporary folder.  Results: results/viewer_start.json.
 """
 
 from __future__ import annotations

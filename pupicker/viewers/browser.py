@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tkinter as tk
 from tkinter import ttk
 from typing import Any, Callable, Dict, List, Optional, Sequence
@@ -56,7 +57,7 @@ class MicrographBrowser(Window):
         self.panel = ttk.Frame(self.root, width=PANEL_WIDTH_PX)
         self.panel.grid(row=0, column=2, sticky="ns", padx=6, pady=6)
         for key, step in (("<Right>", 1), ("<Down>", 1), ("<Left>", -1), ("<Up>", -1)):
-            self.root.bind(key, lambda event, step=step: self._onArrow(event, step))
+            self.root.bind(key, functools.partial(self._onArrow, step))
 
     # ------------------------- what a viewer overrides -------------------------
     def circles(self, micId: int) -> List[Circle]:
@@ -91,7 +92,7 @@ class MicrographBrowser(Window):
                                        ("Contrast", 0.3, 3.0, "contrast")):
             ttk.Label(bar, text=title).pack(side=tk.LEFT)
             scale = ttk.Scale(bar, from_=low, to=high, length=180, value=getattr(self.canvas, name),
-                              command=lambda value, name=name: self._onFilter(name, value))
+                              command=functools.partial(self._onFilter, name))
             scale.pack(side=tk.LEFT, padx=(6, 24))
         ttk.Label(bar, text="Arrow keys: next and previous micrograph").pack(side=tk.RIGHT)
 
@@ -106,7 +107,7 @@ class MicrographBrowser(Window):
         setattr(self.canvas, name, float(value))
         self.canvas.filterChanged()
 
-    def _onArrow(self, event: Any, step: int) -> Optional[str]:
+    def _onArrow(self, step: int, event: Any) -> Optional[str]:
         if isinstance(event.widget, (ttk.Entry, tk.Entry, ttk.Scale)):
             return None  # there the arrows move the cursor or the handle
         rows = self.table.get_children()

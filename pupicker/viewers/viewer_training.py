@@ -43,7 +43,7 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         if known:
             validation.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
                             color=colour)
-            validation.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % best)
+            validation.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
             validation.legend(frameon=False, fontsize=8)
     if not validation.lines:
         validation.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=validation.transAxes)
