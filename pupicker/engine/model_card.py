@@ -35,4 +35,5 @@ def card(model: Model) -> dict[str, Any]:
         "seed": details.get("seed"),
         "software": details.get("software"),
         "curve": details.get("curve"),
+        "expected_curve": details.get("expected_curve"),
     }
