@@ -108,7 +108,7 @@ class WorkflowTestCase(BaseTest):
     @classmethod
     def importCoordinates(cls, micsRun, points, boxSize):
         """Import `points` (``{name: [(x, y)]}``) through the file of another set, as from another project."""
-        path = os.path.join(cls.raw, f"coordinates_{micsRun.getObjId()}.sqlite")
+        path = os.path.join(tempfile.mkdtemp(dir=cls.raw), "coordinates.sqlite")
         coordSet = SetOfCoordinates(filename=path)
         coordSet.setBoxSize(boxSize)
         for mic in micsRun.outputMicrographs:
