@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_micrographs(parser)
     parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
                         help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    parser.add_argument("--negatives", type=Path, metavar="FILE",
+                        help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
     parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
@@ -95,12 +97,15 @@ def run(args: argparse.Namespace) -> int:
     start = load_start(args.start, DEFAULT_NETWORK)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
+    negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
     lengths, pixel_size = _geometry(args, paths, field)
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
-        data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders)
+        data = load_training_set(
+            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
+        )
         options = _options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
@@ -225,6 +230,7 @@ def _details(
         "start": args.start,
         "start_sha256": options.fitting.start,
         "labels": data.label_count,
+        "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),
         "refit": bool(split.validation) and options.refit,
@@ -242,6 +248,7 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
     held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
     return [
         ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
+        *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
         ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),

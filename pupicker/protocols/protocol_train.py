@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePicking
@@ -62,6 +62,11 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                       help="Micrographs to train on, if not those that the particles were labelled on; for example the "
                            "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
                            "normalised.")
+        form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
+                      expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
+                      help="Places on the same micrographs that are no particles, for example false picks of an "
+                           "earlier run, carbon, or ice crystals. A few dozen of the kind that is picked wrongly help; "
+                           "they need not be complete.")
         form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
                       help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
                            "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
@@ -118,7 +123,9 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()))
+        negatives = self.inputNegatives.get()
+        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()),
+                          self._setDigest(negatives) if negatives is not None else None)
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
         training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None)
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
@@ -131,10 +138,13 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
                  if mic.getObjId() in labels.points}
         convert.writeLabels(labels.points, self._getLabelsFile())
+        if self.inputNegatives.get() is not None:
+            convert.writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
         convert.writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                                  "labels": sum(map(len, labels.points.values())),
                                                  "unmatched": labels.unmatched})
-        return [self._getLabelsFile(), self._getInputFile()]
+        made = [self._getLabelsFile(), self._getInputFile()]
+        return made + ([self._getNegativesFile()] if self.inputNegatives.get() is not None else [])
 
     def trainStep(self, training: str) -> List[str]:
         self._cleanQuarantine()
@@ -152,6 +162,8 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                      "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
         convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
+        if self.inputNegatives.get() is not None:
+            arguments += ["--negatives", self._getNegativesFile()]
         files = [(os.stat(link).st_size, os.stat(link).st_mtime_ns) for link in links]
         if self._startedBefore(digestOf(pupicker.__version__, training, files)):
             arguments.append("--resume")
@@ -206,6 +218,10 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                     "Give the set that the particles were labelled on, or another version of it with the same names."
                     % (coordSet.getMicrographs().getFirstItem().getMicName(),
                        self.inputMicrographs.get().getFirstItem().getMicName())]
+        negatives = self.inputNegatives.get()
+        if negatives is not None and not self._matchNegatives(self._matchLabels().points):
+            return ["*Not particles (optional)*: none lies on a labelled micrograph. Mark them on micrographs "
+                    "that have labelled particles too, or leave the field empty."]
         return []
 
     def _warnings(self) -> List[str]:
@@ -260,6 +276,11 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
     def _matchLabels(self) -> convert.Labels:
         return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
 
+    def _matchNegatives(self, labelled: Iterable[int]) -> Dict[int, Any]:
+        """Places that are no particles, on the micrographs that are trained on."""
+        points = convert.matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
+        return {micId: places for micId, places in points.items() if micId in labelled}
+
     def _getObjective(self) -> str:
         return OBJECTIVES[self.objective.get()]
 
@@ -304,6 +325,9 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     def _getLabelsFile(self) -> str:
         return self._getExtraPath("labels.tsv")
+
+    def _getNegativesFile(self) -> str:
+        return self._getExtraPath("negatives.tsv")
 
     def _getModelPath(self) -> str:
         return self._getExtraPath("model" + MODEL_SUFFIX)
