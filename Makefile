@@ -13,7 +13,7 @@ export PYTHON WHEELS TORCH
 
 BIN = $(abspath $(VENV))/bin
 
-.PHONY: help install lint test demo weights wheels clean distclean
+.PHONY: help install lint test demo downstream templates weights wheels clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,12 @@ test: lint ## ruff, mypy and all tests
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)
 
+downstream: install ## from picks at several thresholds to 2D classes and maps with RELION, beside the truth
+	"$(BIN)/python" tools/downstream.py $(ARGS)
+
+templates: install ## write the workflow templates of the plugin anew (pupicker/templates)
+	"$(BIN)/python" tools/make_templates.py
+
 weights: install ## train the general weights anew that a training starts from (pupicker/weights, 15 minutes)
 	"$(BIN)/python" tools/pretrain.py $(ARGS)
 
@@ -42,7 +48,7 @@ wheels: install ## fill the folder wheels/ with all that an installation without
 	rm -rf build wheels/scipion_em_pupicker-*
 
 clean: ## remove what the targets made, but for the virtual environment
-	rm -rf demo build dist wheels *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf demo downstream build dist wheels *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find pupicker tools -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and remove the virtual environment too

@@ -3,6 +3,9 @@
 # Plugin variables (one name space for all plugins of a Scipion installation, hence the prefix).
 PUPICKER_HOME = "PUPICKER_HOME"
 PUPICKER_PYTHON = "PUPICKER_PYTHON"
+PUPICKER_MODELS = "PUPICKER_MODELS"
+PUPICKER_DEVICE = "PUPICKER_DEVICE"
+DEVICES = ("auto", "cpu", "cuda")
 
 # What an environment of its own for the core gets from pip (see Plugin.defineBinaries): the extra [core] of setup.py.
 CORE_REQUIREMENTS = (

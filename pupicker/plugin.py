@@ -15,7 +15,17 @@ import pyworkflow.utils as pwutils
 from pyworkflow.config import VarTypes
 
 import pupicker
-from pupicker.constants import CORE_MINIMUM_PYTHON, CORE_REQUIREMENTS, PUPICKER_HOME, PUPICKER_PYTHON
+from pupicker.constants import (
+    CORE_MINIMUM_PYTHON,
+    CORE_REQUIREMENTS,
+    DEVICES,
+    MODEL_SUFFIX,
+    PUPICKER_DEVICE,
+    PUPICKER_HOME,
+    PUPICKER_MODELS,
+    PUPICKER_PYTHON,
+)
+from pupicker.environments import contentsOf
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 
@@ -36,6 +46,13 @@ class Plugin(pwem.Plugin):
         cls._defineVar(PUPICKER_PYTHON, cls._getDefaultInterpreter(), var_type=VarTypes.PATH,
                        description="Python (3.10 or later, with torch) that runs training and picking. Default: the "
                                    "one of PUPICKER_HOME when it is installed, else the one that runs Scipion.")
+        cls._defineVar(PUPICKER_MODELS, "", var_type=VarTypes.FOLDER,
+                       description="Folder of picking models that this site offers; 'import model' takes them by name. "
+                                   "Default: none.")
+        cls._defineVar(PUPICKER_DEVICE, DEVICES[0], var_type=VarTypes.STRING,
+                       description="What 'Use GPU' says in new forms: cuda (yes), cpu (no), or auto, which is yes "
+                                   "where there is an NVIDIA driver. Set it where forms are filled in on another "
+                                   "machine than runs.")
 
     @classmethod
     def _getDefaultInterpreter(cls) -> str:
@@ -57,8 +74,30 @@ class Plugin(pwem.Plugin):
 
     @staticmethod
     def hasGpu() -> bool:
-        """Whether this machine shows an NVIDIA driver; the default of 'Use GPU', not a promise."""
+        """Whether this machine shows an NVIDIA driver: no promise."""
         return os.path.exists("/dev/nvidiactl")
+
+    @classmethod
+    def usesGpuByDefault(cls) -> bool:
+        """The default of 'Use GPU' in the forms."""
+        device = cls._getDevice()
+        return cls.hasGpu() if device == "auto" else device == "cuda"
+
+    @classmethod
+    def _getDevice(cls) -> str:
+        return (cls.getVar(PUPICKER_DEVICE) or DEVICES[0]).strip().lower()
+
+    @classmethod
+    def getModelFolder(cls) -> str:
+        """Folder of the models of this site; empty if it has none."""
+        return os.path.expanduser((cls.getVar(PUPICKER_MODELS) or "").strip())
+
+    @classmethod
+    def getLibraryModels(cls) -> List[str]:
+        """Names of the models of this site, without suffix."""
+        folder = cls.getModelFolder()
+        files = os.listdir(folder) if os.path.isdir(folder) else []
+        return sorted(name[:-len(MODEL_SUFFIX)] for name in files if name.endswith(MODEL_SUFFIX))
 
     @classmethod
     def getEnviron(cls) -> Any:
@@ -81,17 +120,24 @@ class Plugin(pwem.Plugin):
         interpreter = cls.getInterpreter()
         remedy = ("Run 'scipion installb pupicker', or set %s in the Scipion configuration to a Python %d.%d or later "
                   "that has torch." % ((PUPICKER_PYTHON,) + CORE_MINIMUM_PYTHON))
+        if cls._getDevice() not in DEVICES:
+            return ["%s = %s: set it to one of %s." % (PUPICKER_DEVICE, cls._getDevice(), ", ".join(DEVICES))]
         if not os.path.isfile(interpreter):
             return ["%s = %s does not exist. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
         if not os.access(interpreter, os.X_OK):
             return ["%s = %s is not executable. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
         if cls.isOwnInterpreter():
-            if sys.version_info[:2] < CORE_MINIMUM_PYTHON:
-                return ["Scipion runs on Python %d.%d, too old for the core of pupicker. %s"
-                        % (sys.version_info[:2] + (remedy,))]
-            if importlib.util.find_spec("torch") is None:
-                return ["The Python that runs Scipion (%s) has no torch. %s" % (interpreter, remedy)]
-        return []
+            version, hasTorch = sys.version_info[:2], importlib.util.find_spec("torch") is not None
+        elif interpreter == cls.getHome("env", "bin", "python") and os.path.exists(cls.getHome("READY")):
+            return []
+        else:
+            contents = contentsOf(interpreter)
+            version, hasTorch = contents.version or CORE_MINIMUM_PYTHON, contents.has("torch") or not contents.complete
+        whose = "The Python that runs Scipion" if cls.isOwnInterpreter() else PUPICKER_PYTHON
+        if version < CORE_MINIMUM_PYTHON:
+            return ["%s (%s) is Python %d.%d, too old for the core of pupicker. %s"
+                    % ((whose, interpreter) + version + (remedy,))]
+        return [] if hasTorch else ["%s (%s) has no torch. %s" % (whose, interpreter, remedy)]
 
     @classmethod
     def defineBinaries(cls, env: Any) -> None:

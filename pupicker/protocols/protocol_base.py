@@ -62,7 +62,7 @@ class ProtPuPickerBase:
 
     # ------------------------- form -------------------------
     def _defineGpuParams(self, form: Any) -> None:
-        form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.hasGpu(), label="Use GPU?",
+        form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.usesGpuByDefault(), label="Use GPU?",
                        help="Yes: runs on the GPU given by its number, and fails if there is none. "
                             "No: runs on the processor; training takes minutes, picking seconds a micrograph.")
         form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",

@@ -14,6 +14,7 @@ from pyworkflow.utils import Message
 from pupicker import convert
 from pupicker.constants import MODEL_SUFFIX
 from pupicker.objects import PuPickerModel
+from pupicker.plugin import Plugin
 from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf
 
 
@@ -32,9 +33,11 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self, form: Any) -> None:
         form.addSection(label=Message.LABEL_INPUT)
-        form.addParam("modelPath", params.PathParam, default="", important=True, label="Model file",
+        form.addParam("modelPath", params.PathParam, default=os.path.join(Plugin.getModelFolder(), ""), important=True,
+                      label="Model file",
                       help="File written by _pupicker - train_ (extra/model%s in the folder of its run) or by the "
-                           "command _pupicker train_. It is copied into this project." % MODEL_SUFFIX)
+                           "command _pupicker train_, or the name of a model that this site offers. It is copied into "
+                           "this project.\n%s" % (MODEL_SUFFIX, self._getLibraryText()))
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -66,9 +69,12 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
     def _validate(self) -> List[str]:
         path = self._getModelPath()
         if not path:
-            return ["Choose the model file."]
+            return ["*Model file*: choose the model file. %s" % self._getLibraryText()]
+        if os.path.isdir(path):
+            return ["*Model file*: %s is a folder; choose a file in it. %s" % (path, self._getLibraryText())]
         if not os.path.isfile(path):
-            return ["Model file %s: no such file. Choose a file that training wrote." % path]
+            return ["*Model file*: %s: no such file. Choose a file that training wrote. %s"
+                    % (path, self._getLibraryText())]
         return []
 
     def _summary(self) -> List[str]:
@@ -82,7 +88,16 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
 
     # --------------------------- UTILS functions -----------------------------
     def _getModelPath(self) -> str:
-        return os.path.expanduser((self.modelPath.get() or "").strip())
+        """The file; what is the name of a model of the site means that model."""
+        given = (self.modelPath.get() or "").strip()
+        if given in Plugin.getLibraryModels():
+            return os.path.join(Plugin.getModelFolder(), given + MODEL_SUFFIX)
+        return os.path.expanduser(given)
+
+    @staticmethod
+    def _getLibraryText() -> str:
+        models = Plugin.getLibraryModels()
+        return "Models of this site: %s." % (", ".join(models) if models else "none")
 
     def _getCopyPath(self) -> str:
         return self._getExtraPath("model" + MODEL_SUFFIX)

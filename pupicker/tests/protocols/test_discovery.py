@@ -147,7 +147,7 @@ class TestMessages(unittest.TestCase):
         self.assertEqual(run._warnings(), [])
 
     def testImportModel(self):
-        self.assertMessage(ProtPuPickerImportModel(), "Choose the model file")
+        self.assertMessage(ProtPuPickerImportModel(), "choose the model file")
         self.assertMessage(ProtPuPickerImportModel(modelPath="/nowhere/a.pupicker"), "/nowhere/a.pupicker")
 
     def testThreshold(self):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import pupicker
+from pupicker.tests.protocols.system_relion import missing_relion, use_system_relion
 from pupicker.tests.protocols.workflow import WorkflowTestCase
 
 
@@ -17,11 +20,9 @@ class TestExtraction(WorkflowTestCase):
 
     @classmethod
     def setUpClass(cls):
-        if shutil.which("relion_preprocess") is None:
-            pytest.skip("needs the system package relion")
-        if importlib.util.find_spec("relion") is None:
-            pytest.skip("needs the package scipion-em-relion")
-        cls.useSystemRelion()
+        if missing_relion():
+            pytest.skip("needs " + " and ".join(missing_relion()))
+        use_system_relion()
         super().setUpClass()
 
     def testExtractionTakesPicksScoresAndBoxSize(self):
@@ -47,14 +48,24 @@ class TestExtraction(WorkflowTestCase):
             self.assertAlmostEqual(coordinate._pupickerScore.get(), scores[key], places=4)
         self.assertEqual(particles.getXDim(), coordinates.getBoxSize())
 
-    @staticmethod
-    def useSystemRelion():
-        """Debian's RELION under a name that scipion-em-relion accepts."""
-        home = os.path.join(os.environ["SCIPION_HOME"], "software", "em", "relion-4.0")
-        os.makedirs(home, exist_ok=True)
-        if not os.path.lexists(os.path.join(home, "bin")):
-            os.symlink(os.path.dirname(shutil.which("relion_preprocess")), os.path.join(home, "bin"))
-        os.environ.update(
-            RELION_HOME=home, RELION_ENV_ACTIVATION="true", CONDA_ACTIVATION_CMD="true", MPI_BINDIR="/usr/bin",
-            MPI_LIBDIR="/usr/lib/x86_64-linux-gnu", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-            OMPI_MCA_rmaps_base_oversubscribe="1")
+
+@pytest.mark.relion
+@pytest.mark.slow
+def test_comparison_by_threshold(tmp_path):
+    """The short form of ``make downstream``: picks that are mostly right give 2D classes that are."""
+    if missing_relion():
+        pytest.skip("needs " + " and ".join(missing_relion()))
+    program = Path(pupicker.__file__).resolve().parents[1] / "tools" / "downstream.py"
+    if not program.is_file():
+        pytest.skip("needs the repository: tools are not beside the package")
+    done = subprocess.run([sys.executable, str(program), "--quick", "--output", str(tmp_path)], cwd=tmp_path,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    report = json.loads((tmp_path / "downstream.json").read_text())
+    picks, truth = report["branches"]
+    assert truth["false"] == 0 and truth["false_classes"] == 0 and truth["recall"] == 1
+    assert sum(count["particles"] for count in truth["classes"]) == truth["particles"] == truth["true"]
+    assert sum(count["particles"] for count in picks["classes"]) == picks["particles"] == picks["true"] + picks["false"]
+    assert picks["recall"] > 0.4
+    assert picks["true"] > 2 * picks["false"] and picks["false_classes"] < len(picks["classes"]) / 2
+    assert (tmp_path / "downstream.png").stat().st_size > 10_000

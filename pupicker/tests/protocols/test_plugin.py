@@ -17,7 +17,8 @@ from scipion.install.funcs import Environment  # isort: skip
 
 import pupicker  # isort: skip
 from pupicker import Plugin, launch  # isort: skip
-from pupicker.constants import PUPICKER_HOME, PUPICKER_PYTHON  # isort: skip
+from pupicker.constants import PUPICKER_DEVICE, PUPICKER_HOME, PUPICKER_MODELS, PUPICKER_PYTHON  # isort: skip
+from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerTrain  # isort: skip
 
 
 class PluginTestCase(unittest.TestCase):
@@ -81,6 +82,38 @@ class TestInterpreter(PluginTestCase):
         self.assertEqual(Plugin._getDefaultInterpreter(), sys.executable)  # the installation was interrupted
         scipion_environment.write(os.path.join(self.folder, "READY"), "")
         self.assertEqual(Plugin._getDefaultInterpreter(), own)
+
+
+class TestSiteDefaults(PluginTestCase):
+
+    def testDeviceIsTheDefaultOfUseGpu(self):
+        for device, expected in (("cpu", False), ("cuda", True), ("CUDA", True), ("auto", Plugin.hasGpu()),
+                                 ("", Plugin.hasGpu())):
+            self.setVariable(PUPICKER_DEVICE, device)
+            self.assertEqual(ProtPuPickerTrain().useGpu.get(), expected, device)
+
+    def testModelsAreFoundByName(self):
+        for name in ("ribosome.pupicker", "apoferritin.pupicker", "notes.txt"):
+            scipion_environment.write(os.path.join(self.folder, name), "")
+        self.setVariable(PUPICKER_MODELS, self.folder)
+        self.assertEqual(Plugin.getLibraryModels(), ["apoferritin", "ribosome"])
+        run = ProtPuPickerImportModel()
+        self.assertEqual(run.modelPath.get(), self.folder + os.sep)  # where its file browser begins
+        for given, expected in (("", "choose the model file"), (self.folder, "is a folder"), ("actin", "no such file")):
+            run.modelPath.set(given)
+            (message,) = run._validate()
+            self.assertIn(expected, message)
+            self.assertIn("Models of this site: apoferritin, ribosome.", message)
+        for given in ("ribosome", os.path.join(self.folder, "ribosome.pupicker")):
+            run.modelPath.set(given)
+            self.assertEqual(run._validate(), [])
+            self.assertEqual(run._getModelPath(), os.path.join(self.folder, "ribosome.pupicker"))
+
+    def testNoLibrary(self):
+        for folder in ("", "/nowhere"):
+            self.setVariable(PUPICKER_MODELS, folder)
+            self.assertEqual(Plugin.getLibraryModels(), [])
+        self.assertIn("Models of this site: none.", ProtPuPickerImportModel()._validate()[0])
 
 
 class TestBinaries(PluginTestCase):

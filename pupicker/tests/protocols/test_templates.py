@@ -1,0 +1,163 @@
+"""The workflow templates: they are what their program writes, become projects from the command line, and run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import pytest
+
+from pupicker.tests.protocols.system_relion import use_system_relion
+from pupicker.tests.protocols.workflow import DIAMETER, PIXEL_SIZE, UPDATES, WorkflowTestCase
+
+from pyworkflow.project import Manager  # isort: skip
+from pyworkflow.protocol import STATUS_FINISHED  # isort: skip
+from pyworkflow.template import LocalTemplate  # isort: skip
+
+import pupicker  # isort: skip
+
+TEMPLATES = Path(pupicker.__file__).resolve().parent / "templates"
+PROGRAM = TEMPLATES.parents[1] / "tools" / "make_templates.py"
+NAMES = ("pick", "pick_refine", "streaming", "thresholds")
+PLUGINS = ("pwem", "relion", "pupicker")
+NEEDS_RELION = pytest.mark.skipif(importlib.util.find_spec("relion") is None, reason="needs scipion-em-relion")
+
+
+def scipion(*arguments):
+    """Run one command of Scipion to its end; return what it printed."""
+    done = subprocess.run([sys.executable, "-m", "scipion", *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def fieldsOf(name):
+    """The fields of a template by their name on the command line."""
+    template = LocalTemplate("pupicker", TEMPLATES / f"{name}.json.template")
+    template.replaceEnvVariables()
+    template.parseContent()
+    return template.getParams()
+
+
+class TestTemplateFiles(unittest.TestCase):
+
+    def testAllAreThere(self):
+        self.assertEqual({path.name for path in TEMPLATES.iterdir()}, {f"{name}.json.template" for name in NAMES})
+
+    def testFieldsAndDescription(self):
+        for name in NAMES:
+            text = (TEMPLATES / f"{name}.json.template").read_text(encoding="utf-8")
+            description, _, body = text.partition("\n[\n")
+            self.assertTrue(description.startswith("pupicker: "), name)
+            fields = fieldsOf(name)
+            self.assertEqual(len(fields), text.count("~") // 2, f"{name}: fields with the same label")
+            for label, field in fields.items():
+                if field.getAlias() not in ("scores", "timeout", "symmetry"):
+                    self.assertRegex(label, r"Å|px|kV|file|path|particles", name)
+            for run in json.loads("[" + body):
+                self.assertTrue(run["object.label"], name)
+
+    @NEEDS_RELION
+    def testTheyAreWhatTheProgramWrites(self):
+        """A changed form shows here: run tools/make_templates.py again."""
+        if not PROGRAM.is_file():
+            self.skipTest("needs the repository: tools are not beside the package")
+        folder = Path(os.environ["SCIPION_USER_DATA"]) / "templates"
+        subprocess.run([sys.executable, str(PROGRAM), "--output", str(folder)], check=True, capture_output=True)
+        for name in NAMES:
+            written, shipped = ((place / f"{name}.json.template").read_text(encoding="utf-8")
+                                for place in (folder, TEMPLATES))
+            self.assertEqual(written, shipped, name)
+
+
+@NEEDS_RELION
+class TestTemplateProjects(WorkflowTestCase):
+    """Each becomes a project from the command line; those of the plugin alone run in it."""
+
+    @classmethod
+    def setUpClass(cls):
+        use_system_relion()  # before the plugins are loaded: templates are checked against RELION's forms
+        super().setUpClass()
+        cls.labels = os.path.join(cls.raw, "labels.star")
+        rows = [f"{x} {y} {name}" for name, points in cls.truth.items() for x, y in points]
+        header = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnMicrographName #3\n"
+        Path(cls.labels).write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
+        cls.given = {
+            "micrographs": os.path.join(cls.raw, "*.mrc"), "pixelSize": PIXEL_SIZE, "voltage": 300, "boxSize": 44,
+            "labels": cls.labels, "diameter": DIAMETER, "timeout": 5, "model": "/nowhere/model.pupicker",
+            "volume": os.path.join(cls.raw, "mic1.mrc"), "voxelSize": PIXEL_SIZE, "particleBox": 44,
+            "symmetry": "C1", "scores": "3 1 -1",
+        }
+
+    def create(self, name, *flags, **values):
+        """A project from a template, all its fields given on the command line."""
+        names = {field.getAlias() for field in fieldsOf(name).values()}
+        values = {**self.given, **{alias: 150 for alias in names if alias.startswith("mask")}, **values}
+        project = f"From_{name}"
+        scipion("template", f"pupicker-{name}", *(f"{alias}={values[alias]}" for alias in sorted(names)),
+                f"project_name={project}", "--nogui", *flags)
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        return Manager().loadProject(project)
+
+    def assertValidUpToInputs(self, project):
+        """Every run has the class, the links and the values of the template."""
+        for run in project.getRuns():
+            self.assertIn(run.getClassPackageName(), PLUGINS)
+            for name, pointer in run.iterInputPointers():
+                if pointer.hasValue():
+                    self.assertTrue(pointer.getExtended(), name)
+                else:
+                    self.assertTrue(run.getParam(name).allowsNull or not run.evalParamCondition(name),
+                                    f"{run.getObjLabel()}: {name}")
+            # A form that waits for an output of another run cannot be checked yet.
+            if all(pointer.get() is not None for _, pointer in run.iterInputPointers() if pointer.hasValue()):
+                self.assertEqual(run.validate(), [], run.getObjLabel())
+
+    def testPickRefine(self):
+        project = self.create("pick_refine", "--noschedule")
+        self.assertEqual(len(project.getRuns()), 8)
+        self.assertValidUpToInputs(project)
+
+    def testThresholds(self):
+        project = self.create("thresholds", "--noschedule")
+        self.assertEqual(len(project.getRuns()), 12)
+        self.assertValidUpToInputs(project)
+        (cut,) = (run for run in project.getRuns() if run.getClassName() == "ProtPuPickerThreshold")
+        self.assertEqual(cut.scores.get(), "3 1 -1")
+
+    def testPickRunsAndItsModelPicksInStreaming(self):
+        project = self.create("pick", "--noschedule")
+        for run in sorted(project.getRuns(), key=lambda run: run.getObjId()):
+            if run.getObjLabel() == "train":
+                run.updates.set(UPDATES)
+                run.validationFraction.set(0.0)
+            project.launchProtocol(run, wait=True)
+            self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
+        self.assertPicksAreSound(run, self.truth)
+        (train,) = (run for run in project.getRuns() if run.getObjLabel() == "train")
+        model = os.path.join(project.path, train.outputModel.getPath())
+        for name in self.NAMES:  # files that were just written are left until they are old enough
+            os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
+        self.waitFor(self.create("streaming", model=model), 240)
+
+    def waitFor(self, project, seconds):
+        """Wait until the scheduled runs have finished; the picks must be right."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            runs = project.getRuns(refresh=True, checkPids=False)
+            for run in runs:
+                self.assertFalse(run.isFailed() or run.isAborted(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
+                if run.isActive():
+                    project._updateProtocol(run)
+            if all(run.getStatus() == STATUS_FINISHED for run in runs):
+                (pick,) = (run for run in runs if run.getObjLabel() == "pick")
+                self.assertPicksAreSound(pick, self.truth)
+                return
+            time.sleep(2)
+        self.fail(f"not finished: {[(run.getObjLabel(), run.getStatus()) for run in runs]}")
