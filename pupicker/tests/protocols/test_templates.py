@@ -105,6 +105,12 @@ class TestTemplateProjects(WorkflowTestCase):
         self.addCleanup(os.chdir, before)
         return Manager().loadProject(project)
 
+    @staticmethod
+    def only(runs, className):
+        """The one run of a class; Scipion does not keep the labels of a template's runs."""
+        (found,) = (run for run in runs if run.getClassName() == className)
+        return found
+
     def assertValidUpToInputs(self, project):
         """Every run has the class, the links and the values of the template."""
         for run in project.getRuns():
@@ -128,19 +134,18 @@ class TestTemplateProjects(WorkflowTestCase):
         project = self.create("thresholds", "--noschedule")
         self.assertEqual(len(project.getRuns()), 12)
         self.assertValidUpToInputs(project)
-        (cut,) = (run for run in project.getRuns() if run.getClassName() == "ProtPuPickerThreshold")
-        self.assertEqual(cut.scores.get(), "3 1 -1")
+        self.assertEqual(self.only(project.getRuns(), "ProtPuPickerThreshold").scores.get(), "3 1 -1")
 
     def testPickRunsAndItsModelPicksInStreaming(self):
         project = self.create("pick", "--noschedule")
         for run in sorted(project.getRuns(), key=lambda run: run.getObjId()):
-            if run.getObjLabel() == "train":
+            if run.getClassName() == "ProtPuPickerTrain":
                 run.updates.set(UPDATES)
                 run.validationFraction.set(0.0)
             project.launchProtocol(run, wait=True)
             self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
         self.assertPicksAreSound(run, self.truth)
-        (train,) = (run for run in project.getRuns() if run.getObjLabel() == "train")
+        train = self.only(project.getRuns(), "ProtPuPickerTrain")
         model = os.path.join(project.path, train.outputModel.getPath())
         for name in self.NAMES:  # files that were just written are left until they are old enough
             os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
@@ -156,8 +161,7 @@ class TestTemplateProjects(WorkflowTestCase):
                 if run.isActive():
                     project._updateProtocol(run)
             if all(run.getStatus() == STATUS_FINISHED for run in runs):
-                (pick,) = (run for run in runs if run.getObjLabel() == "pick")
-                self.assertPicksAreSound(pick, self.truth)
+                self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
                 return
             time.sleep(2)
         self.fail(f"not finished: {[(run.getObjLabel(), run.getStatus()) for run in runs]}")
