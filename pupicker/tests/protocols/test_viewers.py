@@ -135,7 +135,7 @@ class TestViewers(WorkflowTestCase):
         self.assertTrue(made.isFinished(), result["state"])
         self.assertEqual(made.outputCoordinates.getSize(), result["kept"])
         self.assertEqual(made.outputCoordinates.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
-        self.assertIn("%d picks" % result["kept"], result["state"])
+        self.assertIn(f"{result['kept']} picks", result["state"])
         for name in PICTURES:
             levels = Image.open(os.path.join(folder, name + ".png")).convert("L").getextrema()
             self.assertGreater(levels[1] - levels[0], 150, name + ": the picture is empty")
