@@ -91,10 +91,10 @@ class MicrographBrowser(Window):
         for title, low, high, name in (("Low-pass (px of the view)", 0.0, 8.0, "sigmaPx"),
                                        ("Contrast", 0.3, 3.0, "contrast")):
             ttk.Label(bar, text=title).pack(side=tk.LEFT)
-            scale = ttk.Scale(bar, from_=low, to=high, length=180, value=getattr(self.canvas, name),
+            scale = ttk.Scale(bar, from_=low, to=high, length=130, value=getattr(self.canvas, name),
                               command=functools.partial(self._onFilter, name))
-            scale.pack(side=tk.LEFT, padx=(6, 24))
-        ttk.Label(bar, text="Arrow keys: next and previous micrograph").pack(side=tk.RIGHT)
+            scale.pack(side=tk.LEFT, padx=(6, 18))
+        ttk.Label(parent, text="Arrow keys: next and previous micrograph").pack(anchor=tk.W, pady=(4, 0))
 
     def addFigure(self, heightInch: float) -> Figure:
         """A figure in the panel, as wide as it is; `figure.canvas.draw_idle()` shows changes."""

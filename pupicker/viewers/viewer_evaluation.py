@@ -51,7 +51,8 @@ class EvaluationWindow(MicrographBrowser):
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
         for colour, meaning in ((HIT, "hit"), (FALSE, "false pick"), (MISSED, "missed particle")):
-            tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030").pack(fill=tk.X)
+            tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
+                     anchor=tk.W).pack(fill=tk.X)
         self._figure = self.addFigure(5.6)
         above, below = self._figure.add_subplot(2, 1, 1), self._figure.add_subplot(2, 1, 2)
         cut, precision, recall, f1 = measuredCurve(score, hit, truth)
