@@ -146,6 +146,15 @@ def writeLabels(points: Dict[int, List[Tuple[float, float]]], path: str) -> None
 
 
 # ------------------------------ picks ------------------------------
+def writePicks(coordSet: Any, attribute: str, path: str) -> None:
+    """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("micrograph\tx\ty\tscore\n")
+        for coord in coordSet:
+            stream.write("%s\t%d\t%d\t%r\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(),
+                                               getattr(coord, attribute).get()))
+
+
 def readPicks(path: str) -> List[Pick]:
     """Read one table written by ``pupicker pick --format tsv``, best score first."""
     with open(path, encoding="utf-8", newline="") as stream:

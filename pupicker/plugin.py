@@ -124,7 +124,7 @@ class Plugin(pwem.Plugin):
             return ["%s = %s: set it to one of %s." % (PUPICKER_DEVICE, cls._getDevice(), ", ".join(DEVICES))]
         if not os.path.isfile(interpreter):
             return ["%s = %s does not exist. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
-        if not os.access(interpreter, os.X_OK):
+        if not os.access(interpreter, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             return ["%s = %s is not executable. %s" % (PUPICKER_PYTHON, interpreter, remedy)]
         if cls.isOwnInterpreter():
             version, hasTorch = sys.version_info[:2], importlib.util.find_spec("torch") is not None

@@ -17,10 +17,10 @@ from typing import Any
 
 import mrcfile
 import numpy as np
-from demo_picture import draw_picks
-from demo_project import DemoProject, set_up, write_launcher
 from scipy.ndimage import gaussian_filter
 
+from demo_picture import draw_picks
+from demo_project import DemoProject, set_up, write_launcher
 from pupicker.core.metrics import match_picks
 from pupicker.engine.coordinate_table import CoordinateTable
 from pupicker.engine.coordinates import read_coordinates, write_coordinates

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import downstream_maps as maps
 import downstream_runs as runs
-import numpy as np
 from demo import choose_labels, pupicker, say
 from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
-
 from pupicker.engine.coordinate_table import CoordinateTable
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.tests.protocols.system_relion import missing_relion, use_system_relion

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from demo_project import DemoProject
 
+from demo_project import DemoProject
 from pupicker.core.metrics import match_picks
 from pupicker.engine.coordinate_table import CoordinateTable
 

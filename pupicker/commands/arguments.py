@@ -53,6 +53,20 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
 
 
+def add_html(parser: argparse.ArgumentParser) -> None:
+    """``--html`` and ``--names``."""
+    parser.add_argument("--html", type=Path, metavar="FILE",
+                        help="also write a report with figures and examples, one file that any browser shows")
+    add_names(parser)
+
+
+def add_names(parser: argparse.ArgumentParser) -> None:
+    """``--names``."""
+    parser.add_argument("--names", type=Path, metavar="FILE",
+                        help="names of micrographs to show in the HTML report, where they are other than those of the"
+                        ' files: JSON {"file name without extension": "name"}')
+
+
 def print_json(content: Any) -> None:
     """To stdout."""
     import json
@@ -67,13 +81,13 @@ def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
         sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
 
-def check_output_file(path: Path) -> None:
+def check_output_file(path: Path, option: str = "--output") -> None:
     """Find out before the work, not after it, that its result cannot be written; missing folders are made."""
     if path.is_dir():
-        raise UsageError(f"--output {path}: is a folder; give the name of a file")
+        raise UsageError(f"{option} {path}: is a folder; give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(path.parent, os.W_OK):
-        raise InputError(f"--output {path}: no permission to write in this folder; choose another one")
+        raise InputError(f"{option} {path}: no permission to write in this folder; choose another one")
 
 
 @contextmanager

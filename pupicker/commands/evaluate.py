@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="MODEL",
                         help="with --micrographs files: also the average precision over regions, as in the paper")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves")
+    parser.add_argument("--matches", type=Path, metavar="TSV",
+                        help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_device(parser)
 
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.device import set_threads
-    from pupicker.engine.evaluation import evaluate
+    from pupicker.engine.evaluation import evaluate, write_matches
     from pupicker.engine.plots import plot_precision_recall
 
     radius = _radius(args)
@@ -48,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     region = _region(args, truth) if args.model else None
     if args.plot:
         plot_precision_recall(args.plot, result.curve, "")
+    if args.matches:
+        write_matches(args.matches, result)
     summary = _summary(result, radius, region)
     if args.json:
         print_json({**summary, "micrographs": result.micrographs})

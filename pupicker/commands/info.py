@@ -43,7 +43,8 @@ def _model(path: Path) -> Answer:
 
     model = load_model(path)
     content = card(model)
-    plain = [(name.replace("_", " "), _text(value), "") for name, value in content.items() if name != "curve"]
+    curves = ("curve", "expected_curve")
+    plain = [(name.replace("_", " "), _text(value), "") for name, value in content.items() if name not in curves]
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
     return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
 import pupicker
 from pupicker.engine.errors import PuPickerError
 
-COMMANDS = ("preprocess", "train", "pick", "evaluate", "simulate", "convert", "info")
+COMMANDS = ("preprocess", "train", "pick", "evaluate", "report", "simulate", "convert", "info")
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = build_parser().parse_args(arguments)
+    args.command_line = shlex.join(["pupicker", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         code = int(args.run(args))
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from pathlib import Path
 from pupicker.commands.arguments import (
     add_borders,
     add_device,
+    add_html,
     add_micrographs,
     add_results,
     check_output_file,
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_borders(parser)
     add_device(parser)
     add_results(parser)
+    add_html(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,11 +48,15 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.picker import Picker, PickingOptions
     from pupicker.engine.progress import Progress
     from pupicker.engine.report import Report
+    from pupicker.engine.report_sections import Provenance, read_names
 
     _check(args)
     device, threads = resolve_device(args.device), set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
     targets = _targets(args, paths)
+    if args.html:
+        check_output_file(args.html, "--html")
+    names = read_names(args.names)
     model = load_model(args.model)
     options = PickingOptions(args.threshold, args.min_distance, args.pixel_size, args.keep_borders)
     picker = Picker(model, device, options)
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 # At once, also without picks: a run that is stopped has lost nothing, an empty table says "done".
                 box_size = model.geometry.box_size_px(found.pixel_size_ang)
                 format_of(targets[name]).write(targets[name], found.table, box_size)
-            else:
+            if not targets or args.html:
                 tables.append(found.table)
         report.require_some()
     if not targets:
@@ -74,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
         {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
          "box_size_ang": model.geometry.box_size_ang}
     )
+    if args.html:
+        from pupicker.engine.picking_report import Picking, picking_report  # matplotlib: only where it is needed
+
+        picked = CoordinateTable.concatenate(tables)
+        picking = Picking(paths, picked, report.to_dict(), model, args.pixel_size, args.keep_borders)
+        picking_report(picking, Provenance(args.command_line, names)).write(args.html)
     rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
             ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pupicker.commands.arguments import (
     add_borders,
     add_device,
+    add_html,
     add_micrographs,
     add_results,
     check_output_file,
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
     from pupicker.engine.dataset import TrainingSet
     from pupicker.engine.model_file import Model
+    from pupicker.engine.report_sections import Provenance
     from pupicker.engine.start_weights import Start
     from pupicker.engine.training_options import TrainingOptions
+    from pupicker.engine.training_status import TrainingStatus
 
 HELP = "Train a model on a few labelled particles."
 EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --output model.pupicker"
@@ -32,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_micrographs(parser)
     parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
                         help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    parser.add_argument("--negatives", type=Path, metavar="FILE",
+                        help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
     parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
@@ -48,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
-                        help="most updates of the weights (default: 60 times the number of labels to the power 0.7,"
-                        " 300 to 2000)")
+                        help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
+                        " 200 to 2000)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -66,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_borders(parser)
     add_device(parser)
     add_results(parser)
+    add_html(parser)
+    parser.add_argument("--status", type=Path, metavar="FILE",
+                        help="write how far the training is as JSON, anew after every epoch")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,27 +89,47 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.model_file import save_model
     from pupicker.engine.report import Report
     from pupicker.engine.start_weights import load_start
+    from pupicker.engine.training_status import TrainingStatus
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     _check(args)
-    check_output_file(args.output)
+    origin = _origin(args)
     start = load_start(args.start, DEFAULT_NETWORK)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
+    negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
     lengths, pixel_size = _geometry(args, paths, field)
-    report = Report("train")
+    report, status = Report("train"), TrainingStatus(args.status)
+    status.reading()
     with report_of_failure(report, args, args.output):
-        data = load_training_set(paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders)
+        data = load_training_set(
+            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
+        )
         options = _options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
-        trained, seconds = _train(args, data, split, lengths, options, device, start)
+        trained, seconds = _train(args, data, split, lengths, options, device, start, status)
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))
     save_model(args.output, trained)
     checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
+    status.done()
     report.results.update(card(trained))
+    if args.html:
+        from pupicker.engine.training_report import training_report
+
+        training_report(trained, data, report, device, origin).write(args.html)
     rows = [("model", str(args.output), ""), *_rows(trained), *describe(lengths, pixel_size, field)]
     return finish(report, args, args.output, rows)
+
+
+def _origin(args: argparse.Namespace) -> Provenance:
+    """Check what is written and named before the work begins."""
+    from pupicker.engine.report_sections import Provenance, read_names
+
+    for option in ("output", "html", "status"):
+        if getattr(args, option) is not None:
+            check_output_file(getattr(args, option), f"--{option}")
+    return Provenance(args.command_line, read_names(args.names))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -158,25 +186,32 @@ def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: i
 
 def _train(
     args: argparse.Namespace, data: TrainingSet, split: Any, lengths: Geometry, options: TrainingOptions, device: Any,
-    start: Start,
+    start: Start, status: TrainingStatus,
 ) -> tuple[Model, float]:
     import time
 
     from pupicker.engine.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
+    from pupicker.engine.first_guess import general_density
     from pupicker.engine.interruption import stop_on_signals
+    from pupicker.engine.start_weights import GENERAL
     from pupicker.engine.trainer import Training
 
     path = checkpoint_path(args.output)
+
+    def save(tensors: dict[str, Any], progress: dict[str, Any]) -> None:
+        save_checkpoint(path, tensors, {**progress, "identity": identity})
+        status.epoch(progress)
+
     identity = identity_of(data.digest, lengths, options, args.validation_fraction)
     begin = time.monotonic()
+    network = options.fitting.network
+    seen = start.name == GENERAL and start.weights is not None
+    general = general_density(data.micrographs, lengths, network, start.weights or {}, device) if seen else None
     with stop_on_signals() as stop:
-        training = Training(
-            data, split, lengths, options, device, stop,
-            lambda tensors, progress: save_checkpoint(path, tensors, {**progress, "identity": identity}),
-            start.weights,
-        )
+        training = Training(data, split, lengths, options, device, stop, save, start.weights, general)
         if args.resume and path.exists():
             training.restore(*load_checkpoint(path, identity))
+        status.begin(options.updates, bool(split.validation) and options.refit)
         trained = training.run()
     return trained, time.monotonic() - begin
 
@@ -195,6 +230,7 @@ def _details(
         "start": args.start,
         "start_sha256": options.fitting.start,
         "labels": data.label_count,
+        "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),
         "refit": bool(split.validation) and options.refit,
@@ -212,6 +248,7 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
     held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
     return [
         ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
+        *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
         ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),

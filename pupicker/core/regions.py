@@ -70,13 +70,13 @@ def class_prior_from_count(particles: float, radius_px: float, pixels: float) ->
     return particles * mean_disc_area(radius_px) / pixels
 
 
-def unlabelled_prior(prior: float, labelled_fraction: float) -> float:
-    """Fraction of positives among the unlabelled pixels.
+def unlabelled_prior(prior: float, labelled_fraction: float, negative_fraction: float = 0.0) -> float:
+    """Fraction of positives among the unlabelled pixels, those that are labelled neither as particle nor as none.
 
     Raises
     ------
     ValueError
-        If the labels alone already cover the class prior: then it is too small.
+        If the labels alone already cover the class prior: then it is too small; or if labels cover everything.
     """
     if not 0 < prior < 1:
         raise ValueError(f"the class prior must lie between 0 and 1, got {prior}")
@@ -85,4 +85,10 @@ def unlabelled_prior(prior: float, labelled_fraction: float) -> float:
             f"the labelled particles cover {labelled_fraction:.4f} of the area, so the class prior must be larger,"
             f" got {prior:.4f}"
         )
-    return (prior - labelled_fraction) / (1 - labelled_fraction)
+    rest = 1 - labelled_fraction - negative_fraction
+    if rest <= prior - labelled_fraction:
+        raise ValueError(
+            f"labelled particles and non-particles cover {labelled_fraction + negative_fraction:.4f} of the area, which"
+            f" leaves no room for a class prior of {prior:.4f}"
+        )
+    return (prior - labelled_fraction) / rest

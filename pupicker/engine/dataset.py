@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,8 @@ class LabelledMicrograph:
         ``(h, w)`` float32, normalised, working pixels.
     labels
         ``(n, 2)`` float64 x, y in working pixels.
+    negatives
+        ``(m, 2)`` float64 x, y of places that are labelled as no particle.
     cut
         Whether a border without an image was cut off at the top, bottom, left, right.
     """
@@ -49,6 +51,7 @@ class LabelledMicrograph:
     path: Path
     image: Tensor
     labels: Tensor
+    negatives: Tensor = field(default_factory=lambda: torch.zeros((0, 2), dtype=torch.float64))
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
     @property
@@ -70,6 +73,11 @@ class TrainingSet:
         """Number of labelled particles."""
         return sum(len(m.labels) for m in self.micrographs)
 
+    @property
+    def negative_count(self) -> int:
+        """Number of places that are labelled as no particle."""
+        return sum(len(m.negatives) for m in self.micrographs)
+
 
 @dataclass(frozen=True)
 class Split:
@@ -90,9 +98,11 @@ class Split:
 
 def load_training_set(
     paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
-    threads: int, report: Report, keep_borders: bool = False,
+    threads: int, report: Report, keep_borders: bool = False, negatives: CoordinateTable | None = None,
 ) -> TrainingSet:
     """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
+
+    `negatives` are places that are no particles.
 
     Raises
     ------
@@ -119,19 +129,24 @@ def load_training_set(
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
     labels = _labels_in_working_pixels(loaded, picks)
+    others = _negatives_in_working_pixels(loaded, negatives, labels, lengths)
     if not sum(len(label) for label in labels):
         raise InputError(_no_labels(paths, picks))
     digest = hashlib.sha256()
-    for micrograph, label in zip(loaded, labels, strict=True):
+    for micrograph, label, other in zip(loaded, labels, others, strict=True):
         digest.update(micrograph.pixels.numpy().tobytes())
         digest.update(label.numpy().tobytes())
+        digest.update(other.numpy().tobytes())
     micrographs = [
-        LabelledMicrograph(m.path, image, label, m.cut) for m, image, label in zip(loaded, images, labels, strict=True)
+        LabelledMicrograph(m.path, image, label, other, m.cut)
+        for m, image, label, other in zip(loaded, images, labels, others, strict=True)
     ]
     return TrainingSet(micrographs, joint.mixture, digest.hexdigest())
 
 
-def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTable) -> list[Tensor]:
+def _labels_in_working_pixels(
+    micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particles"
+) -> list[Tensor]:
     """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
     labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
     for micrograph in micrographs:
@@ -149,14 +164,38 @@ def _labels_in_working_pixels(micrographs: list[Resampled], picks: CoordinateTab
         labels.append(torch.from_numpy(np.unique(xy, axis=0)))
     if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
         raise InputError(
-            f"{outside_total} of {inside_total + outside_total} labelled particles lie outside of their micrographs"
+            f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
             f" ({worst}); coordinates must be in pixels of the micrographs given, see pupicker convert --scale"
         )
     if outside_total:
-        sys.stderr.write(f"warning: {outside_total} labels outside of their micrographs are left out: {worst}\n")
+        sys.stderr.write(f"warning: {outside_total} {what} outside of their micrographs are left out: {worst}\n")
     if dead:
-        sys.stderr.write(f"warning: {dead} labels on borders without an image are left out\n")
+        sys.stderr.write(f"warning: {dead} {what} on borders without an image are left out\n")
     return labels
+
+
+def _negatives_in_working_pixels(
+    micrographs: list[Resampled], negatives: CoordinateTable | None, labels: list[Tensor], lengths: Geometry
+) -> list[Tensor]:
+    """Places that are no particles; those within a quarter of the diameter of a labelled particle are left out."""
+    if negatives is None:
+        return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
+    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
+    kept, left_out = [], 0
+    for place, label in zip(_labels_in_working_pixels(micrographs, negatives, "non-particles"), labels, strict=True):
+        free = (torch.cdist(place, label) > near_px).all(dim=1)
+        kept.append(place[free])
+        left_out += int((~free).sum())
+    if left_out:
+        sys.stderr.write(
+            f"warning: {left_out} places labelled as no particle lie on labelled particles and are left out\n"
+        )
+    if not sum(map(len, kept)):
+        raise InputError(
+            f"none of the {len(negatives)} places labelled as no particle can be used: check that the table is that of"
+            " these micrographs, and not the particles themselves"
+        )
+    return kept
 
 
 def _no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from pupicker.core.metrics import Curve, match_picks, precision_recall, region_average_precision
 from pupicker.core.regions import disc_mask
 from pupicker.core.scoring import score_image
+from pupicker.engine.atomic import write_text
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
 from pupicker.engine.model_file import Model
@@ -34,12 +36,15 @@ class Evaluation:
         bool for each row of the picks that were evaluated.
     picks
         Those rows.
+    missed
+        Rows of the truth that no pick hit.
     """
 
     curve: Curve
     micrographs: dict[str, dict[str, float]]
     hit: np.ndarray
     picks: CoordinateTable
+    missed: CoordinateTable
 
 
 def evaluate(
@@ -75,19 +80,41 @@ def evaluate(
         raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {foreign[0]!r}")
     if foreign and only is None:
         sys.stderr.write(f"note: picks on {len(foreign)} micrographs without truth are left out, e.g. {foreign[0]}\n")
-    hits, scores, rows, table = [], [], [], {}
+    hits, scores, rows, missed, table = [], [], [], [], {}
     for name in names:
         own, known = renamed.of(name), truth.of(name)
         score = own.score if own.score is not None else np.zeros(len(own))
-        hit = match_picks(_xy(own), score, _xy(known), radius_px) >= 0
+        taken = match_picks(_xy(own), score, _xy(known), radius_px)
+        hit = taken >= 0
         curve = precision_recall([hit], [score], len(known))
         table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()),
                        "average_precision": curve.average_precision}
         hits.append(hit)
         scores.append(score)
         rows.append(own)
+        missed.append(known.select(~np.isin(np.arange(len(known)), taken)))
     curve = precision_recall(hits, scores, sum(len(truth.of(name)) for name in names))
-    return Evaluation(curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows))
+    return Evaluation(
+        curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows), CoordinateTable.concatenate(missed)
+    )
+
+
+def write_matches(path: Path, result: Evaluation) -> None:
+    """Write what became of every pick and truth particle as a table ``micrograph x y score outcome`` (tab-separated).
+
+    One row a pick, best of all first, with the outcome ``hit`` or ``false``, then one for each particle without a pick:
+    ``missed``, no score.
+    """
+    picks, missed = result.picks, result.missed
+    score = np.zeros(len(picks)) if picks.score is None else picks.score
+    text = io.StringIO()
+    text.write("micrograph\tx\ty\tscore\toutcome\n")
+    for row in np.argsort(-score, kind="stable"):
+        outcome = "hit" if result.hit[row] else "false"
+        text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{float(score[row])!r}\t{outcome}\n")
+    for name, x, y in zip(missed.micrograph, missed.x, missed.y, strict=True):
+        text.write(f"{name}\t{x:.3f}\t{y:.3f}\t\tmissed\n")
+    write_text(path, text.getvalue())
 
 
 def _xy(table: CoordinateTable) -> np.ndarray:

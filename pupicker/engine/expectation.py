@@ -1,9 +1,12 @@
 """How many particles to expect: given by the user, or estimated while training.
 
-Rule when nothing is given.  Training starts with particles that cover 15 % of the area (or 1.5 times what is labelled
-on the labelled micrographs, if that is more).  After every epoch the number is estimated from the scores of the
-held-out labels (:mod:`pupicker.core.class_prior`); from the third epoch on the median of the last five estimates is
-used.  Without held-out labels the training labels take their place, which makes the estimate a little too small.
+Rule when nothing is given.  Training starts with a first guess: what the general weights see
+(:mod:`pupicker.engine.first_guess`), at least as many as cover 5 % of the area; without general weights, as many as
+cover 15 %; in any case at least 1.5 times what is labelled on the labelled micrographs.  After every epoch the number
+is estimated from the scores of the held-out labels (:mod:`pupicker.core.class_prior`).  From the third epoch on the
+median of the last five estimates counts as much as there are held-out labels, and the guess of the general weights as
+much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without held-out labels
+the training labels take their place, which makes the estimate a little too small.
 
 The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is
 too large makes the network find particles where there are none, while one that is too small only makes it cautious,
@@ -22,9 +25,11 @@ from pupicker.core.geometry import Geometry, most_particles
 from pupicker.core.regions import mean_disc_area
 from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.errors import UsageError
+from pupicker.engine.first_guess import WORTH
 from pupicker.engine.validation import Candidates
 
 INITIAL_COVER = 0.15
+LEAST_COVER = 0.05
 LABEL_FACTOR = 1.5
 FIRST_ESTIMATE = 3
 TRAINING_SHARE = 0.5
@@ -45,11 +50,15 @@ class Expectation:
         One for each epoch so far.
     source
         In words, for the log.
+    guess, worth
+        The first guess, and as many labels as it counts.
     """
 
     density: float
     estimated: bool
     source: str
+    guess: float = 0.0
+    worth: float = 0.0
     estimates: list[float] = field(default_factory=list)
 
     def particles(self, pixels: float) -> float:
@@ -67,15 +76,16 @@ class Expectation:
         number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
         self.estimates.append(number / candidates.pixels)
         if len(self.estimates) >= FIRST_ESTIMATE:
-            self.density = statistics.median(self.estimates[-WINDOW:])
+            share = candidates.labels / (candidates.labels + self.worth)
+            self.density = statistics.median(self.estimates[-WINDOW:]) ** share * self.guess ** (1 - share)
             self.source = "estimated from the scores of labels and of all candidates"
 
 
 def expectation(
     micrographs: Sequence[LabelledMicrograph], geometry: Geometry, class_prior: float | None,
-    particles_per_micrograph: float | None,
+    particles_per_micrograph: float | None, general: float | None = None,
 ) -> Expectation:
-    """What is known before training.
+    """What is known before training; `general`: particles per working pixel that the general weights see.
 
     Raises
     ------
@@ -97,7 +107,8 @@ def expectation(
         given = particles_per_micrograph * len(micrographs) / pixels
         what = f"--particles-per-micrograph {particles_per_micrograph:g}"
     else:
-        return Expectation(_first_guess(micrographs, geometry, most), True, "first guess")
+        guess = _first_guess(micrographs, geometry, most, general)
+        return Expectation(guess, True, "first guess", guess, 0.0 if general is None else WORTH)
     if given > most:
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
@@ -107,9 +118,11 @@ def expectation(
     return Expectation(given, False, f"given by {what}")
 
 
-def _first_guess(micrographs: Sequence[LabelledMicrograph], geometry: Geometry, most: float) -> float:
-    radius_px = geometry.diameter_ang / geometry.working_pixel_size_ang / 2
-    cover = INITIAL_COVER / (math.pi * radius_px**2)
+def _first_guess(
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, most: float, general: float | None
+) -> float:
+    disc_px = math.pi * (geometry.diameter_ang / geometry.working_pixel_size_ang / 2) ** 2
+    cover = INITIAL_COVER / disc_px if general is None else max(LEAST_COVER / disc_px, general)
     labelled = [m for m in micrographs if len(m.labels)]
     known = LABEL_FACTOR * sum(len(m.labels) for m in labelled) / sum(m.pixels for m in labelled)
     return min(max(cover, known), most)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.networks import Classifier, build
-from pupicker.core.objectives import OBJECTIVES
+from pupicker.core.objectives import OBJECTIVES, with_negatives
 from pupicker.engine.sampling import Sampler
 
 WARM_UP_UPDATES = 50
@@ -37,7 +37,8 @@ class FittingOptions:
     learning_rate, weight_decay, decay
         Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
     batch_size, positives
-        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper).
+        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
+        negatives if there are any.
     seed
         Of weights, minibatches and augmentation.
     start, start_share
@@ -90,7 +91,9 @@ class Fitting:
         if not self.updates and self._fresh:
             self._start_at(prior)
         objective = OBJECTIVES[self.options.objective]
-        positives, unlabelled = self.options.positives, self.options.batch_size - self.options.positives
+        positives = self.options.positives
+        negatives = positives if len(sampler.negative) else 0
+        unlabelled = self.options.batch_size - positives - negatives
         self.network.train()
         losses = []
         with torch.random.fork_rng(devices=[]):
@@ -98,9 +101,9 @@ class Fitting:
             for _ in range(count):
                 if stop():
                     break
-                crops = sampler.draw(positives, unlabelled, self._generator)
-                logits = self.network(crops)[:, 0, 0]
-                loss = objective(logits[:positives], logits[positives:], prior)
+                crops = sampler.draw(positives, unlabelled, self._generator, negatives)
+                positive, rest, negative = self.network(crops)[:, 0, 0].split([positives, unlabelled, negatives])
+                loss = with_negatives(objective(positive, rest, prior), negative)
                 self._optimizer.zero_grad()
                 loss.objective.backward()
                 self._step()

@@ -26,6 +26,7 @@ def card(model: Model) -> dict[str, Any]:
         "class_prior_source": details.get("class_prior_source"),
         "particles_per_micrograph": details.get("particles_per_micrograph"),
         "labels": details.get("labels"),
+        "negatives": details.get("negatives"),
         "micrographs": details.get("micrographs"),
         "suggested_threshold": model.suggested_threshold,
         "validation": details.get("validation"),
@@ -35,4 +36,5 @@ def card(model: Model) -> dict[str, Any]:
         "seed": details.get("seed"),
         "software": details.get("software"),
         "curve": details.get("curve"),
+        "expected_curve": details.get("expected_curve"),
     }

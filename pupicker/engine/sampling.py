@@ -1,4 +1,4 @@
-"""Minibatches: labelled positive pixels and unlabelled ones, drawn uniformly over all micrographs.
+"""Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, labelled negative ones.
 
 Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more), so that their number of
 positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator, so that the same
@@ -33,6 +33,8 @@ class Sampler:
         Images on the training device.
     positive
         ``(n, 3)`` micrograph, row, column of labelled positive pixels.
+    negative
+        ``(m, 3)`` of pixels that are labelled as no particle; often empty.
     excluded
         bool, flat over the pixels of all micrographs: labelled or held out, hence not unlabelled.
     first_pixel
@@ -45,6 +47,7 @@ class Sampler:
 
     stack: Stack
     positive: Tensor
+    negative: Tensor
     excluded: Tensor
     first_pixel: Tensor
     size_px: int
@@ -68,12 +71,14 @@ class Sampler:
         labelled = len(self.positive) / self.pixels
         if not strict or prior > labelled * (1 - RIM_SHARE):
             prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
-        return unlabelled_prior(prior, labelled)
+        return unlabelled_prior(prior, labelled, len(self.negative) / self.pixels)
 
-    def draw(self, positives: int, unlabelled: int, generator: torch.Generator) -> Tensor:
-        """Augmented crops ``(positives + unlabelled, 1, size, size)``, the positive ones first."""
-        chosen = self.positive[torch.randint(len(self.positive), (positives,), generator=generator)]
-        where = torch.cat([chosen, self._draw_unlabelled(unlabelled, generator)])
+    def draw(self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0) -> Tensor:
+        """Augmented crops ``(positives + unlabelled + negatives, 1, size, size)``, in this order."""
+        where = torch.cat([
+            _some(self.positive, positives, generator), self._draw_unlabelled(unlabelled, generator),
+            _some(self.negative, negatives, generator),
+        ])
         crops = gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
         return perturb(crops, generator)
 
@@ -89,18 +94,33 @@ class Sampler:
         return torch.stack([micrograph, within // width, within % width], dim=1)
 
 
+def _some(among: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` rows, with replacement; an empty selection draws nothing from the generator."""
+    return among[torch.randint(len(among), (count,), generator=generator)] if count else among[:0]
+
+
 def make_sampler(
     micrographs: list[LabelledMicrograph], held_out: list[Tensor], radius_px: float, size_px: int,
     device: torch.device,
 ) -> Sampler:
     """Sampler over micrographs; `held_out` marks labels of each that are neither positive nor unlabelled."""
-    positive, excluded, first = [], [], [0]
+    positive, negative, excluded, first = [], [], [], [0]
     for index, (micrograph, hidden) in enumerate(zip(micrographs, held_out, strict=True)):
         shape = (int(micrograph.image.shape[0]), int(micrograph.image.shape[1]))
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
-        pixels = mask.nonzero()
-        positive.append(torch.cat([torch.full((len(pixels), 1), index), pixels], dim=1))
-        excluded.append((mask | disc_mask(shape, micrograph.labels[hidden], radius_px)).reshape(-1))
+        held = disc_mask(shape, micrograph.labels[hidden], radius_px)
+        none = disc_mask(shape, micrograph.negatives, radius_px) & ~mask & ~held
+        positive.append(_numbered(index, mask))
+        negative.append(_numbered(index, none))
+        excluded.append((mask | held | none).reshape(-1))
         first.append(first[-1] + mask.numel())
     stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
-    return Sampler(stack, torch.cat(positive), torch.cat(excluded), torch.tensor(first), size_px, radius_px)
+    return Sampler(
+        stack, torch.cat(positive), torch.cat(negative), torch.cat(excluded), torch.tensor(first), size_px, radius_px
+    )
+
+
+def _numbered(index: int, mask: Tensor) -> Tensor:
+    """``(n, 3)`` micrograph, row, column of the pixels of a mask."""
+    pixels = mask.nonzero()
+    return torch.cat([torch.full((len(pixels), 1), index), pixels], dim=1)

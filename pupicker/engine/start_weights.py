@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -70,7 +71,8 @@ def load_start(name: str, network: str) -> Start:
             raise InputError(f"{path}: damaged ({error}); install pupicker again") from error
     else:
         path = Path(name)
-        model = load_model(path)
+        with torch.random.fork_rng(devices=[]):
+            model = load_model(path)
         if model.network_name != network:
             raise UsageError(f"--start {name}: is a model of the network {model.network_name}, not {network}")
         weights = model.network.state_dict()

@@ -35,6 +35,8 @@ from pupicker.engine.sampling import Sampler, make_sampler
 from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
 from pupicker.engine.validation import Candidates, find_candidates
 
+_CURVE_ROWS = 200
+
 
 class Interrupted(PuPickerError):
     """Training was asked to stop; its checkpoint is on disk."""
@@ -51,17 +53,21 @@ class Training:
         Called with :meth:`state` after every epoch.
     weights
         What the network starts from; None: random weights.
+    general
+        Particles per working pixel that the general weights see, if they are known.
     """
 
     def __init__(
         self, data: TrainingSet, split: Split, geometry: Geometry, options: TrainingOptions, device: torch.device,
         stop: Callable[[], bool] = lambda: False,
         save: Callable[[dict[str, Tensor], dict[str, Any]], None] = lambda tensors, progress: None,
-        weights: Mapping[str, Tensor] | None = None,
+        weights: Mapping[str, Tensor] | None = None, general: float | None = None,
     ) -> None:
         self.data, self.split, self.geometry, self.options = data, split, geometry, options
         self.device, self._stop, self._save = device, stop, save
-        self.expected = expectation(data.micrographs, geometry, options.class_prior, options.particles_per_micrograph)
+        self.expected = expectation(
+            data.micrographs, geometry, options.class_prior, options.particles_per_micrograph, general
+        )
         self._weights = weights
         self.fitting = Fitting(options.fitting, device, weights)
         self.stage = "selection"
@@ -197,13 +203,15 @@ class Training:
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
         scores = found.scores.sort(descending=True).values
-        f1 = expected_curve(calibration.probability(scores), expected)[2]
-        threshold = float(calibration.log_likelihood_ratio(scores[f1.argmax()])) if len(scores) else 0.0
+        precision, recall, f1 = expected_curve(calibration.probability(scores), expected)
+        ratio = calibration.log_likelihood_ratio(scores)
+        threshold = float(ratio[f1.argmax()]) if len(scores) else 0.0
         details = {
             "curve": [vars(e) for e in self.curve],
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
             "particles_per_micrograph": self._per_micrograph(),
             "class_prior_source": self.expected.source,
+            "expected_curve": _thinned(ratio, precision, recall),
         }
         prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
         return Model(
@@ -233,3 +241,11 @@ class Training:
     def _record(self, loss: float, validation: float | None) -> None:
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, validation, self._per_micrograph()))
         self._save(*self.state())
+
+
+def _thinned(*columns: Tensor) -> list[list[float]]:
+    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
+    rows = torch.stack([column.double() for column in columns], dim=1)
+    if len(rows) > _CURVE_ROWS:
+        rows = rows[torch.linspace(0, len(rows) - 1, _CURVE_ROWS).round().long()]
+    return [[round(value, 4) for value in row] for row in rows.tolist()]

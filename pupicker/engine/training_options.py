@@ -12,8 +12,8 @@ from pupicker.engine.validation import Candidates
 
 
 def updates_for(labels: int) -> int:
-    """Most updates for so many labels: few are soon known by heart; 300 for ten, 1,500 for a hundred, in hundreds."""
-    return 100 * round(min(2000.0, max(300.0, 60 * labels**0.7)) / 100)
+    """Most updates for so many labels: few are soon known by heart; 200 for ten, 1,600 for a hundred, in hundreds."""
+    return 100 * round(min(2000.0, max(200.0, 25 * labels**0.9)) / 100)
 
 
 @dataclass(frozen=True)

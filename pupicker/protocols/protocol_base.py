@@ -38,6 +38,25 @@ class CoreError(Exception):
     """The child process failed; the message is its own line."""
 
 
+def checkOutcome(command: str, outcomeFile: str, ended: str = "") -> int:
+    """Exit code of a process of the core from the file in which it notes how it ended; the file is removed.
+
+    Raises
+    ------
+    CoreError
+        The process failed, or was ended before it could write the file; `ended` says what else is known of that.
+    """
+    outcome = convert.readJson(outcomeFile)
+    pwutils.cleanPath(outcomeFile)
+    if not outcome:
+        raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
+                        "see the error log of this run." % (command, ended))
+    if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
+        raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
+                        % (command, ended))
+    return int(outcome["exit_code"])
+
+
 class ProtPuPickerBase:
     """Mix-in before a protocol class."""
 
@@ -108,15 +127,7 @@ class ProtPuPickerBase:
                         numberOfThreads=1)
         except subprocess.CalledProcessError as error:
             ended = " (exit status %d)" % error.returncode
-        outcome = convert.readJson(outcomeFile)
-        pwutils.cleanPath(outcomeFile)
-        if not outcome:
-            raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
-                            "see the error log of this run." % (command, ended))
-        if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
-            raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
-                            % (command, ended))
-        return int(outcome["exit_code"])
+        return checkOutcome(command, outcomeFile, ended)
 
     # ------------------------- micrographs -------------------------
     def _linkMicrographs(self, mics: Iterable[Any], folder: str) -> List[str]:
@@ -169,6 +180,16 @@ class ProtPuPickerBase:
         if len(quarantined) > LISTED:
             lines.append("  and %d more" % (len(quarantined) - LISTED))
         return lines
+
+    # ------------------------- HTML report -------------------------
+    def _getHtmlPath(self) -> str:
+        return self._getExtraPath("report.html")  # type: ignore[attr-defined]
+
+    def _htmlSummary(self) -> List[str]:
+        """The link to the report: Scipion opens it in the browser."""
+        path = self._getHtmlPath()
+        # Absolute, because a browser that is already open has another current folder.
+        return ["[[%s][Open the report]]" % os.path.abspath(path)] if os.path.exists(path) else []
 
     # ------------------------- what steps depend on -------------------------
     @staticmethod

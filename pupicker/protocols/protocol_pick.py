@@ -13,6 +13,8 @@ from pyworkflow.protocol import STEPS_PARALLEL, params
 
 from pupicker import convert
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
+from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
+from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf, fileDigest
 
 
@@ -52,7 +54,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold that training found on its held-out labels.\n"
-                           "_given_: your own; see the histogram of an earlier run's scores.")
+                           "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
         form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
                       label="Threshold (score)",
                       help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
@@ -93,7 +95,8 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         marker = self._getExtraPath("picking.json")
         earlier = convert.readJson(marker).get("digest")
         if earlier not in (None, self._digest):
-            pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir())
+            pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(),
+                              self._getHtmlPath())
             self._cleanQuarantine()
             self.emptyMicrographs.set(0)
             self.pickedMicrographs.set(0)
@@ -104,7 +107,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
                 # setMicrographs() would give the pointer the id of the input's: the output is stored already
                 output.getMicrographs(asPointer=True).copy(self.getInputMicrographsPointer(), copyId=False)
                 self._updateOutputSet("outputCoordinates", output, output.STREAM_OPEN)
-        pwutils.makePath(self.getCoordsDir())
+        pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
         convert.writeJson(marker, {"digest": self._digest})
 
     # --------------------------- STEPS functions -----------------------------
@@ -124,6 +127,9 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         if links:
             starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
             convert.writeMicrographStar(links, starFile)
+            record = os.path.join(self._getBatchesDir(), name + ".json")
+            earlier = convert.readJson(record)
+            convert.writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
             arguments = [starFile, "--model", self._getModelPath(), "--output", self.getCoordsDir(), "--format", "tsv",
                          "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
                          "--threads", self.getBinThreads(), "--report", reportFile] + self._getPickArguments()
@@ -133,11 +139,39 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
                 # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
                 if len(convert.readJson(reportFile).get("quarantined", ())) < len(links):
                     raise
-            self._quarantineReported(convert.readJson(reportFile), {mic.getObjId(): mic.getMicName() for mic in todo})
+            report = convert.readJson(reportFile)
+            self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in todo})
+            convert.writeJson(record, batchRecord(report, todo, links, earlier))
         pwutils.cleanPath(folder)
 
     def createOutputStep(self, digest: str = "") -> None:
-        """Waits for the last micrograph; the output was filled on the way."""
+        """Waits for the last micrograph; the output was filled on the way.  Then all is known for the report."""
+        try:
+            self._writeHtmlReport()
+        except CoreError as error:  # the picks are whole without it
+            self.warning("There is no HTML report: %s" % error)
+
+    def _writeHtmlReport(self) -> None:
+        record = joinBatches(self._getBatchesDir())
+        sources = {stem: path for stem, path in record["sources"].items()
+                   if os.path.exists(os.path.join(self.getCoordsDir(), stem + ".tsv"))}
+        if not sources:
+            return
+        folder = self._getExtraPath("report")
+        pwutils.cleanPath(folder)
+        pwutils.makePath(folder)
+        links = relink(sources, folder)
+        starFile, runFile, namesFile = (os.path.join(folder, name)
+                                        for name in ("micrographs.star", "run.json", "names.json"))
+        convert.writeMicrographStar(links, starFile)
+        quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
+        convert.writeJson(runFile, dict(record["run"], quarantined=quarantined))
+        convert.writeJson(namesFile, record["names"])
+        self._runCore("report", [starFile, "--picks", self.getCoordsDir(), "--model", self._getModelPath(),
+                                 "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
+                                 "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
+                                 "--output", self._getHtmlPath()], "report")
+        pwutils.cleanPath(folder)
 
     def readCoordsFromMics(self, outputDir: str, micDoneList: Iterable[Any], outputCoords: Any) -> None:
         """Append the picks of `micDoneList` to the output (called in the main thread)."""
@@ -194,16 +228,24 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
     def _summary(self) -> List[str]:
         output = getattr(self, "outputCoordinates", None)
         if output is None:
-            return ["No coordinates yet."] + self._quarantineSummary()
+            return (self._progressSummary() or ["No coordinates yet."]) + self._quarantineSummary()
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
-        lines = ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
+        lines = self._progressSummary()
+        lines += ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
                  % (output.getSize(), picked, output.getSize() / max(1, picked), output.getBoxSize())]
         if picked and empty == picked:
             lines.append("*No micrograph has a single pick*: lower the threshold, and check that the micrographs are "
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")
         elif empty:
             lines.append("Micrographs without a pick: %d" % empty)
-        return lines + self._quarantineSummary()
+        return lines + self._htmlSummary() + self._quarantineSummary()
+
+    def _progressSummary(self) -> List[str]:
+        """How far a run is that is still active."""
+        if not self.isActive() or self.getInputMicrographs() is None:
+            return []
+        return [pickingProgress(self.pickedMicrographs.get(), self.getInputMicrographs().getSize(),
+                                self.getElapsedTime().total_seconds())]
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
@@ -216,6 +258,10 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
     # --------------------------- UTILS functions -----------------------------
     def getCoordsDir(self) -> str:
         return self._getExtraPath("picks")
+
+    def _getBatchesDir(self) -> str:
+        """One record for each batch, of what the report at the end needs to know."""
+        return self._getExtraPath("batches")
 
     def _getPicksFile(self, mic: Any) -> str:
         return os.path.join(self.getCoordsDir(), convert.linkName(mic.getObjId()) + ".tsv")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePicking
@@ -25,6 +25,7 @@ from pupicker.constants import (
     START_MODEL,
 )
 from pupicker.objects import PuPickerModel
+from pupicker.protocols.progress_text import trainingProgress
 from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
 
 FEW_LABELS = 10
@@ -61,10 +62,15 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                       help="Micrographs to train on, if not those that the particles were labelled on; for example the "
                            "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
                            "normalised.")
+        form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
+                      expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
+                      help="Places on the same micrographs that are no particles, for example false picks of an "
+                           "earlier run, carbon, or ice crystals. A few dozen of the kind that is picked wrongly help; "
+                           "they need not be complete.")
         form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
                       help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
                            "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
-                           "it is not filled in for you.")
+                           "it is not filled in for you; the wand shows it as circles on the labelled particles.")
         self._defineTrainingParams(form)
         form.addParallelSection(threads=4, mpi=0)
 
@@ -76,7 +82,7 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                       help="How much of the image is particle, which training has to know because most particles are "
                            "not labelled.\n_automatic_: taken from the labels by a rule that the log states.\n"
                            "_fraction_: the class prior itself.\n_particles per micrograph_: what you expect to be on "
-                           "an average micrograph; the easiest to judge by eye.")
+                           "an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
         form.addParam("classPrior", params.FloatParam, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION,
                       label="Class prior (0 to 1)",
                       help="Fraction of the positions of a micrograph that lie within the training radius of a "
@@ -117,7 +123,9 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()))
+        negatives = self.inputNegatives.get()
+        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()),
+                          self._setDigest(negatives) if negatives is not None else None)
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
         training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None)
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
@@ -130,10 +138,13 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
                  if mic.getObjId() in labels.points}
         convert.writeLabels(labels.points, self._getLabelsFile())
+        if self.inputNegatives.get() is not None:
+            convert.writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
         convert.writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                                  "labels": sum(map(len, labels.points.values())),
                                                  "unmatched": labels.unmatched})
-        return [self._getLabelsFile(), self._getInputFile()]
+        made = [self._getLabelsFile(), self._getInputFile()]
+        return made + ([self._getNegativesFile()] if self.inputNegatives.get() is not None else [])
 
     def trainStep(self, training: str) -> List[str]:
         self._cleanQuarantine()
@@ -147,7 +158,12 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
         convert.writeMicrographStar(links, starFile)
         arguments = [starFile, "--picks", self._getLabelsFile(), "--output", model,
                      "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
-                     "--threads", self.getBinThreads(), "--report", report] + self._getTrainingArguments()
+                     "--threads", self.getBinThreads(), "--report", report, "--status", self._getStatusPath(),
+                     "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
+        pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
+        convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
+        if self.inputNegatives.get() is not None:
+            arguments += ["--negatives", self._getNegativesFile()]
         files = [(os.stat(link).st_size, os.stat(link).st_mtime_ns) for link in links]
         if self._startedBefore(digestOf(pupicker.__version__, training, files)):
             arguments.append("--resume")
@@ -202,6 +218,10 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
                     "Give the set that the particles were labelled on, or another version of it with the same names."
                     % (coordSet.getMicrographs().getFirstItem().getMicName(),
                        self.inputMicrographs.get().getFirstItem().getMicName())]
+        negatives = self.inputNegatives.get()
+        if negatives is not None and not self._matchNegatives(self._matchLabels().points):
+            return ["*Not particles (optional)*: none lies on a labelled micrograph. Mark them on micrographs "
+                    "that have labelled particles too, or leave the field empty."]
         return []
 
     def _warnings(self) -> List[str]:
@@ -221,7 +241,11 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
-        lines = model.getSummary() if model is not None else ["No model yet."]
+        progress = trainingProgress(convert.readJson(self._getStatusPath()), self.isActive())
+        if model is None:
+            lines = progress or ["No model yet."]
+        else:  # while it is trained anew, with what was known of it before
+            lines = (progress if self.isActive() else []) + model.getSummary() + self._htmlSummary()
         if inputs:
             lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"])))
             if abs(inputs["scale"] - 1) > 1e-6:
@@ -251,6 +275,11 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
 
     def _matchLabels(self) -> convert.Labels:
         return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
+
+    def _matchNegatives(self, labelled: Iterable[int]) -> Dict[int, Any]:
+        """Places that are no particles, on the micrographs that are trained on."""
+        points = convert.matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
+        return {micId: places for micId, places in points.items() if micId in labelled}
 
     def _getObjective(self) -> str:
         return OBJECTIVES[self.objective.get()]
@@ -297,8 +326,17 @@ class ProtPuPickerTrain(ProtPuPickerBase, ProtParticlePicking):
     def _getLabelsFile(self) -> str:
         return self._getExtraPath("labels.tsv")
 
+    def _getNegativesFile(self) -> str:
+        return self._getExtraPath("negatives.tsv")
+
     def _getModelPath(self) -> str:
         return self._getExtraPath("model" + MODEL_SUFFIX)
 
     def _getReportPath(self) -> str:
         return self._getExtraPath("train_report.json")
+
+    def _getStatusPath(self) -> str:
+        return self._getExtraPath("train_status.json")
+
+    def _getNamesPath(self) -> str:
+        return self._getExtraPath("names.json")

@@ -10,6 +10,8 @@ A micrograph is the product of small models, one module each::
     ctf           contrast transfer of the microscope
     micrograph    puts them together, adds structural and shot noise, converts to the pixel type
     dataset       writes many micrographs with their truth table
+    random_shapes bodies of all kinds, for weights that know no particle in particular
+    random_scene  micrographs of them under drawn conditions
 
 Everything follows from :class:`pupicker.simulation.config.SimulationConfig` and the index of the micrograph:
 micrograph 7 of a seed has the same pixels whether ten or a thousand are made, in whichever order.

@@ -16,7 +16,7 @@ import pupicker
 
 PACKAGE = Path(pupicker.__file__).resolve().parent
 CORE_LAYERS = ("core", "engine", "commands", "simulation")
-PLUGIN_PACKAGES = ("protocols", "wizards", "viewers")
+PLUGIN_PACKAGES = ("protocols", "wizards", "viewers", "gui")
 NUMERICS = {"torch", "numpy", "scipy", "mrcfile", "tifffile", "safetensors", "starfile", "gemmi"}
 
 
@@ -57,7 +57,9 @@ def test_plugin_module_is_python_3_8(path):
 )
 def test_plugin_module_imports_no_numerics_and_no_core(path):
     names = imported_modules(path)
-    assert {name.split(".")[0] for name in names} & NUMERICS == set()
+    # Windows count and draw with numpy, which Scipion has; nothing of the plugin computes with anything else.
+    allowed = {"numpy"} if path.parent.name == "viewers" else set()
+    assert {name.split(".")[0] for name in names} & NUMERICS <= allowed
     if path.name != "launch.py":  # it is the one door between the two, and runs in the core's process
         assert [name for name in names if name.startswith(tuple(f"pupicker.{layer}" for layer in CORE_LAYERS))] == []
 
@@ -67,7 +69,7 @@ def test_core_layers_never_import_upwards(layer):
     above = {"core": ("engine", "commands", "simulation"), "engine": ("commands", "simulation"),
              "simulation": ("commands",), "commands": ()}[layer]
     forbidden = tuple(f"pupicker.{name}" for name in
-                      (*above, "plugin", "objects", "convert", "protocols", "wizards", "viewers", "bibtex", "launch"))
+                      (*above, "plugin", "objects", "convert", *PLUGIN_PACKAGES, "bibtex", "launch"))
     found = {}
     for path in sorted((PACKAGE / layer).rglob("*.py")):
         names = imported_modules(path)

@@ -6,7 +6,7 @@ name: a new one is a new file and one line.
 
 from __future__ import annotations
 
-from pupicker.core.objectives.base import Loss, Objective
+from pupicker.core.objectives.base import Loss, Objective, with_negatives
 from pupicker.core.objectives.ge_binomial import ge_binomial
 from pupicker.core.objectives.ge_kl import ge_kl
 from pupicker.core.objectives.nnpu import nnpu
@@ -14,4 +14,4 @@ from pupicker.core.objectives.pn import pn
 
 OBJECTIVES: dict[str, Objective] = {"ge-binomial": ge_binomial, "ge-kl": ge_kl, "nnpu": nnpu, "pn": pn}
 
-__all__ = ["OBJECTIVES", "Loss", "Objective"]
+__all__ = ["OBJECTIVES", "Loss", "Objective", "with_negatives"]

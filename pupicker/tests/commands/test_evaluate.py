@@ -98,6 +98,16 @@ def test_plot_is_a_png(evaluate, tmp_path):
     assert content.startswith(b"\x89PNG") and len(content) > 5000
 
 
+def test_matches_name_every_pick_and_every_missed_particle(evaluate, tmp_path):
+    assert evaluate("--matches", tmp_path / "new" / "matches.tsv").code == 0
+    rows = [line.split("\t") for line in (tmp_path / "new" / "matches.tsv").read_text().splitlines()]
+    assert rows[0] == ["micrograph", "x", "y", "score", "outcome"]
+    assert [(row[0], float(row[1]), row[3], row[4]) for row in rows[1:]] == [
+        ("a.mrc", 12, "9.0", "hit"), ("a.mrc", 9, "8.0", "false"), ("b.mrc", 20, "7.0", "hit"),
+        ("b.mrc", 90, "6.0", "false"), ("a.mrc", 50, "", "missed"), ("c.mrc", 5, "", "missed"),
+    ]
+
+
 def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path):
     """Far above the area that the regions cover, which a classifier without knowledge would reach."""
     write_coordinates(tmp_path / "none.star", CoordinateTable.empty())

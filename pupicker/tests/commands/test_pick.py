@@ -124,14 +124,17 @@ def test_no_pick_on_masked_pixels(pick, simulated, tmp_path):
     assert result.code == 0 and result.json["masked_pixels"] == {str(path): 140 * 150 + 1}
     picks = read_coordinates(tmp_path / "p.tsv")
     assert not masked[np.rint(picks.y).astype(int), np.rint(picks.x).astype(int)].any()
-    # The rest of the micrograph is as good as before.
-    assert pick([path], tmp_path / "p.tsv").code == 0
-    picks = read_coordinates(tmp_path / "p.tsv")
+    # The rest of the micrograph is as good as before, give or take a particle.
+    found = []
+    for micrograph in (path, source):
+        assert pick([micrograph], tmp_path / "p.tsv").code == 0
+        found.append(read_coordinates(tmp_path / "p.tsv"))
     radius = DIAMETER_ANG / PIXEL_SIZE_ANG / 2
     inside = masked[np.rint(known.y).astype(int), np.rint(known.x).astype(int)]
     away = (known.x < 150 - radius) | (known.x > 300 + radius) | (known.y < 120 - radius) | (known.y > 260 + radius)
     assert inside.any() and away.sum() >= 4
-    assert (distances_px(picks, known.select(away)) <= radius).mean() >= 0.8
+    hits, before = ((distances_px(picks, known.select(away)) <= radius).sum() for picks in found)
+    assert before >= 4 and abs(int(hits) - int(before)) <= 1
 
 
 # ---- independent of what it was picked with

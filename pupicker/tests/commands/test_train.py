@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.engine.model_file import load_model
+from pupicker.engine.picker import Picker, PickingOptions
 from pupicker.tests.simulated import PARTICLES
 
 
@@ -141,10 +142,30 @@ def test_other_objectives(train, objective):
     assert result.code == 0 and result.json["objective"] == objective
 
 
+def test_places_labelled_as_no_particle_score_lower(train, simulated, tmp_path):
+    """Half of the particles of one micrograph are said to be none: the model learns it at those places."""
+    table = read_coordinates(simulated.labels)
+    own = np.flatnonzero(table.micrograph == table.names()[0])
+    wrong = table.select(np.isin(np.arange(len(table)), own[:7]))
+    write_coordinates(tmp_path / "none.tsv", CoordinateTable(wrong.micrograph, wrong.x, wrong.y))
+    rest = table.select(~np.isin(np.arange(len(table)), own[:7]))
+    write_coordinates(tmp_path / "rest.tsv", CoordinateTable(rest.micrograph, rest.x, rest.y))
+    scores = []
+    for options in ((), ("--negatives", tmp_path / "none.tsv")):
+        result = train("--json", "--validation-fraction", 0, *options, picks=tmp_path / "rest.tsv")
+        assert result.code == 0 and result.json["negatives"] == (7 if options else 0)
+        picker = Picker(load_model(tmp_path / "m.pupicker"), torch.device("cpu"), PickingOptions(threshold=-99.0))
+        picks = picker.pick(picker.prepare(simulated.labelled[0]))
+        assert picks.score is not None
+        near = np.hypot(picks.x[:, None] - wrong.x, picks.y[:, None] - wrong.y).min(axis=1) < 8
+        scores.append(float(np.mean(picks.score[near])) - float(np.mean(picks.score)))
+    assert scores[1] < scores[0] - 0.5
+
+
 def test_a_few_labels_outside_are_left_out_and_said(train, simulated, tmp_path):
     table = read_coordinates(simulated.labels)
     outside = CoordinateTable(table.micrograph[:2], np.array([-40.0, 5000.0]), np.array([10.0, 10.0]))
     write_coordinates(tmp_path / "more.tsv", CoordinateTable.concatenate([table, outside]))
     result = train("--json", picks=tmp_path / "more.tsv")
     assert result.code == 0 and result.json["labels"] == 3 * PARTICLES
-    assert "warning: 2 labels outside" in result.err
+    assert "warning: 2 labelled particles outside" in result.err

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pupicker.core.objectives import OBJECTIVES
+from pupicker.core.objectives import OBJECTIVES, with_negatives
 from pupicker.core.objectives.base import loss_as_negative, loss_as_positive
 from pupicker.core.objectives.ge_binomial import STRENGTH, count_cost, ge_binomial, poisson_binomial
 from pupicker.core.objectives.ge_kl import ge_kl
@@ -278,3 +278,18 @@ def test_descent_separates_what_can_be_separated(name):
         assert 0.4 < found < 0.65
     else:
         assert found > 0.75
+
+
+# ---- labelled negatives
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_labelled_negatives_add_their_own_loss_to_any_objective(name):
+    positive, unlabelled, negative = noise(16), noise(64, seed=1) - 3, noise(16, seed=2).requires_grad_()
+    alone = OBJECTIVES[name](positive, unlabelled, 0.05)
+    together = with_negatives(alone, negative)
+    g = torch.sigmoid(negative)
+    assert float(together.value.detach() - alone.value) == pytest.approx(float(-torch.log(1 - g.detach()).mean()))
+    together.objective.backward()
+    torch.testing.assert_close(negative.grad, g.detach() / 16)  # pushed down, the higher the stronger, never vanishing
+    assert with_negatives(alone, negative[:0]) is alone

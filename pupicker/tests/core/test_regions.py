@@ -23,6 +23,14 @@ def brute_force(shape, xy, radius):
     return mask
 
 
+def test_known_negatives_leave_the_unlabelled_area_only():
+    """1000 pixels, 100 positive, of which 20 are labelled; 300 are known to be none."""
+    assert unlabelled_prior(0.1, 0.02, 0.3) == pytest.approx(80 / 680)
+    assert unlabelled_prior(0.1, 0.02) == pytest.approx(80 / 980)
+    with pytest.raises(ValueError, match="no room"):
+        unlabelled_prior(0.1, 0.02, 0.9)
+
+
 coordinate = st.floats(-6, 30, allow_nan=False).map(lambda v: round(v, 2))
 
 

@@ -66,7 +66,22 @@ def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, c
     cut = load([padded], table_of(padded, [130.5, 230.0, 5.0], [62.0, 72.25, 100.0])).micrographs[0]
     torch.testing.assert_close(cut.labels, own.labels, rtol=0, atol=1e-9)
     torch.testing.assert_close(cut.image, own.image, rtol=0, atol=1e-5)
-    assert "1 labels on borders without an image are left out" in capsys.readouterr().err
+    assert "1 labelled particles on borders without an image are left out" in capsys.readouterr().err
+
+
+def test_non_particles_are_kept_apart_from_particles(simulated, capsys):
+    """In working pixels; what lies on a labelled particle is left out, and said."""
+    path = simulated.labelled[0]
+    picks, others = table_of(path, [100.0], [50.0]), table_of(path, [100.0, 200.0, 105.0], [55.0, 300.0, 50.0])
+    data = load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=others)
+    own = data.micrographs[0]
+    assert data.negative_count == 1 and data.label_count == 1
+    height, width = own.image.shape
+    assert own.negatives.tolist() == [pytest.approx([200 * width / 361, 300 * height / 399])]
+    assert "2 places labelled as no particle lie on labelled particles" in capsys.readouterr().err
+    assert data.digest != load([path], picks).digest
+    with pytest.raises(InputError, match="none of the 1 places labelled as no particle can be used"):
+        load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=picks)
 
 
 def test_digest_depends_on_pixels_and_labels_only(simulated, tmp_path):

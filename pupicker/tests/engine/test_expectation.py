@@ -9,6 +9,8 @@ from pupicker.core.geometry import most_particles
 from pupicker.core.regions import mean_disc_area
 from pupicker.engine.errors import UsageError
 from pupicker.engine.expectation import Expectation, expectation
+from pupicker.engine.first_guess import general_density
+from pupicker.engine.start_weights import load_start
 from pupicker.engine.validation import Candidates
 from pupicker.tests.engine.blobs import GEOMETRY, training_set
 
@@ -44,6 +46,32 @@ def test_first_guess_covers_the_stated_area_or_the_labels():
     dense = training_set(9, 9, 0)
     small = [type(m)(m.path, m.image[:110, :110], m.labels) for m in dense.micrographs]
     assert expectation(small, GEOMETRY, None, None).particles(110 * 110) == pytest.approx(13.5)
+
+
+def test_what_the_general_weights_see_is_the_first_guess():
+    data = training_set(1, 0).micrographs
+    assert expectation(data, GEOMETRY, None, None, 12 / PIXELS).particles(PIXELS) == pytest.approx(12)
+    nothing_seen = expectation(data, GEOMETRY, None, None, 0.0)
+    assert nothing_seen.particles(PIXELS) * math.pi * 11**2 == pytest.approx(0.05 * PIXELS)
+    assert expectation(data, GEOMETRY, None, 7.0, 12 / PIXELS).particles(PIXELS) == pytest.approx(7)
+
+
+def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
+    known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    for _ in range(3):
+        known.learn(candidates(40, found=5, labels=5))
+    assert known.particles(PIXELS) == pytest.approx(20)  # five labels against five: the geometric mean
+    for _ in range(5):
+        known.learn(candidates(40, found=500, labels=500))
+    assert known.particles(PIXELS) == pytest.approx(500, rel=0.05)  # never fewer than are labelled
+
+
+def test_general_weights_count_discs():
+    start = load_start("general", "conv31")
+    assert start.weights is not None
+    data = training_set(0, 0, 0).micrographs
+    seen = general_density(data, GEOMETRY, "conv31", start.weights, torch.device("cpu"))
+    assert seen * PIXELS == pytest.approx(9, abs=4)  # nine discs each
 
 
 def test_estimate_replaces_the_guess_from_the_third_epoch_on():

@@ -96,3 +96,22 @@ def test_prior_of_the_unlabelled_pixels(data):
         sampler.unlabelled_prior(sampler.prior(8), strict=True)
     # An estimate below what is labelled is raised, not refused.
     assert 0 < sampler.unlabelled_prior(sampler.prior(8), strict=False) < expected
+
+
+def test_labelled_negatives_are_drawn_by_themselves_and_are_no_part_of_the_unlabelled():
+    height, width = 70, 64
+    data = [coded(0, height, width)]
+    beside = torch.tensor([[20.0, 31.5], [40.0, 10.0]], dtype=torch.float64)  # the first overlaps a positive disc
+    data = [LabelledMicrograph(m.path, m.image, m.labels, beside) for m in data]
+    sampler = sampler_of(data, hidden(data))
+    positive = disc_mask((height, width), data[0].labels, RADIUS_PX)
+    negative = disc_mask((height, width), beside, RADIUS_PX) & ~positive
+    assert torch.equal(sampler.negative[:, 1:], negative.nonzero())
+    assert torch.equal(sampler.excluded.reshape(height, width), positive | negative)
+    crops = sampler.draw(10, 500, torch.Generator().manual_seed(0), 300)
+    drawn = (crops[:, 0, SIZE_PX // 2, SIZE_PX // 2] / STEP).round().long()
+    wanted = set(negative.reshape(-1).nonzero()[:, 0].tolist())
+    assert set(drawn[510:].tolist()) == wanted and not wanted & set(drawn[:510].tolist())
+    # Known pixels of both kinds leave the unlabelled ones, and only the known positives take positives with them.
+    labelled, none = (int(mask.sum()) / (height * width) for mask in (positive, negative))
+    assert sampler.unlabelled_prior(0.1, True) == pytest.approx((0.1 - labelled) / (1 - labelled - none))

@@ -17,11 +17,14 @@ import pupicker  # isort: skip
 from pupicker.constants import CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
+    ProtPuPickerTrain,
 )
 
-PROTOCOLS = (ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
-             ProtPuPickerTrain)
+PROTOCOLS = (
+    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
+    ProtPuPickerTrain,
+)
 
 
 class TestDiscovery(unittest.TestCase):

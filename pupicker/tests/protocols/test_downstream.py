@@ -67,5 +67,8 @@ def test_comparison_by_threshold(tmp_path):
     assert sum(count["particles"] for count in truth["classes"]) == truth["particles"] == truth["true"]
     assert sum(count["particles"] for count in picks["classes"]) == picks["particles"] == picks["true"] + picks["false"]
     assert picks["recall"] > 0.4
-    assert picks["true"] > 2 * picks["false"] and picks["false_classes"] < len(picks["classes"]) / 2
+    assert picks["true"] > 2 * picks["false"]
+    # Empty classes collect what is left over; what counts is how many particles are in classes of false picks.
+    astray = sum(count["particles"] for count in picks["classes"] if 2 * count["false"] > count["particles"])
+    assert astray < picks["particles"] / 3
     assert (tmp_path / "downstream.png").stat().st_size > 10_000

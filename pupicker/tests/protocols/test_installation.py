@@ -170,7 +170,9 @@ class TestReadOnlyPackage(InstallationTestCase):
         user = ()  # write permissions hold for this user as they would for another, if it is not root
         if os.getuid() == 0:
             os.chown(home, NOBODY, NOBODY)
-            user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+            # This Python may lie in a folder that only root may enter; the other user may read there, but not write.
+            user = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
         found = runProject(pythonOf(user, self.folder), home, package, user)
         self.assertEqual(found["package"], str(package / "__init__.py"))
         self.assertGreaterEqual(found["found"], 0.85)

@@ -11,7 +11,7 @@ from pwem.protocols import ProtSetFilter  # isort: skip
 from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
 
 from pupicker import convert  # isort: skip
-from pupicker.constants import PUPICKER_PYTHON, THRESHOLD_GIVEN  # isort: skip
+from pupicker.constants import PUPICKER_PYTHON, START_MODEL, THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPreprocess  # isort: skip
 
 BOX = 44
@@ -84,6 +84,28 @@ class TestWorkflow(WorkflowTestCase):
         self.launchProtocol(run)
         self.assertEqual(run.outputCoordinates.getSize(), 0)
         self.assertIn("No micrograph has a single pick", "\n".join(run.summary()))
+
+    def testPlacesThatAreNoParticles(self):
+        """Marked on a labelled micrograph and on one without labels: only the former can be used."""
+        marked = {name: [(x + 30, y) for x, y in self.truth[name][:5]] for name in (self.NAMES[0], self.NAMES[3])}
+        negatives = self.importCoordinates(self.mics, marked, BOX)
+        run = self.newTraining(self.labels)
+        self.link(run.inputNegatives, negatives, "outputCoordinates")
+        self.launchProtocol(run)
+        self.assertEqual(len(self.read(run._getExtraPath("negatives.tsv")).decode().splitlines()), 1 + 5)
+        self.assertIn('"negatives": 5', self.read(run._getExtraPath("train_report.json")).decode())
+        elsewhere = self.newTraining(self.labels)
+        others = self.importCoordinates(self.mics, {self.NAMES[3]: marked[self.NAMES[3]]}, BOX)
+        self.link(elsewhere.inputNegatives, others, "outputCoordinates")
+        self.assertIn("none lies on a labelled micrograph", " ".join(elsewhere._validate()))
+
+    def testTrainingGoesOnFromAnEarlierModel(self):
+        run = self.newTraining(self.labels, startMode=START_MODEL)
+        self.assertIn("Earlier model", " ".join(run._validate()))
+        self.link(run.startModel, self.training, "outputModel")
+        self.launchProtocol(run)
+        report = self.read(run._getExtraPath("train_report.json")).decode()
+        self.assertIn(self.training.outputModel.getPath(), report)
 
     def testWarnings(self):
         self.assertEqual(self.newTraining(self.labels)._warnings(), [])

@@ -111,7 +111,7 @@ class WorkflowTestCase(BaseTest):
 
         `complete(coordinate, number)` may add attributes to each; numbers count from 0.
         """
-        path = os.path.join(cls.raw, f"coordinates_{micsRun.getObjId()}.sqlite")
+        path = os.path.join(tempfile.mkdtemp(dir=cls.raw), "coordinates.sqlite")
         coordSet = SetOfCoordinates(filename=path)
         coordSet.setBoxSize(boxSize)
         for mic in micsRun.outputMicrographs:

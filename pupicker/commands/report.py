@@ -1,0 +1,52 @@
+"""``pupicker report``: an HTML report of picks that exist already, whoever made them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pupicker.commands.arguments import add_borders, add_micrographs, add_names, add_threads, check_output_file
+
+HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."
+EXAMPLE = "pupicker report micrographs/ --picks picks/ --model model.pupicker --output report.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_micrographs(parser)
+    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
+                        help="picks: a table or a folder of them, in pixels of the micrographs")
+    parser.add_argument("--output", required=True, type=Path, metavar="HTML", help="file to write")
+    parser.add_argument("--model", type=Path, metavar="MODEL",
+                        help="model that they were picked with: shows the micrographs as the network sees them, and"
+                        " what precision to expect")
+    parser.add_argument("--run-report", type=Path, metavar="FILE",
+                        help="JSON report of pupicker pick: threshold, quarantined micrographs, borders cut off")
+    add_borders(parser)
+    add_names(parser)
+    add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    import numpy as np
+
+    from pupicker.engine.coordinates import read_coordinates
+    from pupicker.engine.device import set_threads
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.model_file import load_model
+    from pupicker.engine.picking_report import Picking, picking_report
+    from pupicker.engine.report_sections import Provenance, read_names, read_object
+
+    set_threads(args.threads)
+    check_output_file(args.output)
+    origin = Provenance(args.command_line, read_names(args.names))
+    paths = list_micrographs(args.micrographs)
+    table = read_coordinates(args.picks, paths)
+    meant = {str(path) for path in paths}
+    table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
+    results = read_object(args.run_report) if args.run_report else {}
+    model = load_model(args.model) if args.model else None
+    picking = Picking(paths, table, results, model, args.pixel_size, args.keep_borders)
+    picking_report(picking, origin).write(args.output)
+    return 0

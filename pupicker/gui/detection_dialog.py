@@ -1,0 +1,152 @@
+"""What a model finds on one micrograph, and what a threshold leaves of it."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from typing import Any, Callable, Dict, List, Optional
+
+from pyworkflow.gui import dialog
+
+from pupicker import convert
+from pupicker.child_process import ChildProcess
+from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
+
+LOWEST_SCORE = -6.0  # end of the slider: below it hardly anything is a particle, and there is much of it
+STEP = 0.1
+POLL_MS = 150
+
+
+class DetectionDialog(MicrographDialog):
+    """Picks of a micrograph, made when it is chosen; the slider and the wheel change the threshold.
+
+    Parameters
+    ----------
+    start
+        ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
+        ``picks.tsv`` into its folder.
+    radiusPx
+        Of the circles, in pixels of the micrographs.
+    threshold
+        Score to start with.
+    minDistanceAng
+        Smallest distance of two picks in Å; 0: that of the model.
+    """
+
+    def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], ChildProcess],
+                 radiusPx: float, threshold: float, minDistanceAng: float) -> None:
+        self._start, self._radius = start, radiusPx
+        self.threshold, self.minDistanceAng = max(threshold, LOWEST_SCORE), minDistanceAng
+        self._picks: Dict[int, List[convert.Pick]] = {}
+        self._process: Optional[ChildProcess] = None
+        MicrographDialog.__init__(self, parent, "Detection preview", entries,
+                                  "Wheel: threshold. Ctrl + wheel: zoom. Drag: move. "
+                                  "Double click: whole micrograph.")
+
+    def getNoteHeading(self) -> str:
+        return "picks"
+
+    def createControls(self, frame: Any) -> None:
+        frame.columnconfigure(1, weight=1)
+        tk.Label(frame, text="Threshold (score)").grid(row=0, column=0, sticky="w")
+        self.slider = tk.Scale(frame, from_=LOWEST_SCORE, to=-LOWEST_SCORE, orient="horizontal", showvalue=False,
+                               resolution=STEP, command=lambda value: self.setThreshold(float(value)))
+        self.slider.grid(row=0, column=1, columnspan=2, sticky="ew", padx=6)
+        self.text = tk.Label(frame, width=34, anchor="w")
+        self.text.grid(row=0, column=3)
+        tk.Label(frame, text="Minimum distance (Å, 0 = of the model)").grid(row=1, column=0, columnspan=2, sticky="w")
+        self.distance = tk.StringVar(self, value="%g" % self.minDistanceAng)
+        entry = tk.Entry(frame, textvariable=self.distance, width=8)
+        entry.bind("<Return>", lambda event: self.pickAgain() or "break")  # else it would press OK
+        entry.grid(row=1, column=2, padx=6)
+        tk.Button(frame, text="Pick again", command=self.pickAgain).grid(row=1, column=3, sticky="w")
+        self.canvas.onWheel = lambda direction: self.setThreshold(self.threshold + direction * STEP)
+        self.slider.set(self.threshold)
+
+    # ------------------------- threshold -------------------------
+    def setThreshold(self, threshold: float) -> None:
+        """Change the threshold; it stays on the slider."""
+        self.threshold = min(max(round(threshold, 2), LOWEST_SCORE), float(self.slider["to"]))
+        self.slider.set(self.threshold)
+        self.draw()
+
+    def draw(self) -> None:
+        picks = self._picks.get(self.current.getObjId()) if self.current is not None else None
+        if picks is None:
+            self.text.config(text="%0.1f" % self.threshold)
+            return
+        kept = [(pick.x, pick.y) for pick in picks if pick.score >= self.threshold]
+        self.canvas.drawCircles(kept, self._radius)
+        self.text.config(text="%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks)))
+        self.list.set(self.list.selection()[0], "note", len(kept))
+
+    # ------------------------- picking -------------------------
+    def micrographShown(self) -> None:
+        self._stop()
+        if self.current.getObjId() in self._picks:
+            return
+        self.info("picking…")
+        try:
+            self._process = self._start(self.current, self.minDistanceAng, LOWEST_SCORE)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self.after(POLL_MS, self._poll, self._process)
+
+    def _poll(self, process: ChildProcess) -> None:
+        if process is not self._process:
+            return  # another micrograph was chosen in the meantime
+        if process.isRunning():
+            self.after(POLL_MS, self._poll, process)
+            return
+        try:
+            process.check()
+            picks = convert.readPicks(process.getPath("picks.tsv"))
+        except Exception as error:
+            self._failed(error)
+            return
+        self._stop()
+        self._picks[self.current.getObjId()] = picks
+        if picks:
+            self.slider.config(to=max(float(self.slider["to"]), round(picks[0].score + STEP, 1)))
+        self.draw()
+
+    def _failed(self, error: Exception) -> None:
+        self._stop()
+        dialog.showError("Picking", str(error), self)
+
+    def pickAgain(self) -> Any:
+        """Take over the minimum distance and pick anew."""
+        if self._readDistance():
+            self._picks.clear()
+            for number in range(len(self.entries)):
+                self.list.set(str(number), "note", "")
+            self._select()
+
+    def _readDistance(self) -> bool:
+        try:
+            value = float(self.distance.get())
+        except ValueError:
+            value = -1.0
+        if value < 0:
+            dialog.showError("Minimum distance", "%s was found; give a number in Å, or 0 for the distance of the model."
+                             % (self.distance.get() or "nothing"), self)
+            return False
+        self.minDistanceAng = value
+        return True
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        if self.winfo_exists():
+            self.info("")
+
+    # ------------------------- end -------------------------
+    def validate(self) -> bool:
+        return self._readDistance()
+
+    def destroy(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        MicrographDialog.destroy(self)

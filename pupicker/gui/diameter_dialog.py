@@ -1,0 +1,91 @@
+"""Choosing the diameter of a particle with circles on labelled particles."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from typing import Any, Dict, List, Optional, Tuple
+
+from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
+
+SMALLEST_PX = 4  # of a diameter, in pixels of the micrograph
+PARTICLES_SHOWN = 6  # across the window after "zoom in": enough to judge by, large enough to see the rim
+
+
+class DiameterDialog(MicrographDialog):
+    """Circles of the diameter on labelled particles; the wheel and the slider change it.
+
+    Parameters
+    ----------
+    entries
+        Micrographs, the one with the most labels first.
+    points
+        Centres in pixels, by id of the micrograph.
+    pixelSizeAng
+        Of the micrographs, in Å.
+    diameterAng
+        Where to start; None: half the box of the labels, or a tenth of the image.
+    """
+
+    def __init__(self, parent: Any, entries: List[Entry], points: Dict[int, List[Tuple[float, float]]],
+                 pixelSizeAng: float, diameterAng: Optional[float]) -> None:
+        self._points, self._pixelSize = points, pixelSizeAng
+        width = entries[0].mic.getXDim() or 1000
+        self.largest = width * pixelSizeAng / 2
+        self.smallest = min(SMALLEST_PX * pixelSizeAng, self.largest / 2)
+        self.diameterAng = min(max(diameterAng or self.largest / 5, self.smallest), self.largest)
+        MicrographDialog.__init__(self, parent, "Particle diameter", entries,
+                                  "Wheel: diameter. Ctrl + wheel: zoom. Drag: move. Click: circle there. "
+                                  "Double click: whole micrograph.")
+
+    def getNoteHeading(self) -> str:
+        return "labels" if self._points else ""
+
+    def createControls(self, frame: Any) -> None:
+        frame.columnconfigure(1, weight=1)
+        tk.Label(frame, text="Diameter").grid(row=0, column=0)
+        self.slider = tk.Scale(frame, from_=self.smallest, to=self.largest, orient="horizontal", showvalue=False,
+                               resolution=self.step, command=lambda value: self.setDiameter(float(value)))
+        self.slider.grid(row=0, column=1, sticky="ew", padx=6)
+        self.text = tk.Label(frame, width=24, anchor="w")
+        self.text.grid(row=0, column=2)
+        tk.Button(frame, text="Zoom in", command=self.zoomIn).grid(row=0, column=3)
+        self.canvas.onWheel = lambda direction: self.setDiameter(self.diameterAng + direction * self.step)
+        self.canvas.onClick = self._addCircle
+        self._tell()
+
+    @property
+    def step(self) -> float:
+        """Smallest change in Å: one for most particles, finer for small ones."""
+        return 1.0 if self.smallest > 1 else 0.1
+
+    def setDiameter(self, diameterAng: float) -> None:
+        """Change the diameter; it stays within what can be drawn."""
+        self.diameterAng = min(max(round(diameterAng / self.step) * self.step, self.smallest), self.largest)
+        self._tell()
+        self.draw()
+
+    def _tell(self) -> None:
+        self.slider.set(self.diameterAng)
+        self.text.config(text="%0.4g Å = %0.1f px" % (self.diameterAng, self.diameterAng / self._pixelSize))
+
+    def zoomIn(self) -> None:
+        """Show some particles large, around the label nearest to the middle."""
+        middle = self.canvas.toMicrograph(*(int(self.canvas[side]) / 2 for side in ("width", "height")))
+        x, y = min(self._here(), key=lambda point: (point[0] - middle[0]) ** 2 + (point[1] - middle[1]) ** 2,
+                   default=middle)
+        shown = int(self.canvas["width"]) / (self.canvas.toWindow(1, 0)[0] - self.canvas.toWindow(0, 0)[0])
+        self.canvas.zoom(shown / (PARTICLES_SHOWN * self.diameterAng / self._pixelSize))
+        self.canvas.centreOn(x, y)
+
+    def _addCircle(self, x: float, y: float) -> None:
+        self._points.setdefault(self.current.getObjId(), []).append((x, y))
+        self.draw()
+
+    def _here(self) -> List[Tuple[float, float]]:
+        """Centres on the micrograph shown; one in its middle if nothing is labelled."""
+        width, height = self.canvas.shape
+        return self._points.get(self.current.getObjId(), []) or [(width / 2, height / 2)]
+
+    def draw(self) -> None:
+        if self.current is not None:
+            self.canvas.drawCircles(self._here(), self.diameterAng / self._pixelSize / 2)

@@ -1,0 +1,48 @@
+"""How far a run is, in words for its summary."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+
+def formatSeconds(seconds: float) -> str:
+    """``75`` -> ``1:15 min``; ``3700`` -> ``1:02 h``."""
+    minutes, second = divmod(max(0, round(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return "%d:%02d h" % (hours, minute) if hours else "%d:%02d min" % (minute, second)
+
+
+def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
+    """Lines of a training that has no model yet.
+
+    Parameters
+    ----------
+    status
+        What ``pupicker train --status`` wrote last; empty if it has not begun.
+    active
+        Whether it still runs; otherwise it failed or was stopped.
+    """
+    stage = status.get("stage")
+    if stage == "reading":
+        return ["Reading micrographs ..." if active else "It ended before the first epoch."]
+    if stage not in ("selection", "refit"):
+        return []
+    number, what = (1, "finding the length") if stage == "selection" else (2, "again, on all labels")
+    done = "%d of %s%d updates" % (status["updates"], "at most " if stage == "selection" else "",
+                                   status["updates_total"])
+    lines = ["*Training*, stage %d of 2 (%s): %s" % (number, what, done) if active
+             else "*Not finished*: ended in stage %d of 2 (%s) after %s. _Continue_ goes on from there."
+             % (number, what, done)]
+    if active:
+        lines.append("Time left: at most %s" % formatSeconds(status["eta_s"]))
+    if status.get("validation_average_precision") is not None:
+        lines.append("Validation AP: *%0.3f* now, %0.3f best"
+                     % (status["validation_average_precision"], status["best_validation_average_precision"]))
+    lines.append("Expected particles per micrograph: %0.0f" % status["particles_per_micrograph"])
+    return lines
+
+
+def pickingProgress(picked: int, known: int, elapsedS: float) -> str:
+    """One line of a picking that still runs; `known` micrographs have arrived so far."""
+    rate = "" if not picked or elapsedS <= 0 else ", %0.1f micrographs a minute" % (60 * picked / elapsedS)
+    return "*Picking*: %d of %d micrographs that have arrived%s" % (picked, known, rate)

@@ -1,0 +1,166 @@
+"""Comparison of picks with reference coordinates."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from pwem.objects import SetOfCoordinates
+from pwem.protocols import EMProtocol
+from pyworkflow.constants import NEW
+from pyworkflow.object import Float
+from pyworkflow.protocol import params
+from pyworkflow.utils import Message
+
+from pupicker import convert
+from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
+
+
+class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
+    """
+    Compares scored picks with reference coordinates: precision, recall, F1 and average precision.
+
+    A pick is a hit if it lies within half the particle diameter of a reference particle that no better pick has taken.
+    Only micrographs with reference particles count; a particle on one of them counts whether anything was picked there
+    or not. The reference may be on another version of the micrographs: names are matched and positions rescaled.
+
+    The output holds the picks at or above the threshold with the best F1, of all micrographs, with their attributes.
+    """
+
+    _label = "evaluate"
+    _devStatus = NEW
+    _possibleOutputs = {"outputCoordinates": SetOfCoordinates}
+    RESULTS = {"averagePrecision": "average_precision", "bestF1": "best_f1", "bestThreshold": "best_f1_threshold",
+               "precision": "precision_at_best_f1", "recall": "recall_at_best_f1"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        EMProtocol.__init__(self, **kwargs)
+        for name in self.RESULTS:
+            setattr(self, name, Float())
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        form.addSection(label=Message.LABEL_INPUT)
+        form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
+                      label="Picks",
+                      help="Scored coordinates. Pick with a low threshold: the curves cannot go below it, and the "
+                           "average precision cannot exceed the recall of the set.")
+        form.addParam("referenceCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
+                      label="Reference",
+                      help="All particles of some micrographs. A particle that the reference lacks makes a right pick "
+                           "count as false. Only micrographs that have a particle here are counted; to leave some "
+                           "out, give a reference without them.")
+        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True,
+                      label="Particle diameter (Å)",
+                      help="A pick is a hit within half of this distance from a reference particle.")
+        form.addParam("scoreAttribute", params.StringParam, default="_pupickerScore",
+                      expertLevel=params.LEVEL_ADVANCED, label="Score attribute",
+                      help="Attribute of the picks that ranks them, higher is better; for other pickers for example "
+                           "_topazScore, _cryoloScore or _rlnAutopickFigureOfMerit.")
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
+        inputs = digestOf(self._setDigest(picks), self._setDigest(reference), self.scoreAttribute.get())
+        evaluation = digestOf(inputs, self.diameter.get())
+        self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
+        self._insertFunctionStep(self.evaluateStep, evaluation, needsGPU=False)
+        self._insertFunctionStep(self.createOutputStep, evaluation, needsGPU=False)
+
+    # --------------------------- STEPS functions -----------------------------
+    def convertInputStep(self, inputs: str) -> List[str]:
+        reference = self._matchReference()
+        convert.writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
+        convert.writeLabels(reference.points, self._getExtraPath("reference.tsv"))
+        convert.writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
+                                                             "scale": reference.scale})
+        return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
+
+    def evaluateStep(self, evaluation: str) -> List[str]:
+        self._runCore("evaluate", [
+            "--picks", self._getExtraPath("picks.tsv"), "--truth", self._getExtraPath("reference.tsv"),
+            "--diameter", repr(self.diameter.get()), "--pixel-size", repr(self._getSamplingRate()), "--json",
+            "--plot", self._getExtraPath("curves.png"), "--matches", self.getMatchesFile(),
+        ], "evaluate", stdout=self._getResultFile())
+        return [self.getMatchesFile(), self._getResultFile()]
+
+    def createOutputStep(self, evaluation: str) -> None:
+        result, picks = self._getResult(), self.inputCoordinates.get()
+        for name, key in self.RESULTS.items():
+            getattr(self, name).set(result[key])
+        self._store()
+        if result["best_f1_threshold"] is None:
+            return
+        output = self._createSetOfCoordinates(picks.getMicrographs(asPointer=True))
+        output.copyInfo(picks)
+        for coord in picks.iterItems():
+            if getattr(coord, self.scoreAttribute.get()).get() >= result["best_f1_threshold"]:
+                output.append(coord.clone())
+        output.setObjComment("%d picks with score >= %0.3g (best F1)" % (output.getSize(), result["best_f1_threshold"]))
+        self._defineOutputs(outputCoordinates=output)
+        self._defineSourceRelation(self.inputCoordinates, output)
+        self._defineSourceRelation(self.referenceCoordinates, output)
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = []
+        if (self.diameter.get() or 0) <= 0:
+            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
+        picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
+        for title, coordSet in (("Picks", picks), ("Reference", reference)):
+            if coordSet is not None and coordSet.getSize() == 0:
+                errors.append("*%s*: the set is empty. Choose another one." % title)
+            elif coordSet is not None and coordSet.getMicrographs() is None:
+                errors.append("*%s*: its micrographs are gone from the project. Make the set again." % title)
+        if errors or picks is None or reference is None:
+            return errors
+        attribute = self.scoreAttribute.get()
+        if not hasattr(getattr(picks.getFirstItem(), attribute or "", None), "get"):
+            errors.append("*Score attribute*: the picks have no %s. Give the attribute that holds their score."
+                          % (attribute or "name given"))
+        if not self._matchReference().points:
+            errors.append("*Reference*: none of its micrographs has the name of a picked one (%s ... against %s ...). "
+                          "Give a reference for these micrographs."
+                          % (reference.getMicrographs().getFirstItem().getMicName(),
+                             picks.getMicrographs().getFirstItem().getMicName()))
+        return errors
+
+    def _summary(self) -> List[str]:
+        result, inputs = self._getResult(), convert.readJson(self._getExtraPath("input.json"))
+        if not result or self.averagePrecision.get() is None:
+            return ["No comparison yet."]
+        lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
+        if self.bestThreshold.get() is not None:
+            lines.append("Best F1: *%0.3f* at score %0.2f (precision %0.3f, recall %0.3f)"
+                         % (self.bestF1.get(), self.bestThreshold.get(), self.precision.get(), self.recall.get()))
+        lines.append("%d picks against %d particles on %d micrographs, hits within %0.1f px"
+                     % (result["picks"], result["truth"], len(result["micrographs"]), result["match_radius_px"]))
+        if abs(inputs.get("scale", 1) - 1) > 1e-6:
+            lines.append("The reference was rescaled by %0.4g to the pixels of the picks" % inputs["scale"])
+        if inputs.get("unmatched"):
+            lines.append("*Reference micrographs that are not among the picked ones: %d* (left out; %s%s)"
+                         % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
+                            ", ..." if len(inputs["unmatched"]) > 3 else ""))
+        return lines
+
+    def _methods(self) -> List[str]:
+        if self.averagePrecision.get() is None:
+            return []
+        return ["Picks were compared with reference coordinates (hits within half the diameter of %0.0f Å): average "
+                "precision %0.3f." % (self.diameter.get(), self.averagePrecision.get())]
+
+    # --------------------------- UTILS functions -----------------------------
+    def getMatchesFile(self) -> str:
+        """Table of hits, false picks and missed particles, in pixels of the picks' micrographs."""
+        return self._getExtraPath("matches.tsv")
+
+    def _getResultFile(self) -> str:
+        return self._getExtraPath("evaluation.json")
+
+    def _getResult(self) -> Dict[str, Any]:
+        return convert.readJson(self._getResultFile())
+
+    def _getSamplingRate(self) -> float:
+        return float(self.inputCoordinates.get().getMicrographs().getSamplingRate())
+
+    def _matchReference(self) -> convert.Labels:
+        return convert.matchLabels(self.referenceCoordinates.get(), self.inputCoordinates.get().getMicrographs())

@@ -1,0 +1,82 @@
+"""HTML reports of the runs, and what a summary says while a run goes on or after it was stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from pupicker.tests.protocols.workflow import WorkflowTestCase
+
+from pupicker import convert  # isort: skip
+
+TIMEOUT_S = 240
+
+
+class TestReports(WorkflowTestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.labels = cls.importCoordinates(cls.mics, cls.truth, 44)
+        cls.training = cls.launchProtocol(cls.newTraining(cls.labels))
+
+    def report(self, run):
+        """Text of the report to which the summary links."""
+        links = re.findall(r"\[\[(.+?)\]\[Open the report\]\]", "\n".join(run.summary()))
+        self.assertEqual(links, [os.path.join(self.proj.path, run._getExtraPath("report.html"))])
+        return self.read(links[0]).decode("utf-8")
+
+    def assertNamesAreThoseOfTheUser(self, page):
+        for name in self.NAMES[:3]:
+            self.assertIn(f">{name}", page)
+        self.assertEqual(re.findall(r">[^<]*mic\d{6}[^<]*<", page.split("How it was made")[0]), [])
+
+    def testReportOfATraining(self):
+        page = self.report(self.training)
+        self.assertIn("<h2>Course of the training</h2>", page)
+        self.assertNamesAreThoseOfTheUser(page)
+
+    def testReportOfAPickingInBatches(self):
+        """Made once at the end, of all batches; links and other intermediate files are gone."""
+        run = self.launchProtocol(self.newPicking(self.mics, self.training, streamingBatchSize=3))
+        page = self.report(run)
+        self.assertIn(" on 4 micrographs</p>", page)
+        self.assertEqual(page.count("data:image/png"), 2 + 4)  # histogram, bars, all four micrographs
+        self.assertNamesAreThoseOfTheUser(page)
+        self.assertFalse(os.path.exists(run._getExtraPath("report")))
+        self.assertEqual(len(os.listdir(run._getExtraPath("batches"))), 2)
+        self.assertNotIn("Picking*", "\n".join(run.summary()))  # it is over
+
+    def testSummaryWhileTrainingAndAfterItWasStopped(self):
+        run = self.newTraining(self.labels, updates=5000, validationFraction=0.25)
+        self.proj.launchProtocol(run, wait=False)
+        deadline = time.time() + TIMEOUT_S
+        while convert.readJson(run._getStatusPath()).get("stage") != "selection":
+            self.assertLess(time.time(), deadline, run.getErrorMessage())
+            time.sleep(0.5)
+            self.proj._updateProtocol(run)
+        self.proj._updateProtocol(run)
+        summary = "\n".join(run.summary())
+        self.assertRegex(summary, r"\*Training\*, stage 1 of 2 \(finding the length\): \d+00 of at most 5000 updates")
+        self.assertRegex(summary, r"Time left: at most \d+:\d\d (min|h)")
+        self.assertRegex(summary, r"Validation AP: \*[01]\.\d{3}\* now")
+        self.proj.stopProtocol(run)
+        self.proj._updateProtocol(run)
+        self.assertFalse(run.isActive())
+        summary = "\n".join(run.summary())
+        self.assertRegex(summary, r"\*Not finished\*: ended in stage 1 of 2 .* after \d+00 of at most 5000 updates")
+        self.assertNotIn("Time left", summary)
+
+    def testSummaryWhilePicking(self):
+        run = self.newPicking(self.mics, self.training, streamingBatchSize=1)
+        self.proj.launchProtocol(run, wait=False)
+        seen = set()
+        deadline = time.time() + TIMEOUT_S
+        while run.isActive() and time.time() < deadline:
+            seen |= {line for line in run.summary() if line.startswith("*Picking*")}
+            time.sleep(0.5)
+            self.proj._updateProtocol(run)
+        self.assertTrue(run.isFinished(), run.getErrorMessage())
+        self.assertTrue(any(re.match(r"\*Picking\*: \d of 4 micrographs that have arrived", line) for line in seen),
+                        seen)

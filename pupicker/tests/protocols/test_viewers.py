@@ -1,0 +1,141 @@
+"""Evaluation as a protocol, and the viewers on the runs of a real project: windows on a virtual screen, used."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from pupicker.tests.protocols import scipion_environment
+from pupicker.tests.protocols.test_gui import PROGRAMS
+from pupicker.tests.protocols.workflow import DIAMETER, PARTICLES, WorkflowTestCase
+
+import numpy as np  # isort: skip
+
+from pupicker.constants import THRESHOLD_GIVEN  # isort: skip
+from pupicker.protocols import ProtPuPickerEvaluate  # isort: skip
+from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer, PuPickerScoresViewer  # isort: skip
+from pupicker.viewers.scores import expected, measuredCurve  # isort: skip
+
+BOX = 44
+PICTURES = ("model", "training", "evaluation", "scores")
+
+
+def test_expectation_of_kept_picks():
+    probability = np.array([1.0, 0.5, 0.5, 0.0])
+    found = expected(probability, np.array([True, True, False, False]))
+    assert found == (1.5, 0.75, 0.75)
+    nothing = expected(probability, np.zeros(4, dtype=bool))
+    assert nothing.particles == 0 and np.isnan(nothing.precision) and nothing.recall == 0
+
+
+def test_measured_curve_takes_equal_scores_together():
+    cut, precision, recall, f1 = measuredCurve(np.array([1.0, 3.0, 1.0, 2.0]), np.array([True, True, False, False]), 4)
+    assert cut.tolist() == [3, 2, 1] and recall.tolist() == [0.25, 0.25, 0.5]
+    assert precision.tolist() == [1, 0.5, 0.5] and f1.tolist() == pytest.approx([0.4, 1 / 3, 0.5])
+
+
+def test_measured_curve_without_picks():
+    assert [len(values) for values in measuredCurve(np.zeros(0), np.zeros(0, dtype=bool), 3)] == [0] * 4
+
+
+class TestViewers(WorkflowTestCase):
+    """Two micrographs; trained on all particles of one, picked low on both, compared with all."""
+
+    NAMES = ["mic1.mrc", "mic2.mrc"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        labels = cls.importCoordinates(cls.mics, {"mic1.mrc": cls.truth["mic1.mrc"]}, BOX)
+        cls.reference = cls.importCoordinates(cls.mics, cls.truth, BOX)
+        cls.training = cls.launchProtocol(cls.newTraining(labels))
+        cls.picking = cls.launchProtocol(
+            cls.newPicking(cls.mics, cls.training, thresholdMode=THRESHOLD_GIVEN, threshold=-8.0))
+        cls.evaluation = cls.launchProtocol(cls.newEvaluation())
+
+    @classmethod
+    def newEvaluation(cls, **values):
+        run = cls.newProtocol(ProtPuPickerEvaluate, **{"diameter": DIAMETER, **values})
+        cls.link(run.inputCoordinates, cls.picking, "outputCoordinates")
+        cls.link(run.referenceCoordinates, cls.reference, "outputCoordinates")
+        return run
+
+    def testEvaluation(self):
+        run = self.evaluation
+        self.assertGreater(run.averagePrecision.get(), 0.7)
+        self.assertTrue(0 < run.precision.get() <= 1 and 0 < run.recall.get() <= 1)
+        rows = list(csv.DictReader(self.read(run.getMatchesFile()).decode().splitlines(), delimiter="\t"))
+        outcomes = [row["outcome"] for row in rows]
+        self.assertEqual(outcomes.count("hit") + outcomes.count("missed"), PARTICLES * len(self.NAMES))
+        self.assertEqual(outcomes.count("hit") + outcomes.count("false"), self.picking.outputCoordinates.getSize())
+        self.assertTrue(self.read(run._getExtraPath("curves.png")).startswith(b"\x89PNG"))
+        self.assertIn("Average precision", run.summary()[0])
+
+        output, threshold = run.outputCoordinates, run.bestThreshold.get()
+        scores = [coord._pupickerScore.get() for coord in self.picking.outputCoordinates]
+        self.assertEqual(output.getSize(), sum(score >= threshold for score in scores))
+        self.assertEqual(output.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
+        self.assertEqual(output.getMicrographs().getSize(), len(self.NAMES))
+        self.assertTrue(all(coord._pupickerProbability.get() is not None for coord in output))
+
+    def testEvaluationSaysWhatIsWrong(self):
+        self.assertEqual(self.newEvaluation()._validate(), [])
+        for values, expected_text in (
+                ({"diameter": -1}, "Particle diameter"), ({"diameter": None}, "Particle diameter"),
+                ({"scoreAttribute": "_noScore"}, "_noScore")):
+            (message,) = self.newEvaluation(**values)._validate()
+            self.assertIn(expected_text, message)
+
+    def testMissingFilesAreSaid(self):
+        for viewer, target, expected_text in (
+                (PuPickerScoresViewer, self.newEvaluation(), "no coordinates yet"),
+                (PuPickerEvaluationViewer, self.newEvaluation(), "no such file"),
+                (PuPickerModelViewer, type(self.training.outputModel)("gone.pupicker"), "gone.pupicker")):
+            (view,) = viewer(project=self.proj)._visualize(target)
+            self.assertIn(expected_text, view.getMessage())
+            self.assertEqual(len(view.getMessage().splitlines()), 1)
+
+    def testForeignCoordinatesAreLeftToOtherViewers(self):
+        self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))
+        self.assertFalse(PuPickerScoresViewer.can_handle_this_instance(self.reference.outputCoordinates))
+
+    @pytest.mark.gui
+    def testWindows(self):
+        from PIL import Image
+
+        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+        if missing:
+            pytest.skip("needs the system packages " + " ".join(missing))
+        folder = os.environ.get("PUPICKER_PICTURES") or tempfile.mkdtemp()
+        if "PUPICKER_PICTURES" not in os.environ:
+            self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        done = subprocess.run(
+            ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m",
+             "pupicker.tests.protocols.viewers_driver", self.proj.path, folder,
+             *(str(run.getObjId()) for run in (self.picking, self.training, self.evaluation))],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scipion_environment.REPOSITORY,
+            check=False)
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        with open(os.path.join(folder, "result.json"), encoding="utf-8") as stream:
+            result = json.load(stream)
+        self.assertEqual(result["viewers"], ["PuPickerModelViewer", "PuPickerTrainingViewer",
+                                             "PuPickerEvaluationViewer", "PuPickerScoresViewer"])
+        self.assertEqual(result["all"], self.picking.outputCoordinates.getSize())
+        self.assertTrue(result["moved"])
+        self.assertTrue(0 < result["kept"] < result["all"])
+        self.assertEqual((result["listed"], result["circles"]), (result["kept"], result["here"]))
+        made = self.proj.getProtocol(result["run"])
+        self.assertTrue(made.isFinished(), result["state"])
+        self.assertEqual(made.outputCoordinates.getSize(), result["kept"])
+        self.assertEqual(made.outputCoordinates.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
+        self.assertIn(f"{result['kept']} picks", result["state"])
+        for name in PICTURES:
+            levels = Image.open(os.path.join(folder, name + ".png")).convert("L").getextrema()
+            self.assertGreater(levels[1] - levels[0], 150, name + ": the picture is empty")

@@ -1,0 +1,124 @@
+"""Wizards of real forms on a virtual screen: what the user does in them arrives in the form."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from pupicker.tests.protocols import scipion_environment
+from pupicker.tests.protocols.test_gui import PROGRAMS
+from pupicker.tests.protocols.test_threshold import complete
+from pupicker.tests.protocols.workflow import HEIGHT, PIXEL_SIZE, WIDTH, WorkflowTestCase
+
+from pupicker.protocols import ProtPuPickerImportModel  # isort: skip
+
+BOX = 44
+LABELS = (6, 12, 3)
+
+
+@pytest.mark.gui
+class TestWizards(WorkflowTestCase):
+    """All wizards are used in one program; each test looks at one of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+        if missing:
+            pytest.skip("needs the system packages " + " ".join(missing))
+        super().setUpClass()
+        points = {name: cls.truth[name][:number] for name, number in zip(cls.NAMES, LABELS, strict=False)}
+        labels = cls.importCoordinates(cls.mics, points, BOX, complete)
+        training = cls.launchProtocol(cls.newTraining(labels))
+        broken = cls.launchProtocol(cls.newProtocol(ProtPuPickerImportModel,
+                                                    modelPath=os.path.abspath(training.outputModel.getPath())))
+        with open(broken.outputModel.getPath(), "wb") as stream:
+            stream.write(b"no model")
+        cls.pictures = os.environ.get("PUPICKER_PICTURES") or tempfile.mkdtemp()
+        if "PUPICKER_PICTURES" not in os.environ:
+            cls.addClassCleanup(shutil.rmtree, cls.pictures)
+        temporary = os.path.join(cls.pictures, "temporary")
+        os.makedirs(temporary)
+        done = subprocess.run(
+            ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m",
+             "pupicker.tests.protocols.wizard_driver", cls.proj.path, cls.pictures,
+             *(str(run.getObjId()) for run in (labels, training, broken))],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scipion_environment.REPOSITORY,
+            check=False, env=dict(os.environ, TMPDIR=temporary))
+        assert done.returncode == 0, done.stdout[-3000:]
+        cls.left = [name for name in os.listdir(temporary) if name.startswith("pupicker_")]
+        with open(os.path.join(cls.pictures, "results.json")) as stream:
+            cls.results = json.load(stream)
+
+    def testDiameter(self):
+        found = self.results["diameter"]
+        self.assertEqual((found["note"], found["circles"]), ("12", 12))  # the one with the most labels is first
+        self.assertAlmostEqual(found["start"], BOX * PIXEL_SIZE / 1.75, delta=1)
+        self.assertEqual(found["wheel"], found["start"] + 4)
+        self.assertAlmostEqual(found["drawn"], 120 / PIXEL_SIZE, delta=0.01)
+        self.assertEqual([round(value, 6) for value in found["mapping"]], [17, 230])
+        self.assertEqual(found["clicked"], 13)
+        zoomed, whole = found["zoomed"]
+        self.assertGreater(min(zoomed), 0)
+        self.assertLess(min(whole), 0)  # a margin above and below
+        self.assertEqual(found["diameter"], 120.0)
+
+    def testCancelChangesNothing(self):
+        self.assertEqual(self.results["cancelled"]["diameter"], 77.0)
+
+    def testWithoutInputItSaysWhatToChoose(self):
+        self.assertIn("Choose labelled particles first", self.results["nothing chosen"]["warning"])
+
+    def testDiameterWithoutLabels(self):
+        found = self.results["preprocess"]
+        self.assertEqual((found["circles"], found["clicked"], found["diameter"]), (1, 1, 120.0))
+
+    def testPrior(self):
+        found = self.results["prior"]
+        self.assertEqual((found["most"], found["priorMode"], found["particlesPerMicrograph"]), ("12", 2, 12.0))
+        # The training radius of this diameter and pixel size is 0.11 diameters.
+        expected = 12 * math.pi * (0.11 * 120) ** 2 / (WIDTH * HEIGHT * PIXEL_SIZE ** 2)
+        self.assertAlmostEqual(float(found["prior"]), expected, delta=0.0002)
+
+    def testClassPriorField(self):
+        found = self.results["fraction"]
+        self.assertEqual(found["priorMode"], 1)
+        self.assertAlmostEqual(found["classPrior"], float(found["prior"]), delta=1e-4)
+
+    def testAttribute(self):
+        found = self.results["attribute"]
+        self.assertEqual(found["attribute"], "_topazScore")
+        self.assertNotIn("_x", found["names"])
+
+    def testDetection(self):
+        found = self.results["detection"]
+        self.assertEqual((found["busy"], found["idle"]), ("picking…", ""))
+        self.assertGreaterEqual(found["at 0"], found["at 2"])
+        self.assertGreater(found["at 2"], 0)
+        self.assertEqual(found["thresholdMode"], 1)
+        self.assertAlmostEqual(found["threshold"], 1.7, delta=0.001)
+        self.assertTrue(found["text"].startswith("1.7: "), found["text"])
+        self.assertEqual(found["minDistance"], 95.0)
+
+    def testDetectionWithABrokenModel(self):
+        (message,) = self.results["broken"]["error"]
+        self.assertIn("model.pupicker", message)
+        self.assertEqual(len(message.strip().splitlines()), 1, message)
+        self.assertEqual(self.results["broken"]["thresholdMode"], 0)
+
+    def testPicturesShowSomething(self):
+        from PIL import Image
+
+        for name in ("diameter", "prior", "attribute", "detection", "broken"):
+            picture = Image.open(os.path.join(self.pictures, name + ".png")).convert("L")
+            levels = picture.getextrema()
+            self.assertGreater(levels[1] - levels[0], 150, name)
+
+    def testTemporaryFoldersAreGone(self):
+        self.assertEqual(self.left, [])

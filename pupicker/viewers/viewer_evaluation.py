@@ -1,0 +1,111 @@
+"""Evaluation: curves, and hits, misses and false picks on the micrographs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tkinter as tk
+from tkinter import ttk
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+from pyworkflow.viewer import View, Viewer
+
+from pupicker import convert
+from pupicker.protocols import ProtPuPickerEvaluate
+from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
+from pupicker.viewers.micrograph_canvas import Circle
+from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
+from pupicker.viewers.scores import measuredCurve
+
+HIT, FALSE, MISSED = "#2ca02c", "#e03030", "#ffd400"
+Match = Tuple[float, float, float, str]  # x, y in px, score, outcome
+
+
+def readMatches(path: str) -> Dict[int, List[Match]]:
+    """The table of ``pupicker evaluate --matches`` by micrograph id; raises :class:`ViewerError`."""
+    if not os.path.exists(path):
+        raise ViewerError("%s: no such file; run the evaluation first." % path)
+    found: Dict[int, List[Match]] = {}
+    with open(path, encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream, delimiter="\t"):
+            score = float(row["score"]) if row["score"] else float("-inf")
+            found.setdefault(convert.micIdOf(row["micrograph"]), []).append(
+                (float(row["x"]), float(row["y"]), score, row["outcome"]))
+    return found
+
+
+class EvaluationWindow(MicrographBrowser):
+    """A hit below the threshold is a missed particle, drawn where the pick was."""
+
+    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], matches: Dict[int, List[Match]],
+                 radiusPx: float, best: float, averagePrecision: float) -> None:
+        MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, radiusPx,
+                                   ["hits", "false", "missed"])
+        self.matches = matches
+        picks = [match for some in matches.values() for match in some if match[3] != "missed"]
+        score, hit = np.array([p[2] for p in picks]), np.array([p[3] == "hit" for p in picks], dtype=bool)
+        truth = int(hit.sum()) + sum(match[3] == "missed" for some in matches.values() for match in some)
+        low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
+        self.threshold = ThresholdControl(self.panel, low, high, best, self._thresholdChanged)
+        self.text = tk.StringVar(master=self.root)
+        ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
+        for colour, meaning in ((HIT, "hit"), (FALSE, "false pick"), (MISSED, "missed particle")):
+            tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
+                     anchor=tk.W).pack(fill=tk.X)
+        self._figure = self.addFigure(5.6)
+        above, below = self._figure.add_subplot(2, 1, 1), self._figure.add_subplot(2, 1, 2)
+        cut, precision, recall, f1 = measuredCurve(score, hit, truth)
+        above.plot(recall, precision, color="#1f77b4")
+        above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02),
+                  title="average precision %0.3f" % averagePrecision)
+        for values, name, colour in ((precision, "precision", "#1f77b4"), (recall, "recall", "#2ca02c"),
+                                     (f1, "F1", "#d62728")):
+            below.plot(cut, values, label=name, color=colour)
+        below.set(xlabel="threshold (score)", ylim=(0, 1.02))
+        below.legend(frameon=False, fontsize=8)
+        self._line = below.axvline(best, color="black", linestyle="--")
+        self.selectFirst()
+        self._thresholdChanged()
+
+    def _outcome(self, match: Match) -> str:
+        if match[3] == "missed" or match[2] >= self.threshold.value:
+            return match[3]
+        return "missed" if match[3] == "hit" else ""
+
+    def circles(self, micId: int) -> List[Circle]:
+        colours = {"hit": HIT, "false": FALSE, "missed": MISSED}
+        return [(match[0], match[1], colours[self._outcome(match)]) for match in self.matches.get(micId, ())
+                if self._outcome(match)]
+
+    def count(self, micId: int) -> Sequence[int]:
+        outcomes = [self._outcome(match) for match in self.matches.get(micId, ())]
+        return [outcomes.count(name) for name in ("hit", "false", "missed")]
+
+    def _thresholdChanged(self) -> None:
+        hits, false, missed = np.sum([self.count(micId) for micId in self.matches], axis=0)
+        self.text.set("%d hits, %d false picks, %d missed\nprecision %0.3f, recall %0.3f"
+                      % (hits, false, missed, hits / max(1, hits + false), hits / max(1, hits + missed)))
+        self._line.set_xdata([self.threshold.value] * 2)
+        self._figure.canvas.draw_idle()
+        self.refreshCounts()
+        self.refreshCircles()
+
+
+class PuPickerEvaluationViewer(Viewer):
+    """Curves and matches of an evaluation."""
+
+    _name = "pupicker evaluation"
+    _targets = [ProtPuPickerEvaluate]
+
+    def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
+        try:
+            matches = readMatches(obj.getMatchesFile())
+            micSet = obj.inputCoordinates.get().getMicrographs()
+            micrographs = [entry for entry in readMicrographs(micSet) if entry.micId in matches]
+        except ViewerError as error:
+            return [self.errorMessage(str(error), "pupicker evaluation")]
+        radiusPx = obj.diameter.get() / micSet.getSamplingRate() / 2
+        best, average = obj.bestThreshold.get() or 0.0, obj.averagePrecision.get() or 0.0
+        return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, matches, radiusPx, best, average),
+                           self.formWindow)]

@@ -1,0 +1,99 @@
+"""Training: its curves, and the labels it learnt from."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import Any, Dict, List, Sequence, Tuple
+
+from pyworkflow.viewer import View, Viewer
+
+from pupicker import convert
+from pupicker.protocols import ProtPuPickerTrain
+from pupicker.viewers.browser import MicrographBrowser, WindowView
+from pupicker.viewers.micrograph_canvas import Circle
+from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
+
+LABEL = "#2ca02c"
+Points = Dict[int, List[Tuple[float, float]]]
+
+
+def readLabels(path: str) -> Points:
+    """Labelled centres by micrograph id, px; raises :class:`ViewerError`."""
+    if not os.path.exists(path):
+        raise ViewerError("%s: no such file; run the training first." % path)
+    points: Points = {}
+    with open(path, encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream, delimiter="\t"):
+            points.setdefault(convert.micIdOf(row["micrograph"]), []).append((float(row["x"]), float(row["y"])))
+    return points
+
+
+def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
+    """Loss, validation, number of particles and expected precision and recall of a training report."""
+    loss, validation, number, expectation = (figure.add_subplot(4, 1, place) for place in (1, 2, 3, 4))
+    best = (report.get("validation") or {}).get("best_updates")
+    for stage, colour in (("selection", "#1f77b4"), ("refit", "#ff7f0e")):
+        epochs = [epoch for epoch in report["curve"] if epoch["stage"] == stage]
+        updates = [epoch["updates"] for epoch in epochs]
+        if epochs:
+            loss.plot(updates, [epoch["loss"] for epoch in epochs], ".-", color=colour, label=stage)
+            number.plot(updates, [epoch["particles_per_micrograph"] for epoch in epochs], ".-", color=colour)
+        known = [epoch for epoch in epochs if epoch["validation"] is not None]
+        if known:
+            validation.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
+                            color=colour)
+            validation.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
+            validation.legend(frameon=False, fontsize=8)
+    if not validation.lines:
+        validation.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=validation.transAxes)
+    loss.legend(frameon=False, fontsize=8)
+    rows = report.get("expected_curve") or []
+    for place, name, colour in ((1, "precision", "#1f77b4"), (2, "recall", "#2ca02c")):
+        expectation.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
+    if rows:
+        threshold = report["suggested_threshold"]
+        expectation.axvline(threshold, color="black", linestyle="--", label="suggested: %0.2f" % threshold)
+        expectation.legend(frameon=False, fontsize=8)
+    loss.set(ylabel="loss")
+    validation.set(ylabel="validation AP")
+    number.set(ylabel="particles /\nmicrograph", xlabel="updates")
+    expectation.set(xlabel="threshold (score)", ylabel="expected", ylim=(0, 1.05))
+
+
+class TrainingWindow(MicrographBrowser):
+    """Labels on the micrographs beside the curves."""
+
+    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], labels: Points, radiusPx: float,
+                 report: Dict[str, Any]) -> None:
+        MicrographBrowser.__init__(self, "pupicker: training", parent, micrographs, radiusPx, ["labels"])
+        self.labels = labels
+        drawCurves(self.addFigure(8.2), report)
+        self.refreshCounts()
+        self.selectFirst()
+
+    def circles(self, micId: int) -> List[Circle]:
+        return [(x, y, LABEL) for x, y in self.labels.get(micId, ())]
+
+    def count(self, micId: int) -> Sequence[int]:
+        return [len(self.labels.get(micId, ()))]
+
+
+class PuPickerTrainingViewer(Viewer):
+    """Curves and labels of a training."""
+
+    _name = "pupicker training"
+    _targets = [ProtPuPickerTrain]
+
+    def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
+        report = convert.readJson(obj._getReportPath())
+        try:
+            if not report.get("curve"):
+                raise ViewerError("%s: no training report; the run has not finished." % obj._getReportPath())
+            labels, micSet = readLabels(obj._getLabelsFile()), obj._getMicrographs()
+            micrographs = [entry for entry in readMicrographs(micSet) if entry.micId in labels]
+        except ViewerError as error:
+            return [self.errorMessage(str(error), "pupicker training")]
+        radiusPx = obj.diameter.get() / micSet.getSamplingRate() / 2
+        return [WindowView(lambda parent: TrainingWindow(parent, micrographs, labels, radiusPx, report),
+                           self.formWindow)]

@@ -1,0 +1,35 @@
+"""Choosing the attribute that holds the score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyworkflow.gui import dialog
+from pyworkflow.gui.tree import ListTreeProviderString
+from pyworkflow.object import String
+from pyworkflow.wizard import Wizard
+
+from pupicker.protocols import ProtPuPickerThreshold
+from pupicker.thresholds import numericAttributes
+
+
+class PuPickerAttributeWizard(Wizard):
+    """Lists the numbers that the coordinates carry."""
+
+    _targets = [(ProtPuPickerThreshold, ["attribute"])]
+
+    def show(self, form: Any, *params: Any) -> None:
+        coordSet = form.protocol.inputCoordinates.get()
+        if coordSet is None or coordSet.getSize() == 0:
+            dialog.showWarning("Score attribute", "Choose scored coordinates first.", form.root)
+            return
+        names = numericAttributes(coordSet.getFirstItem())
+        if not names:
+            dialog.showWarning("Score attribute", "These coordinates carry no number that could be a score. Choose "
+                                                  "others.", form.root)
+            return
+        provider = ListTreeProviderString([String(name) for name in names])
+        chosen = dialog.ListDialog(form.root, "Score attribute", provider, "Of the score a larger value is better.",
+                                   selectmode="browse")
+        if chosen.resultYes():
+            form.setVar("attribute", chosen.values[0].get())

@@ -1,0 +1,64 @@
+"""The threshold of picking, seen on a micrograph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyworkflow.gui import dialog
+from pyworkflow.wizard import Wizard
+
+from pupicker import convert
+from pupicker.child_process import ChildProcess
+from pupicker.constants import THRESHOLD_GIVEN
+from pupicker.gui.detection_dialog import DetectionDialog
+from pupicker.plugin import Plugin
+from pupicker.protocols import ProtPuPickerPick
+from pupicker.wizards.wizard_diameter import micrographEntries
+
+
+class PuPickerDetectionWizard(Wizard):
+    """Picks one micrograph with the model and shows what each threshold keeps."""
+
+    _targets = [(ProtPuPickerPick, ["thresholdMode", "threshold", "minDistance"])]
+
+    def show(self, form: Any, *params: Any) -> None:
+        protocol = form.protocol
+        micSet, model = protocol.getInputMicrographs(), protocol.inputModel.get()
+        messages = Plugin.validateInstallation()
+        if micSet is None or model is None:
+            messages = ["Choose micrographs and a picking model first."]
+        elif micSet.getSize() == 0:
+            messages = ["There is no micrograph in the set yet."]
+        elif not model.exists():
+            messages = ["The file of the model, %s, is missing. Train or import it again." % model.getPath()]
+        if messages:
+            dialog.showWarning("Detection preview", messages[0], form.root)
+            return
+        given = protocol.thresholdMode.get() == THRESHOLD_GIVEN
+        threshold = protocol.threshold.get() if given else model.getSuggestedThreshold()
+        chosen = DetectionDialog(
+            form.root, micrographEntries(micSet, {}),
+            lambda mic, distance, lowest: startPicking(protocol, mic, distance, lowest),
+            model.getDiameterAng() / micSet.getSamplingRate() / 2, threshold or 0.0, protocol.minDistance.get() or 0.0)
+        if chosen.resultYes():
+            form.setVar("thresholdMode", THRESHOLD_GIVEN)
+            form.setVar("threshold", round(chosen.threshold, 2))
+            form.setVar("minDistance", chosen.minDistanceAng)
+
+
+def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: float) -> ChildProcess:
+    """Begin to pick `mic` as `protocol` would, down to `lowestScore`; the table is ``picks.tsv`` in the folder."""
+    process = ChildProcess()
+    try:
+        arguments = [convert.linkMicrograph(mic, process.folder), "--model", protocol.inputModel.get().getPath(),
+                     "--output", process.getPath("picks.tsv"), "--threshold=%r" % lowestScore,
+                     "--pixel-size", repr(protocol.getInputMicrographs().getSamplingRate()),
+                     "--threads", max(1, protocol.getBinThreads())]
+        if minDistanceAng:
+            arguments += ["--min-distance", repr(minDistanceAng)]
+        gpus = protocol.getGpuList()
+        process.start("pick", arguments, gpu=str(gpus[0]) if gpus else "")
+    except Exception:
+        process.close()
+        raise
+    return process

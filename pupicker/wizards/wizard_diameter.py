@@ -1,0 +1,60 @@
+"""The particle's diameter, seen on the particles."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from pyworkflow.gui import dialog
+from pyworkflow.wizard import Wizard
+
+from pupicker.gui.diameter_dialog import DiameterDialog
+from pupicker.gui.micrograph_dialog import Entry
+from pupicker.protocols import ProtPuPickerPreprocess, ProtPuPickerTrain
+
+MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
+
+
+class PuPickerDiameterWizard(Wizard):
+    """Circles on the labelled particles, or where the user clicks if the protocol has no labels."""
+
+    _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"])]
+
+    def show(self, form: Any, *params: Any) -> None:
+        protocol = form.protocol
+        coordSet = getattr(protocol, "inputCoordinates", None)
+        coordSet = coordSet.get() if coordSet is not None else None
+        points: Dict[int, List[Tuple[float, float]]] = {}
+        if hasattr(protocol, "inputCoordinates"):
+            messages = protocol._validateLabels() if coordSet is not None else ["Choose labelled particles first."]
+            if messages:
+                dialog.showWarning("Particle diameter", messages[0], form.root)
+                return
+            points, micSet = protocol._matchLabels().points, protocol._getMicrographs()
+        else:
+            micSet = protocol.inputMicrographs.get()
+            if micSet is None:
+                dialog.showWarning("Particle diameter", "Choose micrographs first.", form.root)
+                return
+        chosen = DiameterDialog(form.root, micrographEntries(micSet, points), points, micSet.getSamplingRate(),
+                                protocol.diameter.get() or self._guess(coordSet))
+        if chosen.resultYes():
+            form.setVar("diameter", round(chosen.diameterAng, 1))
+
+    @staticmethod
+    def _guess(coordSet: Any) -> Any:
+        """Where the circles start: the box is usually 1.5 to 2 times as large as the particle."""
+        if coordSet is None or not coordSet.getBoxSize():
+            return None
+        return coordSet.getBoxSize() * coordSet.getMicrographs().getSamplingRate() / 1.75
+
+
+def micrographEntries(micSet: Any, points: Dict[int, List[Tuple[float, float]]]) -> List[Entry]:
+    """Lines of a list: the micrographs with labels (all, if there is none), those with the most first."""
+    mics = []
+    for mic in micSet:
+        if not points or mic.getObjId() in points:
+            mics.append(mic.clone())
+        if not points and len(mics) == MOST_ENTRIES:
+            break
+    mics.sort(key=lambda mic: -len(points.get(mic.getObjId(), ())))
+    return [Entry(mic, str(len(points.get(mic.getObjId(), ()))) if points else "") for mic in mics[:MOST_ENTRIES]]
