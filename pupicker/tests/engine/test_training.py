@@ -148,10 +148,12 @@ def test_loss_that_is_not_finite_is_an_error():
 
 def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
     class Nothing:
-        """A sampler of noise, always the same."""
+        """A sampler of noise, always the same, without labelled negatives."""
 
-        def draw(self, positives, unlabelled, generator):
-            return torch.randn((positives + unlabelled, 1, 31, 31), generator=generator)
+        negative = torch.zeros((0, 3), dtype=torch.long)
+
+        def draw(self, positives, unlabelled, generator, negatives):
+            return torch.randn((positives + unlabelled + negatives, 1, 31, 31), generator=generator)
 
     results = []
     for seed in (1, 2):
