@@ -211,6 +211,7 @@ def main() -> int:
     folder = parser.parse_args().output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
+        os.environ.pop("RELION_HOME", None)  # RELION's forms follow the version that is set here
         set_up(Path(work))
         from pyworkflow.config import Config
         from pyworkflow.project import Manager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict, List
 
 from pwem.objects import SetOfCoordinates
@@ -87,15 +88,19 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         result, picks = self._getResult(), self.inputCoordinates.get()
         for name, key in self.RESULTS.items():
             getattr(self, name).set(result[key])
-        self._store()
         if result["best_f1_threshold"] is None:
+            self._store()
             return
+        # Scipion stores 15 digits; rounded up, the threshold would leave out the pick that it was taken from.
+        threshold = math.floor(result["best_f1_threshold"] * 1e6) / 1e6
+        self.bestThreshold.set(threshold)
+        self._store()
         output = self._createSetOfCoordinates(picks.getMicrographs(asPointer=True))
         output.copyInfo(picks)
         for coord in picks.iterItems():
-            if getattr(coord, self.scoreAttribute.get()).get() >= result["best_f1_threshold"]:
+            if getattr(coord, self.scoreAttribute.get()).get() >= threshold:
                 output.append(coord.clone())
-        output.setObjComment("%d picks with score >= %0.3g (best F1)" % (output.getSize(), result["best_f1_threshold"]))
+        output.setObjComment("%d picks with score >= %0.3g (best F1)" % (output.getSize(), threshold))
         self._defineOutputs(outputCoordinates=output)
         self._defineSourceRelation(self.inputCoordinates, output)
         self._defineSourceRelation(self.referenceCoordinates, output)

@@ -55,7 +55,7 @@ class TestWorkflow(WorkflowTestCase):
         self.assertNotIn("input", left)
         self.assertIn("labels.tsv", left)
         self.assertEqual([name for name in left if name.endswith("_outcome.json")], [])
-        self.assertEqual([name for name in os.listdir(self.picking._getExtraPath()) if name.startswith("batch")], [])
+        self.assertEqual([name for name in os.listdir(self.picking._getExtraPath()) if name.startswith("batch_")], [])
 
     def testPicks(self):
         self.assertPicksAreSound(self.picking, self.truth)
