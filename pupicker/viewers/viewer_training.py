@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Sequence, Tuple
 from pyworkflow.viewer import View, Viewer
 
 from pupicker import convert
+from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerTrain
 from pupicker.viewers.browser import MicrographBrowser, WindowView
-from pupicker.viewers.micrograph_canvas import Circle
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
 LABEL = "#2ca02c"

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-import traceback
+
+from pupicker.tests.protocols.screen import drive, guarded, photograph
 
 TIMEOUT = 500  # s for the whole program, on a machine that has other things to do
 PICTURE = "picture"
@@ -61,10 +61,7 @@ class Driver:
     def _next(self, steps, dialog, name):
         pause = next(steps, None)
         if pause == PICTURE:
-            dialog.update()
-            area = f"{dialog.winfo_width()}x{dialog.winfo_height()}+{dialog.winfo_rootx()}+{dialog.winfo_rooty()}"
-            path = os.path.join(self.folder, name.replace(" ", "_") + ".png")
-            subprocess.check_call(["import", "-window", "root", "-crop", area, "+repage", path])
+            photograph(dialog, os.path.join(self.folder, name.replace(" ", "_") + ".png"))
             pause = 10
         if pause is not None:
             self.window.root.after(pause, guarded(lambda: self._next(steps, dialog, name)))
@@ -78,17 +75,6 @@ def dialogs(widget):
         if isinstance(child, Dialog):
             yield child
         yield from dialogs(child)
-
-
-def guarded(action):
-    def run():
-        try:
-            action()
-        except Exception:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-    return run
 
 
 def press(dialog, text):
@@ -237,12 +223,8 @@ def main():
                    dict(mics, inputModel=("broken", "outputModel")), useGpu=False)
         with open(os.path.join(folder, "results.json"), "w") as stream:
             json.dump(driver.results, stream)
-        sys.stdout.flush()
-        os._exit(0)
 
-    driver.window.root.after(1500, guarded(run))
-    driver.window.root.after(TIMEOUT * 1000, lambda: os._exit(3))
-    driver.window.show()
+    drive(driver.window, run, TIMEOUT)
 
 
 if __name__ == "__main__":
