@@ -19,6 +19,8 @@ from pupicker.constants import THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerEvaluate  # isort: skip
 from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer  # isort: skip
 from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
+from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
+from pupicker.viewers.scored_set import ViewerError  # isort: skip
 from pupicker.viewers.scores import expected, measuredCurve  # isort: skip
 
 BOX = 44
@@ -99,6 +101,21 @@ class TestViewers(WorkflowTestCase):
             (view,) = viewer(project=self.proj)._visualize(target)
             self.assertIn(expected_text, view.getMessage())
             self.assertEqual(len(view.getMessage().splitlines()), 1)
+
+    def testTheModelFileTellsEverything(self):
+        path = self.training.outputModel.getPath()
+        rows = dict(headerRows(readHeader(path)))
+        self.assertEqual(float(rows["geometry.diameter_ang"]), DIAMETER)
+        self.assertEqual(rows["network.name"], self.training.outputModel.getNetwork())
+        self.assertEqual(rows["details.labels"], str(self.training.outputModel.getNumberOfLabels()))
+        self.assertRegex(rows["details.curve"], r"^\d+ rows$")
+        damaged = os.path.join(self.raw, "damaged.pupicker")
+        whole = self.read(path)
+        for content in (b"", b"no model", whole[:40], whole[:8] + b"\xff" + whole[9:]):
+            with open(damaged, "wb") as stream:
+                stream.write(content)
+            with self.assertRaisesRegex(ViewerError, "damaged.pupicker: not a model"):
+                readHeader(damaged)
 
     def testForeignCoordinatesAreLeftToOtherViewers(self):
         self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))

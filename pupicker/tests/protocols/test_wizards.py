@@ -82,6 +82,11 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual(found["attribute"], "_topazScore")
         self.assertNotIn("_x", found["names"])
 
+    def testFieldsOfAnEvaluation(self):
+        found = self.results["evaluated diameter"]
+        self.assertEqual((found["note"], found["circles"], found["diameter"]), ("12", 12, 120.0))
+        self.assertEqual(self.results["evaluated attribute"]["scoreAttribute"], "_topazScore")
+
     def testDetection(self):
         found = self.results["detection"]
         self.assertEqual((found["busy"], found["idle"]), ("picking…", ""))

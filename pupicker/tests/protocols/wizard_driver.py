@@ -203,7 +203,13 @@ def warned(dialog, result):
 def main():
     project, folder, labels, model, broken = sys.argv[1:]
     driver = Driver(project, folder, {"labels": labels, "model": model, "broken": broken})
-    from pupicker.protocols import ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain
+    from pupicker.protocols import (
+        ProtPuPickerEvaluate,
+        ProtPuPickerPick,
+        ProtPuPickerPreprocess,
+        ProtPuPickerThreshold,
+        ProtPuPickerTrain,
+    )
 
     labelled = {"inputCoordinates": ("labels", "outputCoordinates")}
     mics = {"inputMicrographs": ("mics", "outputMicrographs")}
@@ -218,6 +224,9 @@ def main():
         driver.use("prior", ProtPuPickerTrain, "priorMode", choosePrior, labelled, diameter=120.0)
         driver.use("fraction", ProtPuPickerTrain, "classPrior", choosePrior, labelled, diameter=120.0, priorMode=1)
         driver.use("attribute", ProtPuPickerThreshold, "attribute", chooseAttribute, labelled)
+        both = dict(labelled, referenceCoordinates=("labels", "outputCoordinates"))
+        driver.use("evaluated diameter", ProtPuPickerEvaluate, "diameter", changeDiameter, both)
+        driver.use("evaluated attribute", ProtPuPickerEvaluate, "scoreAttribute", chooseAttribute, both)
         driver.use("detection", ProtPuPickerPick, "thresholdMode", preview, picking, useGpu=False)
         driver.use("broken", ProtPuPickerPick, "thresholdMode", previewFails,
                    dict(mics, inputModel=("broken", "outputModel")), useGpu=False)
