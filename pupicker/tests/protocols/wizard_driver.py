@@ -1,8 +1,9 @@
 """Opens wizards from forms of a real project, uses them, and writes down what the forms say afterwards.
 
-    xvfb-run python -m pupicker.tests.protocols.wizard_driver PROJECT OUTPUT_FOLDER LABELS_RUN MODEL_RUN BROKEN_RUN
+    xvfb-run python -m pupicker.tests.protocols.wizard_driver PROJECT OUTPUT_FOLDER LABELS MODEL BROKEN [NAME...]
 
-A program of its own because the main loop of Tk does not return.  Each dialog blocks the form: what the user does is a
+LABELS, MODEL and BROKEN are ids of runs; with names, only these wizards are used.  A program of its own because the
+main loop of Tk does not return.  Each dialog blocks the form: what the user does is a
 generator that runs beside it and yields the milliseconds until its next action.
 """
 
@@ -201,7 +202,7 @@ def warned(dialog, result):
 
 
 def main():
-    project, folder, labels, model, broken = sys.argv[1:]
+    project, folder, labels, model, broken, *only = sys.argv[1:]
     driver = Driver(project, folder, {"labels": labels, "model": model, "broken": broken})
     from pupicker.protocols import (
         ProtPuPickerEvaluate,
@@ -216,20 +217,26 @@ def main():
     driver.runs["mics"] = driver.runs["labels"].inputMicrographs.getObjValue()
     picking = dict(mics, inputModel=("model", "outputModel"))
 
+    both = dict(labelled, referenceCoordinates=("labels", "outputCoordinates"))
+    scenarios = [
+        ("diameter", ProtPuPickerTrain, "diameter", changeDiameter, labelled, {}),
+        ("cancelled", ProtPuPickerTrain, "diameter", cancel, labelled, {"diameter": 77.0}),
+        ("nothing chosen", ProtPuPickerTrain, "diameter", warned, {}, {}),
+        ("preprocess", ProtPuPickerPreprocess, "diameter", changeDiameter, mics, {}),
+        ("prior", ProtPuPickerTrain, "priorMode", choosePrior, labelled, {"diameter": 120.0}),
+        ("fraction", ProtPuPickerTrain, "classPrior", choosePrior, labelled, {"diameter": 120.0, "priorMode": 1}),
+        ("attribute", ProtPuPickerThreshold, "attribute", chooseAttribute, labelled, {}),
+        ("evaluated diameter", ProtPuPickerEvaluate, "diameter", changeDiameter, both, {}),
+        ("evaluated attribute", ProtPuPickerEvaluate, "scoreAttribute", chooseAttribute, both, {}),
+        ("detection", ProtPuPickerPick, "thresholdMode", preview, picking, {"useGpu": False}),
+        ("broken", ProtPuPickerPick, "thresholdMode", previewFails, dict(mics, inputModel=("broken", "outputModel")),
+         {"useGpu": False}),
+    ]
+
     def run():
-        driver.use("diameter", ProtPuPickerTrain, "diameter", changeDiameter, labelled)
-        driver.use("cancelled", ProtPuPickerTrain, "diameter", cancel, labelled, diameter=77.0)
-        driver.use("nothing chosen", ProtPuPickerTrain, "diameter", warned, {})
-        driver.use("preprocess", ProtPuPickerPreprocess, "diameter", changeDiameter, mics)
-        driver.use("prior", ProtPuPickerTrain, "priorMode", choosePrior, labelled, diameter=120.0)
-        driver.use("fraction", ProtPuPickerTrain, "classPrior", choosePrior, labelled, diameter=120.0, priorMode=1)
-        driver.use("attribute", ProtPuPickerThreshold, "attribute", chooseAttribute, labelled)
-        both = dict(labelled, referenceCoordinates=("labels", "outputCoordinates"))
-        driver.use("evaluated diameter", ProtPuPickerEvaluate, "diameter", changeDiameter, both)
-        driver.use("evaluated attribute", ProtPuPickerEvaluate, "scoreAttribute", chooseAttribute, both)
-        driver.use("detection", ProtPuPickerPick, "thresholdMode", preview, picking, useGpu=False)
-        driver.use("broken", ProtPuPickerPick, "thresholdMode", previewFails,
-                   dict(mics, inputModel=("broken", "outputModel")), useGpu=False)
+        for name, protocol, param, actions, links, values in scenarios:
+            if name in only or not only:
+                driver.use(name, protocol, param, actions, links, **values)
         with open(os.path.join(folder, "results.json"), "w") as stream:
             json.dump(driver.results, stream)
 
