@@ -145,8 +145,9 @@ class Plugin(pwem.Plugin):
         """Offer an environment for the core: ``scipion installb pupicker``.
 
         It is a virtual environment of a Python that is new enough; where there is none and Scipion is told how to
-        activate conda (``CONDA_ACTIVATION_CMD``), conda brings the Python.  pip takes its index or folder of wheels from its own variables and configuration (``PIP_INDEX_URL``,
-        ``PIP_NO_INDEX`` with ``PIP_FIND_LINKS``, ...), so an offline site or a CPU-only torch needs nothing special.
+        activate conda (``CONDA_ACTIVATION_CMD``), conda brings the Python.  pip takes its index or folder of wheels
+        from its own variables and configuration (``PIP_INDEX_URL``, ``PIP_NO_INDEX`` with ``PIP_FIND_LINKS``, ...), so
+        an offline site or a CPU-only torch needs nothing special.
         """
         python, create = cls._findBasePython(), "%s -m venv env"
         if not python and pw.Config.CONDA_ACTIVATION_CMD:
