@@ -1,6 +1,6 @@
 """``python tools/guide_pictures.py``: takes the pictures of the user guide anew (docs/images), in windows of a project.
 
-Simulates micrographs with carbon and gold, labels a hundred particles, trains, picks, evaluates, and opens the forms,
+Simulates micrographs with carbon, labels a hundred particles, trains, picks, evaluates, and opens the forms,
 wizards and viewers on a virtual screen, as the tests do.  Needs Xvfb, xauth and ImageMagick.
 """
 
@@ -22,7 +22,7 @@ from pupicker.tests.protocols.screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8
-COLOURS = 64  # of a picture: windows have few, and the files stay small
+COLOURS = 256  # of a picture, chosen for each: the files stay small
 # What a driver calls a picture -> its name in the guide.
 FORMS = {"ProtPuPickerTrain": "form_train", "ProtPuPickerPick": "form_pick"}
 VIEWERS = {"scores": "viewer_coordinates", "training": "viewer_training", "evaluation": "viewer_evaluation",
@@ -33,7 +33,7 @@ WIZARDS = {"diameter": "wizard_diameter", "prior": "wizard_prior", "detection": 
 def simulate(folder: Path) -> CoordinateTable:
     """Micrographs with dirt; return the truth."""
     pupicker("simulate", "--output", folder, "--micrographs", 12, "--diameter", DIAMETER_ANG, "--pixel-size",
-             PIXEL_SIZE_ANG, "--snr", 0.08, "--gold", 3, "--carbon", "--seed", 3)
+             PIXEL_SIZE_ANG, "--snr", 0.08, "--carbon", "--seed", 3)
     return read_coordinates(folder / "truth.star")
 
 
