@@ -9,7 +9,7 @@ def test_every_length_follows_from_the_diameter():
     lengths = geometry(diameter_ang=180.0, pixel_size_ang=1.0, receptive_field_px=31)
     assert lengths.working_pixel_size_ang == pytest.approx(180 / 22)
     assert lengths.training_radius_px == pytest.approx(0.11 * 22)
-    assert lengths.min_distance_ang == pytest.approx(90)
+    assert lengths.min_distance_ang == pytest.approx(81)
     assert lengths.box_size_ang == pytest.approx(270)
     assert match_radius_ang(180.0) == pytest.approx(90)
     assert lengths.background_ang == pytest.approx(180)
