@@ -109,7 +109,8 @@ def test_header_of_another_kind(path, text):
 @pytest.mark.parametrize("fields", [
     {"network": {"name": "resnet99", "settings": {}}}, {"network": {"name": "conv31", "settings": {"depth": 3}}},
     {"network": {"name": "conv31", "settings": {"width": 5}}}, {"network": "conv31"}, {"geometry": {"diameter": 3}},
-    {"views": 3}, {"views": [4]}, {"calibration": {"a": 1}}, {"normalization": {}}, {"class_prior": "much"}, {"suggested_threshold": None},
+    {"views": 3}, {"views": [4]},
+    {"calibration": {"a": 1}}, {"normalization": {}}, {"class_prior": "much"}, {"suggested_threshold": None},
 ])
 def test_header_that_does_not_fit(path, fields):
     refused(with_header(path, **fields), "train it again")
