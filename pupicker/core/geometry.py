@@ -6,7 +6,7 @@ With the diameter D and a network whose receptive field is F pixels wide:
 working pixel size      D / (0.71 F)           the particle fills most of the receptive field (22 of 31 px):
                                                detail, and a rim to tell it from its neighbours
 training radius         max(1.5 px, 0.11 D)    positive regions stay well inside the particle (2.4 px at 22 px)
-minimum distance        0.5 D                  neighbours may overlap by half, one particle gives one pick
+minimum distance        0.45 D                 neighbours may overlap by half, one particle gives one pick
 matching radius         0.5 D                  for evaluation
 background              1.0 D                  grey level that varies on a larger scale is removed
 border margin           0.5 D                  beside a border without an image, which is cut off, particles are cut too
@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 FILL = 22 / 31
 TRAINING_RADIUS = 0.11
 SMALLEST_TRAINING_RADIUS_PX = 1.5
-MIN_DISTANCE = 0.5
+MIN_DISTANCE = 0.45
 MATCH_RADIUS = 0.5
 BACKGROUND = 1.0
 BOX_SIZE = 1.5

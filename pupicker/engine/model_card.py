@@ -21,6 +21,7 @@ def card(model: Model) -> dict[str, Any]:
         "training_radius_px": lengths.training_radius_px,
         "min_distance_ang": lengths.min_distance_ang,
         "box_size_ang": lengths.box_size_ang,
+        "views": model.views,
         "normalization": model.mixture.form,
         "class_prior": model.class_prior,
         "class_prior_source": details.get("class_prior_source"),

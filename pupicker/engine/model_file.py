@@ -20,6 +20,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.likelihood import Calibration
 from pupicker.core.networks import Classifier, build
 from pupicker.core.normalization import Mixture
+from pupicker.core.scoring import VIEWS
 from pupicker.engine.atomic import atomic_path
 from pupicker.engine.errors import InputError
 
@@ -46,6 +47,8 @@ class Model:
         Area fraction of positive pixels used in training.
     suggested_threshold
         Log-likelihood ratio with the best expected F1.
+    views
+        Of a micrograph, over which logits are averaged; the calibration holds for this number only.
     details
         Everything for people: objective, labels, curve, validation, training data digest, software, seed, ...
     """
@@ -58,6 +61,7 @@ class Model:
     class_prior: float
     suggested_threshold: float
     details: dict[str, Any] = field(default_factory=dict)
+    views: int = 1
 
     def header(self) -> dict[str, Any]:
         """The JSON header."""
@@ -69,6 +73,7 @@ class Model:
             "calibration": self.calibration.to_dict(),
             "class_prior": self.class_prior,
             "suggested_threshold": self.suggested_threshold,
+            "views": self.views,
             "details": self.details,
         }
 
@@ -124,5 +129,13 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        header["details"],
+        header["details"], _views(header),
     )
+
+
+def _views(header: dict[str, Any]) -> int:
+    """One in the models of versions that knew no other number."""
+    views = header.get("views", 1)
+    if not isinstance(views, int) or views not in VIEWS:
+        raise ValueError(f"views is {views!r}, known are {', '.join(map(str, VIEWS))}")
+    return int(views)

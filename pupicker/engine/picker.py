@@ -78,7 +78,7 @@ class Picker:
         working = lengths.working_pixel_size_ang
         calibration = self.model.calibration
         xy, logit = pick_image(
-            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold)
+            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold), self.model.views
         )
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
         x, y = micrograph.to_file(xy.numpy()).T

@@ -13,6 +13,7 @@ model.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,10 +33,8 @@ from pupicker.engine.fitting import Fitting
 from pupicker.engine.model_file import Model
 from pupicker.engine.progress import Progress
 from pupicker.engine.sampling import Sampler, make_sampler
-from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
+from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions, thinned
 from pupicker.engine.validation import Candidates, find_candidates
-
-_CURVE_ROWS = 200
 
 
 class Interrupted(PuPickerError):
@@ -167,7 +166,7 @@ class Training:
             raise UsageError(f"{error}; raise --class-prior or --particles-per-micrograph, or give neither") from error
 
     # ------------------------------------------------------------------ validation and calibration
-    def _candidates(self, held_out: bool) -> Candidates:
+    def _candidates(self, network: Classifier, held_out: bool, views: int = 1) -> Candidates:
         """Those of held-out labels in the validation micrographs, or of all labels in all micrographs."""
         chosen = self.split.validation if held_out else range(len(self.data.micrographs))
         micrographs = [self.data.micrographs[i] for i in chosen]
@@ -175,11 +174,11 @@ class Training:
         wanted = [self.split.held_out[i] for i in chosen] if held_out else every
         labels = [m.labels[w] for m, w in zip(micrographs, wanted, strict=True)]
         seen = [m.labels[~w] for m, w in zip(micrographs, wanted, strict=True)]
-        return find_candidates(self.fitting.average, micrographs, labels, seen, self.geometry)
+        return find_candidates(network, micrographs, labels, seen, self.geometry, views)
 
     def _validate(self, loss: float) -> None:
         """Take in an epoch's candidates; all epochs are judged anew by what is now known of the number of particles."""
-        found = self._candidates(held_out=True)
+        found = self._candidates(self.fitting.average, held_out=True)
         self.expected.learn(found)
         weights = {name: t.detach().cpu().clone() for name, t in self.fitting.average.state_dict().items()}
         self._snapshots[self.fitting.updates] = Snapshot(weights, found)
@@ -195,11 +194,12 @@ class Training:
     def _learn_from_training_labels(self, loss: float) -> None:
         self.best_updates = self.fitting.updates
         if self.expected.estimated:
-            self.expected.learn(self._candidates(held_out=False))
+            self.expected.learn(self._candidates(self.fitting.average, held_out=False))
         self._record(loss, None)
 
     def _finish(self, network: Classifier) -> Model:
-        found = self._candidates(held_out=False)
+        views = self.options.views
+        found = self._candidates(network, held_out=False, views=views)
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
         scores = found.scores.sort(descending=True).values
@@ -211,19 +211,21 @@ class Training:
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
             "particles_per_micrograph": self._per_micrograph(),
             "class_prior_source": self.expected.source,
-            "expected_curve": _thinned(ratio, precision, recall),
+            "expected_curve": thinned(ratio, precision, recall),
         }
         prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
         return Model(
             network.cpu(), self.options.fitting.network, self.data.mixture, self.geometry, calibration, prior,
-            threshold, details,
+            threshold, details, views,
         )
 
     def _calibration(self, found: Candidates, expected: float) -> Calibration:
         """Slope from held-out labels where there are some, level from the candidates of all micrographs."""
         if not self.split.validation:
             return calibrate(found.scores, found.hits, found.labels, expected)
-        held_out = self._snapshots[self.best_updates].candidates
+        best = copy.deepcopy(self.fitting.average)
+        best.load_state_dict(self._snapshots[self.best_updates].weights)
+        held_out = self._candidates(best, held_out=True, views=self.options.views)
         number = self.expected.particles(held_out.pixels)
         calibration = calibrate(held_out.scores, held_out.hits, held_out.labels, number)
         # Particles that are candidates at all, in proportion: a share that calibration had to lower stays lowered.
@@ -241,11 +243,3 @@ class Training:
     def _record(self, loss: float, validation: float | None) -> None:
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, validation, self._per_micrograph()))
         self._save(*self.state())
-
-
-def _thinned(*columns: Tensor) -> list[list[float]]:
-    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
-    rows = torch.stack([column.double() for column in columns], dim=1)
-    if len(rows) > _CURVE_ROWS:
-        rows = rows[torch.linspace(0, len(rows) - 1, _CURVE_ROWS).round().long()]
-    return [[round(value, 4) for value in row] for row in rows.tolist()]

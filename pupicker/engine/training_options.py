@@ -10,6 +10,8 @@ from torch import Tensor
 from pupicker.engine.fitting import FittingOptions
 from pupicker.engine.validation import Candidates
 
+CURVE_ROWS = 200
+
 
 def updates_for(labels: int) -> int:
     """Most updates for so many labels: few are soon known by heart; 200 for ten, 1,600 for a hundred, in hundreds."""
@@ -32,6 +34,8 @@ class TrainingOptions:
         Epochs without a better validation before selection ends.
     refit
         Fit once more on everything.
+    views
+        Of a micrograph, over which the finished model averages its logits; the curve is made with one.
     """
 
     fitting: FittingOptions = field(default_factory=FittingOptions)
@@ -41,6 +45,7 @@ class TrainingOptions:
     epoch_updates: int = 100
     patience: int = 6
     refit: bool = True
+    views: int = 4
 
 
 @dataclass
@@ -74,3 +79,11 @@ class Snapshot:
         labels, most, pixels = tensors["numbers"].tolist()
         weights = {name[len("weights.") :]: t for name, t in tensors.items() if name.startswith("weights.")}
         return cls(weights, Candidates(tensors["scores"], tensors["hits"], int(labels), most, int(pixels)))
+
+
+def thinned(*columns: Tensor) -> list[list[float]]:
+    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
+    rows = torch.stack([column.double() for column in columns], dim=1)
+    if len(rows) > CURVE_ROWS:
+        rows = rows[torch.linspace(0, len(rows) - 1, CURVE_ROWS).round().long()]
+    return [[round(value, 4) for value in row] for row in rows.tolist()]

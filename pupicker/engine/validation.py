@@ -12,7 +12,7 @@ from pupicker.core.borders import away_from_cut
 from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
 from pupicker.core.metrics import match_picks
 from pupicker.core.networks import Classifier
-from pupicker.core.scoring import score_image
+from pupicker.core.scoring import score_views
 from pupicker.core.suppression import pick
 from pupicker.engine.dataset import LabelledMicrograph
 
@@ -47,7 +47,7 @@ class Candidates:
 
 def find_candidates(
     network: Classifier, micrographs: Sequence[LabelledMicrograph], labels: Sequence[Tensor],
-    ignored: Sequence[Tensor], geometry: Geometry,
+    ignored: Sequence[Tensor], geometry: Geometry, views: int = 1,
 ) -> Candidates:
     """Pick in every micrograph without a threshold and match the labels.
 
@@ -57,13 +57,16 @@ def find_candidates(
         In evaluation mode.
     labels, ignored
         ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
+    views
+        Of each micrograph, over which its logits are averaged (:data:`pupicker.core.scoring.VIEWS`).
     """
     working = geometry.working_pixel_size_ang
     radius = match_radius_ang(geometry.diameter_ang) / working
     device = next(network.parameters()).device
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
-        xy, logit = pick_image(network, micrograph.image.to(device), geometry.min_distance_ang / working)
+        image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
+        xy, logit = pick_image(network, image, distance_px, views=views)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
@@ -75,10 +78,10 @@ def find_candidates(
 
 
 def pick_image(
-    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf")
+    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first."""
-    scores = score_image(network, image, OUTPUT_STRIDE)
+    scores = score_views(network, image, OUTPUT_STRIDE, views)
     position, logit = pick(scores.cpu(), distance_px / OUTPUT_STRIDE, threshold)
     return position.flip(1) * OUTPUT_STRIDE, logit
 

@@ -14,7 +14,7 @@ def test_model_as_json_has_what_other_programs_read(capsys, model_path):
     assert content["kind"] == "model" and content["schema_version"] == 1
     assert content["diameter_ang"] == DIAMETER_ANG
     assert content["working_pixel_size_ang"] == pytest.approx(DIAMETER_ANG / 22)
-    assert content["box_size_ang"] == 1.5 * DIAMETER_ANG and content["min_distance_ang"] == 0.5 * DIAMETER_ANG
+    assert content["box_size_ang"] == 1.5 * DIAMETER_ANG and content["min_distance_ang"] == 0.45 * DIAMETER_ANG
     assert 0 < content["class_prior"] < 0.1
     assert content["objective"] == "ge-binomial" and content["network"] == "conv31"
     assert content["labels"] == 3 * PARTICLES and content["micrographs"] == 3

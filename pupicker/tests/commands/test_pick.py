@@ -94,7 +94,7 @@ def test_no_pick_outside_and_none_too_close(pick, simulated, tmp_path):
         assert len(own) > PARTICLES
         assert own.x.min() >= 0 and own.x.max() <= WIDTH - 1 and own.y.min() >= 0 and own.y.max() <= HEIGHT - 1
         apart = np.hypot(own.x[:, None] - own.x, own.y[:, None] - own.y)[~np.eye(len(own), dtype=bool)]
-        assert apart.min() * PIXEL_SIZE_ANG >= 0.5 * DIAMETER_ANG * 0.98  # two roundings of the working pixel size
+        assert apart.min() * PIXEL_SIZE_ANG >= 0.45 * DIAMETER_ANG * 0.98  # two roundings of the working pixel size
         assert own.score is not None and np.all(np.diff(own.score) <= 0)
         assert own.probability is not None and own.probability.min() >= 0 and own.probability.max() <= 1
 

@@ -9,7 +9,7 @@ def test_every_length_follows_from_the_diameter():
     lengths = geometry(diameter_ang=180.0, pixel_size_ang=1.0, receptive_field_px=31)
     assert lengths.working_pixel_size_ang == pytest.approx(180 / 22)
     assert lengths.training_radius_px == pytest.approx(0.11 * 22)
-    assert lengths.min_distance_ang == pytest.approx(90)
+    assert lengths.min_distance_ang == pytest.approx(81)
     assert lengths.box_size_ang == pytest.approx(270)
     assert match_radius_ang(180.0) == pytest.approx(90)
     assert lengths.background_ang == pytest.approx(180)
@@ -80,7 +80,7 @@ def test_description_states_values_and_reasons():
     rows = {name: (value, reason) for name, value, reason in describe(geometry(180.0, 1.5, 31), 1.5, 31)}
     assert rows["working pixel size"] == ("8.18 A", "the particle is 22 px, the receptive field 31 px")
     assert rows["training radius"][0] == "2.42 px = 19.8 A"
-    assert rows["minimum distance"][0] == "90 A"
+    assert rows["minimum distance"][0] == "81 A"
     assert rows["background"][0] == "180 A"
     assert rows["box size"][0] == "270 A = 180 px of 1.5 A"
     coarse = describe(geometry(100.0, 7.0, 31), 7.0, 31)
@@ -88,8 +88,8 @@ def test_description_states_values_and_reasons():
 
 
 def test_most_particles_is_the_hexagonal_packing():
-    lengths = geometry(100.0, 1.0, 31)  # 50 A apart
+    lengths = geometry(100.0, 1.0, 31)  # 45 A apart
     rows, columns = 200, 200
     # A hexagonal lattice of this many rows and columns fills rows * columns cells of d * d * sqrt(3) / 2.
-    area = columns * 50 * rows * 50 * math.sqrt(3) / 2
+    area = columns * 45 * rows * 45 * math.sqrt(3) / 2
     assert most_particles(lengths, area) == pytest.approx(rows * columns)

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from pupicker.core.networks import build
-from pupicker.core.scoring import score_image
+from pupicker.core.scoring import VIEWS, score_image, score_views
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,28 @@ def test_a_pixel_that_is_not_a_number_spoils_only_the_scores_around_it(network):
 def test_a_network_in_training_mode_is_an_error():
     with pytest.raises(ValueError, match="evaluation mode"):
         score_image(build("conv31", width=2), torch.zeros(40, 40))
+
+
+@pytest.mark.parametrize("shape", [(23, 38), (24, 37), (40, 22), (1, 19), (5, 3)])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_views_score_the_pixels_of_the_image(network, shape, stride):
+    """One view is the plain map; several are the mean of the maps of the turned images, each turned back."""
+    image = noise(shape)
+    assert torch.equal(score_views(network, image, stride, 1), score_image(network, image, stride))
+    turned = score_image(network, image.rot90(2)).rot90(2)
+    mirrored = score_image(network, image.T.contiguous()).T
+    both = score_image(network, image.rot90(2).T.contiguous()).T.rot90(2)
+    expected = (score_image(network, image) + turned + mirrored + both) / 4
+    found = score_views(network, image, stride, 4)
+    torch.testing.assert_close(found, expected[::stride, ::stride], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("views", [1, 4, 8])
+def test_the_map_of_all_views_turns_with_the_image(network, views):
+    image = noise((41, 37))
+    scores = score_views(network, image, 2, views)
+    for turns, mirrored in VIEWS[8]:
+        turned = (image.flip(1) if mirrored else image).rot90(turns)
+        expected = (scores.flip(1) if mirrored else scores).rot90(turns)
+        same = torch.allclose(score_views(network, turned.contiguous(), 2, views), expected, rtol=0, atol=1e-11)
+        assert same == ((turns, mirrored) in VIEWS[views]), (turns, mirrored)

@@ -24,7 +24,7 @@ from pupicker.tests.engine.blobs import GEOMETRY, MIXTURE
 def model():
     torch.manual_seed(0)
     network = NETWORKS["conv31"].from_settings({"width": 4, "dropout": 0.1}).eval()
-    return Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(0.7, -2.0, 0.1), 0.03, 1.25, {"note": "Å, µ"})
+    return Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(0.7, -2.0, 0.1), 0.03, 1.25, {"note": "Å, µ"}, 4)
 
 
 @pytest.fixture
@@ -109,10 +109,22 @@ def test_header_of_another_kind(path, text):
 @pytest.mark.parametrize("fields", [
     {"network": {"name": "resnet99", "settings": {}}}, {"network": {"name": "conv31", "settings": {"depth": 3}}},
     {"network": {"name": "conv31", "settings": {"width": 5}}}, {"network": "conv31"}, {"geometry": {"diameter": 3}},
+    {"views": 3}, {"views": [4]},
     {"calibration": {"a": 1}}, {"normalization": {}}, {"class_prior": "much"}, {"suggested_threshold": None},
 ])
 def test_header_that_does_not_fit(path, fields):
     refused(with_header(path, **fields), "train it again")
+
+
+def test_models_from_before_views_have_one(path):
+    assert load_model(path).views == 4
+
+    def without(text):
+        header = json.loads(text)
+        del header["views"]
+        return json.dumps(header)
+
+    assert load_model(rewritten(path, without)).views == 1
 
 
 def test_missing_weights(path):

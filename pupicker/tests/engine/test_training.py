@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pupicker.core.likelihood import calibrate
 from pupicker.core.networks import NETWORKS
 from pupicker.engine.dataset import split_validation
 from pupicker.engine.errors import PuPickerError
@@ -167,6 +168,17 @@ def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
 
 
 # ---- candidates
+
+
+def test_calibration_is_that_of_as_many_views_as_the_model_takes(reference):
+    model = reference[0.0]
+    labels, none = [m.labels for m in DATA.micrographs], [m.labels[:0] for m in DATA.micrographs]
+    expected = model.details["particles_per_micrograph"] * len(labels)
+    fits = {}
+    for views in (1, 4):
+        found = find_candidates(model.network, DATA.micrographs, labels, none, GEOMETRY, views)
+        fits[views] = calibrate(found.scores, found.hits, found.labels, expected)
+    assert model.views == 4 and model.calibration == fits[4] != fits[1]
 
 
 def test_candidates_of_seen_labels_do_not_count():
