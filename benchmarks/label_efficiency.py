@@ -14,6 +14,7 @@ its own schedule of 10,000 updates, however long that takes.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
                     settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX, "budget_cpu_s": budget}
                     unit = {"set": name, "method": method, "labels": labels, "draw": draw, "settings": settings,
                             "labels_sha256": sha256(table)}
-                    records.run(unit, lambda n=network, c=chosen, t=table, s=settings: topaz.run(n, c, t, s),
+                    records.run(unit, partial(topaz.run, network, chosen, table, settings, draw == 0),
                                 {"machine": machine, "versions": versions})
 
 

@@ -121,10 +121,12 @@ class Topaz:
             process([self.program, "--version"], log)
             return log.read_text().strip().splitlines()[-1]
 
-    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any], half: bool = False
+            ) -> dict[str, Any]:
         """Train with a budget of processor seconds, or the default schedule; score the last model.
 
-        `settings` has `scale`, `radius_px`, and `budget_cpu_s` (None: the default schedule).
+        `settings` has `scale`, `radius_px`, and `budget_cpu_s` (None: the default schedule).  With `half` the model of
+        half that time is scored too, to see whether a longer training would change anything.
         """
         scale, radius = settings["scale"], settings["radius_px"]
         folder = self.preprocessed(chosen, scale)
@@ -134,6 +136,8 @@ class Topaz:
             models, training = self._train(method, work, prior, radius, settings["budget_cpu_s"])
             out: dict[str, Any] = {"training": training, "pi": round(prior["pi"], 6)}
             for title, model in models.items():
+                if title == "half" and not half:
+                    continue
                 score = self._pick(chosen, folder, model, scale, work)
                 if title == "last":
                     out |= score
