@@ -26,6 +26,7 @@ from runs import RESULTS, Records, hardware, sha256
 METHODS = ("pupicker", *TOPAZ_NETWORKS, *[f"{name}-default" for name in TOPAZ_NETWORKS])
 #: Processor seconds that Topaz trains, by number of labels: more than pupicker takes, start-up included.
 BUDGET_CPU_S = {10: 120, 50: 300, 100: 450, 250: 600}
+MOMENTS = (0.15, 0.5)  # fractions of it at which the model is scored as well
 
 
 def run(args: argparse.Namespace) -> None:
@@ -46,10 +47,11 @@ def run(args: argparse.Namespace) -> None:
                         continue
                     network = method.removesuffix("-default")
                     budget = None if method != network else BUDGET_CPU_S[labels]
-                    settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX, "budget_cpu_s": budget}
+                    settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX, "budget_cpu_s": budget,
+                                "moments": MOMENTS}
                     unit = {"set": name, "method": method, "labels": labels, "draw": draw, "settings": settings,
                             "labels_sha256": sha256(table)}
-                    records.run(unit, partial(topaz.run, network, chosen, table, settings, draw == 0),
+                    records.run(unit, partial(topaz.run, network, chosen, table, settings),
                                 {"machine": machine, "versions": versions})
 
 

@@ -121,29 +121,22 @@ class Topaz:
             process([self.program, "--version"], log)
             return log.read_text().strip().splitlines()[-1]
 
-    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any], half: bool = False
-            ) -> dict[str, Any]:
+    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """Train with a budget of processor seconds, or the default schedule; score the last model.
 
-        `settings` has `scale`, `radius_px`, and `budget_cpu_s` (None: the default schedule).  With `half` the model of
-        half that time is scored too, to see whether a longer training would change anything.
+        `settings` has `scale`, `radius_px`, `budget_cpu_s` (None: the default schedule) and `moments`: fractions of the
+        training at which the model is scored too, because with few labels a longer training may be a worse one.
         """
         scale, radius = settings["scale"], settings["radius_px"]
         folder = self.preprocessed(chosen, scale)
         with tempfile.TemporaryDirectory(prefix="topaz-") as name:
             work = Path(name)
             prior = _write_training(chosen, table, folder, scale, radius, work)
-            models, training = self._train(method, work, prior, radius, settings["budget_cpu_s"])
-            out: dict[str, Any] = {"training": training, "pi": round(prior["pi"], 6)}
-            for title, model in models.items():
-                if title == "half" and not half:
-                    continue
-                score = self._pick(chosen, folder, model, scale, work)
-                if title == "last":
-                    out |= score
-                else:
-                    out[f"average_precision_{title}"] = score["average_precision"]
-        return out
+            models, training = self._train(method, work, prior, radius, settings)
+            scores = {updates: self._pick(chosen, folder, model, scale, work) for updates, model in models.items()}
+        by_updates = {str(updates): scores[updates]["average_precision"] for updates in sorted(scores)}
+        return {**scores[max(scores)], "training": training, "pi": round(prior["pi"], 6),
+                "average_precision_by_updates": by_updates}
 
     def preprocessed(self, chosen: BenchmarkSet, scale: int) -> Path:
         """Downsampled and normalised micrographs, made once."""
@@ -155,9 +148,10 @@ class Topaz:
             (folder / "done").touch()
         return folder
 
-    def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, budget: float | None
-               ) -> tuple[dict[str, Path], dict[str, Any]]:
-        """Paths of the models to score, and what the training took."""
+    def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, settings: dict[str, Any]
+               ) -> tuple[dict[int, Path], dict[str, Any]]:
+        """Updates -> model to score, and what the training took."""
+        budget = settings["budget_cpu_s"]
         epochs, updates = DEFAULT_SCHEDULE if budget is None else (100000, EPOCH_UPDATES[method])
         seen: dict[int, float] = {}
         complete = [0.0]
@@ -179,10 +173,8 @@ class Topaz:
         if "setting method to PN" in log.read_text():
             raise Failure("topaz train changed the objective to PN; the prior is wrong")
         last = max(seen) if budget is None else min(e for e, spent in seen.items() if spent >= budget)
-        models = {"last": _model(work, last)}
-        half = [e for e, spent in seen.items() if spent >= 0.5 * seen[last]]
-        if min(half) != last:
-            models["half"] = _model(work, min(half))
+        moments = {min(e for e, spent in seen.items() if spent >= part * seen[last]) for part in settings["moments"]}
+        models = {epoch * updates: _model(work, epoch) for epoch in sorted(moments | {last})}
         return models, {**seconds, "cpu_s": round(seen[last], 1), "updates": last * updates}
 
     def _pick(self, chosen: BenchmarkSet, folder: Path, model: Path, scale: int, work: Path) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def draw(records: list[dict[str, Any]], path: Any) -> None:
         right.plot(curve["threshold"], curve["f1"], color=color)
         right.axvline(r["suggested_threshold"], color=color, linestyle=":", linewidth=1)
     left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
-    right.set(xlabel="threshold of the score (dotted: suggested)", ylabel="F1", ylim=(0, 1.02), xlim=(-15, None))
+    right.set(xlabel="threshold of the score (dotted: suggested)", ylabel="F1", ylim=(0, 1.02))
+    right.set_xlim(left=max(-15.0, right.get_xlim()[0]))  # beyond, nothing changes
     for axes in (left, right):
         axes.grid(alpha=0.3)
     left.legend(frameon=False, fontsize=8)
