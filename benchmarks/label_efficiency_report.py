@@ -112,11 +112,11 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
     shown = [m for m in TITLES if any(m in methods for methods in groups.values())]
     lines = [
         "# Average precision on the test micrographs", "",
-        "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. The last three"
-        " columns: the better Topaz if somebody who knows the truth stopped each training at the best of the moments that"
-        " were scored (Topaz itself says nothing about when to stop); pupicker less the better Topaz at the end of its"
-        " training, on the draws that both have; processor seconds of training, pupicker / Topaz (the smaller of its two;"
-        " `(!)` where that is less than pupicker's).", "",
+        "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. The last"
+        " three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
+        " moments that were scored (Topaz itself does not say when to stop); pupicker less the better Topaz at the end"
+        " of its training, on the draws that both have; processor seconds of training, pupicker / Topaz (the smaller of"
+        " its two; `(!)` where that is less than pupicker's).", "",
         "| set | labels | goal | " + " | ".join(TITLES[m] for m in shown)
         + " | Topaz at its best moment | pupicker − Topaz | training, CPU s |",
         "|" + "---|" * (len(shown) + 6),

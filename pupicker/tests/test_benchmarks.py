@@ -101,11 +101,13 @@ def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
     rows = [record(0.80 + 0.02 * d, draw=d, code="new") for d in (0, 1)]
     rows += [record(0.10, draw=0, code="old") | {"finished": "2025"}]
     rows += [record(0.70 + 0.02 * d, draw=d, method="topaz-conv31", cpu_s=20.0) for d in (0, 1, 2)]
+    rows[-1]["average_precision_by_updates"] = {"100": 0.9, "700": 0.74}
     write_report(rows, tmp_path / "table", None)
     text = (tmp_path / "table.md").read_text()
     assert "0.810 (0.800–0.820), 2" in text, "only records of the newest code"
     assert "0.720 (0.700–0.740), 3" in text
     assert "+0.100, ahead in 2 of 2 (only conv31 is recorded)" in text
+    assert "0.787 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
     assert "50 / 20 (!)" in text
     assert (tmp_path / "table.png").stat().st_size > 1000
 
