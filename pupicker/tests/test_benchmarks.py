@@ -1,0 +1,130 @@
+"""The benchmark programs: what they record, what they take from a download, what their tables say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import pupicker
+
+BENCHMARKS = Path(pupicker.__file__).resolve().parents[1] / "benchmarks"
+
+pytestmark = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="needs the repository: benchmarks is not beside the package"
+)
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """The folders of the programs on the path, as for a program that is started there."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "paper"))
+
+
+def unit(draw=0, method="pupicker", **settings):
+    return {"set": "bgal", "method": method, "labels": 10, "draw": draw, "labels_sha256": "0", "settings": settings}
+
+
+def record(ap, cpu_s=50.0, **fields):
+    return {**unit(**fields), "average_precision": ap, "training": {"cpu_s": cpu_s, "updates": 200},
+            "machine": {"processor": "P", "cores": 2}, "finished": f"2026-01-01T00:00:{fields.get('draw', 0):02d}",
+            "versions": {"pupicker": {"commit": "abc"}, "topaz": "0.3.20"}}
+
+
+def test_recorded_runs_are_not_measured_again(programs, tmp_path, capsys):
+    from runs import Failure, Records
+
+    records = Records(tmp_path / "r.jsonl")
+    result = {"average_precision": 0.5, "training": {}}
+
+    def fail():
+        raise Failure("topaz train ended with status 1")
+
+    records.run(unit(0), lambda: result, {"machine": {}})
+    records.run(unit(0), lambda: pytest.fail("measured twice"), {})
+    records.run(unit(1), fail, {})
+    records.run(unit(0, budget=9), lambda: result, {})
+    assert [r["settings"] for r in records.load()] == [{}, {"budget": 9}], "other settings are another run"
+    assert "status 1" in capsys.readouterr().out
+    assert records.missing(unit(1)), "a failure is not a record"
+
+
+def test_a_process_is_timed_stopped_and_its_failure_told(programs, tmp_path):
+    from runs import Failure, process
+
+    busy = [sys.executable, "-c", "while True: sum(range(1000))"]
+    seconds = process(busy, tmp_path / "log", stop=lambda used: used > 0.3)
+    assert seconds["cpu_s"] >= 0.3
+    with pytest.raises(Failure, match="no such thing"):
+        process([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path / "log")
+
+
+def test_every_preset_reads_a_download_laid_out_as_it_says(programs, tmp_path):
+    from presets import load_download, presets
+
+    for name, recipe in presets().items():
+        folder, layout = tmp_path / name, recipe["layout"]
+        for number in range(5):
+            pattern = layout["micrographs"][number % len(layout["micrographs"])]
+            path = folder / pattern.replace("**", "data").replace("*", f"mic{number}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        ending = "_particles" if "_particles" in layout["rename"][0] else ""
+        table = folder / layout["coordinates"].replace("**", "data").replace("*", "run")
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text("data_\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rlnCoordinateY #3\n" + "".join(
+            f"somewhere/mic{n}{ending}.mrc 10.0 {n}.5\n" for n in (0, 1, 1, 2, 3)))
+        chosen = load_download(name, folder, tmp_path / f"out_{name}")
+        assert len(chosen.training) + len(chosen.test) == 4, "one micrograph has no particles"
+        assert len(chosen.test) == 1
+        assert chosen.particles(chosen.training + chosen.test) == 5
+        assert chosen.labels(2, 0).read_text().count("\n") == 3
+
+
+def test_names_that_fit_no_micrograph_are_shown(programs, tmp_path):
+    from presets import load_download
+
+    folder = tmp_path / "10028"
+    for path in ("Micrographs/Micrographs_part1/001.mrc", "Particles/shiny_2sets.star"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text("data_\nloop_\n_rlnMicrographName\n_rlnCoordinateX\n_rlnCoordinateY\nother 1 2\n")
+    with pytest.raises(SystemExit, match=r"'other'.*'001.mrc'.*rename"):
+        load_download("80s", folder, tmp_path / "out")
+
+
+def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
+    from label_efficiency_report import write_report
+
+    rows = [record(0.80 + 0.02 * d, draw=d, code="new") for d in (0, 1)]
+    rows += [record(0.10, draw=0, code="old") | {"finished": "2025"}]
+    rows += [record(0.70 + 0.02 * d, draw=d, method="topaz-conv31", cpu_s=20.0) for d in (0, 1, 2)]
+    rows[-1]["average_precision_by_updates"] = {"100": 0.9, "700": 0.74}
+    write_report(rows, tmp_path / "table", None)
+    text = (tmp_path / "table.md").read_text()
+    assert "0.810 (0.800–0.820), 2" in text, "only records of the newest code"
+    assert "0.720 (0.700–0.740), 3" in text
+    assert "+0.100, ahead in 2 of 2 (only conv31 is recorded)" in text
+    assert "0.773 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
+    assert "50 / 20 (!)" in text
+    assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_differences_are_tested_in_pairs(programs):
+    from fig5a import paired_p
+
+    noise = [0.0, 0.2, 0.1, 0.3]
+    own = {d: record(0.5 + noise[d] + 0.01 + 0.001 * d) for d in range(4)}
+    other = {d: record(0.5 + noise[d]) for d in range(4)}
+    difference, p = paired_p(own, other)
+    assert difference == pytest.approx(0.0115) and p < 0.05, "the spread between draws cancels"
+    assert paired_p({0: own[0], 1: own[1]}, other) is None
+
+
+def test_recipes_are_those_of_the_paper(programs):
+    recipes = json.loads((BENCHMARKS / "paper" / "presets.json").read_text())["presets"]
+    for recipe in recipes.values():
+        worked = recipe["pixel_size_ang"] * recipe["downsampling"]
+        assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)
