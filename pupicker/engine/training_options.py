@@ -32,6 +32,8 @@ class TrainingOptions:
         Epochs without a better validation before selection ends.
     refit
         Fit once more on everything.
+    ring_negatives
+        Take places around labelled particles, where no other centre can be, for negatives.
     """
 
     fitting: FittingOptions = field(default_factory=FittingOptions)
@@ -41,6 +43,7 @@ class TrainingOptions:
     epoch_updates: int = 100
     patience: int = 6
     refit: bool = True
+    ring_negatives: bool = False
 
 
 @dataclass
