@@ -129,7 +129,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         for name in ("updates", "workingPixelSize", "seed"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
-        return errors + self._validateLabels()
+        return errors + self._validateNetwork() + self._validateLabels()
 
     def _validateLabels(self) -> List[str]:
         coordSet = self.inputCoordinates.get()
@@ -226,7 +226,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
             arguments += ["--updates", str(self.updates.get())]
         if self.workingPixelSize.get():
             arguments += ["--working-pixel-size", repr(self.workingPixelSize.get())]
-        return arguments
+        return arguments + self._networkArguments()
 
     def _startedBefore(self, digest: str) -> bool:
         """Whether a training with the same data and options began and can go on; what another one left is removed."""

@@ -304,8 +304,8 @@ def test_gradients_agree_with_finite_differences(name, prior):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("prior", [0.001, 0.035, 0.5])
-@pytest.mark.parametrize(("p", "u"), [(60.0, 60.0), (-60.0, -60.0), (60.0, -60.0), (-60.0, 60.0), (0.0, 0.0), (50.0, -50.0),
-                                    (-50.0, 50.0)])
+@pytest.mark.parametrize(("p", "u"), [(60.0, 60.0), (-60.0, -60.0), (60.0, -60.0), (-60.0, 60.0), (0.0, 0.0),
+                                      (50.0, -50.0), (-50.0, 50.0)])
 def test_values_and_gradients_are_finite_for_extreme_logits_in_single_precision(name, prior, p, u):
     positive = torch.full((16,), p, requires_grad=True)
     unlabelled = torch.full((N,), u, requires_grad=True)
