@@ -27,7 +27,13 @@ EXIT_DONE = 0
 EXIT_QUARANTINED = 3
 
 # Form choices; the index is what Scipion stores, so only ever append.
-OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn")
+OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
+NETWORK_CHOICES = ("conv31", "conv63", "conv127", "resnet31", "of another package")
+NETWORK_OTHER = 4
+NORM_CHOICES = ("batch", "group", "affine", "none")
+AUTOENCODER_NONE, AUTOENCODER_AUTO, AUTOENCODER_GIVEN = range(3)
+AUTOENCODER_CHOICES = ("none", "automatic", "given weight")
+WEIGHT_DECAY = 0.01  # the default of the command line
 PRIOR_AUTO, PRIOR_FRACTION, PRIOR_COUNT = range(3)
 PRIOR_CHOICES = ("automatic", "fraction", "particles per micrograph")
 START_GENERAL, START_RANDOM, START_MODEL = range(3)

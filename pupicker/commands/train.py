@@ -6,19 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import (
-    add_borders,
-    add_device,
-    add_html,
-    add_micrographs,
-    add_results,
-    check_output_file,
-    finish,
-    report_of_failure,
-)
+from pupicker.commands.arguments import check_output_file, finish, report_of_failure
+from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
+    from pupicker.core.networks import Classifier
     from pupicker.engine.dataset import TrainingSet
     from pupicker.engine.model_file import Model
     from pupicker.engine.report_sections import Provenance
@@ -29,57 +22,12 @@ if TYPE_CHECKING:
 HELP = "Train a model on a few labelled particles."
 EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --output model.pupicker"
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    add_micrographs(parser)
-    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
-                        help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
-    parser.add_argument("--negatives", type=Path, metavar="FILE",
-                        help="places that are no particles, in the same formats: false picks, carbon, contamination")
-    parser.add_argument("--diameter", required=True, type=float, metavar="A",
-                        help="longest extent of the particle, in A")
-    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
-    parser.add_argument("--objective", default="ge-binomial", choices=("ge-binomial", "ge-kl", "nnpu", "pn"),
-                        help="training objective")
-    parser.add_argument("--start", default="general", metavar="general|random|MODEL",
-                        help="weights to start from: general ones, trained on simulated particles of all kinds; random"
-                        " ones; or those of a model, to go on learning")
-    prior = parser.add_mutually_exclusive_group()
-    prior.add_argument("--class-prior", type=float, metavar="X",
-                       help="area fraction of positive regions (default: estimated while training)")
-    prior.add_argument("--particles-per-micrograph", type=float, metavar="N",
-                       help="the same as a number of particles, on an average micrograph")
-    parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
-                        help="share of the labels held out, as whole micrographs, to choose the length of training")
-    parser.add_argument("--updates", type=int, metavar="N",
-                        help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
-                        " 200 to 2000)")
-    parser.add_argument("--no-refit", dest="refit", action="store_false",
-                        help="keep the best epoch itself instead of training once more on all labels")
-    parser.add_argument("--working-pixel-size", type=float, metavar="A",
-                        help="override the one that follows from the diameter")
-    parser.add_argument("--training-radius", type=float, metavar="PX", help="override, in working pixels")
-    parser.add_argument("--min-distance", type=float, metavar="A", help="override the smallest distance of two picks")
-    parser.add_argument("--box-size", type=float, metavar="A", help="override the box size")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="of the optimiser")
-    parser.add_argument("--batch-size", type=int, default=256, metavar="N",
-                        help="regions of a minibatch, 1/16 of them labelled")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
-    parser.add_argument("--resume", action="store_true",
-                        help="go on from the checkpoint of the same, interrupted command")
-    add_borders(parser)
-    add_device(parser)
-    add_results(parser)
-    add_html(parser)
-    parser.add_argument("--status", type=Path, metavar="FILE",
-                        help="write how far the training is as JSON, anew after every epoch")
+__all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.geometry import describe
-    from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.checkpoint import checkpoint_path
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.dataset import load_training_set, split_validation
@@ -92,24 +40,24 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.training_status import TrainingStatus
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
-    _check(args)
+    check(args)
     origin = _origin(args)
-    start = load_start(args.start, DEFAULT_NETWORK)
+    network = _network(args)
+    start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
-    field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
-    lengths, pixel_size = _geometry(args, paths, field)
+    lengths, pixel_size = _geometry(args, paths, network)
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
         data = load_training_set(
             paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
         )
-        options = _options(args, data.label_count, start)
+        options = training_options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
-    trained.details.update(_details(args, data, split, options, pixel_size, seconds))
+    trained.details.update(_details(args, data, split, options, start, pixel_size, seconds))
     save_model(args.output, trained)
     checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
     status.done()
@@ -118,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         from pupicker.engine.training_report import training_report
 
         training_report(trained, data, report, device, origin).write(args.html)
-    rows = [("model", str(args.output), ""), *_rows(trained), *describe(lengths, pixel_size, field)]
+    rows = [("model", str(args.output), ""), *_rows(trained),
+            *describe(lengths, pixel_size, network.receptive_field_px)]
     return finish(report, args, args.output, rows)
 
 
@@ -132,34 +81,22 @@ def _origin(args: argparse.Namespace) -> Provenance:
     return Provenance(args.command_line, read_names(args.names))
 
 
-def _check(args: argparse.Namespace) -> None:
+def _network(args: argparse.Namespace) -> Classifier:
+    """The network that is asked for, with weights that nobody uses: what it is, before the work begins."""
+    import torch
+
+    from pupicker.core.networks import build
     from pupicker.engine.errors import UsageError
 
-    if not 0 <= args.validation_fraction < 1:
-        raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
-    for name, least in (("updates", 1), ("batch_size", 32)):
-        if getattr(args, name) is not None and getattr(args, name) < least:
-            raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
-    if not args.learning_rate > 0:
-        raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
+    settings = network_settings(args)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return build(args.network, **settings)
+    except ValueError as error:
+        raise UsageError(f"--network {args.network}: {error}") from error
 
 
-def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
-    from pupicker.engine.fitting import FittingOptions
-    from pupicker.engine.training_options import TrainingOptions, updates_for
-
-    updates = args.updates or updates_for(labels)
-    fitting = FittingOptions(
-        objective=args.objective, learning_rate=args.learning_rate, batch_size=args.batch_size,
-        positives=args.batch_size // 16, seed=args.seed, start=start.digest, start_share=start.share,
-    )
-    return TrainingOptions(
-        fitting, args.class_prior, args.particles_per_micrograph, updates=updates,
-        epoch_updates=min(100, updates), refit=args.refit,
-    )
-
-
-def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: int) -> tuple[Geometry, float]:
+def _geometry(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
     from pupicker.core.geometry import geometry
     from pupicker.engine.errors import InputError, UsageError
@@ -176,9 +113,11 @@ def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: i
         raise problem or InputError("there are no micrographs")
     try:
         lengths = geometry(
-            args.diameter, pixel_size, receptive_field_px, args.working_pixel_size, args.training_radius,
-            args.min_distance, args.box_size,
+            args.diameter, pixel_size, network.receptive_field_px, args.working_pixel_size, args.training_radius,
+            args.min_distance, args.box_size, network.fill,
         )
+        if args.ring_negatives:
+            _ = lengths.ring_px  # whether there is room for them
     except ValueError as error:
         raise UsageError(str(error)) from error
     return lengths, pixel_size
@@ -204,9 +143,9 @@ def _train(
 
     identity = identity_of(data.digest, lengths, options, args.validation_fraction)
     begin = time.monotonic()
-    network = options.fitting.network
+    name = options.fitting.network
     seen = start.name == GENERAL and start.weights is not None
-    general = general_density(data.micrographs, lengths, network, start.weights or {}, device) if seen else None
+    general = general_density(data.micrographs, lengths, name, start.weights or {}, device) if seen else None
     with stop_on_signals() as stop:
         training = Training(data, split, lengths, options, device, stop, save, start.weights, general)
         if args.resume and path.exists():
@@ -217,7 +156,8 @@ def _train(
 
 
 def _details(
-    args: argparse.Namespace, data: TrainingSet, split: Any, options: TrainingOptions, pixel_size: float, seconds: float
+    args: argparse.Namespace, data: TrainingSet, split: Any, options: TrainingOptions, start: Start, pixel_size: float,
+    seconds: float,
 ) -> dict[str, Any]:
     import platform
 
@@ -227,8 +167,11 @@ def _details(
 
     return {
         "objective": options.fitting.objective,
-        "start": args.start,
+        "start": start.name,
         "start_sha256": options.fitting.start,
+        "autoencoder": options.fitting.autoencoder,
+        "weight_decay": options.fitting.weight_decay,
+        "ring_negatives": options.ring_negatives,
         "labels": data.label_count,
         "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
@@ -243,10 +186,15 @@ def _details(
 
 
 def _rows(model: Model) -> list[tuple[str, str, str]]:
+    from pupicker.core.networks import DEFAULT_NETWORK
+
     validation = model.details["validation"]["average_precision"]
     details = model.details
     held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
+    settings = ", ".join(f"{name} {value}" for name, value in model.network.settings.items())
+    default = model.network_name == DEFAULT_NETWORK and not settings
     return [
+        *([] if default else [("network", model.network_name, settings)]),
         ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
         *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),

@@ -1,6 +1,7 @@
 """Every length that follows from the particle's diameter, in Å, so that nobody types pixels.
 
-With the diameter D and a network whose receptive field is F pixels wide:
+With the diameter D and a network whose receptive field is F pixels wide (0.71 is the network's `fill`, 0.5 for the
+larger ones):
 
 ======================  =====================  ==============================================================
 working pixel size      D / (0.71 F)           the particle fills most of the receptive field (22 of 31 px):
@@ -9,6 +10,8 @@ training radius         max(1.5 px, 0.11 D)    positive regions stay well inside
 minimum distance        0.45 D                 neighbours may overlap by half, one particle gives one pick
 matching radius         0.5 D                  for evaluation
 background              1.0 D                  grey level that varies on a larger scale is removed
+ring of negatives       0.25 D to 0.39 D       if wanted: too far to be the particle's centre, too near to be within the
+                                               training radius of a neighbour at the minimum distance
 border margin           0.5 D                  beside a border without an image, which is cut off, particles are cut too
 box size                1.5 D, even            room for the CTF's delocalisation
 ======================  =====================  ==============================================================
@@ -28,6 +31,7 @@ MATCH_RADIUS = 0.5
 BACKGROUND = 1.0
 BOX_SIZE = 1.5
 BORDER_MARGIN = 0.5
+RING_INNER = 0.25
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,25 @@ class Geometry:
         """Least distance of a pick from a border that was cut off, in working pixels."""
         return BORDER_MARGIN * self.diameter_ang / self.working_pixel_size_ang
 
+    @property
+    def ring_px(self) -> tuple[float, float]:
+        """Inner and outer radius of rings of negatives around labelled particles, in working pixels.
+
+        Raises
+        ------
+        ValueError
+            If nothing lies between them.
+        """
+        working = self.working_pixel_size_ang
+        inner = RING_INNER * self.diameter_ang / working
+        outer = self.min_distance_ang / working - self.training_radius_px
+        if outer < inner + 1:
+            raise ValueError(
+                f"there is no room for negatives around a particle: they would begin at {inner:.1f} and end at"
+                f" {outer:.1f} working pixels (the minimum distance less the training radius)"
+            )
+        return inner, outer
+
     def to_dict(self) -> dict[str, float]:
         """As JSON-able dictionary."""
         return asdict(self)
@@ -93,6 +116,7 @@ def geometry(
     training_radius_px: float | None = None,
     min_distance_ang: float | None = None,
     box_size_ang: float | None = None,
+    fill: float = FILL,
 ) -> Geometry:
     """Lengths from the diameter; whatever is given is kept.
 
@@ -102,8 +126,8 @@ def geometry(
         Longest extent of the particle.
     pixel_size_ang
         Of the (finest) training micrographs.
-    receptive_field_px
-        Of the network.
+    receptive_field_px, fill
+        Of the network, and the part of it that the diameter should fill.
 
     Raises
     ------
@@ -120,7 +144,7 @@ def geometry(
             f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
             " check both, the diameter is in A"
         )
-    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / (FILL * receptive_field_px))
+    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / (fill * receptive_field_px))
     radius = training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
     return Geometry(
         diameter_ang, working, radius, min_distance_ang or MIN_DISTANCE * diameter_ang,

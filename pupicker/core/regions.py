@@ -5,7 +5,8 @@ Class-prior arithmetic (pixels of the training micrographs, so every quantity is
 * :math:`\pi`: fraction of pixels that are positive, labelled or not, = particles × disc area / area;
 * :math:`\pi_L`: fraction that is labelled positive (known exactly: the union of the labelled discs);
 * labelled pixels are taken out of the unlabelled set, so among the unlabelled ones the expected fraction is
-  :math:`\pi_U = (\pi - \pi_L)/(1 - \pi_L)`.
+  :math:`\pi_U = (\pi - \pi_L)/(1 - \pi_L)`; with a fraction :math:`\pi_N` of labelled negatives taken out too, the
+  denominator is :math:`1 - \pi_L - \pi_N`.
 
 Source: Bepler et al. (2018), "Training": regions with centres within a radius of a labelled particle are positive.
 """
@@ -63,6 +64,31 @@ def disc_mask(shape: tuple[int, int], xy: Tensor, radius_px: float) -> Tensor:
     inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
     mask[y[inside], x[inside]] = True
     return mask
+
+
+def ring_mask(
+    shape: tuple[int, int], xy: Tensor, inner_px: float, outer_px: float, others: Tensor | None = None
+) -> Tensor:
+    """Pixels around labelled centres that cannot be centres themselves.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns.
+    xy
+        ``(n, 2)`` centres, x = column, y = row.
+    inner_px, outer_px
+        A pixel is on a ring when it is farther than `inner_px` from every centre and at most `outer_px` from one.
+    others
+        ``(m, 2)`` centres that have no ring but keep their distance too.
+
+    Returns
+    -------
+    Tensor
+        ``shape``, bool.
+    """
+    known = xy if others is None else torch.cat([xy, others])
+    return disc_mask(shape, xy, outer_px) & ~disc_mask(shape, known, inner_px)
 
 
 def class_prior_from_count(particles: float, radius_px: float, pixels: float) -> float:

@@ -6,6 +6,9 @@ is as good as a decayed learning rate at any moment, so that the length of train
 Start.  The kernels are ``share`` times the given weights plus ``1 - share`` times random ones, everything else is fresh
 ("shrink and perturb", Ash and Adams, NeurIPS 2020): a network that starts from the whole of what it learnt elsewhere
 follows new labels badly.  A share of one takes all of them as they are.
+
+Autoencoder.  With a weight above zero a decoder is fitted along (:mod:`pupicker.core.autoencoder`).  It belongs to the
+state, not to the model: picking does not need it.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pupicker.core.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks import Classifier, build
-from pupicker.core.objectives import OBJECTIVES, with_negatives
+from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.engine.sampling import Sampler
 
 WARM_UP_UPDATES = 50
@@ -43,6 +47,8 @@ class FittingOptions:
         Of weights, minibatches and augmentation.
     start, start_share
         Digest of the weights that are given to :class:`Fitting`, empty for random ones; how much of them is kept.
+    autoencoder
+        Weight of the autoencoder term, 0 for none.
     """
 
     objective: str = "ge-binomial"
@@ -56,6 +62,7 @@ class FittingOptions:
     seed: int = 0
     start: str = ""
     start_share: float = 1.0
+    autoencoder: float = 0.0
 
 
 class Fitting:
@@ -73,12 +80,16 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = build(options.network, **options.network_settings)
+            decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
         if weights is not None:
             network.load_state_dict(_mixed(weights, network.state_dict(), options.start_share))
         self.network: Classifier = network.to(device).channels_last()
         self.average: Classifier = copy.deepcopy(self.network).eval()
+        self.decoder = decoder.to(device) if decoder is not None else None
+        decoded = list(self.decoder.parameters()) if self.decoder is not None else []
         self._optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.learning_rate, betas=(0.9, 0.99), weight_decay=options.weight_decay
+            [*self.network.parameters(), *decoded], lr=options.learning_rate, betas=(0.9, 0.99),
+            weight_decay=options.weight_decay,
         )
         self._generator = torch.Generator().manual_seed(options.seed)
         self.updates = 0
@@ -90,10 +101,6 @@ class Fitting:
         """
         if not self.updates and self._fresh:
             self._start_at(prior)
-        objective = OBJECTIVES[self.options.objective]
-        positives = self.options.positives
-        negatives = positives if len(sampler.negative) else 0
-        unlabelled = self.options.batch_size - positives - negatives
         self.network.train()
         losses = []
         with torch.random.fork_rng(devices=[]):
@@ -101,14 +108,27 @@ class Fitting:
             for _ in range(count):
                 if stop():
                     break
-                crops = sampler.draw(positives, unlabelled, self._generator, negatives)
-                positive, rest, negative = self.network(crops)[:, 0, 0].split([positives, unlabelled, negatives])
-                loss = with_negatives(objective(positive, rest, prior), negative)
+                loss = self._loss(sampler, prior)
                 self._optimizer.zero_grad()
                 loss.objective.backward()
                 self._step()
                 losses.append(loss.value.detach())
         return float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def _loss(self, sampler: Sampler, prior: float) -> Loss:
+        """Of one minibatch."""
+        positives = self.options.positives
+        negatives = positives if sampler.has_negatives else 0
+        unlabelled = self.options.batch_size - positives - negatives
+        crops, originals = sampler.draw_pairs(positives, unlabelled, self._generator, negatives)
+        features = self.network.features(crops, self.network.total_stride)
+        logits = self.network.logits(features)[:, 0, 0]
+        positive, rest, negative = logits.split([positives, unlabelled, negatives])
+        loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
+        if self.decoder is None:
+            return loss
+        term = self.options.autoencoder * reconstruction_error(self.decoder(features), originals)
+        return Loss(loss.objective + term, loss.value + term)
 
     def _start_at(self, prior: float) -> None:
         """Let the untrained network expect the class prior; from one half it spends its first hundred updates there."""
@@ -134,6 +154,8 @@ class Fitting:
         """Everything that :meth:`restore` needs, as named tensors."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        if self.decoder is not None:
+            tensors |= {f"decoder.{k}": v for k, v in self.decoder.state_dict().items()}
         for index, slots in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
         tensors["generator"] = self._generator.get_state()
@@ -148,6 +170,8 @@ class Fitting:
 
         self.network.load_state_dict(part("network."))
         self.average.load_state_dict(part("average."))
+        if self.decoder is not None:
+            self.decoder.load_state_dict(part("decoder."))
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer.").items():
             index, slot = name.split(".", 1)

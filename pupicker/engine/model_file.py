@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from pupicker.core.geometry import Geometry
 from pupicker.core.likelihood import Calibration
-from pupicker.core.networks import Classifier, build
+from pupicker.core.networks import Classifier, Unavailable, build, provider
 from pupicker.core.normalization import Mixture
 from pupicker.core.scoring import VIEWS
 from pupicker.engine.atomic import atomic_path
@@ -67,7 +67,9 @@ class Model:
         """The JSON header."""
         return {
             "schema_version": SCHEMA_VERSION,
-            "network": {"name": self.network_name, "settings": self.network.settings},
+            "network": {
+                "name": self.network_name, "settings": self.network.settings, "package": provider(self.network_name),
+            },
             "normalization": asdict(self.mixture),
             "geometry": self.geometry.to_dict(),
             "calibration": self.calibration.to_dict(),
@@ -112,6 +114,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         )
     try:
         return _from_header(header, tensors)
+    except Unavailable as error:
+        maker = header["network"].get("package") or "another version of pupicker"
+        raise InputError(f"{path}: {error}; the network of this model is that of {maker}: install it") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error

@@ -1,8 +1,12 @@
-"""Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, labelled negative ones.
+"""Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, negative ones.
 
 Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more), so that their number of
 positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator, so that the same
 seed gives the same minibatches on any device.
+
+Negative pixels lie within the training radius of places that are labelled as no particle, or, if wanted, on rings
+around labelled particles, where no other centre can be (:func:`pupicker.core.regions.ring_mask`).  Where there are
+both, a minibatch has as many of the one as of the other: rings are many.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.crops import Stack, gather, margin_for, perturb, random_transforms, stack_micrographs
-from pupicker.core.regions import class_prior_from_count, disc_mask, unlabelled_prior
+from pupicker.core.regions import class_prior_from_count, disc_mask, ring_mask, unlabelled_prior
 from pupicker.engine.dataset import LabelledMicrograph
 
 SMALLEST_UNLABELLED_SHARE = 0.05
@@ -35,6 +39,8 @@ class Sampler:
         ``(n, 3)`` micrograph, row, column of labelled positive pixels.
     negative
         ``(m, 3)`` of pixels that are labelled as no particle; often empty.
+    ring
+        ``(l, 3)`` of pixels on rings around labelled particles; empty if they are not wanted.
     excluded
         bool, flat over the pixels of all micrographs: labelled or held out, hence not unlabelled.
     first_pixel
@@ -43,20 +49,29 @@ class Sampler:
         Side of a crop.
     radius_px
         Training radius.
+    held_out
+        Number of pixels of held-out labels: known to be positive, but not used.
     """
 
     stack: Stack
     positive: Tensor
     negative: Tensor
+    ring: Tensor
     excluded: Tensor
     first_pixel: Tensor
     size_px: int
     radius_px: float
+    held_out: int = 0
 
     @property
     def pixels(self) -> int:
         """Number of pixels of all micrographs."""
         return int(self.first_pixel[-1])
+
+    @property
+    def has_negatives(self) -> bool:
+        """Whether minibatches may ask for negative pixels."""
+        return len(self.negative) + len(self.ring) > 0
 
     def prior(self, particles: float) -> float:
         """Class prior: the area fraction of the discs of so many particles in these micrographs."""
@@ -68,19 +83,26 @@ class Sampler:
         `strict`: a prior clearly below what is labelled raises ValueError; one that is equal but for the pixels at the
         rims of discs means that all particles are labelled.
         """
-        labelled = len(self.positive) / self.pixels
+        labelled = (len(self.positive) + self.held_out) / self.pixels
         if not strict or prior > labelled * (1 - RIM_SHARE):
             prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
-        return unlabelled_prior(prior, labelled, len(self.negative) / self.pixels)
+        return unlabelled_prior(prior, labelled, (len(self.negative) + len(self.ring)) / self.pixels)
 
     def draw(self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0) -> Tensor:
         """Augmented crops ``(positives + unlabelled + negatives, 1, size, size)``, in this order."""
+        return self.draw_pairs(positives, unlabelled, generator, negatives)[0]
+
+    def draw_pairs(
+        self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """The crops of :meth:`draw`, and the same turned and mirrored but without added grey level and noise."""
+        on_rings = negatives if not len(self.negative) else negatives // 2 if len(self.ring) else 0
         where = torch.cat([
             _some(self.positive, positives, generator), self._draw_unlabelled(unlabelled, generator),
-            _some(self.negative, negatives, generator),
+            _some(self.negative, negatives - on_rings, generator), _some(self.ring, on_rings, generator),
         ])
         crops = gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
-        return perturb(crops, generator)
+        return perturb(crops, generator), crops
 
     def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
         flat = torch.zeros(0, dtype=torch.long)
@@ -101,22 +123,33 @@ def _some(among: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 def make_sampler(
     micrographs: list[LabelledMicrograph], held_out: list[Tensor], radius_px: float, size_px: int,
-    device: torch.device,
+    device: torch.device, ring_px: tuple[float, float] | None = None,
 ) -> Sampler:
-    """Sampler over micrographs; `held_out` marks labels of each that are neither positive nor unlabelled."""
-    positive, negative, excluded, first = [], [], [], [0]
+    """Sampler over micrographs.
+
+    `held_out` marks labels of each that are neither positive nor unlabelled; `ring_px` are the inner and outer radius
+    of rings of negatives, None for none.
+    """
+    masks: dict[str, list[Tensor]] = {"positive": [], "negative": [], "ring": []}
+    excluded, first, hidden_pixels = [], [0], 0
     for index, (micrograph, hidden) in enumerate(zip(micrographs, held_out, strict=True)):
         shape = (int(micrograph.image.shape[0]), int(micrograph.image.shape[1]))
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
-        held = disc_mask(shape, micrograph.labels[hidden], radius_px)
+        held = disc_mask(shape, micrograph.labels[hidden], radius_px) & ~mask
         none = disc_mask(shape, micrograph.negatives, radius_px) & ~mask & ~held
-        positive.append(_numbered(index, mask))
-        negative.append(_numbered(index, none))
-        excluded.append((mask | held | none).reshape(-1))
+        ring = torch.zeros_like(mask)
+        if ring_px is not None:
+            ring = ring_mask(shape, micrograph.labels[~hidden], *ring_px, others=micrograph.labels[hidden])
+            ring &= ~(mask | held | none)
+        for name, own in (("positive", mask), ("negative", none), ("ring", ring)):
+            masks[name].append(_numbered(index, own))
+        hidden_pixels += int(held.sum())
+        excluded.append((mask | held | none | ring).reshape(-1))
         first.append(first[-1] + mask.numel())
     stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
     return Sampler(
-        stack, torch.cat(positive), torch.cat(negative), torch.cat(excluded), torch.tensor(first), size_px, radius_px
+        stack, torch.cat(masks["positive"]), torch.cat(masks["negative"]), torch.cat(masks["ring"]),
+        torch.cat(excluded), torch.tensor(first), size_px, radius_px, hidden_pixels,
     )
 
 

@@ -1,5 +1,8 @@
 """What the weights of a training start from: general ones that come with pupicker, random ones, or those of a model.
 
+``auto``: general weights if pupicker has some that fit the network and its settings, else random ones, which is said in
+one note.
+
 The general weights were trained on simulated micrographs of made-up particles (``tools/pretrain.py``).  They know what
 most particles have in common, and are worth a number of labels.  Starting from a model goes on learning.
 """
@@ -7,6 +10,7 @@ most particles have in common, and are worth a number of labels.  Starting from 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +19,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pupicker.core.networks import Classifier
 from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.model_file import load_model
 
-GENERAL, RANDOM = "general", "random"
+AUTO, GENERAL, RANDOM = "auto", "general", "random"
 GENERAL_SHARE = 0.5
 """How much of the general weights is kept: all of them hold on to what they know, none know nothing."""
 
@@ -32,7 +37,7 @@ class Start:
     Attributes
     ----------
     name
-        ``general``, ``random``, or the path of a model.
+        ``general``, ``random``, or the path of a model; never ``auto``.
     digest
         Of the weights, empty for random ones; part of what a training is identified by.
     weights
@@ -47,8 +52,8 @@ class Start:
     share: float = 1.0
 
 
-def load_start(name: str, network: str) -> Start:
-    """Read the weights.
+def load_start(name: str, network_name: str, network: Classifier) -> Start:
+    """Read the weights for a network with its settings.
 
     Raises
     ------
@@ -59,21 +64,51 @@ def load_start(name: str, network: str) -> Start:
     """
     if name == RANDOM:
         return Start()
-    share = 1.0
+    if name not in (AUTO, GENERAL):
+        return _of_model(Path(name), network_name, network)
+    path = WEIGHTS / f"{network_name}.safetensors"
+    weights = _read(path) if path.is_file() else None
+    if weights is not None and _fits(weights, network):
+        return _start(GENERAL, path, weights, GENERAL_SHARE)
+    reason = f"there are no general weights for the network {_described(network_name, network)}"
     if name == GENERAL:
-        share = GENERAL_SHARE
-        path = WEIGHTS / f"{network}.safetensors"
-        if not path.is_file():
-            raise UsageError(f"--start general: there are no general weights for the network {network}; give random")
-        try:
-            weights: Mapping[str, Tensor] = load_file(str(path))
-        except Exception as error:  # the library has no common class for a truncated or foreign file
-            raise InputError(f"{path}: damaged ({error}); install pupicker again") from error
-    else:
-        path = Path(name)
-        with torch.random.fork_rng(devices=[]):
-            model = load_model(path)
-        if model.network_name != network:
-            raise UsageError(f"--start {name}: is a model of the network {model.network_name}, not {network}")
-        weights = model.network.state_dict()
+        raise UsageError(f"--start general: {reason}; give --start random, or auto, which takes random ones then")
+    sys.stderr.write(f"note: {reason}; training starts from random ones, which takes more labels and updates\n")
+    return Start()
+
+
+def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
+    with torch.random.fork_rng(devices=[]):
+        model = load_model(path)
+    if model.network_name != network_name:
+        raise UsageError(f"--start {path}: is a model of the network {model.network_name}, not {network_name}; give"
+                         f" --network {model.network_name}")
+    weights = model.network.state_dict()
+    if not _fits(weights, network):
+        raise UsageError(
+            f"--start {path}: is a model of the network {_described(network_name, model.network)}, not"
+            f" {_described(network_name, network)}; give the same settings"
+        )
+    return _start(str(path), path, weights, 1.0)
+
+
+def _start(name: str, path: Path, weights: Mapping[str, Tensor], share: float) -> Start:
     return Start(name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], weights, share)
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        return load_file(str(path))
+    except Exception as error:  # the library has no common class for a truncated or foreign file
+        raise InputError(f"{path}: damaged ({error}); install pupicker again") from error
+
+
+def _fits(weights: Mapping[str, Tensor], network: Classifier) -> bool:
+    """Whether the weights have the names and shapes of the network's."""
+    own = network.state_dict()
+    return own.keys() == weights.keys() and all(own[name].shape == value.shape for name, value in weights.items())
+
+
+def _described(name: str, network: Classifier) -> str:
+    settings = ", ".join(f"{key}={value}" for key, value in network.settings.items())
+    return f"{name} ({settings})" if settings else name

@@ -22,10 +22,9 @@ import torch
 from torch import Tensor
 
 from pupicker.core.geometry import Geometry
-from pupicker.core.likelihood import Calibration, calibrate, expected_curve, with_total
-from pupicker.core.networks import NETWORKS, Classifier
-from pupicker.core.regions import mean_disc_area
+from pupicker.core.networks import Classifier
 from pupicker.core.selection import best_epoch, pu_average_precision
+from pupicker.engine.completion import complete
 from pupicker.engine.dataset import LabelledMicrograph, Split, TrainingSet
 from pupicker.engine.errors import PuPickerError, UsageError
 from pupicker.engine.expectation import FIRST_ESTIMATE, expectation
@@ -33,7 +32,7 @@ from pupicker.engine.fitting import Fitting
 from pupicker.engine.model_file import Model
 from pupicker.engine.progress import Progress
 from pupicker.engine.sampling import Sampler, make_sampler
-from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions, thinned
+from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
 from pupicker.engine.validation import Candidates, find_candidates
 
 
@@ -155,8 +154,10 @@ class Training:
         return loss
 
     def _sampler(self, micrographs: list[LabelledMicrograph], held_out: list[Tensor]) -> Sampler:
-        size = NETWORKS[self.options.fitting.network].receptive_field_px
-        return make_sampler(micrographs, held_out, self.geometry.training_radius_px, size, self.device)
+        return make_sampler(
+            micrographs, held_out, self.geometry.training_radius_px, self.fitting.network.receptive_field_px,
+            self.device, self.geometry.ring_px if self.options.ring_negatives else None,
+        )
 
     def _unlabelled_prior(self, sampler: Sampler) -> float:
         prior = sampler.prior(self.expected.trained_particles(sampler.pixels))
@@ -198,38 +199,21 @@ class Training:
         self._record(loss, None)
 
     def _finish(self, network: Classifier) -> Model:
-        views = self.options.views
-        found = self._candidates(network, held_out=False, views=views)
-        expected = self.expected.particles(found.pixels)
-        calibration = self._calibration(found, expected)
-        scores = found.scores.sort(descending=True).values
-        precision, recall, f1 = expected_curve(calibration.probability(scores), expected)
-        ratio = calibration.log_likelihood_ratio(scores)
-        threshold = float(ratio[f1.argmax()]) if len(scores) else 0.0
+        held_out = None
+        if self.split.validation:
+            best = copy.deepcopy(self.fitting.average)
+            best.load_state_dict(self._snapshots[self.best_updates].weights)
+            held_out = self._candidates(best, held_out=True, views=self.options.views)
+        found = self._candidates(network, held_out=False, views=self.options.views)
         details = {
             "curve": [vars(e) for e in self.curve],
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
             "particles_per_micrograph": self._per_micrograph(),
-            "class_prior_source": self.expected.source,
-            "expected_curve": thinned(ratio, precision, recall),
         }
-        prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
-        return Model(
-            network.cpu(), self.options.fitting.network, self.data.mixture, self.geometry, calibration, prior,
-            threshold, details, views,
+        return complete(
+            network, self.options.fitting.network, self.data.mixture, self.geometry, self.expected,
+            found, held_out, details, self.options.views,
         )
-
-    def _calibration(self, found: Candidates, expected: float) -> Calibration:
-        """Slope from held-out labels where there are some, level from the candidates of all micrographs."""
-        if not self.split.validation:
-            return calibrate(found.scores, found.hits, found.labels, expected)
-        best = copy.deepcopy(self.fitting.average)
-        best.load_state_dict(self._snapshots[self.best_updates].weights)
-        held_out = self._candidates(best, held_out=True, views=self.options.views)
-        number = self.expected.particles(held_out.pixels)
-        calibration = calibrate(held_out.scores, held_out.hits, held_out.labels, number)
-        # Particles that are candidates at all, in proportion: a share that calibration had to lower stays lowered.
-        return with_total(calibration, found.scores, expected / number * calibration.share * len(held_out.scores))
 
     # ------------------------------------------------------------------ records
     def _per_micrograph(self) -> float:

@@ -36,6 +36,8 @@ class TrainingOptions:
         Fit once more on everything.
     views
         Of a micrograph, over which the finished model averages its logits; the curve is made with one.
+    ring_negatives
+        Take places around labelled particles, where no other centre can be, for negatives.
     """
 
     fitting: FittingOptions = field(default_factory=FittingOptions)
@@ -46,6 +48,7 @@ class TrainingOptions:
     patience: int = 6
     refit: bool = True
     views: int = 4
+    ring_negatives: bool = False
 
 
 @dataclass
@@ -79,11 +82,3 @@ class Snapshot:
         labels, most, pixels = tensors["numbers"].tolist()
         weights = {name[len("weights.") :]: t for name, t in tensors.items() if name.startswith("weights.")}
         return cls(weights, Candidates(tensors["scores"], tensors["hits"], int(labels), most, int(pixels)))
-
-
-def thinned(*columns: Tensor) -> list[list[float]]:
-    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
-    rows = torch.stack([column.double() for column in columns], dim=1)
-    if len(rows) > CURVE_ROWS:
-        rows = rows[torch.linspace(0, len(rows) - 1, CURVE_ROWS).round().long()]
-    return [[round(value, 4) for value in row] for row in rows.tolist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,9 +82,10 @@ def pick_image(
     network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first."""
-    scores = score_views(network, image, OUTPUT_STRIDE, views)
-    position, logit = pick(scores.cpu(), distance_px / OUTPUT_STRIDE, threshold)
-    return position.flip(1) * OUTPUT_STRIDE, logit
+    stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
+    scores = score_views(network, image, stride, views)
+    position, logit = pick(scores.cpu(), distance_px / stride, threshold)
+    return position.flip(1) * stride, logit
 
 
 def leave_cut_borders(

@@ -17,11 +17,12 @@ from pupicker.constants import (
     START_GENERAL,
     START_MODEL,
 )
+from pupicker.protocols.network_form import NetworkForm
 
 FEW_LABELS = 10
 
 
-class TrainingForm:
+class TrainingForm(NetworkForm):
     """Mix-in before the base classes of the protocol."""
 
     # --------------------------- DEFINE param functions ----------------------
@@ -68,9 +69,10 @@ class TrainingForm:
         form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_GENERAL,
                       expertLevel=expert, label="Start from",
                       help="Weights that training starts from.\n_general_: come with pupicker, trained on simulated "
-                           "particles of all kinds; worth many labels.\n_random_: nothing is known beforehand, as in "
-                           "the paper.\n_earlier model_: goes on learning, for example after more particles were "
-                           "labelled.")
+                           "particles of all kinds; worth many labels. They exist for the network conv31 with batch "
+                           "normalisation; others start from random ones, which the log says.\n_random_: nothing is "
+                           "known beforehand, as in the paper.\n_earlier model_: goes on learning, for example after "
+                           "more particles were labelled.")
         form.addParam("startModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
                       expertLevel=expert, condition="startMode==%d" % START_MODEL, label="Earlier model",
                       help="Its weights are the start; its diameter should be about the same. It is not changed.")
@@ -79,7 +81,9 @@ class TrainingForm:
                       help="What training minimises. _ge-binomial_: the number of particles in a batch should follow "
                            "the binomial distribution that the class prior predicts [Bepler2019]. _ge-kl_: only its "
                            "mean should. _nnpu_: non-negative risk estimator [Kiryo2017]. _pn_: everything without a "
-                           "label is background; for completely labelled micrographs.")
+                           "label is background; for completely labelled micrographs. _ge-gaussian_, _ge-squared_: "
+                           "ge-binomial with the Gaussian of the paper, and as the square of the mean's deviation; "
+                           "they hardly differ from it.")
         form.addParam("validationFraction", params.FloatParam, default=0.25, expertLevel=expert,
                       label="Validation fraction (0 to 0.9)",
                       help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
@@ -94,6 +98,7 @@ class TrainingForm:
                            "that the network sees a particle whole. Picks are in pixels of the input in any case.")
         form.addParam("seed", params.IntParam, default=0, expertLevel=expert, label="Random seed",
                       help="Whole number, 0 or larger. The same seed and data give the same model on the same machine.")
+        self._defineNetworkParams(form)
 
     # --------------------------- checks and options ---------------------------
     def _validate(self: Any) -> List[str]:
@@ -114,7 +119,7 @@ class TrainingForm:
         for name in ("updates", "workingPixelSize", "seed"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
-        return errors + self._validateLabels()
+        return errors + self._validateNetwork() + self._validateLabels()
 
     def _validateLabels(self: Any) -> List[str]:
         coordSet = self.inputCoordinates.get()
@@ -166,4 +171,4 @@ class TrainingForm:
             arguments += ["--updates", str(self.updates.get())]
         if self.workingPixelSize.get():
             arguments += ["--working-pixel-size", repr(self.workingPixelSize.get())]
-        return arguments
+        return arguments + self._networkArguments()

@@ -8,11 +8,40 @@ in both directions gets **the same** score at a quarter or a sixteenth of the co
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pupicker.core.geometry import FILL
+
+
+class Pace:
+    """Strides that the strided network, and a dense evaluation of it, have accumulated so far.
+
+    Attributes
+    ----------
+    nominal, actual
+        Product of the strides of the layers passed, and of what was really skipped.
+    """
+
+    def __init__(self, output_stride: int) -> None:
+        self.output_stride = output_stride
+        self.nominal = self.actual = 1
+
+    @property
+    def dilation(self) -> int:
+        """Of the next layer."""
+        return self.nominal // self.actual
+
+    def take(self, stride: int) -> tuple[int, int]:
+        """Pass a layer with its own `stride`; the stride and dilation to evaluate it with."""
+        step, dilation = math.gcd(stride, self.output_stride // self.actual), self.dilation
+        self.nominal *= stride
+        self.actual *= step
+        return step, dilation
 
 
 class StridedConv(nn.Conv2d):
@@ -32,26 +61,42 @@ class Classifier(nn.Module):
         Odd side of the region that determines a score.
     total_stride
         Product of the strides; dense evaluation is possible at every divisor.
+    fill
+        Part of the receptive field that the particle's diameter should fill: it sets the working pixel size.
+    setting_names
+        Keywords of the constructor; all of them have defaults and are JSON values.
     settings
         What :meth:`from_settings` takes to build the same network again.
     head
         The last layer: features to one logit, a 1×1 convolution with a bias.
     """
 
-    receptive_field_px: ClassVar[int]
-    total_stride: ClassVar[int]
+    receptive_field_px: int
+    total_stride: int
+    fill: float = FILL
     setting_names: ClassVar[tuple[str, ...]] = ()
     settings: dict[str, Any]
     head: nn.Conv2d
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Classifier:
-        """Build from a dictionary; an unknown setting is an error, never ignored."""
+        """Build from a dictionary.
+
+        Raises
+        ------
+        ValueError
+            An unknown setting, which is never ignored, or a value that is none.
+        """
+        title = cls.__name__.lower()
         unknown = sorted(set(settings) - set(cls.setting_names))
         if unknown:
             has = ", ".join(cls.setting_names) or "none"
-            raise ValueError(f"network {cls.__name__.lower()} has no setting {unknown[0]!r}; it has: {has}")
-        network = cls(**settings)
+            raise ValueError(f"network {title} has no setting {unknown[0]!r}; it has: {has}")
+        try:
+            network = cls(**settings)
+        except (TypeError, ValueError, RuntimeError) as error:
+            given = ", ".join(f"{name}={value}" for name, value in settings.items())
+            raise ValueError(f"network {title} cannot be built with {given or 'its defaults'}: {error}") from error
         network.settings = dict(settings)
         return network
 
@@ -66,6 +111,11 @@ class Classifier(nn.Module):
         """Feature maps ``(n, c, h', w')`` of images ``(n, 1, h, w)``."""
         raise NotImplementedError
 
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits ``(n, h', w')`` of feature maps."""
+        out: Tensor = self.head(features)
+        return out[:, 0]
+
     def forward(self, x: Tensor, output_stride: int | None = None) -> Tensor:
         """Logits ``(n, h', w')`` of images ``(n, 1, h, w)``.
 
@@ -75,5 +125,14 @@ class Classifier(nn.Module):
         stride = self.total_stride if output_stride is None else output_stride
         if stride < 1 or self.total_stride % stride:
             raise ValueError(f"output stride {stride} does not divide the network's stride {self.total_stride}")
-        logits: Tensor = self.head(self.features(x, stride))
-        return logits[:, 0]
+        return self.logits(self.features(x, stride))
+
+
+def check_settings(width: object, dropout: object, norm: object, norms: tuple[str, ...]) -> None:
+    """Raise ValueError unless the settings that pupicker's own networks share make sense."""
+    if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+        raise ValueError(f"width is {width}, must be a whole number of at least 1")
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}, must be at least 0 and below 1")
+    if norm not in norms:
+        raise ValueError(f"norm is {norm}, must be one of {', '.join(norms)}")

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from pupicker.core.objectives.base import Loss, Objective, with_negatives
 from pupicker.core.objectives.ge_binomial import ge_binomial
+from pupicker.core.objectives.ge_gaussian import ge_gaussian
 from pupicker.core.objectives.ge_kl import ge_kl
+from pupicker.core.objectives.ge_squared import ge_squared
 from pupicker.core.objectives.nnpu import nnpu
 from pupicker.core.objectives.pn import pn
 
-OBJECTIVES: dict[str, Objective] = {"ge-binomial": ge_binomial, "ge-kl": ge_kl, "nnpu": nnpu, "pn": pn}
+OBJECTIVES: dict[str, Objective] = {
+    "ge-binomial": ge_binomial, "ge-kl": ge_kl, "nnpu": nnpu, "pn": pn, "ge-gaussian": ge_gaussian,
+    "ge-squared": ge_squared,
+}
 
 __all__ = ["OBJECTIVES", "Loss", "Objective", "with_negatives"]

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from pupicker.core.geometry import Geometry, describe, geometry, match_radius_ang, most_particles
+from pupicker.core.networks import NETWORKS
 
 
 def test_every_length_follows_from_the_diameter():
@@ -93,3 +94,27 @@ def test_most_particles_is_the_hexagonal_packing():
     # A hexagonal lattice of this many rows and columns fills rows * columns cells of d * d * sqrt(3) / 2.
     area = columns * 45 * rows * 45 * math.sqrt(3) / 2
     assert most_particles(lengths, area) == pytest.approx(rows * columns)
+
+
+@pytest.mark.parametrize(("name", "diameter_px"), [("conv31", 22), ("resnet31", 22), ("conv63", 31.5),
+                                                   ("conv127", 63.5)])
+def test_particle_fills_its_part_of_each_network(name, diameter_px):
+    network = NETWORKS[name]
+    lengths = geometry(190.0, 0.5, network.receptive_field_px, fill=network.fill)
+    assert 190.0 / lengths.working_pixel_size_ang == pytest.approx(diameter_px)
+
+
+@pytest.mark.parametrize("diameter", [60.0, 200.0])
+def test_no_neighbour_is_a_positive_within_a_ring(diameter):
+    """A pixel of the outer rim is farther than the training radius from a particle at the minimum distance."""
+    lengths = geometry(diameter, 1.0, 31)
+    inner, outer = lengths.ring_px
+    assert inner == pytest.approx(22 / 4) and inner > lengths.training_radius_px
+    distance_px = lengths.min_distance_ang / lengths.working_pixel_size_ang
+    assert distance_px - outer == pytest.approx(lengths.training_radius_px)
+
+
+def test_no_room_for_a_ring():
+    lengths = geometry(200.0, 1.0, 31, min_distance_ang=60.0)
+    with pytest.raises(ValueError, match=r"no room .* begin at 5\.5 and end at 4\.2 working pixels"):
+        _ = lengths.ring_px

@@ -6,7 +6,9 @@ import torch
 from pupicker.core.objectives import OBJECTIVES, with_negatives
 from pupicker.core.objectives.base import loss_as_negative, loss_as_positive
 from pupicker.core.objectives.ge_binomial import STRENGTH, count_cost, ge_binomial, poisson_binomial
+from pupicker.core.objectives.ge_gaussian import SMALLEST_VARIANCE, gaussian_counts, ge_gaussian
 from pupicker.core.objectives.ge_kl import ge_kl
+from pupicker.core.objectives.ge_squared import ge_squared, squared_deviation
 from pupicker.core.objectives.nnpu import nnpu
 from pupicker.core.objectives.pn import pn
 
@@ -131,6 +133,91 @@ def test_ge_binomial_depends_on_counts_only_quadratically_near_the_prior(prior):
     assert curvature == pytest.approx(N / (prior * (1 - prior)), rel=0.4)
 
 
+# -- GE-binomial with a Gaussian, and with a square -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("p", "distance"), [(0.02, 0.09), (0.1, 0.03), (0.5, 0.003)])
+def test_gaussian_counts_become_the_exact_ones(p, distance):
+    """Total variation; smaller the larger the variance, by the central limit theorem."""
+    probability = torch.full((1000,), p, dtype=torch.float64) * (1 + 0.3 * noise(1000).clamp(-1, 1))
+    probability = probability.clamp(0, 1)
+    exact, gaussian = poisson_binomial(probability), gaussian_counts(probability)
+    assert float(gaussian.sum()) == pytest.approx(1.0, abs=1e-12)
+    assert float((exact - gaussian).abs().sum()) / 2 < distance
+
+
+@pytest.mark.parametrize("prior", [0.1, 0.3])
+def test_ge_gaussian_becomes_ge_binomial_with_many_expected_positives(prior):
+    """Value and gradient, around the prior."""
+    positive = torch.full((16,), 30.0, dtype=torch.float64)
+    unlabelled = noise(2000, seed=3) + math.log(prior / (1 - prior))
+    values, gradients = [], []
+    for objective in (ge_binomial, ge_gaussian):
+        logits = unlabelled.clone().requires_grad_()
+        loss = objective(positive, logits, prior)
+        (gradient,) = torch.autograd.grad(loss.objective, logits)
+        values.append(float(loss.value.detach()))
+        gradients.append(gradient)
+    assert values[1] == pytest.approx(values[0], rel=0.01)
+    assert float((gradients[1] - gradients[0]).norm() / gradients[0].norm()) < 0.05
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-9, 1e-4, 1.0])
+def test_variance_of_the_gaussian_has_a_floor(p):
+    """Two neighbouring counts keep a ratio that the floor gives, however certain the classifier."""
+    counts = gaussian_counts(torch.full((N,), p, dtype=torch.float64))
+    at = round(N * p)
+    beside = at + 1 if at < N else at - 1
+    distance = (beside - N * p) ** 2 - (at - N * p) ** 2
+    assert float(counts[beside] / counts[at]) == pytest.approx(math.exp(-distance / (2 * SMALLEST_VARIANCE)), rel=1e-6)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_ge_squared_has_no_gradient_at_the_prior(prior):
+    logits = torch.full((N,), math.log(prior / (1 - prior)), dtype=torch.float64, requires_grad=True)
+    ge_squared(torch.full((4,), 60.0).double(), logits, prior).objective.backward()
+    assert float(logits.grad.abs().max()) < 1e-12
+
+
+def test_squared_deviation_is_the_one_of_its_docstring():
+    g, prior = torch.rand(7, generator=torch.Generator().manual_seed(2), dtype=torch.float64), 0.2
+    pairs = [float(g[i] * g[j]) for i in range(7) for j in range(7) if i != j]
+    expected = sum(pairs) / len(pairs) - 2 * prior * float(g.mean()) + prior**2
+    assert float(squared_deviation(g, prior)) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("certain", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("mean", [0.02, 0.05, 0.2])
+def test_squared_deviation_is_unbiased_whatever_the_confidence(mean, certain):
+    """Regions drawn from a population whose predictions have that mean: on average (mean - prior)^2."""
+    prior, batches, trials = 0.05, 4000, 60
+    generator = torch.Generator().manual_seed(5)
+    zero_or_one = (torch.rand((batches, trials), generator=generator, dtype=torch.float64) < mean).double()
+    between = 2 * mean * torch.rand((batches, trials), generator=generator, dtype=torch.float64)
+    g = torch.where(torch.rand((batches, trials), generator=generator) < certain, zero_or_one, between)
+    values = torch.stack([squared_deviation(row, prior) for row in g])
+    standard_error = float(values.std()) / batches**0.5
+    assert float(values.mean()) == pytest.approx((mean - prior) ** 2, abs=4 * standard_error)
+    naive = ((g.mean(1) - prior) ** 2).mean()  # the square of a mean adds the variance: that is the bias avoided
+    assert certain == 0 or float(naive) - (mean - prior) ** 2 > 4 * standard_error
+
+
+@pytest.mark.parametrize("prior", [0.035, 0.1])
+def test_the_three_forms_agree_to_second_order(prior):
+    """The same curvature of the cost in the common probability of all regions, N / (pi (1 - pi)) for each."""
+    positive, step = torch.full((4,), 60.0, dtype=torch.float64), 0.1 * prior
+
+    def curvature(objective):
+        values = [float(objective(positive, torch.full((N,), math.log(p / (1 - p))).double(), prior).value)
+                  for p in (prior - step, prior, prior + step)]
+        return (values[0] - 2 * values[1] + values[2]) / step**2
+
+    expected = N / (prior * (1 - prior))
+    assert curvature(ge_squared) == pytest.approx(expected, rel=1e-3)
+    assert curvature(ge_binomial) == pytest.approx(expected, rel=0.4)
+    assert curvature(ge_gaussian) == pytest.approx(expected, rel=0.4)
+
+
 # -- GE-KL, nnPU, PN --------------------------------------------------------------------------------------------------
 
 
@@ -217,7 +304,8 @@ def test_gradients_agree_with_finite_differences(name, prior):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("prior", [0.001, 0.035, 0.5])
-@pytest.mark.parametrize(("p", "u"), [(60.0, 60.0), (-60.0, -60.0), (60.0, -60.0), (-60.0, 60.0), (0.0, 0.0)])
+@pytest.mark.parametrize(("p", "u"), [(60.0, 60.0), (-60.0, -60.0), (60.0, -60.0), (-60.0, 60.0), (0.0, 0.0),
+                                      (50.0, -50.0), (-50.0, 50.0)])
 def test_values_and_gradients_are_finite_for_extreme_logits_in_single_precision(name, prior, p, u):
     positive = torch.full((16,), p, requires_grad=True)
     unlabelled = torch.full((N,), u, requires_grad=True)
@@ -253,6 +341,12 @@ def test_the_unlabelled_part_alone_pulls_back_a_collapsed_classifier(prior, grad
     # That value is without the correction of the bias, which has a gradient of its own: N g (1 - g) b.
     slope = float((count_cost(N, prior) + log_binomial(N, prior))[1])
     assert total - N * 1e-4 * (1 - 1e-4) * slope == pytest.approx(gradient, rel=0.02)
+    unlabelled.grad = None
+    ge_gaussian(positive, unlabelled, prior).objective.backward()
+    assert float(unlabelled.grad.sum()) < -0.2 * abs(gradient)
+    unlabelled.grad = None
+    ge_squared(positive, unlabelled, prior).objective.backward()
+    assert float(unlabelled.grad.sum()) < -0.4 * abs(gradient)
     unlabelled.grad = None
     ge_kl(positive, unlabelled, prior).objective.backward()
     assert float(unlabelled.grad.sum()) == pytest.approx(10 * (1e-4 - prior), rel=1e-6)

@@ -4,7 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pupicker.core.regions import class_prior_from_count, disc_mask, disc_offsets, mean_disc_area, unlabelled_prior
+from pupicker.core.regions import (
+    class_prior_from_count,
+    disc_mask,
+    disc_offsets,
+    mean_disc_area,
+    ring_mask,
+    unlabelled_prior,
+)
 
 
 @pytest.mark.parametrize(("radius", "area"), [(0, 1), (1, 5), (1.5, 9), (2, 13), (3, 29), (4, 49), (5, 81), (7, 149)])
@@ -116,3 +123,13 @@ def test_discs_at_random_centres_have_their_area_on_average(radius):
     centres = torch.rand(4000, 1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 7
     pixels = [int(disc_mask((16, 16), xy, radius).sum()) for xy in centres]
     assert sum(pixels) / len(pixels) == pytest.approx(mean_disc_area(radius), rel=0.02)
+
+
+def test_ring_is_what_lies_between_two_radii_of_any_centre():
+    xy = torch.tensor([[10.2, 12.0], [22.0, 14.5], [1.0, 39.0]], dtype=torch.float64)
+    other = torch.tensor([[12.0, 24.0]], dtype=torch.float64)
+    expected = brute_force((40, 33), xy.tolist(), 9)
+    expected &= ~brute_force((40, 33), [*xy.tolist(), *other.tolist()], 4.5)
+    assert np.array_equal(ring_mask((40, 33), xy, 4.5, 9, other).numpy(), expected)
+    assert int(ring_mask((40, 33), xy, 4.5, 9).sum()) > int(expected.sum())
+    assert not ring_mask((40, 33), xy[:0], 4.5, 9).any()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pupicker.core.geometry import most_particles
+from pupicker.core.networks import build
 from pupicker.core.regions import mean_disc_area
 from pupicker.engine.errors import UsageError
 from pupicker.engine.expectation import Expectation, expectation
@@ -67,7 +68,7 @@ def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
 
 
 def test_general_weights_count_discs():
-    start = load_start("general", "conv31")
+    start = load_start("general", "conv31", build("conv31"))
     assert start.weights is not None
     data = training_set(0, 0, 0).micrographs
     seen = general_density(data, GEOMETRY, "conv31", start.weights, torch.device("cpu"))

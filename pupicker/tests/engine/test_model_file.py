@@ -107,7 +107,7 @@ def test_header_of_another_kind(path, text):
 
 
 @pytest.mark.parametrize("fields", [
-    {"network": {"name": "resnet99", "settings": {}}}, {"network": {"name": "conv31", "settings": {"depth": 3}}},
+    {"network": {"name": "conv31", "settings": {"depth": 3}}}, {"network": {"name": "conv63", "settings": {}}},
     {"network": {"name": "conv31", "settings": {"width": 5}}}, {"network": "conv31"}, {"geometry": {"diameter": 3}},
     {"views": 3}, {"views": [4]},
     {"calibration": {"a": 1}}, {"normalization": {}}, {"class_prior": "much"}, {"suggested_threshold": None},
@@ -125,6 +125,30 @@ def test_models_from_before_views_have_one(path):
         return json.dumps(header)
 
     assert load_model(rewritten(path, without)).views == 1
+@pytest.mark.parametrize(("package", "maker"), [("deepnets 2.1", "deepnets 2.1"),
+                                               (None, "another version of pupicker")])
+def test_network_that_is_not_installed(path, package, maker):
+    with_header(path, network={"name": "resnet99", "settings": {}, "package": package})
+    message = refused(path, "no network 'resnet99'")
+    assert message.endswith(f"the network of this model is that of {maker}: install it")
+
+
+def test_header_without_the_package_of_the_network(model, path):
+    """As models were written before networks could come from elsewhere."""
+    with_header(path, network={"name": "conv31", "settings": {"width": 4, "dropout": 0.1}})
+    assert load_model(path).header() == model.header()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("settings", [{"width": 2, "norm": "group"}, {"width": 1, "norm": "none", "dropout": 0.5}])
+def test_every_network_is_rebuilt_with_its_settings(tmp_path, model, name, settings):
+    network = NETWORKS[name].from_settings(settings).eval()
+    save_model(tmp_path / "other.pupicker", replace(model, network=network, network_name=name))
+    read = load_model(tmp_path / "other.pupicker")
+    assert (read.network_name, read.network.settings) == (name, settings)
+    assert card(read)["network_settings"] == settings
+    crops = torch.randn((2, 1, network.receptive_field_px, network.receptive_field_px))
+    assert torch.equal(read.network(crops), network(crops))
 
 
 def test_missing_weights(path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pupicker.core.crops import NOISE_STD, OFFSET_STD
 from pupicker.core.regions import disc_mask, mean_disc_area
 from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.sampling import make_sampler
@@ -115,3 +116,75 @@ def test_labelled_negatives_are_drawn_by_themselves_and_are_no_part_of_the_unlab
     # Known pixels of both kinds leave the unlabelled ones, and only the known positives take positives with them.
     labelled, none = (int(mask.sum()) / (height * width) for mask in (positive, negative))
     assert sampler.unlabelled_prior(0.1, True) == pytest.approx((0.1 - labelled) / (1 - labelled - none))
+
+
+# ---- rings of negatives
+
+RING_PX = (5.5, 8.6)
+
+
+def ringed(data, marks):
+    return make_sampler(data, marks, RADIUS_PX, SIZE_PX, torch.device("cpu"), RING_PX)
+
+
+def test_no_ring_negative_is_near_any_label(data):
+    """Neither near those that training sees nor near those that are held out."""
+    sampler = ringed(data, hidden(data, (0, 1), (2, 5)))
+    assert len(sampler.ring) > 500
+    for number, micrograph in enumerate(data):
+        own = sampler.ring[sampler.ring[:, 0] == number][:, 1:].flip(1).double()
+        if not len(micrograph.labels):
+            assert not len(own)  # without a label nothing is known
+            continue
+        distance = torch.cdist(own, micrograph.labels)
+        assert float(distance.min()) > RING_PX[0] and float(distance.min(1).values.max()) <= RING_PX[1]
+        height, width = micrograph.image.shape
+        assert bool(((own >= 0) & (own < torch.tensor([width, height]))).all())
+
+
+def test_without_rings_nothing_is_drawn_differently(data):
+    plain, again = sampler_of(data, hidden(data)), sampler_of(data, hidden(data))
+    assert not plain.has_negatives and not len(plain.ring)
+    assert torch.equal(plain.draw(4, 12, torch.Generator().manual_seed(3)),
+                       again.draw(4, 12, torch.Generator().manual_seed(3)))
+
+
+def test_ring_pixels_leave_the_unlabelled_ones_and_take_no_positives_with_them(data):
+    plain, sampler = sampler_of(data, hidden(data)), ringed(data, hidden(data))
+    assert sampler.has_negatives
+    assert int(sampler.excluded.sum()) == len(sampler.positive) + len(sampler.ring)
+    assert torch.equal(plain.positive, sampler.positive)
+    labelled, ring = len(sampler.positive) / sampler.pixels, len(sampler.ring) / sampler.pixels
+    prior = sampler.prior(27)
+    assert sampler.unlabelled_prior(prior, True) == pytest.approx((prior - labelled) / (1 - labelled - ring))
+
+
+def test_labelled_negatives_and_rings_share_the_negatives_of_a_minibatch():
+    height, width = 70, 64
+    micrograph = coded(0, height, width)
+    beside = torch.tensor([[10.0, 60.0]], dtype=torch.float64)
+    data = [LabelledMicrograph(micrograph.path, micrograph.image, micrograph.labels, beside)]
+    sampler = ringed(data, hidden(data))
+    crops = sampler.draw(0, 0, torch.Generator().manual_seed(0), 41)
+    drawn = (crops[:, 0, SIZE_PX // 2, SIZE_PX // 2] / STEP).round().long().tolist()
+    own = {int(y) * width + int(x) for _, y, x in sampler.negative}
+    rings = {int(y) * width + int(x) for _, y, x in sampler.ring}
+    assert not own & rings
+    assert set(drawn[:21]) <= own and set(drawn[21:]) <= rings
+
+
+def test_originals_are_the_same_crops_without_what_was_added(data):
+    sampler = sampler_of(data, hidden(data))
+    crops, originals = sampler.draw_pairs(200, 200, torch.Generator().manual_seed(1))
+    assert torch.equal(crops, sampler.draw(200, 200, torch.Generator().manual_seed(1)))
+    added = crops - originals
+    level = added.mean(dim=(1, 2, 3))
+    assert float(level.std()) == pytest.approx(OFFSET_STD, rel=0.15)
+    assert float((added - level[:, None, None, None]).std()) == pytest.approx(NOISE_STD, rel=0.02)
+
+
+def test_held_out_labels_of_a_micrograph_are_known_positives_too(data):
+    """Their discs leave the unlabelled pixels with what they hold: the prior does not depend on who is held out."""
+    whole, part = sampler_of(data, hidden(data)), sampler_of(data, hidden(data, (0, 1), (2, 5)))
+    assert part.held_out > 0 and len(part.positive) + part.held_out == len(whole.positive)
+    assert part.unlabelled_prior(part.prior(27), True) == whole.unlabelled_prior(whole.prior(27), True)

@@ -7,14 +7,19 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, build
 from pupicker.engine import start_weights
 from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.model_file import load_model
-from pupicker.engine.start_weights import WEIGHTS, load_start
+from pupicker.engine.start_weights import WEIGHTS, Start
 
 CPU = torch.device("cpu")
+
+
+def load_start(name, network=DEFAULT_NETWORK, **settings):
+    with torch.random.fork_rng(devices=[]):
+        return start_weights.load_start(name, network, build(network, **settings))
 
 
 def fitted(start, **options):
@@ -23,7 +28,7 @@ def fitted(start, **options):
 
 def test_general_weights_come_with_the_package_and_fit_the_default_network():
     """Kernels are half way between random and general ones, all else is fresh."""
-    start = load_start("general", DEFAULT_NETWORK)
+    start = load_start("general")
     assert start.weights is not None and len(start.digest) == 16 and 0 < start.share < 1
     random = Fitting(FittingOptions(), CPU).network.state_dict()
     for name, value in fitted(start).network.state_dict().items():
@@ -42,32 +47,54 @@ def test_general_weights_say_how_they_were_made():
 
 
 def test_random_start_is_the_seed_and_nothing_else():
-    start = load_start("random", DEFAULT_NETWORK)
+    start = load_start("random")
     assert start.weights is None and start.digest == ""
     one, other = (Fitting(FittingOptions(seed=3), CPU, start.weights).network.state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_model_can_be_the_start(model_path):
-    start = load_start(str(model_path), DEFAULT_NETWORK)
+    start = load_start(str(model_path))
     own = load_model(model_path).network.state_dict()
     assert start.weights is not None and all(torch.equal(own[name], value) for name, value in start.weights.items())
     taken = fitted(start).network.state_dict()
     assert all(torch.equal(own[name], value) for name, value in taken.items())
-    assert start.digest != load_start("general", DEFAULT_NETWORK).digest
+    assert start.digest != load_start("general").digest
 
 
 def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such model file"):
-        load_start(str(tmp_path / "none.pupicker"), DEFAULT_NETWORK)
-    with pytest.raises(UsageError, match="is a model of the network conv31, not other"):
-        load_start(str(model_path), "other")
+        load_start(str(tmp_path / "none.pupicker"))
+    with pytest.raises(UsageError, match="is a model of the network conv31, not conv63; give --network conv31"):
+        load_start(str(model_path), "conv63", width=2)
+    with pytest.raises(UsageError, match=r"network conv31, not conv31 \(width=8\); give the same settings"):
+        load_start(str(model_path), width=8)
     monkeypatch.setattr(start_weights, "WEIGHTS", tmp_path)
-    with pytest.raises(UsageError, match="no general weights for the network conv31; give random"):
-        load_start("general", DEFAULT_NETWORK)
+    with pytest.raises(UsageError, match="no general weights for the network conv31; give --start random"):
+        load_start("general")
     shutil.copy(__file__, tmp_path / "conv31.safetensors")
     with pytest.raises(InputError, match=r"conv31\.safetensors: damaged"):
-        load_start("general", DEFAULT_NETWORK)
+        load_start("general")
+
+
+@pytest.mark.parametrize(("network", "settings"), [
+    ("conv63", {}), ("resnet31", {"dropout": 0.1}), ("conv31", {"width": 16}), ("conv31", {"norm": "group"}),
+    ("conv31", {"norm": "none"}),
+])
+def test_automatic_start_without_general_weights_is_random_and_said(capsys, network, settings):
+    assert load_start("auto", network, **settings) == Start()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("note: there are no general weights") and network in line and "random" in line
+    assert all(f"{name}={value}" in line for name, value in settings.items())
+    with pytest.raises(UsageError, match=f"no general weights for the network {network}"):
+        load_start("general", network, **settings)
+
+
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}])
+def test_automatic_start_is_general_where_the_weights_fit(capsys, settings):
+    start = load_start("auto", **settings)
+    assert start.name == "general" and start.digest == load_start("general").digest
+    assert capsys.readouterr().err == ""
 
 
 def test_networks_with_general_weights_exist():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 
 from pupicker.core.likelihood import calibrate
 from pupicker.core.networks import NETWORKS
+from pupicker.core.objectives import OBJECTIVES
 from pupicker.engine.dataset import split_validation
 from pupicker.engine.errors import PuPickerError
 from pupicker.engine.fitting import Fitting, FittingOptions
+from pupicker.engine.sampling import make_sampler
 from pupicker.engine.trainer import Interrupted, Training
 from pupicker.engine.training_options import TrainingOptions
 from pupicker.engine.validation import find_candidates, pick_image
@@ -36,20 +40,27 @@ def assert_same_model(one, other):
     )
 
 
+WITH_ALL = replace(OPTIONS, fitting=replace(FITTING, autoencoder=0.1), ring_negatives=True)
+"""Everything that adds state or draws random numbers."""
+
+CASES = {"none held out": (OPTIONS, 0.0), "held out": (OPTIONS, 0.3), "with all terms": (WITH_ALL, 0.3)}
+
+
 @pytest.fixture(scope="module")
 def reference():
-    """Without interruption, with held-out labels and without."""
-    return {fraction: training(fraction=fraction).run() for fraction in (0.0, 0.3)}
+    """Without interruption."""
+    return {case: training(options, fraction=fraction).run() for case, (options, fraction) in CASES.items()}
 
 
 # ---- going on
 
 
-@pytest.mark.parametrize("fraction", [0.0, 0.3])
+@pytest.mark.parametrize("case", CASES)
 @settings(max_examples=6, deadline=None)
 @given(asked=st.integers(0, 40))
-def test_a_stop_after_any_update_loses_nothing(reference, fraction, asked):
+def test_a_stop_after_any_update_loses_nothing(reference, case, asked):
     """The last saved state, through JSON as in the checkpoint, leads to the model of the undisturbed training."""
+    options, fraction = CASES[case]
     questions, saved = [], []
 
     def stop():
@@ -59,16 +70,16 @@ def test_a_stop_after_any_update_loses_nothing(reference, fraction, asked):
     def save(tensors, progress):
         saved.append(({name: t.clone() for name, t in tensors.items()}, json.loads(json.dumps(progress))))
 
-    first = training(fraction=fraction, stop=stop, save=save)
+    first = training(options, fraction=fraction, stop=stop, save=save)
     try:
         model = first.run()
     except Interrupted as error:
         assert "--resume" in str(error)
-        second = training(fraction=fraction)
+        second = training(options, fraction=fraction)
         if saved:
             second.restore(*saved[-1])
         model = second.run()
-    assert_same_model(model, reference[fraction])
+    assert_same_model(model, reference[case])
 
 
 def test_state_has_contiguous_tensors_of_its_own():
@@ -151,10 +162,11 @@ def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
     class Nothing:
         """A sampler of noise, always the same, without labelled negatives."""
 
-        negative = torch.zeros((0, 3), dtype=torch.long)
+        has_negatives = False
 
-        def draw(self, positives, unlabelled, generator, negatives):
-            return torch.randn((positives + unlabelled + negatives, 1, 31, 31), generator=generator)
+        def draw_pairs(self, positives, unlabelled, generator, negatives):
+            crops = torch.randn((positives + unlabelled + negatives, 1, 31, 31), generator=generator)
+            return crops, crops
 
     results = []
     for seed in (1, 2):
@@ -165,6 +177,44 @@ def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
         fitting.update_many(Nothing(), 0.02, 5, lambda: False)
         results.append(fitting.state())
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_decoder_is_state_of_the_training_and_no_part_of_the_model(reference):
+    saved = []
+    training(WITH_ALL, save=lambda tensors, progress: saved.append(tensors)).run()
+    assert any(name.startswith("decoder.") for name in saved[-1])
+    own, plain = reference["with all terms"], reference["held out"]
+    assert own.network.state_dict().keys() == plain.network.state_dict().keys()
+
+
+def test_a_weight_of_zero_is_no_autoencoder_and_leaves_the_training_as_it_was(reference):
+    fitting = Fitting(replace(FITTING, autoencoder=0.0), CPU)
+    assert fitting.decoder is None
+    with_decoder = Fitting(replace(FITTING, autoencoder=1.0), CPU)
+    ours, theirs = fitting.network.state_dict(), with_decoder.network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)  # the decoder is drawn after the network
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_autoencoder_learns_to_draw_with_every_objective(objective):
+    """The reported loss holds the distance to the picture, which falls."""
+    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, 31, CPU)
+    fitting = Fitting(replace(FITTING, objective=objective, autoencoder=1.0, learning_rate=3e-3), CPU)
+    first, last = (fitting.update_many(sampler, 0.03, 12, lambda: False) for _ in range(2))
+    assert last < first - 20
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_can_be_fitted(name):
+    size = NETWORKS[name].receptive_field_px
+    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, size, CPU)
+    fitting = Fitting(replace(FITTING, network=name, network_settings={"width": 2, "norm": "group"}), CPU)
+    before = fitting.state()
+    assert math.isfinite(fitting.update_many(sampler, 0.03, 2, lambda: False))
+    after = fitting.state()
+    moved = [name for name, _ in fitting.network.named_parameters()
+             if not torch.equal(after[f"network.{name}"], before[f"network.{name}"])]
+    assert len(moved) == len(list(fitting.network.parameters()))
 
 
 # ---- candidates

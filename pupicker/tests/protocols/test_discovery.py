@@ -14,7 +14,10 @@ from pyworkflow.gui.project.viewprotocols_extra import ProtocolTreeConfig  # iso
 from pyworkflow.protocol import params  # isort: skip
 
 import pupicker  # isort: skip
-from pupicker.constants import CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES  # isort: skip
+from pupicker.constants import (  # isort: skip
+    AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
+    NETWORK_OTHER, NORM_CHOICES, WEIGHT_DECAY,
+)
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
     ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
@@ -94,6 +97,46 @@ class TestForms(unittest.TestCase):
                         and not isinstance(param, (params.EnumParam, params.BooleanParam)):
                     label = param.getLabel().lower()
                     self.assertTrue(any(unit.lower() in label for unit in units), f"{name}: {label}")
+
+    def testNetworkFieldsAreOptionsOfTheCommandLine(self):
+        """What the form says is understood by the command and by the networks; defaults say nothing."""
+        from pupicker.commands.main import build_parser
+        from pupicker.commands.training_arguments import check, network_settings
+        from pupicker.core.networks import NETWORKS, build
+
+        def arguments(**fields):
+            run = ProtPuPickerTrain(**fields)
+            self.assertEqual(run._validateNetwork(), [])
+            parsed = build_parser().parse_args(
+                ["train", "mics", "--picks", "p.star", "--diameter", "100", "--output", "m.pupicker",
+                 *run._networkArguments()])
+            check(parsed)
+            return parsed
+
+        self.assertEqual(ProtPuPickerTrain()._networkArguments(), [])
+        self.assertEqual(arguments().weight_decay, WEIGHT_DECAY)
+        self.assertEqual(NETWORK_CHOICES[:NETWORK_OTHER], tuple(NETWORKS))
+        for network in range(NETWORK_OTHER):
+            for norm in range(len(NORM_CHOICES)):
+                parsed = arguments(network=network, norm=norm, dropout=0.25, ringNegatives=True)
+                built = build(parsed.network, **network_settings(parsed))
+                self.assertEqual(built.settings.get("norm", "batch"), NORM_CHOICES[norm])
+                self.assertEqual((built.settings["dropout"], parsed.ring_negatives), (0.25, True))
+        self.assertEqual(arguments(autoencoder=AUTOENCODER_AUTO).autoencoder, "auto")
+        self.assertEqual(arguments(autoencoder=AUTOENCODER_GIVEN, autoencoderWeight=0.5).autoencoder, "0.5")
+        parsed = arguments(network=NETWORK_OTHER, networkName=" tiny ", networkSettings="channels=3  kind=thin")
+        self.assertEqual(parsed.network, "tiny")
+        self.assertEqual(network_settings(parsed), {"channels": 3, "kind": "thin"})
+
+    def testNetworkFieldsThatCannotBe(self):
+        for fields, words in (
+            ({"network": NETWORK_OTHER}, "Name of the network"),
+            ({"network": NETWORK_OTHER, "networkName": "tiny", "networkSettings": "channels = 3"}, "NAME=VALUE"),
+            ({"dropout": 1.0}, "Dropout"), ({"weightDecay": -1.0}, "Weight decay"),
+            ({"autoencoder": AUTOENCODER_GIVEN, "autoencoderWeight": 11.0}, "autoencoder"),
+        ):
+            (message,) = ProtPuPickerTrain(**fields)._validateNetwork()
+            self.assertIn(words, message)
 
     def testEveryProtocolExplainsItself(self):
         for protocol in PROTOCOLS:

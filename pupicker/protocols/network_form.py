@@ -1,0 +1,122 @@
+"""Fields of the training form about the network and the terms that are added to the loss; all for experts."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from pyworkflow.protocol import params
+
+from pupicker.constants import (
+    AUTOENCODER_CHOICES,
+    AUTOENCODER_GIVEN,
+    AUTOENCODER_NONE,
+    NETWORK_CHOICES,
+    NETWORK_OTHER,
+    NORM_CHOICES,
+    WEIGHT_DECAY,
+)
+
+
+class NetworkForm:
+    """Mix-in before a protocol class."""
+
+    network: Any
+    networkName: Any
+    networkSettings: Any
+    norm: Any
+    dropout: Any
+    weightDecay: Any
+    autoencoder: Any
+    autoencoderWeight: Any
+    ringNegatives: Any
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineNetworkParams(self: Any, form: Any) -> None:
+        expert = params.LEVEL_ADVANCED
+        form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=0, expertLevel=expert,
+                      label="Network",
+                      help="_conv31_: the network of the paper; general weights come with pupicker for this one only, "
+                           "the others start from random ones and need more labels.\n_conv63_, _conv127_: deeper, for "
+                           "particles whose detail is lost when they are shrunk to 22 pixels; 6 and 37 times "
+                           "slower.\n_resnet31_: a small residual network, 1.6 times slower.\n_of another "
+                           "package_: one that an installed package offers.")
+        form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
+                      condition="network==%d" % NETWORK_OTHER, label="Name of the network",
+                      help="As the package calls it. The package must be installed where training and picking run "
+                           "(see PUPICKER_PYTHON).")
+        form.addParam("networkSettings", params.StringParam, default="", expertLevel=expert,
+                      condition="network==%d" % NETWORK_OTHER, label="Its settings (NAME=VALUE ...)",
+                      help="Settings that the network has, separated by spaces, e.g. channels=16 depth=4. Empty: its "
+                           "defaults. Units are those of the package.")
+        form.addParam("norm", params.EnumParam, choices=list(NORM_CHOICES), default=0, expertLevel=expert,
+                      label="Normalisation layers",
+                      help="_batch_: statistics of the minibatch, as in the paper. _group_: of groups of channels at "
+                           "each position; for very small minibatches. _affine_: only a learnt scale and shift. "
+                           "_none_. With others than batch training starts from random weights.")
+        form.addParam("dropout", params.FloatParam, default=0, expertLevel=expert, label="Dropout (0 to 0.9)",
+                      help="Fraction of the last features that is left out at random while training, no unit. Worth "
+                           "a try, e.g. 0.2, when the validation AP falls early.")
+        form.addParam("weightDecay", params.FloatParam, default=WEIGHT_DECAY, expertLevel=expert,
+                      label="Weight decay (0 to 1)",
+                      help="L2 penalty: what is taken off every weight in an update, in units of the learning rate. "
+                           "There is rarely a reason to change it.")
+        form.addParam("autoencoder", params.EnumParam, choices=list(AUTOENCODER_CHOICES), default=AUTOENCODER_NONE,
+                      expertLevel=expert, label="Autoencoder term",
+                      help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
+                           "paper's weight, 10/N for N labels up to 250 and none for more. Makes training 2.5 "
+                           "times slower. Worth a try with a few labels and random weights.")
+        form.addParam("autoencoderWeight", params.FloatParam, default=0.1, expertLevel=expert,
+                      condition="autoencoder==%d" % AUTOENCODER_GIVEN, label="Its weight (0 to 10)",
+                      help="Factor of the squared distance between region and drawing, summed over pixels in units of "
+                           "the background's variance. 10/N for N labels in the paper.")
+        form.addParam("ringNegatives", params.BooleanParam, default=False, expertLevel=expert,
+                      label="Negatives around labels?",
+                      help="Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "
+                           "can be, are shown as background. For picks that sit beside the centre or twice on a "
+                           "particle. Not for particles that overlap by more than half.")
+
+    # --------------------------- INFO functions ------------------------------
+    def _validateNetwork(self: Any) -> List[str]:
+        errors = []
+        if self.network.get() == NETWORK_OTHER:
+            if not (self.networkName.get() or "").strip():
+                errors.append("*Name of the network*: give the name under which its package offers it, or choose one "
+                              "of pupicker's networks.")
+            if any("=" not in item or item.startswith("=") for item in self._settingsOfTheNetwork()):
+                errors.append("*Its settings*: give NAME=VALUE, several separated by spaces, e.g. channels=16 depth=4; "
+                              "no spaces beside the equals sign.")
+        if not 0 <= (self.dropout.get() or 0) <= 0.9:
+            errors.append("*Dropout*: give a number from 0 to 0.9, e.g. 0.2.")
+        if not 0 <= (self.weightDecay.get() or 0) <= 1:
+            errors.append("*Weight decay*: give a number from 0 to 1, e.g. %g." % WEIGHT_DECAY)
+        if self.autoencoder.get() == AUTOENCODER_GIVEN and not 0 <= (self.autoencoderWeight.get() or 0) <= 10:
+            errors.append("*Its weight* (autoencoder): give a number from 0 to 10, e.g. 0.1 for a hundred labels.")
+        return errors
+
+    # --------------------------- UTILS functions -----------------------------
+    def _settingsOfTheNetwork(self: Any) -> List[str]:
+        return str(self.networkSettings.get() or "").split()
+
+    def _networkArguments(self: Any) -> List[str]:
+        """Options of the command line; what has its default is left out, so that it is the network's own."""
+        arguments = []
+        network = self.network.get()
+        if network == NETWORK_OTHER:
+            arguments += ["--network", self.networkName.get().strip()]
+            for item in self._settingsOfTheNetwork():
+                arguments += ["--network-setting", item]
+        elif network:
+            arguments += ["--network", NETWORK_CHOICES[network]]
+        if self.norm.get():
+            arguments += ["--norm", NORM_CHOICES[self.norm.get()]]
+        if self.dropout.get():
+            arguments += ["--dropout", repr(self.dropout.get())]
+        if self.weightDecay.get() != WEIGHT_DECAY:
+            arguments += ["--weight-decay", repr(self.weightDecay.get() or 0)]
+        if self.autoencoder.get() != AUTOENCODER_NONE:
+            given = self.autoencoder.get() == AUTOENCODER_GIVEN
+            arguments += ["--autoencoder", repr(self.autoencoderWeight.get() or 0)
+                          if given else "auto"]
+        if self.ringNegatives.get():
+            arguments.append("--ring-negatives")
+        return arguments
