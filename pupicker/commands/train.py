@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,9 +212,18 @@ def _train(
         training = Training(data, split, lengths, options, device, stop, save, start.weights, general)
         if args.resume and path.exists():
             training.restore(*load_checkpoint(path, identity))
+        if not training.expected.estimated:
+            _warn(training.crowding())
         status.begin(options.updates, bool(split.validation) and options.refit)
         trained = training.run()
+        if training.expected.estimated:
+            _warn(training.crowding())
     return trained, time.monotonic() - begin
+
+
+def _warn(text: str | None) -> None:
+    if text:
+        sys.stderr.write(f"warning: {text}\n")
 
 
 def _details(
@@ -243,6 +253,8 @@ def _details(
 
 
 def _rows(model: Model) -> list[tuple[str, str, str]]:
+    from pupicker.engine.model_card import expected_row, interval_row
+
     validation = model.details["validation"]["average_precision"]
     details = model.details
     held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
@@ -250,8 +262,10 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
         ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
         *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
+        *interval_row(details),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
         ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),
         ("updates", str(details["validation"]["best_updates"]), "of the best epoch"),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
+        *expected_row(details),
     ]

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.geometry import Geometry
-from pupicker.core.likelihood import Calibration, calibrate, expected_curve, with_total
+from pupicker.core.likelihood import Calibration, calibrate, with_total
 from pupicker.core.networks import NETWORKS, Classifier
 from pupicker.core.regions import mean_disc_area
 from pupicker.core.selection import best_epoch, pu_average_precision
@@ -30,12 +30,11 @@ from pupicker.engine.errors import PuPickerError, UsageError
 from pupicker.engine.expectation import FIRST_ESTIMATE, expectation
 from pupicker.engine.fitting import Fitting
 from pupicker.engine.model_file import Model
+from pupicker.engine.outlook import crowding_warning, expected_of_thresholds, number_of_particles
 from pupicker.engine.progress import Progress
 from pupicker.engine.sampling import Sampler, make_sampler
 from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
 from pupicker.engine.validation import Candidates, find_candidates
-
-_CURVE_ROWS = 200
 
 
 class Interrupted(PuPickerError):
@@ -202,16 +201,15 @@ class Training:
         found = self._candidates(held_out=False)
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
-        scores = found.scores.sort(descending=True).values
-        precision, recall, f1 = expected_curve(calibration.probability(scores), expected)
-        ratio = calibration.log_likelihood_ratio(scores)
-        threshold = float(ratio[f1.argmax()]) if len(scores) else 0.0
+        threshold, outlook = expected_of_thresholds(calibration, found.scores, expected)
+        held_out = self._snapshots[self.best_updates].candidates if self.split.validation else None
         details = {
             "curve": [vars(e) for e in self.curve],
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
-            "particles_per_micrograph": self._per_micrograph(),
+            **number_of_particles(self.expected, held_out, self._mean_pixels()),
             "class_prior_source": self.expected.source,
-            "expected_curve": _thinned(ratio, precision, recall),
+            "crowding": self.crowding(),
+            **outlook,
         }
         prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
         return Model(
@@ -230,8 +228,15 @@ class Training:
         return with_total(calibration, found.scores, expected / number * calibration.share * len(held_out.scores))
 
     # ------------------------------------------------------------------ records
+    def crowding(self) -> str | None:
+        """A warning if more particles are expected, as known now, than fit side by side."""
+        return crowding_warning(self.expected, self.geometry, self._mean_pixels())
+
+    def _mean_pixels(self) -> float:
+        return sum(m.pixels for m in self.data.micrographs) / len(self.data.micrographs)
+
     def _per_micrograph(self) -> float:
-        return self.expected.particles(sum(m.pixels for m in self.data.micrographs) / len(self.data.micrographs))
+        return self.expected.particles(self._mean_pixels())
 
     def _note(self) -> str:
         last = self.curve[-1]
@@ -242,10 +247,3 @@ class Training:
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, validation, self._per_micrograph()))
         self._save(*self.state())
 
-
-def _thinned(*columns: Tensor) -> list[list[float]]:
-    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
-    rows = torch.stack([column.double() for column in columns], dim=1)
-    if len(rows) > _CURVE_ROWS:
-        rows = rows[torch.linspace(0, len(rows) - 1, _CURVE_ROWS).round().long()]
-    return [[round(value, 4) for value in row] for row in rows.tolist()]

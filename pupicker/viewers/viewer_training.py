@@ -53,8 +53,15 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         expectation.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
     if rows:
         threshold = report["suggested_threshold"]
-        expectation.axvline(threshold, color="black", linestyle="--", label="suggested: %0.2f" % threshold)
+        expected = "" if report.get("expected_precision") is None else (
+            "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
+        expectation.axvline(threshold, color="black", linestyle="--", label="suggested: %0.2f%s" % (threshold, expected))
         expectation.legend(frameon=False, fontsize=8)
+    interval = report.get("particles_interval")
+    if interval and number.lines:
+        number.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
+                       label="%0.0f %% interval" % (100 * interval["level"]))
+        number.legend(frameon=False, fontsize=8)
     loss.set(ylabel="loss")
     validation.set(ylabel="validation AP")
     number.set(ylabel="particles /\nmicrograph", xlabel="updates")
