@@ -33,14 +33,26 @@ EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --outpu
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    add_learning_arguments(parser)
+    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from the checkpoint of the same, interrupted command")
+    add_device(parser)
+    add_results(parser)
+    add_html(parser)
+    parser.add_argument("--status", type=Path, metavar="FILE",
+                        help="write how far the training is as JSON, anew after every epoch")
+
+
+def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
+    """What decides which model comes out: the data and every choice of the method."""
     add_micrographs(parser)
-    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
+    parser.add_argument("--picks", "--labels", required=True, type=Path, metavar="FILE",
                         help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
     parser.add_argument("--negatives", type=Path, metavar="FILE",
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
-    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--objective", default="ge-binomial", choices=("ge-binomial", "ge-kl", "nnpu", "pn"),
                         help="training objective")
     parser.add_argument("--start", default="general", metavar="general|random|MODEL",
@@ -67,14 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=256, metavar="N",
                         help="regions of a minibatch, 1/16 of them labelled")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
-    parser.add_argument("--resume", action="store_true",
-                        help="go on from the checkpoint of the same, interrupted command")
     add_borders(parser)
-    add_device(parser)
-    add_results(parser)
-    add_html(parser)
-    parser.add_argument("--status", type=Path, metavar="FILE",
-                        help="write how far the training is as JSON, anew after every epoch")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,21 +98,21 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.training_status import TrainingStatus
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
-    _check(args)
+    check_learning(args)
     origin = _origin(args)
     start = load_start(args.start, DEFAULT_NETWORK)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
-    lengths, pixel_size = _geometry(args, paths, field)
+    lengths, pixel_size = geometry_of(args, paths, field)
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
         data = load_training_set(
             paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
         )
-        options = _options(args, data.label_count, start)
+        options = options_of(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))
@@ -133,7 +138,8 @@ def _origin(args: argparse.Namespace) -> Provenance:
     return Provenance(args.command_line, read_names(args.names))
 
 
-def _check(args: argparse.Namespace) -> None:
+def check_learning(args: argparse.Namespace) -> None:
+    """Values that cannot be, before the work begins; raises UsageError."""
     from pupicker.engine.errors import UsageError
 
     if not 0 <= args.validation_fraction < 1:
@@ -145,7 +151,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
 
 
-def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
+def options_of(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
+    """Options of a training with so many labels."""
     from pupicker.engine.fitting import FittingOptions
     from pupicker.engine.training_options import TrainingOptions, updates_for
 
@@ -160,7 +167,7 @@ def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOpt
     )
 
 
-def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: int) -> tuple[Geometry, float]:
+def geometry_of(args: argparse.Namespace, paths: list[Path], receptive_field_px: int) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
     from pupicker.core.geometry import geometry
     from pupicker.engine.errors import InputError, UsageError

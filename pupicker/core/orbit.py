@@ -1,9 +1,9 @@
 r"""How much a score depends on the orientation in which the image is read: a measure of its uncertainty.
 
 A particle turned by a quarter of a turn, or mirrored, is a view that is as likely, but the network is symmetric only
-as far as it has learnt to be.  For the crop :math:`x` around a pick and the eight symmetries :math:`g` of the square,
-which move pixels and interpolate nothing, the mean and the standard deviation of :math:`f(g x)` over :math:`g` are reported.
-Only crops at the picks are evaluated, because eight dense maps would cost eight times as much.
+as far as it has learnt to be. For the crop :math:`x` around a pick and the eight symmetries :math:`g` of the square,
+which move pixels and interpolate nothing, the standard deviation of :math:`f(g x)` over :math:`g` is reported. Only
+crops at the picks are evaluated, because eight dense maps would cost eight times as much.
 
 Limit: it is the spread of one network over views, not over networks trained on other labels; where all eight views are
 wrong alike, it is small.

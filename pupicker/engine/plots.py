@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pupicker.core.metrics import Curve
 from pupicker.engine.atomic import atomic_path
+from pupicker.engine.cross_validation_table import Table
 
 
 def plot_precision_recall(path: Path, curve: Curve, title: str) -> None:
@@ -31,5 +32,33 @@ def plot_precision_recall(path: Path, curve: Curve, title: str) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def plot_cross_validation(path: Path, table: Table) -> None:
+    """Average precision and recall of each cell of a grid: one dot a fold, mean and standard error."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = list(table.cells)
+    figure = Figure(figsize=(9, 1.4 + 0.36 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    left = figure.add_subplot(1, 2, 1)
+    right = figure.add_subplot(1, 2, 2, sharey=left)
+    for axes, name in ((left, "average_precision"), (right, "recall")):
+        for place, index in enumerate(rows):
+            cell, color = table.cells[index], "#d62728" if index == table.best else "#1f77b4"
+            folds = [fold[name] for fold in cell.folds]
+            axes.plot(folds, [place] * len(folds), "o", color=color, alpha=0.3, markersize=4)
+            axes.errorbar(getattr(cell, name), place, xerr=getattr(cell, f"{name}_error"), fmt="o", color=color,
+                          capsize=3)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    left.set(xlabel="average precision of what was left out")
+    left.set_yticks(range(len(rows)), [table.titles[index] for index in rows])
+    left.set_ylim(len(rows) - 0.5, -0.5)
+    right.set(xlabel="recall at the suggested threshold")
+    right.tick_params(labelleft=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -55,7 +55,8 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         threshold = report["suggested_threshold"]
         expected = "" if report.get("expected_precision") is None else (
             "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
-        expectation.axvline(threshold, color="black", linestyle="--", label="suggested: %0.2f%s" % (threshold, expected))
+        expectation.axvline(threshold, color="black", linestyle="--",
+                            label="suggested: %0.2f%s" % (threshold, expected))
         expectation.legend(frameon=False, fontsize=8)
     interval = report.get("particles_interval")
     if interval and number.lines:
