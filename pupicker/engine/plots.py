@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pupicker.core.metrics import Curve
+from pupicker.core.reliability import Reliability
 from pupicker.engine.atomic import atomic_path
 from pupicker.engine.cross_validation_table import Table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def plot_precision_recall(path: Path, curve: Curve, title: str) -> None:
-    """Precision against recall, and precision, recall and F1 against the threshold."""
+
+def plot_precision_recall(path: Path, curve: Curve, title: str, checked: Reliability | None = None) -> None:
+    """Precision against recall, and precision, recall and F1 against the threshold; a third panel for `checked`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    panels = 2 if checked is None else 3
+    figure = Figure(figsize=(4.5 * panels, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    left, right = figure.add_subplot(1, panels, 1), figure.add_subplot(1, panels, 2)
     left.plot(curve.recall, curve.precision, color="#1f77b4")
     if curve.best >= 0:
         best = curve.best
@@ -32,8 +38,24 @@ def plot_precision_recall(path: Path, curve: Curve, title: str) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
+    if checked is not None:
+        draw_reliability(figure.add_subplot(1, 3, 3), checked)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def draw_reliability(axes: Axes, checked: Reliability, color: str = "#1f77b4") -> None:
+    """Observed share of hits against the probability, with 95 % intervals; the diagonal is what it should be."""
+    bins = checked.bins
+    axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+    below = [max(0.0, b.observed - b.observed_low) for b in bins]
+    above = [max(0.0, b.observed_high - b.observed) for b in bins]
+    axes.errorbar([b.probability for b in bins], [b.observed for b in bins], yerr=[below, above], fmt="o-",
+                  color=color, capsize=3)
+    axes.set(xlabel="probability of the picks", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
+             title=f"calibration error {checked.calibration_error:.3f}")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def plot_cross_validation(path: Path, table: Table) -> None:

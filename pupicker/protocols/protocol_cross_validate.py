@@ -16,7 +16,7 @@ from pupicker.protocols.protocol_train import ProtPuPickerTrain
 GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
     "those of the command line, without dashes:\n"
-    "_updates=400,800,1600_: how long to train.\n"
+    "_updates=200,400,800_: how long to train.\n"
     "_particles-per-micrograph=100,200,400_: with the share of particles 'automatic' in this form.\n"
     "_objective=ge-binomial,nnpu,pn_\n_start=general,random_\n_diameter=150,180_ (Å)\n"
     "_working-pixel-size=6,9_ (Å/px)\n_learning-rate=0.001,0.0003_\n_no-refit=yes,no_\n"
@@ -52,7 +52,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         form.addParam("folds", params.IntParam, default=4, label="Folds",
                       help="Number of parts into which the labelled micrographs are dealt; each is left out once. No "
                            "more than there are labelled micrographs; more folds take longer and tell more.")
-        form.addParam("grid", params.TextParam, default="updates=400,800,1600", height=5, width=50,
+        form.addParam("grid", params.TextParam, default="updates=200,400,800", height=5, width=50,
                       label="Options to try", help=GRID_HELP)
         ProtPuPickerTrain._defineTrainingParams(self, form)
 
@@ -101,9 +101,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         table = self.getTable()
         if not table:
             status = convert.readJson(self._getStatusPath())
-            done = ["*%d of %d trainings* are done; next after %s" % (status["done"], status["total"], status["cell"])] \
-                if status else []
-            return (done or ["No comparison yet."]) + self._quarantineSummary()
+            done = "*%d of %d trainings* are done." % (status["done"], status["total"]) if status else ""
+            return [done or "No comparison yet."] + self._quarantineSummary()
         lines = ["Best: *%s*" % table["best"]]
         if table["as_good"]:
             lines.append("As good within one standard error: %s" % "; ".join(table["as_good"]))

@@ -20,7 +20,7 @@ COLUMNS = (("options", 330), ("average precision", 150), ("recall", 130), ("pick
 
 def tableRows(table: Dict[str, Any]) -> List[Tuple[str, ...]]:
     """One row a combination: options, means with standard errors, picks, what else there is to say."""
-    rows = []
+    rows: List[Tuple[str, ...]] = []
     for cell in table["cells"]:
         title = cell["cell"]
         if "failed" in cell:

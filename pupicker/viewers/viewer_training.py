@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 from pyworkflow.viewer import View, Viewer
 
 from pupicker import convert
-from pupicker.protocols import ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.micrograph_canvas import Circle
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
@@ -92,6 +92,11 @@ class PuPickerTrainingViewer(Viewer):
 
     _name = "pupicker training"
     _targets = [ProtPuPickerTrain]
+
+    @classmethod
+    def can_handle_this_instance(cls, instance: Any) -> bool:
+        """Not a cross-validation, which is a training by its form only."""
+        return not isinstance(instance, ProtPuPickerCrossValidate)
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
         report = convert.readJson(obj._getReportPath())
