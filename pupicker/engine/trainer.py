@@ -183,13 +183,19 @@ class Training:
         weights = {name: t.detach().cpu().clone() for name, t in self.fitting.average.state_dict().items()}
         self._snapshots[self.fitting.updates] = Snapshot(weights, found)
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, None, self._per_micrograph()))
-        expected = self.expected.particles(found.pixels)
-        for epoch in self.curve:
-            past = self._snapshots[epoch.updates].candidates
-            epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
+        self._judge()
         best = best_epoch([epoch.validation or 0.0 for epoch in self.curve], found.labels, FIRST_ESTIMATE - 1)
         self.best_validation, self.best_updates = self.curve[best].validation, self.curve[best].updates
         self._save(*self.state())
+
+    def _judge(self) -> None:
+        for epoch in self.curve:
+            if epoch.stage == "selection":
+                past = self._snapshots[epoch.updates].candidates
+                expected = self.expected.particles(past.pixels)
+                epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
+                if epoch.updates == self.best_updates:
+                    self.best_validation = epoch.validation
 
     def _learn_from_training_labels(self, loss: float) -> None:
         self.best_updates = self.fitting.updates
@@ -199,10 +205,13 @@ class Training:
 
     def _finish(self, network: Classifier) -> Model:
         found = self._candidates(held_out=False)
+        held_out = self._snapshots[self.best_updates].candidates if self.split.validation else None
+        if held_out is not None:
+            self.expected.settle(held_out.labels)
+            self._judge()
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
         threshold, outlook = expected_of_thresholds(calibration, found.scores, expected)
-        held_out = self._snapshots[self.best_updates].candidates if self.split.validation else None
         details = {
             "curve": [vars(e) for e in self.curve],
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},

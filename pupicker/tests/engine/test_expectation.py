@@ -108,3 +108,29 @@ def test_as_many_as_fit_are_possible():
     assert expectation(data, GEOMETRY, None, most * (1 - 1e-9)).particles(PIXELS) == pytest.approx(most)
     with pytest.raises(UsageError, match=f"only {most:.0f} of 22 A fit"):
         expectation(data, GEOMETRY, None, most * 1.01)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_short_training_takes_its_last_estimate_in_at_the_end(epochs):
+    """Ten held-out labels against a guess that is worth five: two thirds of the way in the logarithm."""
+    known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    for number in (200, 80)[-epochs:]:
+        known.learn(candidates(number, found=10, labels=10))
+    assert known.particles(PIXELS) == pytest.approx(10)
+    known.settle(10)
+    assert known.particles(PIXELS) == pytest.approx(80 ** (2 / 3) * 10 ** (1 / 3))
+    assert "estimated" in known.source
+
+
+def test_nothing_to_settle():
+    """A long training has taken its estimates in, one without epochs has none, a given number stays."""
+    long = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    for number in (40, 42, 38, 90):
+        long.learn(candidates(number, found=10, labels=10))
+    before = long.density
+    long.settle(10)
+    assert long.density == before
+    for known in (Expectation(0.01, True, "first guess"), expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)):
+        before = known.density
+        known.settle(10)
+        assert known.density == before
