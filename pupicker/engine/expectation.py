@@ -6,8 +6,8 @@ cover 15 %; in any case at least 1.5 times what is labelled on the labelled micr
 is estimated from the scores of the held-out labels (:mod:`pupicker.core.class_prior`).  From the third epoch on the
 median of the last five estimates counts as much as there are held-out labels, and the guess of the general weights as
 much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without held-out labels
-the training labels take their place, which makes the estimate a little too small.  A training of one or two epochs takes
-its estimate in at the end, for the calibration.
+the training labels take their place, which makes the estimate a little too small.  A training of one or two epochs
+takes its estimate in at the end, for the calibration.
 
 The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is
 too large makes the network find particles where there are none, while one that is too small only makes it cautious,

@@ -130,7 +130,8 @@ def test_nothing_to_settle():
     before = long.density
     long.settle(10)
     assert long.density == before
-    for known in (Expectation(0.01, True, "first guess"), expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)):
+    given = expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)
+    for known in (Expectation(0.01, True, "first guess"), given):
         before = known.density
         known.settle(10)
         assert known.density == before
