@@ -32,8 +32,7 @@ def card(model: Model) -> dict[str, Any]:
         "negatives": details.get("negatives"),
         "micrographs": details.get("micrographs"),
         "suggested_threshold": model.suggested_threshold,
-        "expected_precision": details.get("expected_precision"),
-        "expected_recall": details.get("expected_recall"),
+        **_expected(model),
         "validation": details.get("validation"),
         "training_pixel_size_ang": details.get("training_pixel_size_ang"),
         "training_seconds": details.get("training_seconds"),
@@ -43,6 +42,15 @@ def card(model: Model) -> dict[str, Any]:
         "curve": details.get("curve"),
         "expected_curve": details.get("expected_curve"),
     }
+
+
+def _expected(model: Model) -> dict[str, float | None]:
+    """Precision and recall expected at the suggested threshold; of older models from the nearest row of their curve."""
+    precision, recall = model.details.get("expected_precision"), model.details.get("expected_recall")
+    curve = model.details.get("expected_curve")
+    if precision is None and curve:
+        _, precision, recall = min(curve, key=lambda row: abs(row[0] - model.suggested_threshold))
+    return {"expected_precision": precision, "expected_recall": recall}
 
 
 def interval_row(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:

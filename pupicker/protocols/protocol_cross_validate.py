@@ -49,7 +49,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineTrainingParams(self, form: Any) -> None:
-        form.addParam("folds", params.IntParam, default=4, label="Folds",
+        form.addParam("folds", params.IntParam, default=4, label="Folds (number of parts)",
                       help="Number of parts into which the labelled micrographs are dealt; each is left out once. No "
                            "more than there are labelled micrographs; more folds take longer and tell more.")
         form.addParam("grid", params.TextParam, default="updates=200,400,800", height=5, width=50,

@@ -7,6 +7,8 @@ import torch
 
 from pupicker.core.likelihood import Calibration
 from pupicker.engine.expectation import Expectation
+from pupicker.engine.model_card import card, expected_row, interval_row
+from pupicker.engine.model_file import load_model
 from pupicker.engine.outlook import crowding_warning, expected_of_thresholds, number_of_particles
 from pupicker.engine.validation import Candidates
 from pupicker.tests.engine.blobs import GEOMETRY
@@ -58,3 +60,13 @@ def test_more_than_fit_side_by_side_is_said(estimated):
     assert crowding_warning(inside, GEOMETRY, PIXELS) is None
     text = crowding_warning(replace(inside, density=room / PIXELS * 1.5), GEOMETRY, PIXELS)
     assert text is not None and f"{room:.0f} of" in text and ("estimated" if estimated else "--class-prior 0.9") in text
+
+
+def test_older_models_tell_it_from_their_curve(model_path):
+    model = load_model(model_path)
+    newer = card(model)
+    older = card(replace(model, details={k: v for k, v in model.details.items() if not k.startswith("expected_p")}))
+    for name in ("expected_precision", "expected_recall"):
+        assert older[name] == pytest.approx(newer[name], abs=0.03)
+    assert card(replace(model, details={}))["expected_precision"] is None
+    assert interval_row(newer) == [] and expected_row(newer)[0][0] == "expected precision"
