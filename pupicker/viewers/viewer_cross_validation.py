@@ -15,7 +15,7 @@ from pupicker.protocols import ProtPuPickerCrossValidate
 from pupicker.viewers.browser import WindowView
 
 BEST, OTHER = "#d62728", "#1f77b4"
-COLUMNS = (("options", 330), ("average precision", 150), ("recall", 130), ("picks / micrograph", 130), ("note", 260))
+COLUMNS = (("options", 330), ("average precision", 160), ("recall", 130), ("picks / micrograph", 170), ("note", 430))
 
 
 def tableRows(table: Dict[str, Any]) -> List[Tuple[str, ...]]:
@@ -62,7 +62,7 @@ class CrossValidationWindow(Window):
 
     def __init__(self, parent: Any, table: Dict[str, Any]) -> None:
         Window.__init__(self, "pupicker: cross-validation", parent, minsize=(900, 500))
-        self.root.geometry("1040x680")
+        self.root.geometry("1240x680")
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
         figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
