@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="smallest distance of two picks (default: the model's)")
     parser.add_argument("--uncertainty", action="store_true",
                         help="add a column with the standard deviation of the score over the eight turned and mirrored"
-                        " views of each pick (takes longer)")
+                        " views of each pick (takes about 1.6 times as long)")
     add_borders(parser)
     add_device(parser)
     add_results(parser)

@@ -71,7 +71,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
                       label="Uncertainty of each pick?",
                       help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
                            "when the image is turned and mirrored (eight views; same unit as the score). A large one "
-                           "tells a doubtful pick. Picking takes up to half as long again.")
+                           "tells a doubtful pick. Picking takes about 1.6 times as long.")
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
         form.getParam("streamingBatchSize").setDefault(16)
