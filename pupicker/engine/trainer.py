@@ -207,7 +207,7 @@ class Training:
         found = self._candidates(held_out=False)
         held_out = self._snapshots[self.best_updates].candidates if self.split.validation else None
         if held_out is not None:
-            self.expected.settle(held_out.labels)
+            self.expected.settle(held_out)
             self._judge()
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
