@@ -16,7 +16,7 @@ from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth", "import": "imagemagick"}
 FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
-         "ProtPuPickerPreprocess", "ProtPuPickerImportModel"]
+         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate"]
 
 
 @pytest.mark.gui
