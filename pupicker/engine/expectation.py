@@ -7,7 +7,7 @@ is estimated from the scores of the held-out labels (:mod:`pupicker.core.class_p
 median of the last five estimates counts as much as there are held-out labels, and the guess of the general weights as
 much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without held-out labels
 the training labels take their place, which makes the estimate a little too small.  After training
-the number is settled on the held-out candidates of the best epoch, by a closer estimate
+the number is settled on the candidates of the best epoch in the held-out micrographs, by a closer estimate
 (:mod:`pupicker.core.score_mixture`): calibration, threshold and what the user is told rest on that.
 
 The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is

@@ -190,7 +190,7 @@ class Training:
 
     def _judge(self) -> None:
         for epoch in self.curve:
-            if epoch.stage == "selection":
+            if epoch.stage == "selection" and self.split.validation:
                 past = self._snapshots[epoch.updates].candidates
                 expected = self.expected.particles(past.pixels)
                 epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
@@ -206,9 +206,8 @@ class Training:
     def _finish(self, network: Classifier) -> Model:
         found = self._candidates(held_out=False)
         held_out = self._snapshots[self.best_updates].candidates if self.split.validation else None
-        if held_out is not None:
-            self.expected.settle(held_out)
-            self._judge()
+        self.expected.settle(held_out or found)
+        self._judge()
         expected = self.expected.particles(found.pixels)
         calibration = self._calibration(found, expected)
         threshold, outlook = expected_of_thresholds(calibration, found.scores, expected)
