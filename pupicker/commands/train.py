@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     trained.details.update(_details(args, data, split, options, pixel_size, seconds))
     save_model(args.output, trained)
     checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
-    status.done()
+    status.done(trained.details)
     report.results.update(card(trained))
     if args.html:
         from pupicker.engine.training_report import training_report
