@@ -17,17 +17,20 @@ from pwem.emlib.image import ImageHandler
 from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
+from pupicker.constants import PROBABILITY, SCORE
+
 READ_DIRECTLY = (".mrc", ".tif", ".tiff")
 IMAGE_EXTENSIONS = READ_DIRECTLY + (".mrcs", ".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg")
 
 
 class Pick(NamedTuple):
-    """One row of a table of picks: centre in pixels of the micrograph, score, probability."""
+    """One row of a table of picks: centre in pixels of the micrograph, score, probability, spread of the score."""
 
     x: float
     y: float
     score: float
     probability: float
+    scoreSd: Optional[float] = None
 
 
 class Labels(NamedTuple):
@@ -147,19 +150,26 @@ def writeLabels(points: Dict[int, List[Tuple[float, float]]], path: str) -> None
 
 # ------------------------------ picks ------------------------------
 def writePicks(coordSet: Any, attribute: str, path: str) -> None:
-    """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score."""
+    """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score.
+
+    If that is the score of pupicker, the probability goes with it.
+    """
+    columns = [attribute]
+    if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
+        columns.append(PROBABILITY)
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write("micrograph\tx\ty\tscore\n")
+        stream.write("\t".join(["micrograph", "x", "y", "score", "probability"][:3 + len(columns)]) + "\n")
         for coord in coordSet:
-            stream.write("%s\t%d\t%d\t%r\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(),
-                                               getattr(coord, attribute).get()))
+            values = "\t".join(repr(getattr(coord, name).get()) for name in columns)
+            stream.write("%s\t%d\t%d\t%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
 
 
 def readPicks(path: str) -> List[Pick]:
     """Read one table written by ``pupicker pick --format tsv``, best score first."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t")
-        picks = [Pick(*(float(row[name]) for name in Pick._fields)) for row in rows]
+        picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]), float(row["probability"]),
+                      float(row["score_sd"]) if row.get("score_sd") else None) for row in rows]
     return sorted(picks, key=lambda pick: -pick.score)
 
 
@@ -179,6 +189,8 @@ def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
         coord.setMicrograph(mic)
         coord._pupickerScore = Float(pick.score)
         coord._pupickerProbability = Float(pick.probability)
+        if pick.scoreSd is not None:
+            coord._pupickerUncertainty = Float(pick.scoreSd)
         coord._rlnAutopickFigureOfMerit = Float(pick.score)
         coord._rlnClassNumber = Integer(0)
         coord._rlnAnglePsi = Float(0.0)

@@ -30,6 +30,12 @@ class PuPickerModel(EMObject):
         self._averagePrecision = Float()
         self._bestUpdates = Integer()
         self._suggestedThreshold = Float()
+        self._expectedPrecision = Float()
+        self._expectedRecall = Float()
+        self._particlesPerMicrograph = Float()
+        self._particlesLow = Float()
+        self._particlesHigh = Float()
+        self._particlesWarning = String()
         self._schemaVersion = Integer()
         self._softwareVersion = String()
 
@@ -48,6 +54,13 @@ class PuPickerModel(EMObject):
         self._averagePrecision.set(validation.get("average_precision"))
         self._bestUpdates.set(validation.get("best_updates"))
         self._suggestedThreshold.set(info.get("suggested_threshold"))
+        self._expectedPrecision.set(info.get("expected_precision"))
+        self._expectedRecall.set(info.get("expected_recall"))
+        interval = info.get("particles_interval") or {}
+        self._particlesPerMicrograph.set(info.get("particles_per_micrograph"))
+        self._particlesLow.set(interval.get("low"))
+        self._particlesHigh.set(interval.get("high"))
+        self._particlesWarning.set(info.get("crowding"))
         self._schemaVersion.set(info.get("schema_version"))
         self._softwareVersion.set((info.get("software") or {}).get("pupicker"))
 
@@ -109,12 +122,26 @@ class PuPickerModel(EMObject):
             lines.append("Trained with %d labelled particles (objective %s)"
                          % (self.getNumberOfLabels(), self.getObjective()))
         if self.getClassPrior() is not None:
-            lines.append("Class prior: %0.4f" % self.getClassPrior())
+            lines.append("Class prior: %0.4f" % self.getClassPrior() + self._getParticlesText())
         if self.getAveragePrecision() is not None:
             lines.append("Average precision on the held-out labels: *%0.3f*" % self.getAveragePrecision())
         if self.getSuggestedThreshold() is not None:
-            lines.append("Suggested score threshold: %0.2f" % self.getSuggestedThreshold())
+            lines.append("Suggested score threshold: %0.2f" % self.getSuggestedThreshold() + self._getExpectedText())
+        if self._particlesWarning.get():
+            lines.append("*Warning*: " + self._particlesWarning.get())
         return lines
+
+    def _getParticlesText(self) -> str:
+        number, low, high = (value.get() for value in
+                             (self._particlesPerMicrograph, self._particlesLow, self._particlesHigh))
+        if number is None:
+            return ""
+        interval = "" if low is None else "; 90 %% interval %0.0f to %0.0f" % (low, high)
+        return " (%0.0f particles per micrograph%s)" % (number, interval)
+
+    def _getExpectedText(self) -> str:
+        precision, recall = self._expectedPrecision.get(), self._expectedRecall.get()
+        return "" if precision is None else " (expected precision %0.2f, recall %0.2f)" % (precision, recall)
 
     def __str__(self) -> str:
         if self.getDiameterAng() is None:

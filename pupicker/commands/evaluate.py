@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              " picked or not)")
     parser.add_argument("--model", type=Path, metavar="MODEL",
                         help="with --micrographs files: also the average precision over regions, as in the paper")
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves")
+    parser.add_argument("--plot", type=Path, metavar="PNG",
+                        help="draw the curves; for picks with probabilities (.tsv, .csv) also whether these are right")
     parser.add_argument("--matches", type=Path, metavar="TSV",
                         help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
+    from pupicker.core.reliability import reliability
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.device import set_threads
     from pupicker.engine.evaluation import evaluate, write_matches
@@ -48,16 +50,25 @@ def run(args: argparse.Namespace) -> int:
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
     result = evaluate(picks, truth, radius, _only(args))
     region = _region(args, truth) if args.model else None
+    checked = None
+    if result.picks.probability is not None and len(result.picks):
+        checked = reliability(result.picks.probability, result.hit)
     if args.plot:
-        plot_precision_recall(args.plot, result.curve, "")
+        plot_precision_recall(args.plot, result.curve, "", checked)
     if args.matches:
         write_matches(args.matches, result)
     summary = _summary(result, radius, region)
+    summary["expected_calibration_error"] = None if checked is None else checked.calibration_error
     if args.json:
-        print_json({**summary, "micrographs": result.micrographs})
+        bins = None if checked is None else [b.to_dict() for b in checked.bins]
+        print_json({**summary, "reliability": bins, "micrographs": result.micrographs})
     else:
         print_rows([(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
                     for name, value in summary.items() if value is not None])
+        if checked is not None:
+            print_rows([("",) * 5, ("probability", "picks", "mean", "share of hits", "95 % interval"), *(
+                (f"{b.low:.1f} to {b.high:.1f}", str(b.picks), f"{b.probability:.3f}", f"{b.observed:.3f}",
+                 f"{b.observed_low:.3f} to {b.observed_high:.3f}") for b in checked.bins)])
     return 0
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import pupicker
 from pupicker.engine.errors import PuPickerError
 
-COMMANDS = ("preprocess", "train", "pick", "evaluate", "report", "simulate", "convert", "info")
+COMMANDS = ("preprocess", "train", "cross-validate", "pick", "evaluate", "report", "simulate", "convert", "info")
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pupicker {pupicker.__version__}")
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"pupicker.commands.{name}")
+        module = importlib.import_module(f"pupicker.commands.{name.replace('-', '_')}")
         command = sub.add_parser(
             name, help=module.HELP, description=module.HELP, formatter_class=_Formatter,
             epilog=f"example:\n  {module.EXAMPLE}",

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="lowest score, a log-likelihood ratio (default: the model's suggestion)")
     parser.add_argument("--min-distance", type=float, metavar="A",
                         help="smallest distance of two picks (default: the model's)")
+    parser.add_argument("--uncertainty", action="store_true",
+                        help="add a column with the standard deviation of the score over the eight turned and mirrored"
+                        " views of each pick (takes about 1.6 times as long)")
     add_borders(parser)
     add_device(parser)
     add_results(parser)
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         check_output_file(args.html, "--html")
     names = read_names(args.names)
     model = load_model(args.model)
-    options = PickingOptions(args.threshold, args.min_distance, args.pixel_size, args.keep_borders)
+    options = PickingOptions(args.threshold, args.min_distance, args.pixel_size, args.keep_borders, args.uncertainty)
     picker = Picker(model, device, options)
     report, progress = Report("pick"), Progress(len(paths), "picking")
     tables: list[CoordinateTable] = []

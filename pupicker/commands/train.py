@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
     device, threads = resolve_device(args.device), set_threads(args.threads)
     check(args)
     origin = _origin(args)
-    network = _network(args)
+    network = network_of(args)
     start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
     picks = read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
-    lengths, pixel_size = _geometry(args, paths, network)
+    lengths, pixel_size = geometry_of(args, paths, network)
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     trained.details.update(_details(args, data, split, options, start, pixel_size, seconds))
     save_model(args.output, trained)
     checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
-    status.done()
+    status.done(trained.details)
     report.results.update(card(trained))
     if args.html:
         from pupicker.engine.training_report import training_report
@@ -81,7 +82,7 @@ def _origin(args: argparse.Namespace) -> Provenance:
     return Provenance(args.command_line, read_names(args.names))
 
 
-def _network(args: argparse.Namespace) -> Classifier:
+def network_of(args: argparse.Namespace) -> Classifier:
     """The network that is asked for, with weights that nobody uses: what it is, before the work begins."""
     import torch
 
@@ -96,7 +97,7 @@ def _network(args: argparse.Namespace) -> Classifier:
         raise UsageError(f"--network {args.network}: {error}") from error
 
 
-def _geometry(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
+def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
     from pupicker.core.geometry import geometry
     from pupicker.engine.errors import InputError, UsageError
@@ -150,9 +151,18 @@ def _train(
         training = Training(data, split, lengths, options, device, stop, save, start.weights, general)
         if args.resume and path.exists():
             training.restore(*load_checkpoint(path, identity))
+        if not training.expected.estimated:
+            _warn(training.crowding())
         status.begin(options.updates, bool(split.validation) and options.refit)
         trained = training.run()
+        if training.expected.estimated:
+            _warn(training.crowding())
     return trained, time.monotonic() - begin
+
+
+def _warn(text: str | None) -> None:
+    if text:
+        sys.stderr.write(f"warning: {text}\n")
 
 
 def _details(
@@ -187,6 +197,7 @@ def _details(
 
 def _rows(model: Model) -> list[tuple[str, str, str]]:
     from pupicker.core.networks import DEFAULT_NETWORK
+    from pupicker.engine.model_card import expected_row, interval_row
 
     validation = model.details["validation"]["average_precision"]
     details = model.details
@@ -198,8 +209,10 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
         ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
         *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
+        *interval_row(details),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
         ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),
         ("updates", str(details["validation"]["best_updates"]), "of the best epoch"),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
+        *expected_row(details),
     ]

@@ -18,14 +18,26 @@ OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    add_learning_arguments(parser)
+    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from the checkpoint of the same, interrupted command")
+    add_device(parser)
+    add_results(parser)
+    add_html(parser)
+    parser.add_argument("--status", type=Path, metavar="FILE",
+                        help="write how far the training is as JSON, anew after every epoch")
+
+
+def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
+    """What decides which model comes out: the data and every choice of the method."""
     add_micrographs(parser)
-    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
+    parser.add_argument("--picks", "--labels", required=True, type=Path, metavar="FILE",
                         help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
     parser.add_argument("--negatives", type=Path, metavar="FILE",
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
-    parser.add_argument("--output", required=True, type=Path, metavar="MODEL", help="model file to write")
     parser.add_argument("--ring-negatives", action="store_true",
                         help="take places around labelled particles, where no other centre can be, for negatives")
     parser.add_argument("--objective", default="ge-binomial", choices=OBJECTIVES, help="training objective")
@@ -60,14 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=256, metavar="N",
                         help="regions of a minibatch, 1/16 of them labelled")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
-    parser.add_argument("--resume", action="store_true",
-                        help="go on from the checkpoint of the same, interrupted command")
     add_borders(parser)
-    add_device(parser)
-    add_results(parser)
-    add_html(parser)
-    parser.add_argument("--status", type=Path, metavar="FILE",
-                        help="write how far the training is as JSON, anew after every epoch")
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,23 @@ The same idea on pixels is the best-bin estimator of Garg et al. (NeurIPS 2021),
 the small priors of micrographs because background pixels are a hundred times more numerous than positive ones; among
 candidates after suppression they are not.
 
+**Interval.**  The true recall at the score of the :math:`j`-th best of :math:`L_0` labels, missed ones counted as the
+worst, follows Beta(:math:`j, L_0+1-j`) whatever the distribution of the scores, because labels are a random sample.
+With its quantiles :math:`R_{lo}, R_{hi}` the interval is :math:`n(t)/R_{hi}` to :math:`n(t)/R_{lo}`.  It is wide where
+labels are few (five labels: a factor of four), and knows nothing but the held-out labels.
+
 Limits: labels of the easy particles only make :math:`\hat R` too high and the estimate too low; a picker that cannot
 separate makes it too high, and it is clipped to what fits the area.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+
+INTERVAL_LEVEL = 0.9
 
 
 def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, most: float) -> float:
@@ -38,10 +47,48 @@ def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, most: floa
         raise ValueError("an estimate needs at least one label")
     if not hits.numel():
         return float(min(max(candidates.numel(), labels), most))
-    ordered = hits.sort(descending=True).values
-    rank = (ordered.numel() + 1) // 2
-    threshold = ordered[rank - 1]
-    above = int((candidates >= threshold).sum())
-    # The hits at or above their own median are rank of labels; ties count as they do among candidates.
-    reached = int(torch.count_nonzero(hits >= threshold))
+    above, reached = _at_median_hit(candidates, hits)
     return float(min(max(above * labels / reached, labels), max(most, labels)))
+
+
+def particle_interval(
+    candidates: Tensor, hits: Tensor, labels: int, most: float, level: float = INTERVAL_LEVEL
+) -> tuple[float, float]:
+    """Interval of the number of particles, from the same arguments as :func:`estimate_particles`.
+
+    Without a hit it reaches from the labels to the largest number that fits.
+
+    Parameters
+    ----------
+    level
+        Probability with which the interval holds the number.
+    """
+    if labels < 1:
+        raise ValueError("an interval needs at least one label")
+    most = max(most, labels)
+    if not hits.numel():
+        return float(labels), float(most)
+    above, reached = _at_median_hit(candidates, hits)
+    tail = (1 - level) / 2
+    low, high = (above / _recall_quantile(reached, labels, q) for q in (1 - tail, tail))
+    return float(min(max(low, labels), most)), float(min(max(high, labels), most))
+
+
+def _at_median_hit(candidates: Tensor, hits: Tensor) -> tuple[int, int]:
+    """Candidates and hits that score at least as high as the median hit."""
+    ordered = hits.sort(descending=True).values
+    threshold = ordered[(ordered.numel() + 1) // 2 - 1]
+    # The hits at or above their own median are about half of them; ties count as they do among candidates.
+    return int((candidates >= threshold).sum()), int((hits >= threshold).sum())
+
+
+def _recall_quantile(reached: int, labels: int, probability: float) -> float:
+    """Quantile of Beta(reached, labels + 1 - reached), by bisection of its binomial tail."""
+    i = torch.arange(reached, labels + 1, dtype=torch.float64)
+    choose = math.lgamma(labels + 1) - torch.lgamma(i + 1) - torch.lgamma(labels - i + 1)
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = float((choose + i * math.log(middle) + (labels - i) * math.log1p(-middle)).exp().sum())
+        low, high = (middle, high) if below < probability else (low, middle)
+    return (low + high) / 2

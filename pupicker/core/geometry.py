@@ -174,3 +174,8 @@ def describe(lengths: Geometry, pixel_size_ang: float, receptive_field_px: int) 
 def most_particles(lengths: Geometry, area_ang2: float) -> float:
     """Number of particles that fit an area at the densest packing of discs the minimum distance apart."""
     return area_ang2 / (lengths.min_distance_ang**2 * 3**0.5 / 2)
+
+
+def particles_side_by_side(lengths: Geometry, area_ang2: float) -> float:
+    """Number of particles that fit an area at the densest packing of discs that do not overlap."""
+    return area_ang2 / (lengths.diameter_ang**2 * 3**0.5 / 2)

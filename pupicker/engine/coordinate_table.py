@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+
+OPTIONAL = ("score", "probability", "score_sd")
+"""Columns that a table need not have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,8 @@ class CoordinateTable:
         float64 ``(n,)``, higher is better, or None if the particles have none.
     probability
         float64 ``(n,)`` in 0..1, or None.
+    score_sd
+        float64 ``(n,)``, standard deviation of the score over the symmetric views of the pick, or None.
     """
 
     micrograph: np.ndarray
@@ -30,12 +35,13 @@ class CoordinateTable:
     y: np.ndarray
     score: np.ndarray | None = None
     probability: np.ndarray | None = None
+    score_sd: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "micrograph", np.array([str(name) for name in self.micrograph], dtype=object))
-        for field in ("x", "y", "score", "probability"):
+        for field in ("x", "y", *OPTIONAL):
             values = getattr(self, field)
-            if values is None and field in ("score", "probability"):
+            if values is None and field in OPTIONAL:
                 continue
             values = np.asarray(values, dtype=np.float64)
             if values.shape != self.micrograph.shape:
@@ -52,7 +58,7 @@ class CoordinateTable:
 
     @classmethod
     def concatenate(cls, tables: Sequence[CoordinateTable]) -> CoordinateTable:
-        """All rows in order; score and probability are kept where every table that has rows has them."""
+        """All rows in order; what is optional is kept where every table that has rows has it."""
         tables = [table for table in tables if len(table)] or list(tables[:1])
         if not tables:
             return cls.empty()
@@ -63,7 +69,7 @@ class CoordinateTable:
 
         return cls(
             np.concatenate([table.micrograph for table in tables]), np.concatenate([table.x for table in tables]),
-            np.concatenate([table.y for table in tables]), joined("score"), joined("probability"),
+            np.concatenate([table.y for table in tables]), *map(joined, OPTIONAL),
         )
 
     @cached_property
@@ -84,16 +90,16 @@ class CoordinateTable:
 
     def select(self, rows: np.ndarray) -> CoordinateTable:
         """The rows of a boolean mask ``(n,)`` or of an index array."""
+        values = (getattr(self, field) for field in OPTIONAL)
         return CoordinateTable(
             self.micrograph[rows], self.x[rows], self.y[rows],
-            None if self.score is None else self.score[rows],
-            None if self.probability is None else self.probability[rows],
+            *(None if value is None else value[rows] for value in values),
         )
 
     def renamed(self, names: Mapping[str, object]) -> CoordinateTable:
         """The same table with micrographs renamed to ``str(names[name])``; names that are not in `names` stay."""
         renamed = [str(names.get(name, name)) for name in self.micrograph.tolist()]
-        return CoordinateTable(np.array(renamed, dtype=object), self.x, self.y, self.score, self.probability)
+        return replace(self, micrograph=np.array(renamed, dtype=object))
 
     def scaled(self, factor: float) -> CoordinateTable:
         """Coordinates on the same image with `factor` times as many pixels along each side.
@@ -102,4 +108,4 @@ class CoordinateTable:
         ``x' = (x + 0.5) * factor - 0.5``.
         """
         x, y = ((values + 0.5) * factor - 0.5 for values in (self.x, self.y))
-        return CoordinateTable(self.micrograph, x, y, self.score, self.probability)
+        return replace(self, x=x, y=y)

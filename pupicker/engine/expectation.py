@@ -6,7 +6,9 @@ cover 15 %; in any case at least 1.5 times what is labelled on the labelled micr
 is estimated from the scores of the held-out labels (:mod:`pupicker.core.class_prior`).  From the third epoch on the
 median of the last five estimates counts as much as there are held-out labels, and the guess of the general weights as
 much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without held-out labels
-the training labels take their place, which makes the estimate a little too small.
+the training labels take their place, which makes the estimate a little too small.  After training
+the number is settled on the candidates of the best epoch in the held-out micrographs, by a closer estimate
+(:mod:`pupicker.core.score_mixture`): calibration, threshold and what the user is told rest on that.
 
 The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is
 too large makes the network find particles where there are none, while one that is too small only makes it cautious,
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from pupicker.core.class_prior import estimate_particles
 from pupicker.core.geometry import Geometry, most_particles
 from pupicker.core.regions import mean_disc_area
+from pupicker.core.score_mixture import mixture_particles
 from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.errors import UsageError
 from pupicker.engine.first_guess import WORTH
@@ -76,9 +79,18 @@ class Expectation:
         number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
         self.estimates.append(number / candidates.pixels)
         if len(self.estimates) >= FIRST_ESTIMATE:
-            share = candidates.labels / (candidates.labels + self.worth)
-            self.density = statistics.median(self.estimates[-WINDOW:]) ** share * self.guess ** (1 - share)
-            self.source = "estimated from the scores of labels and of all candidates"
+            self._take(statistics.median(self.estimates[-WINDOW:]), candidates.labels)
+
+    def settle(self, candidates: Candidates) -> None:
+        """After the training: estimate once more, from the candidates of the best epoch and by all their scores."""
+        if self.estimated:
+            number = mixture_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
+            self._take(number / candidates.pixels, candidates.labels)
+
+    def _take(self, density: float, labels: int) -> None:
+        share = labels / (labels + self.worth)
+        self.density = density**share * self.guess ** (1 - share)
+        self.source = "estimated from the scores of labels and of all candidates"
 
 
 def expectation(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pupicker.core.orbit import orbit_logits
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
 from pupicker.engine.model_file import Model
@@ -32,12 +33,15 @@ class PickingOptions:
         Of the micrographs; None: from their headers.
     keep_borders
         Pick in borders without an image too.
+    uncertainty
+        Also say how much each score depends on the orientation of the image (:mod:`pupicker.core.orbit`).
     """
 
     threshold: float | None = None
     min_distance_ang: float | None = None
     pixel_size_ang: float | None = None
     keep_borders: bool = False
+    uncertainty: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Picker:
         """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel.
 
         ``score`` is the log-likelihood ratio, ``probability`` that of being a particle
-        (:mod:`pupicker.core.likelihood`).
+        (:mod:`pupicker.core.likelihood`); ``score_sd``, if wanted, in units of the score.
         """
         lengths = self.model.geometry
         image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
@@ -81,10 +85,14 @@ class Picker:
             self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold), self.model.views
         )
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
+        spread = None
+        if self.options.uncertainty:
+            spread = (calibration.slope * orbit_logits(self._network, image, xy).std(1, correction=0)).numpy()
         x, y = micrograph.to_file(xy.numpy()).T
         table = CoordinateTable(
             np.full(len(x), str(micrograph.path), dtype=object), x, y,
             calibration.log_likelihood_ratio(logit).numpy(), calibration.probability(logit).numpy(),
+            spread,
         )
         if micrograph.invalid is None:
             return table

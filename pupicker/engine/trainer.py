@@ -30,6 +30,7 @@ from pupicker.engine.errors import PuPickerError, UsageError
 from pupicker.engine.expectation import FIRST_ESTIMATE, expectation
 from pupicker.engine.fitting import Fitting
 from pupicker.engine.model_file import Model
+from pupicker.engine.outlook import crowding_warning, number_of_particles
 from pupicker.engine.progress import Progress
 from pupicker.engine.sampling import Sampler, make_sampler
 from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
@@ -184,13 +185,19 @@ class Training:
         weights = {name: t.detach().cpu().clone() for name, t in self.fitting.average.state_dict().items()}
         self._snapshots[self.fitting.updates] = Snapshot(weights, found)
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, None, self._per_micrograph()))
-        expected = self.expected.particles(found.pixels)
-        for epoch in self.curve:
-            past = self._snapshots[epoch.updates].candidates
-            epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
+        self._judge()
         best = best_epoch([epoch.validation or 0.0 for epoch in self.curve], found.labels, FIRST_ESTIMATE - 1)
         self.best_validation, self.best_updates = self.curve[best].validation, self.curve[best].updates
         self._save(*self.state())
+
+    def _judge(self) -> None:
+        for epoch in self.curve:
+            if epoch.stage == "selection" and self.split.validation:
+                past = self._snapshots[epoch.updates].candidates
+                expected = self.expected.particles(past.pixels)
+                epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
+                if epoch.updates == self.best_updates:
+                    self.best_validation = epoch.validation
 
     def _learn_from_training_labels(self, loss: float) -> None:
         self.best_updates = self.fitting.updates
@@ -205,10 +212,13 @@ class Training:
             best.load_state_dict(self._snapshots[self.best_updates].weights)
             held_out = self._candidates(best, held_out=True, views=self.options.views)
         found = self._candidates(network, held_out=False, views=self.options.views)
+        self.expected.settle(held_out or found)
+        self._judge()
         details = {
             "curve": [vars(e) for e in self.curve],
             "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
-            "particles_per_micrograph": self._per_micrograph(),
+            **number_of_particles(self.expected, held_out, self._mean_pixels()),
+            "crowding": self.crowding(),
         }
         return complete(
             network, self.options.fitting.network, self.data.mixture, self.geometry, self.expected,
@@ -216,8 +226,15 @@ class Training:
         )
 
     # ------------------------------------------------------------------ records
+    def crowding(self) -> str | None:
+        """A warning if more particles are expected, as known now, than fit side by side."""
+        return crowding_warning(self.expected, self.geometry, self._mean_pixels())
+
+    def _mean_pixels(self) -> float:
+        return sum(m.pixels for m in self.data.micrographs) / len(self.data.micrographs)
+
     def _per_micrograph(self) -> float:
-        return self.expected.particles(sum(m.pixels for m in self.data.micrographs) / len(self.data.micrographs))
+        return self.expected.particles(self._mean_pixels())
 
     def _note(self) -> str:
         last = self.curve[-1]

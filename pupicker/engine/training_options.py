@@ -10,8 +10,6 @@ from torch import Tensor
 from pupicker.engine.fitting import FittingOptions
 from pupicker.engine.validation import Candidates
 
-CURVE_ROWS = 200
-
 
 def updates_for(labels: int) -> int:
     """Most updates for so many labels: few are soon known by heart; 200 for ten, 1,600 for a hundred, in hundreds."""

@@ -10,7 +10,7 @@ from pupicker.core.geometry import describe
 from pupicker.core.likelihood import expected_curve
 from pupicker.engine.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.html_report import HtmlReport
-from pupicker.engine.model_card import card
+from pupicker.engine.model_card import card, expected_row, interval_row
 from pupicker.engine.model_file import Model
 from pupicker.engine.report import Report
 from pupicker.engine.report_figures import (
@@ -67,7 +67,9 @@ def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
         ("validation AP", "-" if validation is None else f"{validation:.3f}",
          "no labels were held out" if validation is None else f"estimated on {held_out} held-out labels"),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
+        *expected_row(content),
         ("particles a micrograph", f"{content['particles_per_micrograph']:.0f}", content["class_prior_source"]),
+        *interval_row(content),
         ("training time", f"{content['training_seconds']:.0f} s", ""),
     ])
 

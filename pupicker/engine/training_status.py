@@ -62,9 +62,13 @@ class TrainingStatus:
             "particles_per_micrograph": last["particles_per_micrograph"],
         })
 
-    def done(self) -> None:
-        """The model is written."""
-        self._write({**self._last, "stage": "done", "eta_s": 0.0})
+    def done(self, details: dict[str, Any]) -> None:
+        """The model is written; its details hold the numbers as they were settled at the end."""
+        self._write({
+            **self._last, "stage": "done", "eta_s": 0.0,
+            "best_validation_average_precision": details["validation"]["average_precision"],
+            "particles_per_micrograph": details["particles_per_micrograph"],
+        })
 
     def _write(self, content: dict[str, Any]) -> None:
         self._last = content

@@ -39,6 +39,11 @@ class PickingForm:
                       label="Box size (px, 0 = of the model)",
                       help="Box size of the output in pixels of the input micrographs, even. It does not change the "
                            "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+        form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Uncertainty of each pick?",
+                      help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
+                           "when the image is turned and mirrored (eight views; same unit as the score). A large one "
+                           "tells a doubtful pick. Picking takes somewhat longer.")
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
         form.getParam("streamingBatchSize").setDefault(16)
@@ -81,4 +86,6 @@ class PickingForm:
             arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
         if self.minDistance.get():
             arguments += ["--min-distance", repr(self.minDistance.get())]
+        if self.uncertainty.get():
+            arguments.append("--uncertainty")
         return arguments

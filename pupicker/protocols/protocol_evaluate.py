@@ -137,6 +137,9 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         if self.bestThreshold.get() is not None:
             lines.append("Best F1: *%0.3f* at score %0.2f (precision %0.3f, recall %0.3f)"
                          % (self.bestF1.get(), self.bestThreshold.get(), self.precision.get(), self.recall.get()))
+        if result.get("expected_calibration_error") is not None:
+            lines.append("Probabilities are off by *%0.3f* on average (expected calibration error)"
+                         % result["expected_calibration_error"])
         lines.append("%d picks against %d particles on %d micrographs, hits within %0.1f px"
                      % (result["picks"], result["truth"], len(result["micrographs"]), result["match_radius_px"]))
         if abs(inputs.get("scale", 1) - 1) > 1e-6:
@@ -160,6 +163,10 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
 
     def _getResultFile(self) -> str:
         return self._getExtraPath("evaluation.json")
+
+    def getReliability(self) -> List[Dict[str, float]]:
+        """Bins of the probability with the share of hits; none if the picks have no probability."""
+        return self._getResult().get("reliability") or []
 
     def _getResult(self) -> Dict[str, Any]:
         return convert.readJson(self._getResultFile())

@@ -68,11 +68,8 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def trainStep(self, training: str) -> List[str]:
         self._cleanQuarantine()
-        names = {convert.micIdOf(link): name for link, name in self._getInput()["micrographs"].items()}
-        links = self._linkMicrographs((mic for mic in self._getMicrographs() if mic.getObjId() in names),
-                                      self._getInputFolder())
-        if not links:
-            raise Exception("None of the %d labelled micrographs can be read: see the summary." % len(names))
+        names = self._getNamesById()
+        links = self._linkLabelledMicrographs(names)
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         model, report = self._getModelPath(), self._getReportPath()
         convert.writeMicrographStar(links, starFile)
@@ -149,6 +146,17 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _getObjective(self) -> str:
         return OBJECTIVES[self.objective.get()]
+
+    def _getNamesById(self) -> Dict[int, str]:
+        """Names of the labelled micrographs, as the convert step found them."""
+        return {convert.micIdOf(link): name for link, name in self._getInput()["micrographs"].items()}
+
+    def _linkLabelledMicrographs(self, names: Dict[int, str]) -> List[str]:
+        links = self._linkMicrographs((mic for mic in self._getMicrographs() if mic.getObjId() in names),
+                                      self._getInputFolder())
+        if not links:
+            raise Exception("None of the %d labelled micrographs can be read: see the summary." % len(names))
+        return links
 
     def _startedBefore(self, digest: str) -> bool:
         """Whether a training with the same data and options began and can go on; what another one left is removed."""

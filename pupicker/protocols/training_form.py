@@ -153,7 +153,19 @@ class TrainingForm(NetworkForm):
             warnings.append("The diameter of %0.0f Å does not fit the box size of the labels, %d px = %0.0f Å, which "
                             "is usually 1.5 to 2 times the diameter. Check that the diameter is given in Å."
                             % (diameter, coordSet.getBoxSize(), boxAng))
-        return warnings
+        return warnings + self._warnCrowding()
+
+    def _warnCrowding(self: Any) -> List[str]:
+        """More particles given than lie side by side on a micrograph: a typing error, or a wrong diameter."""
+        diameter, number, micSet = self.diameter.get(), self.particlesPerMicrograph.get(), self._getMicrographs()
+        if self.priorMode.get() != PRIOR_COUNT or not diameter or not number or micSet.getDim() is None:
+            return []
+        columns, rows = micSet.getDim()[:2]
+        room = columns * rows * micSet.getSamplingRate() ** 2 / (diameter ** 2 * 3 ** 0.5 / 2)
+        if number <= room:
+            return []
+        return ["%0.0f particles per micrograph are more than the %0.0f of %0.0f Å that fit side by side. Check the "
+                "number and the diameter, or choose 'automatic'." % (number, room, diameter)]
 
     def _getTrainingArguments(self: Any) -> List[str]:
         """Options that decide what model comes out."""

@@ -5,9 +5,16 @@ first for coordinates that have them (for others that viewer is not offered), be
 is named ``ACoordinateViewer`` for the same reason.
 """
 
+from pupicker.viewers.viewer_cross_validation import PuPickerCrossValidationViewer
 from pupicker.viewers.viewer_evaluation import PuPickerEvaluationViewer
 from pupicker.viewers.viewer_model import PuPickerModelViewer
 from pupicker.viewers.viewer_scores import PuPickerScoresViewer as AAPuPickerScoresViewer
 from pupicker.viewers.viewer_training import PuPickerTrainingViewer
 
-__all__ = ["AAPuPickerScoresViewer", "PuPickerEvaluationViewer", "PuPickerModelViewer", "PuPickerTrainingViewer"]
+__all__ = [
+    "AAPuPickerScoresViewer",
+    "PuPickerCrossValidationViewer",
+    "PuPickerEvaluationViewer",
+    "PuPickerModelViewer",
+    "PuPickerTrainingViewer",
+]

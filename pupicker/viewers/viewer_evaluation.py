@@ -35,11 +35,23 @@ def readMatches(path: str) -> Dict[int, List[Match]]:
     return found
 
 
+def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
+    """Share of hits against the probability with 95 % intervals; right probabilities lie on the diagonal."""
+    axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+    observed = [one["observed"] for one in bins]
+    errors = [[max(0.0, one["observed"] - one["observed_low"]) for one in bins],
+              [max(0.0, one["observed_high"] - one["observed"]) for one in bins]]
+    axes.errorbar([one["probability"] for one in bins], observed, yerr=errors, fmt="o-", color="#1f77b4", capsize=2,
+                  markersize=4)
+    axes.set(xlabel="probability", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+
+
 class EvaluationWindow(MicrographBrowser):
     """A hit below the threshold is a missed particle, drawn where the pick was."""
 
     def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], matches: Dict[int, List[Match]],
-                 radiusPx: float, best: float, averagePrecision: float) -> None:
+                 radiusPx: float, best: float, averagePrecision: float,
+                 reliability: Sequence[Dict[str, float]] = ()) -> None:
         MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, radiusPx,
                                    ["hits", "false", "missed"])
         self.matches = matches
@@ -53,8 +65,11 @@ class EvaluationWindow(MicrographBrowser):
         for colour, meaning in ((HIT, "hit"), (FALSE, "false pick"), (MISSED, "missed particle")):
             tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
                      anchor=tk.W).pack(fill=tk.X)
-        self._figure = self.addFigure(5.6)
-        above, below = self._figure.add_subplot(2, 1, 1), self._figure.add_subplot(2, 1, 2)
+        panels = 3 if reliability else 2
+        self._figure = self.addFigure(2.3 * panels if reliability else 5.6)
+        above, below = self._figure.add_subplot(panels, 1, 1), self._figure.add_subplot(panels, 1, 2)
+        if reliability:
+            drawReliability(self._figure.add_subplot(panels, 1, 3), reliability)
         cut, precision, recall, f1 = measuredCurve(score, hit, truth)
         above.plot(recall, precision, color="#1f77b4")
         above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02),
@@ -106,6 +121,7 @@ class PuPickerEvaluationViewer(Viewer):
         except ViewerError as error:
             return [self.errorMessage(str(error), "pupicker evaluation")]
         radiusPx = obj.diameter.get() / micSet.getSamplingRate() / 2
+        bins = obj.getReliability()
         best, average = obj.bestThreshold.get() or 0.0, obj.averagePrecision.get() or 0.0
-        return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, matches, radiusPx, best, average),
+        return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, matches, radiusPx, best, average, bins),
                            self.formWindow)]

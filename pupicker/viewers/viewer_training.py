@@ -10,7 +10,7 @@ from pyworkflow.viewer import View, Viewer
 
 from pupicker import convert
 from pupicker.gui.micrograph_canvas import Circle
-from pupicker.protocols import ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
@@ -53,13 +53,20 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         expectation.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
     if rows:
         threshold = report["suggested_threshold"]
-        expectation.axvline(threshold, color="black", linestyle="--", label="suggested: %0.2f" % threshold)
+        expected = "" if report.get("expected_precision") is None else (
+            "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
+        expectation.axvline(threshold, color="black", linestyle="--",
+                            label="suggested: %0.2f%s" % (threshold, expected))
         expectation.legend(frameon=False, fontsize=8)
+    interval = report.get("particles_interval")
+    if interval and number.lines:
+        number.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
+                       label="%0.0f %% interval" % (100 * interval["level"]))
+        number.legend(frameon=False, fontsize=8)
     loss.set(ylabel="loss")
     validation.set(ylabel="validation AP")
-    last = report["curve"][-1]["particles_per_micrograph"]
-    if last and report.get("class_prior"):  # the class prior is their number times the area of a disc
-        share = report["class_prior"] / last
+    if report.get("particles_per_micrograph") and report.get("class_prior"):
+        share = report["class_prior"] / report["particles_per_micrograph"]  # area of a disc, of a micrograph's
         number.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
             "class prior", fontsize=8)
     number.set(ylabel="particles /\nmicrograph", xlabel="updates")
@@ -89,6 +96,11 @@ class PuPickerTrainingViewer(Viewer):
 
     _name = "pupicker training"
     _targets = [ProtPuPickerTrain]
+
+    @classmethod
+    def can_handle_this_instance(cls, instance: Any) -> bool:
+        """Not a cross-validation, which is a training by its form only."""
+        return not isinstance(instance, ProtPuPickerCrossValidate)
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
         report = convert.readJson(obj._getReportPath())

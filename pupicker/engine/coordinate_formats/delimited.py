@@ -1,7 +1,8 @@
 """Tables with a header line: tab, comma or blank separated.
 
-Columns, in any order and case: micrograph (or image_name), x (or x_coord), y (or y_coord), and optionally score and
-probability; others are ignored.  Without a micrograph column the rows belong to the micrograph the file is named after.
+Columns, in any order and case: micrograph (or image_name), x (or x_coord), y (or y_coord), and optionally score,
+probability and score_sd; others are ignored.  Without a micrograph column the rows belong to the micrograph the file is
+named after.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy as np
 
 from pupicker.engine.atomic import write_text
 from pupicker.engine.coordinate_formats.numbers import to_numbers
-from pupicker.engine.coordinate_table import CoordinateTable
+from pupicker.engine.coordinate_table import OPTIONAL, CoordinateTable
 from pupicker.engine.errors import InputError
 
 _COLUMNS = {
     "micrograph": "micrograph", "image_name": "micrograph", "x": "x", "x_coord": "x", "y": "y", "y_coord": "y",
-    "score": "score", "probability": "probability",
+    **{name: name for name in OPTIONAL},
 }
 
 
@@ -41,8 +42,8 @@ def read(path: Path, micrograph: str) -> CoordinateTable:
 
     names = [fields[places["micrograph"]] if "micrograph" in places else micrograph for _, fields in rows]
     return CoordinateTable(
-        np.array(names, dtype=object), column("x"), column("y"), column("score") if "score" in places else None,
-        column("probability") if "probability" in places else None,
+        np.array(names, dtype=object), column("x"), column("y"),
+        *(column(name) if name in places else None for name in OPTIONAL),
     )
 
 
@@ -51,7 +52,7 @@ def write(path: Path, table: CoordinateTable, box_size_px: int | None = None) ->
     columns: dict[str, Sequence[object]] = {
         "micrograph": table.micrograph.tolist(), "x": table.x.tolist(), "y": table.y.tolist(),
     }
-    for name in ("score", "probability"):
+    for name in OPTIONAL:
         values = getattr(table, name)
         if values is not None:
             columns[name] = values.tolist()

@@ -14,6 +14,7 @@ from pupicker.engine.listing import resolve_from_star
 from pupicker.engine.star import StarTable, read_star, write_star
 
 X, Y, MICROGRAPH, SCORE = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName", "rlnAutopickFigureOfMerit"
+SCORE_SD = "pupickerScoreSd"  # RELION reads over columns that it does not know
 _INDEX = "rlnMicrographCoordinates"
 _NO_PARTICLES = ("hot_pixels", "local_shift")  # coordinates of other things, in the metadata of a movie
 _UNSET_SCORE = -999.0  # what RELION writes for manual picks
@@ -21,7 +22,7 @@ _UNSET_SCORE = -999.0  # what RELION writes for manual picks
 
 def read(path: Path, micrograph: str) -> CoordinateTable:
     """Read coordinates; the figure of merit is the score.  An index is followed to the tables it names."""
-    table = read_star(path, [X, Y], [MICROGRAPH, SCORE], _NO_PARTICLES)
+    table = read_star(path, [X, Y], [MICROGRAPH, SCORE, SCORE_SD], _NO_PARTICLES)
     if table is not None:
         return _to_coordinates(table, micrograph)
     index = read_star(path, [MICROGRAPH, _INDEX])
@@ -35,6 +36,8 @@ def write(path: Path, table: CoordinateTable, box_size_px: int | None = None) ->
     columns: dict[str, Sequence[str]] = {MICROGRAPH: table.micrograph.tolist(), X: _texts(table.x), Y: _texts(table.y)}
     if table.score is not None:
         columns[SCORE] = _texts(table.score)
+    if table.score_sd is not None:
+        columns[SCORE_SD] = _texts(table.score_sd)
     columns["rlnClassNumber"] = ["0"] * len(table)
     columns["rlnAnglePsi"] = ["0.000000"] * len(table)
     write_star(path, columns)
@@ -49,7 +52,8 @@ def _to_coordinates(table: StarTable, micrograph: str) -> CoordinateTable:
         if score.size and np.all(score == _UNSET_SCORE):
             score = None
     names = np.array(columns.get(MICROGRAPH, [micrograph] * len(x)), dtype=object)
-    return CoordinateTable(names, x, y, score)
+    spread = to_numbers(columns[SCORE_SD], f"_{SCORE_SD}", table.path, table.line_of) if SCORE_SD in columns else None
+    return CoordinateTable(names, x, y, score, score_sd=spread)
 
 
 def _follow(index: StarTable) -> CoordinateTable:
@@ -58,7 +62,7 @@ def _follow(index: StarTable) -> CoordinateTable:
         path = resolve_from_star(target, index.path)
         if not path.is_file():
             raise InputError(f"{index.path}: names the table {target}, which is missing; give the folder of the tables")
-        table = read_star(path, [X, Y], [SCORE])
+        table = read_star(path, [X, Y], [SCORE, SCORE_SD])
         if table is None:
             raise InputError(f"{path}: no block with the columns _{X} and _{Y}")
         tables.append(_to_coordinates(table, name))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,19 @@ def test_numbers_by_hand(evaluate):
         "average_precision": pytest.approx((1 + 2 / 3) / 4), "best_f1": pytest.approx(4 / 7), "best_f1_threshold": 7.0,
         "precision_at_best_f1": pytest.approx(2 / 3), "recall_at_best_f1": 0.5, "precision": 0.5, "recall": 0.5,
         "picks": 4, "truth": 4, "match_radius_px": 5.0, "region_average_precision": None,
+        "expected_calibration_error": None, "reliability": None,
     }
+
+
+def test_probabilities_are_checked(evaluate, tmp_path):
+    picks = replace(PICKS, probability=np.array([0.95, 0.55, 0.85, 0.05]))  # hit, miss, hit, miss
+    content = evaluate("--json", "--plot", tmp_path / "curve.png", picks=picks).json
+    assert content["expected_calibration_error"] == pytest.approx((0.05 + 0.55 + 0.15 + 0.05) / 4)
+    assert [(b["low"], b["picks"], b["hits"]) for b in content["reliability"]] == [
+        (0.0, 1, 0), (0.5, 1, 0), (0.8, 1, 1), (0.9, 1, 1)]
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    out = evaluate(picks=picks).out
+    assert "expected calibration error" in out and "0.5 to 0.6" in out
 
 
 def test_table_says_the_same(evaluate):

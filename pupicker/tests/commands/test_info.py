@@ -21,6 +21,8 @@ def test_model_as_json_has_what_other_programs_read(capsys, model_path):
     assert 0.5 < content["validation"]["average_precision"] <= 1
     assert content["validation"]["best_updates"] in (100, 200)
     assert isinstance(content["suggested_threshold"], float)
+    assert 0.5 < content["expected_precision"] <= 1 and 0.5 < content["expected_recall"] <= 1
+    assert content["particles_interval"] is None and content["crowding"] is None  # the number was given
     assert content["software"]["pupicker"] == pupicker.__version__ and "torch" in content["software"]
     assert content["training_pixel_size_ang"] == pytest.approx(PIXEL_SIZE_ANG)
     assert content["seed"] == 1 and len(content["training_data_sha256"]) == 64

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from pupicker.core.downsampling import fourier_resize
@@ -37,6 +38,19 @@ def test_train_pick_evaluate(capsys, pick, simulated, tmp_path):
     assert suggested["recall"] >= 0.75 and suggested["precision"] >= 0.85
     assert pick(simulated.unseen, tmp_path / "all.star", *EVERYTHING).code == 0
     assert evaluate(tmp_path / "all.star")["average_precision"] >= 0.95
+
+
+def test_probabilities_are_right_on_what_was_not_trained_on(capsys, pick, simulated, tmp_path):
+    """All candidates of two micrographs: the probabilities add up to the particles, and are right on average."""
+    assert pick(simulated.unseen, tmp_path / "all.tsv", *EVERYTHING, "--uncertainty").code == 0
+    result = run(
+        capsys, "evaluate", "--picks", tmp_path / "all.tsv", "--truth", simulated.truth, "--micrographs",
+        *simulated.unseen, "--diameter", DIAMETER_ANG, "--pixel-size", PIXEL_SIZE_ANG, "--json",
+    ).json
+    table = read_coordinates(tmp_path / "all.tsv")
+    assert table.probability.sum() == pytest.approx(2 * PARTICLES, rel=0.25)
+    assert sum(b["picks"] for b in result["reliability"]) == len(table) and table.score_sd.min() > 0
+    assert result["expected_calibration_error"] < 0.05
 
 
 def distances_px(picks, truth):

@@ -34,8 +34,9 @@ def test_table_on_stdout_progress_on_stderr(train, tmp_path):
     assert result.code == 0
     said = [line.split("  ")[0] for line in result.out.splitlines()]
     assert said == [
-        "model", "labels", "particles a micrograph", "class prior", "validation AP", "updates", "suggested threshold",
-        "working pixel size", "training radius", "minimum distance", "background", "box size",
+        "model", "labels", "particles a micrograph", "interval of it", "class prior", "validation AP", "updates",
+        "suggested threshold", "expected precision", "expected recall", "working pixel size", "training radius",
+        "minimum distance", "background", "box size",
     ]
     lines = result.err.splitlines()
     assert lines[0].startswith("reading micrographs: 3/3 (100%), took ")

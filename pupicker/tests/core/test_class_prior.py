@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pupicker.core.class_prior import estimate_particles
+from pupicker.core.class_prior import estimate_particles, particle_interval
 
 
 def estimate(separation, particles, others, labels, seed, found=1.0):
@@ -68,3 +68,39 @@ def test_without_hits_all_candidates_may_be_particles():
 def test_no_label_is_an_error():
     with pytest.raises(ValueError, match="at least one label"):
         estimate_particles(torch.zeros(3), torch.zeros(0), 0, 10.0)
+
+
+def interval(separation, particles, others, labels, seed):
+    """As :func:`estimate`; also whether the interval holds the number of particles."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(particles, generator=generator) + separation
+    candidates = torch.cat([scores, torch.randn(others, generator=generator)])
+    hits = scores[torch.randperm(particles, generator=generator)[:labels]]
+    return particle_interval(candidates, hits, labels, most=1e9)
+
+
+@pytest.mark.parametrize("labels", [4, 10, 100])
+def test_interval_of_a_separating_picker_holds_the_number_as_often_as_it_says(labels):
+    found = [interval(7.0, 1000, 3000, labels, seed) for seed in range(300)]
+    held = sum(low <= 1000 <= high for low, high in found) / len(found)
+    assert held == pytest.approx(0.9, abs=0.05)  # three standard errors of 300 draws
+
+
+def test_interval_narrows_with_the_labels():
+    few, many = interval(7.0, 1000, 3000, 5, 1), interval(7.0, 1000, 3000, 400, 1)
+    assert few[1] / few[0] > 3 and many[1] / many[0] < 1.25
+
+
+def test_interval_by_hand():
+    # One label, hit: its recall is uniform, hence 5 and 95 % quantiles of 0.05 and 0.95.
+    scores = torch.arange(40.0)
+    assert particle_interval(scores, scores[20:21], 1, 1e6) == pytest.approx((20 / 0.95, 20 / 0.05))
+
+
+def test_interval_is_clipped_and_total_without_hits():
+    scores = torch.linspace(0, 1, 100)
+    assert particle_interval(scores, scores[:0], 7, 50.0) == (7.0, 50.0)
+    assert particle_interval(scores, scores[10:12], 2, 120.0)[1] == 120.0
+    assert particle_interval(scores, scores[-30:], 30, 20.0) == (30.0, 30.0)
+    with pytest.raises(ValueError, match="at least one label"):
+        particle_interval(scores, scores[:0], 0, 10.0)

@@ -392,3 +392,15 @@ def test_scaling_of_the_real_truth():
     assert scaled.micrograph.tolist() == full.micrograph.tolist()
     np.testing.assert_allclose(scaled.x, full.x, atol=0.03)  # the small table has two decimals
     np.testing.assert_allclose(scaled.y, full.y, atol=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".star", ".tsv", ".csv"])
+def test_spread_of_the_score_survives(tmp_path, suffix):
+    names = np.array(["a.mrc", "b.mrc"], dtype=object)
+    columns = (np.array(values) for values in ([1.0, 2], [3.0, 4], [5.0, 6], [0.25, 1.5]))
+    x, y, score, spread = columns
+    table = CoordinateTable(names, x, y, score, score_sd=spread)
+    write_coordinates(tmp_path / f"picks{suffix}", CoordinateTable.concatenate([table.scaled(1.0), table.renamed({})]))
+    read = read_coordinates(tmp_path / f"picks{suffix}")
+    assert read.score_sd is not None and read.score_sd.tolist() == [0.25, 1.5, 0.25, 1.5]
+    assert read.of("b.mrc").score_sd.tolist() == [1.5, 1.5]

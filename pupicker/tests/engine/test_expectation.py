@@ -109,3 +109,28 @@ def test_as_many_as_fit_are_possible():
     assert expectation(data, GEOMETRY, None, most * (1 - 1e-9)).particles(PIXELS) == pytest.approx(most)
     with pytest.raises(UsageError, match=f"only {most:.0f} of 22 A fit"):
         expectation(data, GEOMETRY, None, most * 1.01)
+
+
+def spread(particles, labels):
+    """Particles whose scores separate from five times as many others; every so many is a found label."""
+    generator = torch.Generator().manual_seed(1)
+    own = torch.randn(particles, generator=generator).double() + 6
+    others = torch.randn(5 * particles, generator=generator).double()
+    return Candidates(torch.cat([own, others]), own[:labels], labels, 1e5, PIXELS)
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 4])
+def test_the_number_is_settled_at_the_end(epochs):
+    """Ten held-out labels against a guess that is worth five: two thirds of the way in the logarithm."""
+    known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    for _ in range(epochs):
+        known.learn(candidates(200, found=10, labels=10))
+    known.settle(spread(80, 10))
+    assert known.particles(PIXELS) == pytest.approx(80 ** (2 / 3) * 10 ** (1 / 3), rel=0.1)
+    assert "estimated" in known.source
+
+
+def test_a_given_number_is_settled_already():
+    given = expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)
+    given.settle(spread(80, 10))
+    assert given.particles(PIXELS) == pytest.approx(12)

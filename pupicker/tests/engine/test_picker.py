@@ -31,6 +31,19 @@ def test_scores_and_probabilities_are_those_of_the_calibration(simulated, model_
     assert set(table.micrograph) == {str(simulated.unseen[0])}
 
 
+def test_uncertainty_is_the_spread_over_the_symmetric_views(simulated, model_path):
+    """Neither picks nor scores change; of the sure picks the spread is a small part of what tells them apart."""
+    model = load_model(model_path)
+    plain, more = Picker(model, CPU), Picker(model, CPU, PickingOptions(uncertainty=True))
+    without, picks = (picker.pick(picker.prepare(simulated.unseen[0])) for picker in (plain, more))
+    assert without.score_sd is None and picks.score_sd is not None and picks.score is not None
+    np.testing.assert_array_equal(picks.score, without.score)
+    assert len(picks.score_sd) == len(picks) > 5
+    assert (picks.score_sd > 0).all() and np.median(picks.score_sd) < 0.5 * (picks.score.max() + 10)
+    kept = picks.select(np.arange(3))
+    np.testing.assert_array_equal(kept.score_sd, picks.score_sd[:3])
+
+
 def test_each_axis_has_its_own_step(simulated, model_path):
     """Rows and columns are rounded to whole working pixels separately, so the two steps differ."""
     picker = Picker(load_model(model_path), CPU, EVERYTHING)

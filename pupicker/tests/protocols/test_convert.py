@@ -137,6 +137,14 @@ class TestPicks(ConvertTestCase):
         self.assertEqual([(c.getPosition(), c._pupickerScore.get()) for c in coordinates],
                          [((10, 5), 4.0), ((11, 5), -2.0)])
 
+    def testUncertaintyIsAnAttributeWhereItIsKnown(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\tscore_sd\nm\t10\t5\t1.0\t0.6\t0.25\n")
+        (known,) = convert.iterCoordinates(convert.readPicks(self.path("picks.tsv")), self.mic())
+        self.assertEqual(known._pupickerUncertainty.get(), 0.25)
+        (unknown,) = convert.iterCoordinates([convert.Pick(1, 1, 3, 1)], self.mic())
+        self.assertFalse(hasattr(unknown, "_pupickerUncertainty"))
+
     def testTableWithoutPicks(self):
         with open(self.path("picks.tsv"), "w") as stream:
             stream.write("micrograph\tx\ty\tscore\tprobability\n")

@@ -90,7 +90,8 @@ class TestForms(unittest.TestCase):
                     self.assertTrue((param.getHelp() or "").strip(), where)
 
     def testNumbersStateTheirUnit(self):
-        units = ("Å", "px", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph", "(score)")
+        units = ("Å", "px", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph", "(score)",
+                 "parts")
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
                 if isinstance(param, (params.FloatParam, params.IntParam)) \

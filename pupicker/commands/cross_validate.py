@@ -1,0 +1,197 @@
+"""``pupicker cross-validate``: which options of a training pick best what it has not seen."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pupicker.commands.arguments import add_device, add_results, finish, print_rows, report_of_failure
+from pupicker.commands.train import geometry_of, network_of
+from pupicker.commands.training_arguments import add_learning_arguments, check, training_options
+
+if TYPE_CHECKING:
+    from pupicker.commands.grid import Cell
+    from pupicker.engine.cross_validation import FoldResult
+    from pupicker.engine.dataset import TrainingSet
+    from pupicker.engine.report import Report
+
+HELP = "Compare options of a training by cross-validation over micrographs."
+EXAMPLE = ("pupicker cross-validate micrographs/ --picks picks.star --diameter 180 --folds 4\n"
+           "      --grid updates=400,800 --grid objective=ge-binomial,pn --output comparison/")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command: those of a training, and its own."""
+    add_learning_arguments(parser)
+    _add_own(parser)
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folds", type=int, default=4, metavar="K",
+                        help="parts into which the labelled micrographs are dealt; each is left out once")
+    parser.add_argument("--grid", action="append", default=[], metavar="NAME=V1,V2,...",
+                        help="values of an option of pupicker train to try, without its dashes; several --grid: all"
+                        " combinations; options without a value as no-refit=yes,no")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER",
+                        help="for table.tsv, table.json, figure.png, and what is trained; the same command goes on"
+                        " with what is in it")
+    parser.add_argument("--status", type=Path, metavar="FILE",
+                        help="write how far it is as JSON, anew after every training")
+    add_device(parser)
+    add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.commands.grid import make_cells
+    from pupicker.engine.atomic import write_json, write_text
+    from pupicker.engine.cross_validation_table import Table
+    from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.errors import PuPickerError, UsageError
+    from pupicker.engine.plots import plot_cross_validation
+    from pupicker.engine.report import Report
+
+    device, threads = resolve_device(args.device), set_threads(args.threads)
+    if args.folds < 2:
+        raise UsageError(f"--folds {args.folds}: must be at least 2")
+    if args.output.is_file():
+        raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
+    given = _given(args)
+    cells = make_cells(args.grid, given, add_learning_arguments)
+    for cell in cells:
+        check(cell.args)
+    report = Report("cross-validate")
+    with report_of_failure(report, args, args.output / "table"):
+        work = _Work(args, cells, device, threads, report)
+        results, failures = work.run()
+    table = Table([cell.title for cell in cells], [dict(cell.values) for cell in cells], results, failures)
+    if table.best is None:
+        raise PuPickerError(f"all {len(cells)} cells failed; the first: {next(iter(failures.values()))}")
+    command = ["pupicker", "train", *given, *cells[table.best].options, "--output", "model.pupicker"]
+    content = {**table.to_dict(), "folds": work.folds, "command": shlex.join(command)}
+    write_text(args.output / "table.tsv", table.to_tsv())
+    write_json(args.output / "table.json", content)
+    plot_cross_validation(args.output / "figure.png", table)
+    report.results.update(content)
+    for index, reason in failures.items():
+        sys.stderr.write(f"warning: {cells[index].title}: failed and left out: {reason}\n")
+    code = finish(report, args, args.output / "table", table.rows())
+    if not args.json:
+        print_rows([("", ""), *_verdict(table, command)])
+    return code
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The user's line without the command and its own options: what a training would take."""
+    own = argparse.ArgumentParser(add_help=False)
+    _add_own(own)
+    return own.parse_known_args(shlex.split(args.command_line)[2:])[1]
+
+
+def _verdict(table: Any, command: Sequence[str]) -> list[tuple[str, str]]:
+    as_good = table.as_good_as_best()
+    close = f"not to be told from it within one standard error: {'; '.join(as_good)}" if as_good else ""
+    return [("best", table.titles[table.best]), *([("", close)] if close else []),
+            ("train it with", shlex.join(command))]
+
+
+@dataclass
+class _Work:
+    """Trains what is not there yet, cell by cell; what the cells share is made once."""
+
+    args: argparse.Namespace
+    cells: Sequence[Cell]
+    device: Any
+    threads: int
+    report: Report
+    folds: int = 0
+
+    def run(self) -> tuple[dict[int, list[FoldResult]], dict[int, str]]:
+        """Results of the cells that did not fail, and why the others did."""
+        from pupicker.engine.errors import InputError, PuPickerError, UsageError
+        from pupicker.engine.interruption import stop_on_signals
+        from pupicker.engine.trainer import Interrupted
+
+        results: dict[int, list[FoldResult]] = {}
+        failures: dict[int, str] = {}
+        self._data: tuple[str, TrainingSet] | None = None
+        with stop_on_signals() as stop:
+            for index, cell in enumerate(self.cells):
+                sys.stderr.write(f"cell {index + 1} of {len(self.cells)}: {cell.title}\n")
+                try:
+                    results[index] = self._cell(index, cell, stop)
+                except Interrupted as error:
+                    raise PuPickerError("stopped; the same command goes on with what is not done yet") from error
+                except (InputError, UsageError, PuPickerError, RuntimeError) as error:
+                    failures[index] = " ".join(str(error).split())
+                    if len(self.cells) == 1:
+                        raise
+        return results, failures
+
+    def _cell(self, index: int, cell: Cell, stop: Callable[[], bool]) -> list[FoldResult]:
+        from pupicker.engine.cross_validation import deal_folds, fold_digest
+        from pupicker.engine.micrographs import list_micrographs
+        from pupicker.engine.start_weights import load_start
+
+        args = cell.args
+        paths = list_micrographs(args.micrographs)
+        network = network_of(args)
+        lengths, _ = geometry_of(args, paths, network)
+        data = self._load(args, paths, lengths)
+        start = load_start(args.start, args.network, network)
+        folds = deal_folds(data, self.args.folds, seed=0)
+        if len(folds) < self.args.folds and not self.folds:
+            sys.stderr.write(f"note: only {len(folds)} micrographs have labels, so there are {len(folds)} folds\n")
+        self.folds = len(folds)
+        results = []
+        for number, fold in enumerate(folds):
+            labels = data.label_count - sum(len(data.micrographs[i].labels) for i in fold)
+            options = training_options(args, labels, start)
+            name = fold_digest(data, fold, lengths, options, args.validation_fraction)
+            choices = (data, fold, lengths, options, args.validation_fraction, start, self.device, stop)
+            results.append(self._fold(self.args.output / "folds" / f"{name}.json", choices))
+            self._note(index * len(folds) + number + 1, len(self.cells) * len(folds), cell)
+        return results
+
+    def _fold(self, path: Path, choices: tuple[Any, ...]) -> FoldResult:
+        """Read, if it is there, or train."""
+        import json
+
+        from pupicker.engine.atomic import write_json
+        from pupicker.engine.cross_validation import FoldResult, train_and_test
+
+        try:
+            return FoldResult(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            pass  # not done yet, or by something else
+        result = train_and_test(*choices)
+        write_json(path, result.to_dict())
+        return result
+
+    def _load(self, args: argparse.Namespace, paths: list[Path], lengths: Any) -> TrainingSet:
+        """The prepared micrographs; those of the cell before where nothing changed that they depend on."""
+        from pupicker.engine.coordinates import read_coordinates
+        from pupicker.engine.dataset import load_training_set
+        from pupicker.engine.report import Report
+
+        key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, lengths))
+        if self._data is None or self._data[0] != key:
+            report = self.report if self._data is None else Report("cross-validate")
+            self._data = None  # before the next ones are read: both may not fit
+            negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
+            self._data = key, load_training_set(
+                paths, read_coordinates(args.picks, paths), args.pixel_size, lengths, self.threads, report,
+                args.keep_borders, negatives,
+            )
+        return self._data[1]
+
+    def _note(self, done: int, total: int, cell: Cell) -> None:
+        from pupicker.engine.atomic import write_json
+
+        if self.args.status:
+            write_json(self.args.status, {"done": done, "total": total, "cell": cell.title})

@@ -1,0 +1,97 @@
+"""A grid of options: ``--grid updates=200,400 --grid objective=pn,nnpu`` means four cells.
+
+An axis may be any option that decides which model a training gives.  A cell is the line of the user with the options
+of the cell behind it, read by the parser of the training, so that a wrong name or value is the training's own error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pupicker.engine.errors import UsageError
+
+_YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Values of the axes ``((name, value), ...)``, the options they mean, and everything as read by the parser."""
+
+    values: tuple[tuple[str, str], ...]
+    options: list[str]
+    args: argparse.Namespace
+
+    @property
+    def title(self) -> str:
+        """``updates=200, objective=pn``."""
+        return ", ".join(f"{name}={value}" for name, value in self.values) or "as given"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what argparse would print before it ends the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def make_cells(
+    axes: Sequence[str], given: Sequence[str], add_arguments: Callable[[argparse.ArgumentParser], None]
+) -> list[Cell]:
+    """All combinations of the axes, in the order of the values; without an axis, the one cell of what is given.
+
+    Parameters
+    ----------
+    axes
+        ``name=value,value,...`` each; the name is that of an option without its dashes.
+    given
+        The rest of the command line.
+    add_arguments
+        Adds what a training takes to a parser.
+
+    Raises
+    ------
+    UsageError
+        The first thing that is wrong, with its axis.
+    """
+    named = [_values_of(axis) for axis in axes]
+    twice = {name for name, _ in named if sum(name == other for other, _ in named) > 1}
+    if twice:
+        raise UsageError(f"--grid {min(twice)}: given twice; put all its values behind one name")
+    cells = []
+    for values in itertools.product(*(values for _, values in named)):
+        pairs = tuple(zip((name for name, _ in named), values, strict=True))
+        parser = _Parser(prog="pupicker train", allow_abbrev=False, add_help=False)
+        add_arguments(parser)
+        options = [text for name, value in pairs for text in _option(parser, name, value)]
+        try:
+            cells.append(Cell(pairs, options, parser.parse_args([*given, *options])))
+        except UsageError as error:
+            where = f"--grid {' '.join(f'{name}={value}' for name, value in pairs)}: " if pairs else ""
+            raise UsageError(f"{where}{error}") from error
+    return cells
+
+
+def _values_of(axis: str) -> tuple[str, list[str]]:
+    name, sign, text = axis.partition("=")
+    name = name.strip().lstrip("-")
+    values = list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))
+    if not sign or not name or not values:
+        raise UsageError(f"--grid {axis}: expected NAME=VALUE,VALUE,... such as updates=200,400")
+    return name, values
+
+
+def _option(parser: argparse.ArgumentParser, name: str, value: str) -> list[str]:
+    """The option of an axis; those that take no value are written ``no-refit=yes,no``."""
+    action = parser._option_string_actions.get(f"--{name}")
+    if action is None:
+        known = sorted(option[2:] for option in parser._option_string_actions if option.startswith("--"))
+        raise UsageError(f"--grid {name}: pupicker train has no such option to vary; it has {', '.join(known)}")
+    if action.nargs != 0:
+        return [f"--{name}={value}"]
+    if value.lower() not in (*_YES, *_NO):
+        raise UsageError(f"--grid {name}={value}: this option takes no value; give yes or no")
+    return [f"--{name}"] if value.lower() in _YES else []
