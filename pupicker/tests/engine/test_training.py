@@ -221,7 +221,7 @@ def test_every_network_can_be_fitted(name):
 
 
 def test_calibration_is_that_of_as_many_views_as_the_model_takes(reference):
-    model = reference[0.0]
+    model = reference["none held out"]
     labels, none = [m.labels for m in DATA.micrographs], [m.labels[:0] for m in DATA.micrographs]
     expected = model.details["particles_per_micrograph"] * len(labels)
     fits = {}
