@@ -89,7 +89,7 @@ def test_fewer_labelled_micrographs_than_folds(cross_validate, tmp_path, simulat
 
 
 @pytest.mark.parametrize(("axes", "words"), [
-    (["updatez=1,2"], "no such option to vary; it has batch-size"), (["output=a,b"], "no such option"),
+    (["updatez=1,2"], "no such option to vary; it has autoencoder, batch-size"), (["output=a,b"], "no such option"),
     (["help=yes"], "no such option"), (["updates=ten"], "invalid int value"), (["updates="], "NAME=VALUE"),
     (["updates"], "NAME=VALUE"), (["updates=0"], "must be at least 1"), (["objective=best"], "invalid choice"),
     (["updates=1", "updates=2"], "given twice"), (["no-refit=maybe"], "yes or no"),
