@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pupicker.commands.arguments import (
     add_borders,
     add_device,
+    add_exclusion,
     add_html,
     add_micrographs,
     add_results,
     check_output_file,
     finish,
+    first_geometry,
     report_of_failure,
 )
 
@@ -33,8 +35,14 @@ EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --outpu
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_micrographs(parser)
-    parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
-                        help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    positives = parser.add_mutually_exclusive_group(required=True)
+    positives.add_argument("--picks", type=Path, metavar="FILE",
+                           help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    positives.add_argument("--proposals", choices=("general", "dog", "template"),
+                           help="no labels: the best proposals of the general weights, of the difference of Gaussians,"
+                           " or of template matching with a disc, take their place")
+    parser.add_argument("--proposal-count", type=int, metavar="N",
+                        help="proposals to take, on all micrographs together (default: 25 for each micrograph)")
     parser.add_argument("--negatives", type=Path, metavar="FILE",
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
@@ -69,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true",
                         help="go on from the checkpoint of the same, interrupted command")
     add_borders(parser)
+    add_exclusion(parser, "nothing is left out")
     add_device(parser)
     add_results(parser)
     add_html(parser)
@@ -81,12 +90,14 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.core.geometry import describe
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.checkpoint import checkpoint_path
-    from pupicker.engine.coordinates import read_coordinates
+    from pupicker.engine.coordinates import CoordinateTable, read_coordinates
     from pupicker.engine.dataset import load_training_set, split_validation
     from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.exclusion import exclusion_for
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.model_card import card
     from pupicker.engine.model_file import save_model
+    from pupicker.engine.proposals import with_proposals
     from pupicker.engine.report import Report
     from pupicker.engine.start_weights import load_start
     from pupicker.engine.training_status import TrainingStatus
@@ -96,16 +107,22 @@ def run(args: argparse.Namespace) -> int:
     origin = _origin(args)
     start = load_start(args.start, DEFAULT_NETWORK)
     paths = list_micrographs(args.micrographs)
-    picks = read_coordinates(args.picks, paths)
+    picks = CoordinateTable.empty() if args.proposals else read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
-    lengths, pixel_size = _geometry(args, paths, field)
+    lengths, pixel_size = first_geometry(
+        paths, args.pixel_size, args.diameter, field, args.working_pixel_size, args.training_radius, args.min_distance,
+        args.box_size,
+    )
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
         data = load_training_set(
-            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
+            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives,
+            exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths), not args.proposals,
         )
+        if args.proposals:
+            data = with_proposals(data, args.proposals, lengths, DEFAULT_NETWORK, device, args.proposal_count)
         options = _options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
@@ -137,7 +154,7 @@ def _check(args: argparse.Namespace) -> None:
 
     if not 0 <= args.validation_fraction < 1:
         raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
-    for name, least in (("updates", 1), ("batch_size", 32)):
+    for name, least in (("updates", 1), ("batch_size", 32), ("proposal_count", 1)):
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
     if not args.learning_rate > 0:
@@ -157,31 +174,6 @@ def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOpt
         fitting, args.class_prior, args.particles_per_micrograph, updates=updates,
         epoch_updates=min(100, updates), refit=args.refit,
     )
-
-
-def _geometry(args: argparse.Namespace, paths: list[Path], receptive_field_px: int) -> tuple[Geometry, float]:
-    """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
-    from pupicker.core.geometry import geometry
-    from pupicker.engine.errors import InputError, UsageError
-    from pupicker.engine.micrographs import read_header, resolve_pixel_size
-
-    problem: InputError | None = None
-    for path in paths:
-        try:
-            pixel_size = resolve_pixel_size(read_header(path), args.pixel_size)
-            break
-        except InputError as error:
-            problem = problem or error
-    else:
-        raise problem or InputError("there are no micrographs")
-    try:
-        lengths = geometry(
-            args.diameter, pixel_size, receptive_field_px, args.working_pixel_size, args.training_radius,
-            args.min_distance, args.box_size,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return lengths, pixel_size
 
 
 def _train(
@@ -230,6 +222,7 @@ def _details(
         "start": args.start,
         "start_sha256": options.fitting.start,
         "labels": data.label_count,
+        **({"proposals": args.proposals} if args.proposals else {}),
         "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),
@@ -242,12 +235,17 @@ def _details(
     }
 
 
+def _labelled(details: dict[str, Any]) -> str:
+    source = details.get("proposals")
+    return f"best proposals ({source}), no labels: all below agrees with them, not with a truth;" if source else ""
+
+
 def _rows(model: Model) -> list[tuple[str, str, str]]:
     validation = model.details["validation"]["average_precision"]
     details = model.details
     held_out = "none held out" if validation is None else f"estimated on {details['held_out_labels']} held-out labels"
     return [
-        ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
+        ("labels", str(details["labels"]), f"{_labelled(details)} on {details['micrographs']} micrographs"),
         *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),

@@ -46,6 +46,9 @@ class Model:
         Area fraction of positive pixels used in training.
     suggested_threshold
         Log-likelihood ratio with the best expected F1.
+    exclusion
+        Where training looked for nothing (:meth:`pupicker.engine.exclusion.Exclusion.to_header`); None: it looked
+        everywhere.
     details
         Everything for people: objective, labels, curve, validation, training data digest, software, seed, ...
     """
@@ -58,6 +61,7 @@ class Model:
     class_prior: float
     suggested_threshold: float
     details: dict[str, Any] = field(default_factory=dict)
+    exclusion: dict[str, Any] | None = None
 
     def header(self) -> dict[str, Any]:
         """The JSON header."""
@@ -70,6 +74,7 @@ class Model:
             "class_prior": self.class_prior,
             "suggested_threshold": self.suggested_threshold,
             "details": self.details,
+            **({"exclusion": self.exclusion} if self.exclusion else {}),
         }
 
 
@@ -124,5 +129,5 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        header["details"],
+        header["details"], header.get("exclusion"),
     )

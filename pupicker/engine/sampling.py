@@ -1,8 +1,8 @@
 """Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, labelled negative ones.
 
-Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more), so that their number of
-positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator, so that the same
-seed gives the same minibatches on any device.
+Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more) but excluded ones, so that
+their number of positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator,
+so that the same seed gives the same minibatches on any device.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ class Sampler:
     negative
         ``(m, 3)`` of pixels that are labelled as no particle; often empty.
     excluded
-        bool, flat over the pixels of all micrographs: labelled or held out, hence not unlabelled.
+        bool, flat over the pixels of all micrographs: labelled, held out or excluded, hence not unlabelled.
     first_pixel
         ``(k + 1,)`` flat index where each micrograph begins.
     size_px
         Side of a crop.
     radius_px
         Training radius.
+    area
+        Number of pixels without those in which nothing is looked for.
     """
 
     stack: Stack
@@ -52,11 +54,12 @@ class Sampler:
     first_pixel: Tensor
     size_px: int
     radius_px: float
+    area: int
 
     @property
     def pixels(self) -> int:
-        """Number of pixels of all micrographs."""
-        return int(self.first_pixel[-1])
+        """Number of pixels of all micrographs in which particles are looked for."""
+        return self.area
 
     def prior(self, particles: float) -> float:
         """Class prior: the area fraction of the discs of so many particles in these micrographs."""
@@ -85,7 +88,7 @@ class Sampler:
     def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
         flat = torch.zeros(0, dtype=torch.long)
         while len(flat) < count:
-            drawn = torch.randint(self.pixels, (count + 16,), generator=generator)
+            drawn = torch.randint(int(self.first_pixel[-1]), (count + 16,), generator=generator)
             flat = torch.cat([flat, drawn[~self.excluded[drawn]]])
         flat = flat[:count]
         micrograph = torch.searchsorted(self.first_pixel, flat, right=True) - 1
@@ -110,13 +113,16 @@ def make_sampler(
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
         held = disc_mask(shape, micrograph.labels[hidden], radius_px)
         none = disc_mask(shape, micrograph.negatives, radius_px) & ~mask & ~held
+        left_out = torch.zeros_like(mask) if micrograph.excluded is None else micrograph.excluded
+        mask, none = mask & ~left_out, none & ~left_out
         positive.append(_numbered(index, mask))
         negative.append(_numbered(index, none))
-        excluded.append((mask | held | none).reshape(-1))
+        excluded.append((mask | held | none | left_out).reshape(-1))
         first.append(first[-1] + mask.numel())
     stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
     return Sampler(
-        stack, torch.cat(positive), torch.cat(negative), torch.cat(excluded), torch.tensor(first), size_px, radius_px
+        stack, torch.cat(positive), torch.cat(negative), torch.cat(excluded), torch.tensor(first), size_px, radius_px,
+        sum(m.pixels for m in micrographs),
     )
 
 

@@ -216,7 +216,7 @@ class Training:
         prior = self.expected.density * mean_disc_area(self.geometry.training_radius_px)
         return Model(
             network.cpu(), self.options.fitting.network, self.data.mixture, self.geometry, calibration, prior,
-            threshold, details,
+            threshold, details, self.data.exclusion.to_header(),
         )
 
     def _calibration(self, found: Candidates, expected: float) -> Calibration:

@@ -77,7 +77,7 @@ def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -
     lengths = model.geometry
     network = model.network.to(device).eval()
     distance_px = lengths.min_distance_ang / lengths.working_pixel_size_ang
-    xy, logit = pick_image(network, micrograph.image.to(device), distance_px)
+    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, excluded=micrograph.excluded)
     return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, lengths)
 
 
