@@ -12,22 +12,25 @@ import math
 import os
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+import mrcfile
+import numpy as np
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
 from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
 READ_DIRECTLY = (".mrc", ".tif", ".tiff")
+MASK_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".png")
 IMAGE_EXTENSIONS = READ_DIRECTLY + (".mrcs", ".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg")
 
 
 class Pick(NamedTuple):
-    """One row of a table of picks: centre in pixels of the micrograph, score, probability."""
+    """One row of a table of picks: centre in pixels of the micrograph, score, probability (None: it has none)."""
 
     x: float
     y: float
     score: float
-    probability: float
+    probability: Optional[float]
 
 
 class Labels(NamedTuple):
@@ -73,6 +76,38 @@ def linkMicrograph(mic: Any, folder: str) -> str:
     return converted
 
 
+def masksByName(folder: str) -> Dict[str, str]:
+    """Masks of a folder by the name of their micrograph: ``a.png``, ``a_mask.mrc`` belong to ``a``."""
+    masks = {}
+    for name in sorted(os.listdir(folder)):
+        short, extension = os.path.splitext(name)
+        if extension.lower() in MASK_EXTENSIONS and not name.startswith("."):
+            short = stem(short)
+            masks[short[:-len("_mask")] if short.endswith("_mask") else short] = os.path.join(folder, name)
+    return masks
+
+
+def writeViews(views: Iterable[Any], path: str) -> None:
+    """Write images of a set as one MRC stack for the command line.
+
+    Raises
+    ------
+    Exception
+        An image is in no MRC file; the message is one line.
+    """
+    images = []
+    for view in views:
+        index, source = view.getLocation()
+        try:
+            with mrcfile.mmap(source, permissive=True) as stack:
+                data = stack.data if stack.data.ndim == 2 else stack.data[max(0, index - 1)]
+                images.append(np.array(data, dtype=np.float32))
+        except Exception as error:
+            raise Exception("%s: cannot be read as MRC (%s); convert the views first" % (source, error)) from error
+    with mrcfile.new(path, overwrite=True) as stack:
+        stack.set_data(np.stack(images))
+
+
 def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
     """Write the list of micrographs that a command takes instead of a long command line."""
     with open(starFile, "w", encoding="utf-8") as stream:
@@ -90,10 +125,10 @@ def rescale(value: float, factor: float) -> float:
     return value * factor
 
 
-def _stem(micName: str) -> str:
+def stem(micName: str) -> str:
     """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
-    stem, extension = os.path.splitext(os.path.basename(micName))
-    return stem if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
+    short, extension = os.path.splitext(os.path.basename(micName))
+    return short if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
 
 
 def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
@@ -102,8 +137,8 @@ def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
     stems: Dict[str, Optional[int]] = {}
     for mic in micSet:
         names[mic.getMicName()] = mic.getObjId()
-        stem = _stem(mic.getMicName())
-        stems[stem] = None if stem in stems else mic.getObjId()
+        short = stem(mic.getMicName())
+        stems[short] = None if short in stems else mic.getObjId()
     stems.update(names)
     return stems
 
@@ -129,7 +164,7 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
     points: Dict[int, List[Tuple[float, float]]] = {}
     unmatched = []
     for name, centres in _labelsByName(coordSet).items():
-        micId = index.get(name) or index.get(_stem(name))
+        micId = index.get(name) or index.get(stem(name))
         if micId is None:
             unmatched.append(name)
         else:
@@ -156,10 +191,11 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
 
 
 def readPicks(path: str) -> List[Pick]:
-    """Read one table written by ``pupicker pick --format tsv``, best score first."""
+    """Read one table written by ``pupicker pick`` or ``baseline --format tsv``, best score first."""
     with open(path, encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream, delimiter="\t")
-        picks = [Pick(*(float(row[name]) for name in Pick._fields)) for row in rows]
+        picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]),
+                      float(row["probability"]) if "probability" in row else None)
+                 for row in csv.DictReader(stream, delimiter="\t")]
     return sorted(picks, key=lambda pick: -pick.score)
 
 
@@ -178,7 +214,8 @@ def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
         coord = Coordinate(x=pixel[0], y=pixel[1])
         coord.setMicrograph(mic)
         coord._pupickerScore = Float(pick.score)
-        coord._pupickerProbability = Float(pick.probability)
+        if pick.probability is not None:
+            coord._pupickerProbability = Float(pick.probability)
         coord._rlnAutopickFigureOfMerit = Float(pick.score)
         coord._rlnClassNumber = Integer(0)
         coord._rlnAnglePsi = Float(0.0)

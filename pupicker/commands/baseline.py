@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="views are turned by this, in degrees, all round")
     parser.add_argument("--bright", action="store_true",
                         help="particles are brighter than their surroundings (default: darker)")
-    add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 2)",
+    add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 1 for"
+               " dog, 1.7 for template)",
                "smallest distance of two picks, in A (default: half the diameter)")
     add_borders(parser)
     add_exclusion(parser, "nothing is left out")
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
         answer = answer_of(args.method, lengths, args.template, args.template_pixel_size, args.rotation_step,
                            args.bright)
-        return BaselinePicker(answer, lengths, PickingOptions(
+        return BaselinePicker(args.method, answer, lengths, PickingOptions(
             args.threshold, args.min_distance, args.pixel_size, args.keep_borders, left_out
         ))
 

@@ -28,7 +28,8 @@ from pupicker.engine.views import read_views
 METHODS = ("dog", "template")
 DISC = "disc"
 CLIP = 6.0
-DEFAULT_THRESHOLD = 2.0
+DEFAULT_THRESHOLDS = {"dog": 1.0, "template": 1.7}
+"""About the best F1 on training micrographs of apoferritin and beta-galactosidase (0.5 and 1.2; 1.9 and 1.6)."""
 
 Answer = Callable[[Tensor], Tensor]
 
@@ -38,15 +39,17 @@ class BaselinePicker(MicrographPicker):
 
     Parameters
     ----------
+    method
+        One of :data:`METHODS`; its threshold holds if none is chosen.
     answer
         From :func:`answer_of`.
     geometry
         Lengths of the task.
     """
 
-    def __init__(self, answer: Answer, geometry: Geometry, options: PickingOptions) -> None:
+    def __init__(self, method: str, answer: Answer, geometry: Geometry, options: PickingOptions) -> None:
         self._answer, self.geometry, self.options = answer, geometry, options
-        self.threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+        self.threshold = DEFAULT_THRESHOLDS[method] if options.threshold is None else options.threshold
         self.min_distance_ang = options.min_distance_ang or geometry.min_distance_ang
         self.exclusion = options.exclusion or Exclusion()
 

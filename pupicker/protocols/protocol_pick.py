@@ -14,11 +14,12 @@ from pyworkflow.protocol import STEPS_PARALLEL, params
 from pupicker import convert
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
 from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
+from pupicker.protocols.exclusion_form import ExclusionForm
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf, fileDigest
 
 
-class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
+class ProtPuPickerPick(ExclusionForm, ProtPuPickerBase, ProtParticlePickingAuto):
     """
     Picks particles in micrographs with a trained model, while micrographs still arrive if need be.
 
@@ -35,6 +36,7 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
     _label = "pick"
     _devStatus = NEW
     stepsExecutionMode = STEPS_PARALLEL
+    _command = "pick"
 
     def __init__(self, **kwargs: Any) -> None:
         ProtParticlePickingAuto.__init__(self, **kwargs)
@@ -59,14 +61,22 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
                       label="Threshold (score)",
                       help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
                            "0 means undecided, -3 keeps nearly everything, 3 only the surest.")
+        self._definePickLengths(form, "of the model", "of the model")
+        self._defineExclusionParams(form, ofModel=True)
+        self._defineStreaming(form)
+
+    def _definePickLengths(self, form: Any, distance: str, box: str) -> None:
+        """`distance`, `box`: what 0 means."""
         form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Minimum distance (Å, 0 = of the model)",
+                      label="Minimum distance (Å, 0 = %s)" % distance,
                       help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
                            "that follows from the particle's diameter.")
         form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Box size (px, 0 = of the model)",
+                      label="Box size (px, 0 = %s)" % box,
                       help="Box size of the output in pixels of the input micrographs, even. It does not change the "
                            "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+
+    def _defineStreaming(self, form: Any) -> None:
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
         form.getParam("streamingBatchSize").setDefault(16)
@@ -74,8 +84,8 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        self._digest = digestOf(self.inputMicrographs.get().getObjId(), fileDigest(self._getModelPath()),
-                                self._getPickArguments(), self.boxSize.get())
+        self._digest = digestOf(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
+                                self._getPickArguments(), self.boxSize.get(), *self._getMasksDigest())
         self._forgetOtherPicks()
         ProtParticlePickingAuto._insertAllSteps(self)
 
@@ -130,11 +140,13 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
             record = os.path.join(self._getBatchesDir(), name + ".json")
             earlier = convert.readJson(record)
             convert.writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
-            arguments = [starFile, "--model", self._getModelPath(), "--output", self.getCoordsDir(), "--format", "tsv",
-                         "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
-                         "--threads", self.getBinThreads(), "--report", reportFile] + self._getPickArguments()
+            arguments = self._getCommandArguments() + [
+                starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
+                repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
+                reportFile] + self._getPickArguments()
+            arguments += self._linkMasks(todo, folder)
             try:
-                self._runCore("pick", arguments, name, gpu=True)
+                self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
             except CoreError:
                 # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
                 if len(convert.readJson(reportFile).get("quarantined", ())) < len(links):
@@ -167,8 +179,8 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
         convert.writeJson(runFile, dict(record["run"], quarantined=quarantined))
         convert.writeJson(namesFile, record["names"])
-        self._runCore("report", [starFile, "--picks", self.getCoordsDir(), "--model", self._getModelPath(),
-                                 "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
+        self._runCore("report", [starFile, "--picks", self.getCoordsDir(), *self._getReportArguments(), "--pixel-size",
+                                 repr(self.getInputMicrographs().getSamplingRate()),
                                  "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
                                  "--output", self._getHtmlPath()], "report")
         pwutils.cleanPath(folder)
@@ -197,12 +209,18 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         model = self.inputModel.get()
         if model is not None and not model.exists():
             errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
-        if (self.minDistance.get() or 0) < 0:
-            errors.append("*Minimum distance*: give a number in Å, or 0 for that of the model.")
-        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
-            errors.append("*Box size*: give an even number of pixels, or 0 for that of the model.")
+        errors += self._validateLengths("that of the model", "that of the model")
+        errors += self._validateExclusion(self.getInputMicrographs())
         if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
             errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
+        return errors
+
+    def _validateLengths(self, distance: str, box: str) -> List[str]:
+        errors = []
+        if (self.minDistance.get() or 0) < 0:
+            errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
+        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
+            errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
         if self.getBinThreads() < 1:
             errors.append("*Threads*: give 1 or a larger number.")
         return errors
@@ -282,9 +300,20 @@ class ProtPuPickerPick(ProtPuPickerBase, ProtParticlePickingAuto):
         arguments: List[str] = []
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
-        if self.minDistance.get():
-            arguments += ["--min-distance", repr(self.minDistance.get())]
-        return arguments
+        return arguments + self._getLengthArguments() + self._getExclusionArguments()
+
+    def _getLengthArguments(self) -> List[str]:
+        return ["--min-distance", repr(self.minDistance.get())] if self.minDistance.get() else []
+
+    def _getModelDigest(self) -> str:
+        return fileDigest(self._getModelPath())
+
+    def _getCommandArguments(self) -> List[str]:
+        """In front of the micrographs."""
+        return ["--model", self._getModelPath()]
+
+    def _getReportArguments(self) -> List[str]:
+        return ["--model", self._getModelPath()]
 
     def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:
         """Micrographs that an interrupted run put into the output; asked once, later ones are ticked off in time."""

@@ -16,9 +16,11 @@ from pupicker.constants import (
     OBJECTIVES,
     PRIOR_COUNT,
     PRIOR_FRACTION,
+    PROPOSALS,
     START_CHOICES,
     START_GENERAL,
     START_MODEL,
+    TRAIN_FROM_LABELS,
 )
 from pupicker.objects import PuPickerModel
 from pupicker.protocols.progress_text import trainingProgress
@@ -50,10 +52,13 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         negatives = self.inputNegatives.get()
-        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()),
+        labels = self.inputCoordinates.get() if self._usesLabels() else None
+        inputs = digestOf(self._setDigest(labels) if labels is not None else None,
+                          self._setDigest(self._getMicrographs()),
                           self._setDigest(negatives) if negatives is not None else None)
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
-        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None)
+        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None,
+                            *self._getMasksDigest())
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -62,7 +67,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def convertInputStep(self, inputs: str) -> List[str]:
         labels = self._matchLabels()
         names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
-                 if mic.getObjId() in labels.points}
+                 if mic.getObjId() in labels.points or not self._usesLabels()}
         convert.writeLabels(labels.points, self._getLabelsFile())
         if self.inputNegatives.get() is not None:
             convert.writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
@@ -82,10 +87,12 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         model, report = self._getModelPath(), self._getReportPath()
         convert.writeMicrographStar(links, starFile)
-        arguments = [starFile, "--picks", self._getLabelsFile(), "--output", model,
-                     "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
+        arguments = [starFile, "--output", model, "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
                      "--threads", self.getBinThreads(), "--report", report, "--status", self._getStatusPath(),
                      "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
+        arguments += ["--picks", self._getLabelsFile()] if self._usesLabels() else []
+        arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
+                                     self._getInputFolder())
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
         convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
         if self.inputNegatives.get() is not None:
@@ -101,7 +108,8 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         model = PuPickerModel(self._getModelPath())
         model.setInfo(convert.readJson(self._getReportPath()))
         self._defineOutputs(outputModel=model)
-        self._defineSourceRelation(self.inputCoordinates, model)
+        if self._usesLabels():
+            self._defineSourceRelation(self.inputCoordinates, model)
         if self.inputMicrographs.get() is not None:
             self._defineSourceRelation(self.inputMicrographs, model)
         if self.startMode.get() == START_MODEL:
@@ -126,15 +134,18 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
             model = self.startModel.get()
             if model is None or not model.exists():
                 errors.append("*Earlier model*: choose a model whose file is there, or start from 'general'.")
-        for name in ("updates", "workingPixelSize", "seed"):
+        for name in ("updates", "workingPixelSize", "seed", "proposalCount"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
-        return errors + self._validateLabels()
+        return errors + self._validateLabels() + self._validateExclusion(self._getMicrographs())
 
     def _validateLabels(self) -> List[str]:
         coordSet = self.inputCoordinates.get()
+        if not self._usesLabels():
+            return [] if self.inputMicrographs.get() is not None else [
+                "*Micrographs (optional)*: choose those to learn from; without labels they are needed."]
         if coordSet is None:
-            return []  # Scipion says so itself
+            return ["*Labelled particles*: choose coordinates, or learn from proposals."]
         if coordSet.getMicrographs() is None:
             return ["*Labelled particles*: their micrographs are gone from the project. Import the coordinates again."]
         if coordSet.getSize() == 0:
@@ -152,7 +163,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _warnings(self) -> List[str]:
         coordSet, diameter = self.inputCoordinates.get(), self.diameter.get()
-        if coordSet is None or coordSet.getMicrographs() is None:
+        if not self._usesLabels() or coordSet is None or coordSet.getMicrographs() is None:
             return []
         warnings = []
         if coordSet.getSize() < FEW_LABELS:
@@ -173,7 +184,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         else:  # while it is trained anew, with what was known of it before
             lines = (progress if self.isActive() else []) + model.getSummary() + self._htmlSummary()
         if inputs:
-            lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"])))
+            lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"]))
+                         if self._usesLabels() else
+                         "Labels: none, but %s on %d micrographs; the average precision above tells how well the model "
+                         "agrees with them, not how well it picks"
+                         % (self.getEnumText("trainFrom"), len(inputs["micrographs"])))
             if abs(inputs["scale"] - 1) > 1e-6:
                 lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
             if inputs["unmatched"]:
@@ -186,9 +201,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         model = getattr(self, "outputModel", None)
         if model is None:
             return []
-        return ["A convolutional neural network was trained with %s labelled particles (diameter %0.0f Å) by "
+        return ["A convolutional neural network was trained with %s %s (diameter %0.0f Å) by "
                 "positive-unlabelled learning [Bepler2019], objective %s, at %0.3g Å/px."
-                % (model.getNumberOfLabels(), model.getDiameterAng(), model.getObjective(),
+                % (model.getNumberOfLabels(),
+                   "labelled particles" if self._usesLabels() else self.getEnumText("trainFrom"),
+                   model.getDiameterAng(), model.getObjective(),
                    model.getWorkingPixelSizeAng())]
 
     def _citations(self) -> List[str]:
@@ -197,15 +214,21 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- UTILS functions -----------------------------
     def _getMicrographs(self) -> Any:
         """The set to train on: the one given, else the one that the particles were labelled on."""
-        return self.inputMicrographs.get() or self.inputCoordinates.get().getMicrographs()
+        coordSet = self.inputCoordinates.get() if self._usesLabels() else None
+        return self.inputMicrographs.get() or (coordSet.getMicrographs() if coordSet is not None else None)
+
+    def _usesLabels(self) -> bool:
+        return bool(self.trainFrom.get() == TRAIN_FROM_LABELS)
 
     def _matchLabels(self) -> convert.Labels:
+        if not self._usesLabels():
+            return convert.Labels({}, [], 1.0)
         return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
 
     def _matchNegatives(self, labelled: Iterable[int]) -> Dict[int, Any]:
         """Places that are no particles, on the micrographs that are trained on."""
         points = convert.matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
-        return {micId: places for micId, places in points.items() if micId in labelled}
+        return {micId: places for micId, places in points.items() if micId in labelled or not self._usesLabels()}
 
     def _getObjective(self) -> str:
         return OBJECTIVES[self.objective.get()]
@@ -222,6 +245,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
             arguments += ["--start", self.startModel.get().getPath()]
         elif self.startMode.get() != START_GENERAL:
             arguments += ["--start", START_CHOICES[self.startMode.get()]]
+        if not self._usesLabels():
+            arguments += ["--proposals", PROPOSALS[self.trainFrom.get()]]
+            if self.proposalCount.get():
+                arguments += ["--proposal-count", str(self.proposalCount.get())]
+        arguments += self._getExclusionArguments()
         if self.updates.get():
             arguments += ["--updates", str(self.updates.get())]
         if self.workingPixelSize.get():

@@ -16,24 +16,37 @@ from pupicker.constants import (
     START_CHOICES,
     START_GENERAL,
     START_MODEL,
+    TRAIN_FROM_CHOICES,
+    TRAIN_FROM_LABELS,
 )
+from pupicker.protocols.exclusion_form import ExclusionForm
 
 
-class TrainingForm:
+class TrainingForm(ExclusionForm):
     """Mix-in before a protocol class that has `_defineGpuParams`."""
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self, form: Any) -> None:
         form.addSection(label=Message.LABEL_INPUT)
         self._defineGpuParams(form)  # type: ignore[attr-defined]
+        labelled = "trainFrom==%d" % TRAIN_FROM_LABELS
+        form.addParam("trainFrom", params.EnumParam, choices=list(TRAIN_FROM_CHOICES), default=TRAIN_FROM_LABELS,
+                      expertLevel=params.LEVEL_ADVANCED, label="Learn from",
+                      help="_labelled particles_: the coordinates below.\n_proposals_: no labels; the surest finds of "
+                           "the general weights, of template matching with a disc, or of the difference of Gaussians "
+                           "take their place. That is a start for a first look; ten labels of your own are worth "
+                           "more. Training then judges itself by its proposals: look at the picks.")
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
-                      label="Labelled particles",
+                      condition=labelled, allowsNull=True, label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
         form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", allowsNull=True,
                       label="Micrographs (optional)",
                       help="Micrographs to train on, if not those that the particles were labelled on; for example the "
                            "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
-                           "normalised.")
+                           "normalised. Without labels they are needed.")
+        form.addParam("proposalCount", params.IntParam, default=0, condition="trainFrom!=%d" % TRAIN_FROM_LABELS,
+                      expertLevel=params.LEVEL_ADVANCED, label="Proposals (0 = 25 per micrograph)",
+                      help="How many of the surest finds are taken, on all micrographs together.")
         form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
                       expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
                       help="Places on the same micrographs that are no particles, for example false picks of an "
@@ -83,6 +96,7 @@ class TrainingForm:
                       help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
                            "find how long to train and which threshold to suggest; then training uses all labels. 0 "
                            "holds out nothing.")
+        self._defineExclusionParams(form)
         form.addParam("updates", params.IntParam, default=0, expertLevel=expert, label="Updates (0 = automatic)",
                       help="Most updates of the weights, one minibatch each; training ends earlier if the held-out "
                            "labels show no more progress. 0 takes the default.")

@@ -9,7 +9,7 @@ from pyworkflow.wizard import Wizard
 
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
-from pupicker.protocols import ProtPuPickerPreprocess, ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPreprocess, ProtPuPickerTrain
 
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
 
@@ -17,7 +17,8 @@ MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any o
 class PuPickerDiameterWizard(Wizard):
     """Circles on the labelled particles, or where the user clicks if the protocol has no labels."""
 
-    _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"])]
+    _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"]),
+                (ProtPuPickerBaseline, ["diameter"])]
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
@@ -25,7 +26,9 @@ class PuPickerDiameterWizard(Wizard):
         coordSet = coordSet.get() if coordSet is not None else None
         points: Dict[int, List[Tuple[float, float]]] = {}
         if hasattr(protocol, "inputCoordinates"):
-            messages = protocol._validateLabels() if coordSet is not None else ["Choose labelled particles first."]
+            messages = ["Choose labelled particles first."]
+            if coordSet is not None or not protocol._usesLabels():
+                messages = protocol._validateLabels()
             if messages:
                 dialog.showWarning("Particle diameter", messages[0], form.root)
                 return
