@@ -12,8 +12,6 @@ import math
 import os
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-import mrcfile
-import numpy as np
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
 from pwem.objects import Coordinate
@@ -87,25 +85,13 @@ def masksByName(folder: str) -> Dict[str, str]:
     return masks
 
 
-def writeViews(views: Iterable[Any], path: str) -> None:
-    """Write images of a set as one MRC stack for the command line.
-
-    Raises
-    ------
-    Exception
-        An image is in no MRC file; the message is one line.
-    """
-    images = []
-    for view in views:
-        index, source = view.getLocation()
-        try:
-            with mrcfile.mmap(source, permissive=True) as stack:
-                data = stack.data if stack.data.ndim == 2 else stack.data[max(0, index - 1)]
-                images.append(np.array(data, dtype=np.float32))
-        except Exception as error:
-            raise Exception("%s: cannot be read as MRC (%s); convert the views first" % (source, error)) from error
-    with mrcfile.new(path, overwrite=True) as stack:
-        stack.set_data(np.stack(images))
+def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
+    """Write the list of images that ``pupicker baseline template --template`` takes."""
+    with open(starFile, "w", encoding="utf-8") as stream:
+        stream.write("\ndata_images\n\nloop_\n_rlnImageName #1\n")
+        for view in views:
+            index, path = view.getLocation()
+            stream.write("%06d@%s\n" % (max(1, index), os.path.abspath(path)))
 
 
 def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
     parser.add_argument("--template", default="disc", metavar="disc|FILE",
-                        help="a soft disc of the diameter, or views of the particle: an MRC image or stack, such as"
-                        " class averages, either contrast")
+                        help="a soft disc of the diameter, or views of the particle: an MRC image or stack, or a STAR"
+                        " file with _rlnImageName, such as class averages, either contrast")
     parser.add_argument("--template-pixel-size", type=float, metavar="A",
                         help="of the views, in A (default: from their header)")
     parser.add_argument("--rotation-step", type=float, default=15.0, metavar="DEG",

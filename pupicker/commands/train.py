@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
                         help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
-                        " 200 to 2000)")
+                        " 200 to 2000; 200 with --proposals)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -163,9 +163,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
     from pupicker.engine.fitting import FittingOptions
-    from pupicker.engine.training_options import TrainingOptions, updates_for
+    from pupicker.engine.training_options import PROPOSAL_UPDATES, TrainingOptions, updates_for
 
-    updates = args.updates or updates_for(labels)
+    updates = args.updates or (PROPOSAL_UPDATES if args.proposals else updates_for(labels))
     fitting = FittingOptions(
         objective=args.objective, learning_rate=args.learning_rate, batch_size=args.batch_size,
         positives=args.batch_size // 16, seed=args.seed, start=start.digest, start_share=start.share,

@@ -11,8 +11,9 @@ and what is deeper than a limit is excluded, with a rim of :math:`D/4`; level an
 times.  Differences over :math:`D` see the noise, not the slopes of thickness, nor two levels of grey.
 
 **Limit.**  Particles themselves may be deep in denoised or dilute micrographs.  So the limit is twice the depth of the
-labelled particles (their 90 % quantile, deepest place within :math:`D/4`), at least :data:`LEAST_DEPTH`; without labels
-it is :data:`DEPTH_WITHOUT_LABELS`.
+labelled particles (their 90 % quantile, deepest place within :math:`D/4`), at least :data:`LEAST_DEPTH`.  Without
+labels the :data:`PROPOSALS` places of a micrograph that most resemble a blob of the diameter stand in for them: twice
+their median depth, at least :data:`DEPTH_WITHOUT_LABELS`.
 
 Limits: the identity of the image is not touched; the mask does not change when the image is scaled or shifted.  Only
 what is darker is found.  Carbon that is no darker than particles is not: its texture is left to training.
@@ -27,6 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pupicker.core.background import gaussian_mean
+from pupicker.core.baselines.dog import difference_of_gaussians
+from pupicker.core.suppression import pick
 
 SMOOTHING = 1 / 8
 LEVEL_SCALE = 4.0
@@ -36,6 +39,7 @@ LEAST_DEPTH = 12.0
 DEPTH_WITHOUT_LABELS = 20.0
 LABELS_FACTOR = 2.0
 LABELS_QUANTILE = 0.9
+PROPOSALS = 50
 
 
 def margin_mask(shape: tuple[int, int], margin_px: float) -> Tensor:
@@ -98,21 +102,35 @@ def limit_from_particles(depths: Sequence[Tensor], particles: Sequence[Tensor], 
     particles
         ``(n, 2)`` x, y of each.
     """
-    reach = max(1, round(RIM * diameter_px))
-    own = []
-    for found, xy in zip(depths, particles, strict=True):
-        deepest = F.max_pool2d(found[None, None], 2 * reach + 1, 1, reach)[0, 0]
-        own.append(deepest[pixels_of(xy, deepest)])
+    own = [_deepest(found, xy, diameter_px) for found, xy in zip(depths, particles, strict=True)]
     together = torch.cat(own) if own else torch.zeros(0)
     if not len(together):
         return DEPTH_WITHOUT_LABELS
     return max(LEAST_DEPTH, LABELS_FACTOR * float(together.quantile(LABELS_QUANTILE)))
 
 
+def limit_from_blobs(image: Tensor, diameter_px: float) -> float:
+    """Depth that no particle of a micrograph ``(h, w)`` should have, where no particle is known.
+
+    Half of the most blob-like places may be contamination; if more are, less is excluded.
+    """
+    answer = difference_of_gaussians(image, diameter_px)
+    position, _ = pick(answer, diameter_px / 2)
+    found = _deepest(depth(image, diameter_px, DEPTH_WITHOUT_LABELS), position[:PROPOSALS].flip(1), diameter_px)
+    return max(DEPTH_WITHOUT_LABELS, LABELS_FACTOR * float(found.median())) if len(found) else DEPTH_WITHOUT_LABELS
+
+
 def pixels_of(xy: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column ``(n,)`` of the pixels of an image that hold positions ``(n, 2)`` x, y."""
     row, column = xy.flip(1).round().long().unbind(1)
     return row.clamp(0, image.shape[0] - 1), column.clamp(0, image.shape[1] - 1)
+
+
+def _deepest(found: Tensor, xy: Tensor, diameter_px: float) -> Tensor:
+    """Greatest depth ``(n,)`` within a quarter of the diameter of each place."""
+    reach = max(1, round(RIM * diameter_px))
+    deepest = F.max_pool2d(found[None, None], 2 * reach + 1, 1, reach)[0, 0]
+    return deepest[pixels_of(xy, deepest)]
 
 
 def _noise(smooth: Tensor, step: int) -> float:

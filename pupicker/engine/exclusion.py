@@ -20,6 +20,7 @@ from pupicker.core.exclusion import (
     DEPTH_WITHOUT_LABELS,
     contamination_mask,
     depth,
+    limit_from_blobs,
     limit_from_particles,
     margin_mask,
     pixels_of,
@@ -43,7 +44,7 @@ class Exclusion:
     contamination
         Whether contamination is estimated.
     limit
-        Depth above which a place is contamination (:mod:`pupicker.core.exclusion`); None: not known yet.
+        Depth above which a place is contamination (:mod:`pupicker.core.exclusion`); None: each micrograph its own.
     """
 
     margin_ang: float = 0.0
@@ -60,7 +61,7 @@ class Exclusion:
         """What a model keeps of it; None: nothing."""
         if not (self.margin_ang or self.contamination):
             return None
-        return {"margin_ang": self.margin_ang, "contamination_depth": self.limit if self.contamination else None}
+        return {"margin_ang": self.margin_ang, "contamination": self.contamination, "contamination_depth": self.limit}
 
 
 def exclusion_for(
@@ -78,11 +79,9 @@ def exclusion_for(
     margin = stored.get("margin_ang", 0.0) if margin_ang is None else margin_ang
     if not 0 <= margin < float("inf"):
         raise UsageError(f"--margin {margin:g}: must be 0 or larger, in A")
-    limit = stored.get("contamination_depth")
-    return Exclusion(
-        margin, None if masks is None else MaskFolder(masks, micrographs),
-        limit is not None if contamination is None else contamination, limit,
-    )
+    wanted = bool(stored.get("contamination")) if contamination is None else contamination
+    folder = None if masks is None else MaskFolder(masks, micrographs)
+    return Exclusion(margin, folder, wanted, stored.get("contamination_depth"))
 
 
 def excluded_area(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry) -> Tensor | None:
@@ -102,8 +101,9 @@ def excluded_area(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry
     if path is not None:
         excluded |= _mask_in_working_pixels(micrograph, path, shape)
     if exclusion.contamination:
-        limit = DEPTH_WITHOUT_LABELS if exclusion.limit is None else exclusion.limit
-        excluded |= contamination_mask(micrograph.pixels, lengths.diameter_ang / working, limit)
+        diameter = lengths.diameter_ang / working
+        limit = limit_from_blobs(micrograph.pixels, diameter) if exclusion.limit is None else exclusion.limit
+        excluded |= contamination_mask(micrograph.pixels, diameter, limit)
     if bool(excluded.all()):
         raise InputError(
             f"{micrograph.path}: margin, mask and contamination exclude all of it; give a smaller margin, or leave the"
@@ -115,8 +115,8 @@ def excluded_area(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry
 def with_limit(
     exclusion: Exclusion, micrographs: Sequence[Resampled], labels: Sequence[Tensor], lengths: Geometry
 ) -> Exclusion:
-    """The same with the limit that follows from labelled particles ``(n, 2)`` x, y in working pixels."""
-    if not exclusion.contamination:
+    """The same with the limit that follows from labelled particles ``(n, 2)`` x, y in working pixels, if any."""
+    if not exclusion.contamination or not sum(map(len, labels)):
         return exclusion
     diameter_px = lengths.diameter_ang / lengths.working_pixel_size_ang
     some = [(m.pixels, xy) for m, xy in zip(micrographs, labels, strict=True) if len(xy)]

@@ -7,7 +7,7 @@ says how well the model agrees with the proposals, not with the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -46,11 +46,7 @@ def with_proposals(
     InputError
         If nothing is proposed.
     """
-    find = _general(geometry, network, device) if source == GENERAL else _baseline(source, geometry)
-    found = []
-    for micrograph in data.micrographs:
-        xy, score = find(micrograph)
-        found.append(leave_cut_borders(xy, score, micrograph.image, micrograph.cut, geometry))
+    found = propose(data.micrographs, source, geometry, network, device)
     wanted = count or PROPOSALS_A_MICROGRAPH * len(data.micrographs)
     scores = torch.cat([score for _, score in found])
     if not len(scores):
@@ -59,6 +55,14 @@ def with_proposals(
     micrographs = [replace(m, labels=xy[score >= lowest].double()) for m, (xy, score) in
                    zip(data.micrographs, found, strict=True)]
     return replace(data, micrographs=micrographs, digest=f"{data.digest}, {source} {wanted}")
+
+
+def propose(
+    micrographs: Sequence[LabelledMicrograph], source: str, geometry: Geometry, network: str, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """All proposals of each micrograph: ``(n, 2)`` x, y in working pixels and ``(n,)`` scores, best first."""
+    find = _general(geometry, network, device) if source == GENERAL else _baseline(source, geometry)
+    return [leave_cut_borders(*find(m), m.image, m.cut, geometry) for m in micrographs]
 
 
 def _baseline(method: str, geometry: Geometry) -> Finder:

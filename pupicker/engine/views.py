@@ -14,10 +14,12 @@ from pupicker.core.baselines.template import MASK
 from pupicker.core.downsampling import fourier_resize
 from pupicker.core.geometry import Geometry
 from pupicker.engine.errors import InputError
+from pupicker.engine.listing import resolve_from_star
+from pupicker.engine.star import read_star
 
 
 def read_views(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> list[Tensor]:
-    """Views ``(n, n)``, n odd, from an MRC file: at the working pixel size, cut to the mask, darker than their rim.
+    """Views ``(n, n)``, n odd, from a file: at the working pixel size, cut to the mask, darker than their rim.
 
     Whether the particle is bright in the file, as class averages are, or dark, as micrographs are, is seen from its
     inside against the rest.
@@ -25,7 +27,7 @@ def read_views(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> 
     Parameters
     ----------
     path
-        An image or a stack of square views, with the particle in the middle.
+        An MRC image or a stack of square views, with the particle in the middle; or a STAR file that names such images.
     pixel_size_ang
         Of the file; None: from its header.
     geometry
@@ -36,7 +38,7 @@ def read_views(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> 
     InputError
         If it is no such file, has no pixel size, or a view is empty or smaller than the particle.
     """
-    stack, pixel_size = _read_stack(path)
+    stack, pixel_size = _read_star(path) if path.suffix.lower() == ".star" else _read_stack(path)
     pixel_size = pixel_size_ang or pixel_size
     if not pixel_size > 0:
         raise InputError(f"{path}: no pixel size in its header; give --template-pixel-size (A)")
@@ -60,6 +62,27 @@ def read_views(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> 
         # The middle of a view is its pixel n / 2; without the first row and column it is the middle pixel.
         views.append(_dark(fourier_resize(view, (even, even))[1:, 1:][cut, cut], diameter / 2))
     return views
+
+
+def _read_star(path: Path) -> tuple[np.ndarray, float]:
+    """The images that a table names as ``NUMBER@FILE``, numbers from 1, and the pixel size of the first one's file."""
+    table = read_star(path, ["rlnImageName"])
+    names = table.columns["rlnImageName"] if table is not None else []
+    if not names:
+        raise InputError(f"{path}: names no images; the column _rlnImageName must, as NUMBER@FILE")
+    stacks: dict[str, tuple[np.ndarray, float]] = {}
+    images: list[np.ndarray] = []
+    for name in names:
+        number, _, file = name.rpartition("@")
+        if file not in stacks:
+            stacks[file] = _read_stack(resolve_from_star(file, path))
+        index = int(number) if number.isdigit() else 1
+        if not 1 <= index <= len(stacks[file][0]):
+            raise InputError(f"{path}: names {name}, but {file} holds {len(stacks[file][0])} images")
+        images.append(stacks[file][0][index - 1])
+        if images[-1].shape != images[0].shape:
+            raise InputError(f"{path}: views of several sizes; give views of one size")
+    return np.stack(images), next(iter(stacks.values()))[1]
 
 
 def _read_stack(path: Path) -> tuple[np.ndarray, float]:

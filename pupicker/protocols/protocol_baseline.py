@@ -74,7 +74,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
 
     # --------------------------- STEPS functions -----------------------------
     def convertViewsStep(self, digest: str) -> List[str]:
-        convert.writeViews(self.inputViews.get(), self._getViewsFile())
+        convert.writeViewsStar(self.inputViews.get(), self._getViewsFile())
         return [self._getViewsFile()]
 
     # --------------------------- INFO functions ------------------------------
@@ -126,7 +126,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
         return arguments + self._getLengthArguments() + self._getExclusionArguments()
 
     def _getViewsFile(self) -> str:
-        return self._getExtraPath("views.mrcs")
+        return self._getExtraPath("views.star")
 
     def _getBoxSize(self) -> int:
         pixelSize = self.getInputMicrographs().getSamplingRate()

@@ -8,6 +8,7 @@ from pupicker.core.exclusion import (
     LEAST_DEPTH,
     contamination_mask,
     depth,
+    limit_from_blobs,
     limit_from_particles,
     margin_mask,
 )
@@ -88,6 +89,19 @@ def test_the_limit_without_labels_and_with_faint_ones():
     assert limit_from_particles([], [], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
     assert limit_from_particles([found], [torch.zeros((0, 2))], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
     assert limit_from_particles([found], [torch.tensor([[50.0, 50.0]])], DIAMETER_PX) == LEAST_DEPTH
+
+
+def test_the_limit_without_labels_stays_clear_of_what_most_blobs_are():
+    image = 0.1 * _noise(300, 300)
+    for x in range(30, 290, 48):
+        for y in range(30, 290, 48):
+            image[_disc(image.shape, x, y, 11)] -= 1.0
+    image[_disc(image.shape, 30, 30, 11)] -= 30.0
+    limit = limit_from_blobs(image, DIAMETER_PX)
+    mask = contamination_mask(image, DIAMETER_PX, limit)
+    assert mask[30, 30]
+    assert not mask[60:, 60:].any()
+    assert limit_from_blobs(_noise(200, 200), DIAMETER_PX) == DEPTH_WITHOUT_LABELS
 
 
 def test_what_is_excluded_suppresses_nothing_beside_it():

@@ -17,13 +17,13 @@ import pupicker  # isort: skip
 from pupicker.constants import CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
+    ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
-    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
+    ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 
@@ -64,7 +64,7 @@ class TestDiscovery(unittest.TestCase):
             self.assertEqual(entries.count(protocol.__name__), 1, protocol.__name__)
 
     def testOnlyPickingWorksInStreaming(self):
-        self.assertEqual([p for p in PROTOCOLS if p.worksInStreaming()], [ProtPuPickerPick])
+        self.assertEqual([p for p in PROTOCOLS if p.worksInStreaming()], [ProtPuPickerBaseline, ProtPuPickerPick])
 
     def testLogoIsAnImage(self):
         path = ProtPuPickerTrain.getPluginLogoPath()
