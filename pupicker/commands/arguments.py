@@ -34,17 +34,19 @@ def add_borders(parser: argparse.ArgumentParser) -> None:
                         help="use bands at the edges too that hold no image (blank, or a repeated row)")
 
 
-def add_exclusion(parser: argparse.ArgumentParser, unset: str) -> None:
-    """``--margin``, ``--masks`` and ``--exclude-contamination``; `unset` says what holds without them."""
+def add_exclusion(parser: argparse.ArgumentParser, contamination: bool | None) -> None:
+    """``--margin``, ``--masks``, ``--exclude-contamination``; its default, None: what the model's training did."""
+    of_model = "as in training"
     parser.add_argument("--margin", type=float, metavar="A",
-                        help=f"pick nothing closer to the edges of the image than this, in A (default: {unset})")
+                        help="pick nothing closer to the edges of the image than this, in A (default:"
+                        f" {of_model if contamination is None else 0})")
     parser.add_argument("--masks", type=Path, metavar="DIR",
                         help="folder of masks named like the micrographs (NAME or NAME_mask; MRC, TIFF, PNG; any size"
                         " with their proportions): nothing is picked where they are bright, above half of 1 or of"
                         " their largest value, as MicrographCleaner writes them")
-    parser.add_argument("--exclude-contamination", action=argparse.BooleanOptionalAction, default=None,
+    parser.add_argument("--exclude-contamination", action=argparse.BooleanOptionalAction, default=contamination,
                         help="pick nothing on what is far darker than particles: gold, ice crystals, dense carbon"
-                        f" (default: {unset})")
+                        f" (default: {of_model if contamination is None else 'yes'})")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

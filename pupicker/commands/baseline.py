@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                " dog, 1.7 for template)",
                "smallest distance of two picks, in A (default: half the diameter)")
     add_borders(parser)
-    add_exclusion(parser, "nothing is left out")
+    add_exclusion(parser, True)
     add_threads(parser)
     add_results(parser)
     add_html(parser)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "lowest score, a log-likelihood ratio (default: the model's suggestion)",
                "smallest distance of two picks (default: the model's)")
     add_borders(parser)
-    add_exclusion(parser, "as in training")
+    add_exclusion(parser, None)
     add_device(parser)
     add_results(parser)
     add_html(parser)

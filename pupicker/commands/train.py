@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true",
                         help="go on from the checkpoint of the same, interrupted command")
     add_borders(parser)
-    add_exclusion(parser, "nothing is left out")
+    add_exclusion(parser, True)
     add_device(parser)
     add_results(parser)
     add_html(parser)

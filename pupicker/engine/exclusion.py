@@ -75,7 +75,7 @@ def exclusion_for(
     UsageError, InputError
         A margin below zero; a folder without masks of these micrographs.
     """
-    stored = stored or {}
+    stored = stored or {}  # also a model of before there was any
     margin = stored.get("margin_ang", 0.0) if margin_ang is None else margin_ang
     if not 0 <= margin < float("inf"):
         raise UsageError(f"--margin {margin:g}: must be 0 or larger, in A")

@@ -13,8 +13,8 @@ from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
                "nothing out.")
-CONTAMINATION_HELP = ("Nothing is picked where the image is far darker than particles are: gold, ice crystals, dense "
-                      "carbon. Take it where such places are picked; clean micrographs stay as they are.")
+CONTAMINATION_HELP = ("Yes: nothing is picked, nor learnt, where the image is far darker than particles are: gold, ice "
+                      "crystals, dense carbon. Clean micrographs stay as they are.")
 
 
 class ExclusionForm:
@@ -34,7 +34,7 @@ class ExclusionForm:
             condition = "exclusionMode==%d" % EXCLUSION_GIVEN
         form.addParam("margin", params.FloatParam, default=0.0, expertLevel=expert, condition=condition,
                       label="Margin at the edges (Å)", help=MARGIN_HELP)
-        form.addParam("excludeContamination", params.BooleanParam, default=False, expertLevel=expert,
+        form.addParam("excludeContamination", params.BooleanParam, default=True, expertLevel=expert,
                       condition=condition, label="Leave out contamination?", help=CONTAMINATION_HELP)
         form.addParam("masksFolder", params.FolderParam, default="", expertLevel=expert, label="Folder of masks",
                       help="One image for each micrograph, named like it (NAME or NAME_mask; MRC, TIFF or PNG; any "
@@ -48,12 +48,9 @@ class ExclusionForm:
         mode = getattr(self, "exclusionMode", None)
         if mode is not None and mode.get() == EXCLUSION_OF_MODEL:
             return []
-        arguments = ["--margin", repr(self.margin.get())] if self.margin.get() or mode is not None else []  # type: ignore[attr-defined]
-        if self.excludeContamination.get():  # type: ignore[attr-defined]
-            arguments.append("--exclude-contamination")
-        elif mode is not None:
-            arguments.append("--no-exclude-contamination")
-        return arguments
+        contamination = self.excludeContamination.get()  # type: ignore[attr-defined]
+        return ["--margin", repr(self.margin.get() or 0.0),  # type: ignore[attr-defined]
+                "--exclude-contamination" if contamination else "--no-exclude-contamination"]
 
     def _getMasksDigest(self) -> List[Any]:
         """What tells that the masks are still the same."""

@@ -145,7 +145,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
             return [] if self.inputMicrographs.get() is not None else [
                 "*Micrographs (optional)*: choose those to learn from; without labels they are needed."]
         if coordSet is None:
-            return ["*Labelled particles*: choose coordinates, or learn from proposals."]
+            return []  # Scipion says so itself
         if coordSet.getMicrographs() is None:
             return ["*Labelled particles*: their micrographs are gone from the project. Import the coordinates again."]
         if coordSet.getSize() == 0:

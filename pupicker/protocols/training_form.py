@@ -37,7 +37,7 @@ class TrainingForm(ExclusionForm):
                            "take their place. That is a start for a first look; ten labels of your own are worth "
                            "more. Training then judges itself by its proposals: look at the picks.")
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
-                      condition=labelled, allowsNull=True, label="Labelled particles",
+                      condition=labelled, label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
         form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", allowsNull=True,
                       label="Micrographs (optional)",

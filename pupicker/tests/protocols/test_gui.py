@@ -15,8 +15,8 @@ from pupicker.tests.protocols import scipion_environment
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth", "import": "imagemagick"}
-FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
-         "ProtPuPickerPreprocess", "ProtPuPickerImportModel"]
+FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerBaseline", "ProtPuPickerThreshold",
+         "ProtPuPickerEvaluate", "ProtPuPickerPreprocess", "ProtPuPickerImportModel"]
 
 
 @pytest.mark.gui
