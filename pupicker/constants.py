@@ -44,6 +44,17 @@ THRESHOLD_SUGGESTED, THRESHOLD_GIVEN = range(2)
 THRESHOLD_CHOICES = ("of the model", "given")
 CUT_SCORES, CUT_COUNTS, CUT_FRACTIONS, CUT_PROBABILITIES, CUT_MODEL = range(5)
 CUT_CHOICES = ("scores", "numbers of particles", "fractions of the set", "probabilities", "of the model")
+EXCLUSION_OF_MODEL, EXCLUSION_GIVEN = range(2)
+EXCLUSION_CHOICES = ("as in training", "given")
+BASELINES = ("dog", "template")
+BASELINE_DOG, BASELINE_TEMPLATE = range(2)
+BASELINE_CHOICES = ("difference of Gaussians", "template matching")
+CONTRAST_DARK, CONTRAST_BRIGHT = range(2)
+CONTRAST_CHOICES = ("dark", "bright")
+PROPOSALS = ("", "general", "template", "dog")
+TRAIN_FROM_LABELS = 0
+TRAIN_FROM_CHOICES = ("labelled particles", "proposals of the general weights", "proposals of template matching",
+                      "proposals of the difference of Gaussians")
 
 # Attributes of a coordinate that picking writes.
 SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"

@@ -20,16 +20,19 @@ from pyworkflow.object import Float, Integer
 from pupicker.constants import PROBABILITY, SCORE
 
 READ_DIRECTLY = (".mrc", ".tif", ".tiff")
+MASK_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".png")
 IMAGE_EXTENSIONS = READ_DIRECTLY + (".mrcs", ".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg")
 
 
 class Pick(NamedTuple):
-    """One row of a table of picks: centre in pixels of the micrograph, score, probability, spread of the score."""
+    """One row of a table of picks: centre in pixels of the micrograph, score, and, if known,
+    probability and spread of the score.
+    """
 
     x: float
     y: float
     score: float
-    probability: float
+    probability: Optional[float]
     scoreSd: Optional[float] = None
 
 
@@ -76,6 +79,26 @@ def linkMicrograph(mic: Any, folder: str) -> str:
     return converted
 
 
+def masksByName(folder: str) -> Dict[str, str]:
+    """Masks of a folder by the name of their micrograph: ``a.png``, ``a_mask.mrc`` belong to ``a``."""
+    masks = {}
+    for name in sorted(os.listdir(folder)):
+        short, extension = os.path.splitext(name)
+        if extension.lower() in MASK_EXTENSIONS and not name.startswith("."):
+            short = stem(short)
+            masks[short[:-len("_mask")] if short.endswith("_mask") else short] = os.path.join(folder, name)
+    return masks
+
+
+def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
+    """Write the list of images that ``pupicker baseline template --template`` takes."""
+    with open(starFile, "w", encoding="utf-8") as stream:
+        stream.write("\ndata_images\n\nloop_\n_rlnImageName #1\n")
+        for view in views:
+            index, path = view.getLocation()
+            stream.write("%06d@%s\n" % (max(1, index), os.path.abspath(path)))
+
+
 def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
     """Write the list of micrographs that a command takes instead of a long command line."""
     with open(starFile, "w", encoding="utf-8") as stream:
@@ -93,10 +116,10 @@ def rescale(value: float, factor: float) -> float:
     return value * factor
 
 
-def _stem(micName: str) -> str:
+def stem(micName: str) -> str:
     """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
-    stem, extension = os.path.splitext(os.path.basename(micName))
-    return stem if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
+    short, extension = os.path.splitext(os.path.basename(micName))
+    return short if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
 
 
 def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
@@ -105,8 +128,8 @@ def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
     stems: Dict[str, Optional[int]] = {}
     for mic in micSet:
         names[mic.getMicName()] = mic.getObjId()
-        stem = _stem(mic.getMicName())
-        stems[stem] = None if stem in stems else mic.getObjId()
+        short = stem(mic.getMicName())
+        stems[short] = None if short in stems else mic.getObjId()
     stems.update(names)
     return stems
 
@@ -132,7 +155,7 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
     points: Dict[int, List[Tuple[float, float]]] = {}
     unmatched = []
     for name, centres in _labelsByName(coordSet).items():
-        micId = index.get(name) or index.get(_stem(name))
+        micId = index.get(name) or index.get(stem(name))
         if micId is None:
             unmatched.append(name)
         else:
@@ -165,10 +188,11 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
 
 
 def readPicks(path: str) -> List[Pick]:
-    """Read one table written by ``pupicker pick --format tsv``, best score first."""
+    """Read one table written by ``pupicker pick`` or ``baseline --format tsv``, best score first."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t")
-        picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]), float(row["probability"]),
+        picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]),
+                      float(row["probability"]) if row.get("probability") else None,
                       float(row["score_sd"]) if row.get("score_sd") else None) for row in rows]
     return sorted(picks, key=lambda pick: -pick.score)
 
@@ -188,7 +212,8 @@ def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
         coord = Coordinate(x=pixel[0], y=pixel[1])
         coord.setMicrograph(mic)
         coord._pupickerScore = Float(pick.score)
-        coord._pupickerProbability = Float(pick.probability)
+        if pick.probability is not None:
+            coord._pupickerProbability = Float(pick.probability)
         if pick.scoreSd is not None:
             coord._pupickerUncertainty = Float(pick.scoreSd)
         coord._rlnAutopickFigureOfMerit = Float(pick.score)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pupicker.engine.errors import InputError, PuPickerError, UsageError
 
 if TYPE_CHECKING:
+    from pupicker.core.geometry import Geometry
     from pupicker.engine.report import Report
 
 
@@ -31,6 +32,21 @@ def add_borders(parser: argparse.ArgumentParser) -> None:
     """``--keep-borders``."""
     parser.add_argument("--keep-borders", action="store_true",
                         help="use bands at the edges too that hold no image (blank, or a repeated row)")
+
+
+def add_exclusion(parser: argparse.ArgumentParser, contamination: bool | None) -> None:
+    """``--margin``, ``--masks``, ``--exclude-contamination``; its default, None: what the model's training did."""
+    of_model = "as in training"
+    parser.add_argument("--margin", type=float, metavar="A",
+                        help="pick nothing closer to the edges of the image than this, in A (default:"
+                        f" {of_model if contamination is None else 0})")
+    parser.add_argument("--masks", type=Path, metavar="DIR",
+                        help="folder of masks named like the micrographs (NAME or NAME_mask; MRC, TIFF, PNG; any size"
+                        " with their proportions): nothing is picked where they are bright, above half of 1 or of"
+                        " their largest value, as MicrographCleaner writes them")
+    parser.add_argument("--exclude-contamination", action=argparse.BooleanOptionalAction, default=contamination,
+                        help="pick nothing on what is far darker than particles: gold, ice crystals, dense carbon"
+                        f" (default: {of_model if contamination is None else 'yes'})")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +81,32 @@ def add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--names", type=Path, metavar="FILE",
                         help="names of micrographs to show in the HTML report, where they are other than those of the"
                         ' files: JSON {"file name without extension": "name"}')
+
+
+def first_geometry(
+    paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, receptive_field_px: int,
+    *overrides: Any,
+) -> tuple[Geometry, float]:
+    """Lengths of the task, and the pixel size of the first micrograph whose header can be read.
+
+    `overrides` are those of :func:`pupicker.core.geometry.geometry`.
+    """
+    from pupicker.core.geometry import geometry
+    from pupicker.engine.micrographs import read_header, resolve_pixel_size
+
+    problem: InputError | None = None
+    for path in paths:
+        try:
+            pixel_size = resolve_pixel_size(read_header(path), pixel_size_ang)
+            break
+        except InputError as error:
+            problem = problem or error
+    else:
+        raise problem or InputError("there are no micrographs")
+    try:
+        return geometry(diameter_ang, pixel_size, receptive_field_px, *overrides), pixel_size
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def print_json(content: Any) -> None:

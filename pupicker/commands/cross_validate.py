@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     cells = make_cells(args.grid, given, add_learning_arguments)
     for cell in cells:
         check(cell.args)
+        if cell.args.proposals:
+            raise UsageError("--proposals: cross-validation judges by labels; give some with --picks")
     report = Report("cross-validate")
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)
@@ -177,9 +179,11 @@ class _Work:
         """The prepared micrographs; those of the cell before where nothing changed that they depend on."""
         from pupicker.engine.coordinates import read_coordinates
         from pupicker.engine.dataset import load_training_set
+        from pupicker.engine.exclusion import exclusion_for
         from pupicker.engine.report import Report
 
-        key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, lengths))
+        key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, lengths,
+                    args.margin, args.masks, args.exclude_contamination))
         if self._data is None or self._data[0] != key:
             report = self.report if self._data is None else Report("cross-validate")
             self._data = None  # before the next ones are read: both may not fit
@@ -187,6 +191,7 @@ class _Work:
             self._data = key, load_training_set(
                 paths, read_coordinates(args.picks, paths), args.pixel_size, lengths, self.threads, report,
                 args.keep_borders, negatives,
+                exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths),
             )
         return self._data[1]
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import pupicker
 from pupicker.engine.errors import PuPickerError
 
-COMMANDS = ("preprocess", "train", "cross-validate", "pick", "evaluate", "report", "simulate", "convert", "info")
+COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
+            "info")
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 

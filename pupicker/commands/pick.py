@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
     add_borders,
     add_device,
+    add_exclusion,
     add_html,
     add_micrographs,
     add_results,
@@ -15,6 +18,9 @@ from pupicker.commands.arguments import (
     finish,
     report_of_failure,
 )
+
+if TYPE_CHECKING:
+    from pupicker.engine.picker import MicrographPicker
 
 HELP = "Pick particles with a model."
 EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
@@ -24,46 +30,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_micrographs(parser)
     parser.add_argument("--model", required=True, type=Path, metavar="MODEL", help="model file of pupicker train")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
-                        help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
-    parser.add_argument("--format", default="star", choices=("star", "tsv", "csv", "box"),
-                        help="of the tables in a folder")
-    parser.add_argument("--threshold", type=float, metavar="S",
-                        help="lowest score, a log-likelihood ratio (default: the model's suggestion)")
-    parser.add_argument("--min-distance", type=float, metavar="A",
-                        help="smallest distance of two picks (default: the model's)")
+    add_output(parser, "lowest score, a log-likelihood ratio (default: the model's suggestion)",
+               "smallest distance of two picks (default: the model's)")
     parser.add_argument("--uncertainty", action="store_true",
                         help="add a column with the standard deviation of the score over the eight turned and mirrored"
-                        " views of each pick (takes about 1.6 times as long)")
+                        " views of each pick (takes somewhat longer)")
     add_borders(parser)
+    add_exclusion(parser, None)
     add_device(parser)
     add_results(parser)
     add_html(parser)
 
 
+def add_output(parser: argparse.ArgumentParser, threshold: str, distance: str) -> None:
+    """Where picks go, and which; `threshold`, `distance`: help of these."""
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
+                        help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
+    parser.add_argument("--format", default="star", choices=("star", "tsv", "csv", "box"),
+                        help="of the tables in a folder")
+    parser.add_argument("--threshold", type=float, metavar="S", help=threshold)
+    parser.add_argument("--min-distance", type=float, metavar="A", help=distance)
+
+
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.engine.coordinate_formats import format_of
-    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
     from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.exclusion import exclusion_for
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.model_file import load_model
     from pupicker.engine.picker import Picker, PickingOptions
+
+    check(args)
+    device, threads = resolve_device(args.device), set_threads(args.threads)
+    paths = list_micrographs(args.micrographs)
+
+    def make() -> Picker:
+        model = load_model(args.model)
+        left_out = exclusion_for(model.exclusion, args.margin, args.masks, args.exclude_contamination, paths)
+        return Picker(model, device, PickingOptions(
+            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, args.uncertainty, left_out
+        ))
+
+    return pick_all(args, paths, make, threads)
+
+
+def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], MicrographPicker], threads: int) -> int:
+    """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
+    from pupicker.engine.coordinate_formats import format_of
+    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
     from pupicker.engine.progress import Progress
     from pupicker.engine.report import Report
     from pupicker.engine.report_sections import Provenance, read_names
 
-    _check(args)
-    device, threads = resolve_device(args.device), set_threads(args.threads)
-    paths = list_micrographs(args.micrographs)
     targets = _targets(args, paths)
     if args.html:
         check_output_file(args.html, "--html")
     names = read_names(args.names)
-    model = load_model(args.model)
-    options = PickingOptions(args.threshold, args.min_distance, args.pixel_size, args.keep_borders, args.uncertainty)
-    picker = Picker(model, device, options)
-    report, progress = Report("pick"), Progress(len(paths), "picking")
+    picker = make()
+    report, progress = Report(args.command), Progress(len(paths), "picking")
     tables: list[CoordinateTable] = []
     counts: dict[str, int] = {}
     with report_of_failure(report, args, args.output):
@@ -72,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             counts[name] = len(found.table)
             if name in targets:
                 # At once, also without picks: a run that is stopped has lost nothing, an empty table says "done".
-                box_size = model.geometry.box_size_px(found.pixel_size_ang)
+                box_size = picker.geometry.box_size_px(found.pixel_size_ang)
                 format_of(targets[name]).write(targets[name], found.table, box_size)
             if not targets or args.html:
                 tables.append(found.table)
@@ -81,12 +105,12 @@ def run(args: argparse.Namespace) -> int:
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
     report.results.update(
         {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": model.geometry.box_size_ang}
+         "box_size_ang": picker.geometry.box_size_ang}
     )
     if args.html:
         from pupicker.engine.picking_report import Picking, picking_report  # matplotlib: only where it is needed
 
-        picked = CoordinateTable.concatenate(tables)
+        picked, model = CoordinateTable.concatenate(tables), getattr(picker, "model", None)
         picking = Picking(paths, picked, report.to_dict(), model, args.pixel_size, args.keep_borders)
         picking_report(picking, Provenance(args.command_line, names)).write(args.html)
     rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
@@ -94,7 +118,8 @@ def run(args: argparse.Namespace) -> int:
     return finish(report, args, args.output, rows)
 
 
-def _check(args: argparse.Namespace) -> None:
+def check(args: argparse.Namespace) -> None:
+    """Numbers that are impossible whatever picks."""
     import math
 
     from pupicker.engine.errors import UsageError

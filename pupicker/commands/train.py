@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import check_output_file, finish, report_of_failure
+from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure
 from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.geometry import describe
     from pupicker.engine.checkpoint import checkpoint_path
-    from pupicker.engine.coordinates import read_coordinates
+    from pupicker.engine.coordinates import CoordinateTable, read_coordinates
     from pupicker.engine.dataset import load_training_set, split_validation
     from pupicker.engine.device import resolve_device, set_threads
+    from pupicker.engine.exclusion import exclusion_for
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.model_card import card
     from pupicker.engine.model_file import save_model
+    from pupicker.engine.proposals import with_proposals
     from pupicker.engine.report import Report
     from pupicker.engine.start_weights import load_start
     from pupicker.engine.training_status import TrainingStatus
@@ -46,15 +48,18 @@ def run(args: argparse.Namespace) -> int:
     network = network_of(args)
     start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
-    picks = read_coordinates(args.picks, paths)
+    picks = CoordinateTable.empty() if args.proposals else read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     lengths, pixel_size = geometry_of(args, paths, network)
     report, status = Report("train"), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
         data = load_training_set(
-            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives
+            paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives,
+            exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths), not args.proposals,
         )
+        if args.proposals:
+            data = with_proposals(data, args.proposals, lengths, args.network, device, args.proposal_count)
         options = training_options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
@@ -99,28 +104,17 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
-    from pupicker.core.geometry import geometry
-    from pupicker.engine.errors import InputError, UsageError
-    from pupicker.engine.micrographs import read_header, resolve_pixel_size
+    from pupicker.engine.errors import UsageError
 
-    problem: InputError | None = None
-    for path in paths:
+    lengths, pixel_size = first_geometry(
+        paths, args.pixel_size, args.diameter, network.receptive_field_px, args.working_pixel_size,
+        args.training_radius, args.min_distance, args.box_size, network.fill,
+    )
+    if args.ring_negatives:
         try:
-            pixel_size = resolve_pixel_size(read_header(path), args.pixel_size)
-            break
-        except InputError as error:
-            problem = problem or error
-    else:
-        raise problem or InputError("there are no micrographs")
-    try:
-        lengths = geometry(
-            args.diameter, pixel_size, network.receptive_field_px, args.working_pixel_size, args.training_radius,
-            args.min_distance, args.box_size, network.fill,
-        )
-        if args.ring_negatives:
             _ = lengths.ring_px  # whether there is room for them
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+        except ValueError as error:
+            raise UsageError(str(error)) from error
     return lengths, pixel_size
 
 
@@ -183,6 +177,7 @@ def _details(
         "weight_decay": options.fitting.weight_decay,
         "ring_negatives": options.ring_negatives,
         "labels": data.label_count,
+        **({"proposals": args.proposals} if args.proposals else {}),
         "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),
@@ -193,6 +188,11 @@ def _details(
         "training_seconds": round(seconds, 1),
         "software": {"pupicker": pupicker.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
+
+
+def _labelled(details: dict[str, Any]) -> str:
+    source = details.get("proposals")
+    return f"best proposals ({source}), no labels: all below agrees with them, not with a truth;" if source else ""
 
 
 def _rows(model: Model) -> list[tuple[str, str, str]]:
@@ -206,7 +206,7 @@ def _rows(model: Model) -> list[tuple[str, str, str]]:
     default = model.network_name == DEFAULT_NETWORK and not settings
     return [
         *([] if default else [("network", model.network_name, settings)]),
-        ("labels", str(details["labels"]), f"on {details['micrographs']} micrographs"),
+        ("labels", str(details["labels"]), f"{_labelled(details)} on {details['micrographs']} micrographs"),
         *([("non-particles", str(details["negatives"]), "labelled as such")] if details["negatives"] else []),
         ("particles a micrograph", f"{details['particles_per_micrograph']:.0f}", details["class_prior_source"]),
         *interval_row(details),

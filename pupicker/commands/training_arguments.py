@@ -7,7 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_borders, add_device, add_html, add_micrographs, add_results
+from pupicker.commands.arguments import (
+    add_borders,
+    add_device,
+    add_exclusion,
+    add_html,
+    add_micrographs,
+    add_results,
+)
 
 if TYPE_CHECKING:
     from pupicker.engine.start_weights import Start
@@ -32,8 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     """What decides which model comes out: the data and every choice of the method."""
     add_micrographs(parser)
-    parser.add_argument("--picks", "--labels", required=True, type=Path, metavar="FILE",
-                        help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    positives = parser.add_mutually_exclusive_group(required=True)
+    positives.add_argument("--picks", "--labels", type=Path, metavar="FILE",
+                           help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+    positives.add_argument("--proposals", choices=("general", "dog", "template"),
+                           help="no labels: the best proposals of the general weights, of the difference of Gaussians,"
+                           " or of template matching with a disc, take their place")
+    parser.add_argument("--proposal-count", type=int, metavar="N",
+                        help="proposals to take, on all micrographs together (default: 25 for each micrograph)")
     parser.add_argument("--negatives", type=Path, metavar="FILE",
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
@@ -55,7 +68,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
                         help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
-                        " 200 to 2000)")
+                        " 200 to 2000; 200 with --proposals)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -73,6 +86,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
                         help="regions of a minibatch, 1/16 of them labelled")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
     add_borders(parser)
+    add_exclusion(parser, True)
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +108,7 @@ def check(args: argparse.Namespace) -> None:
 
     if not 0 <= args.validation_fraction < 1:
         raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
-    for name, least in (("updates", 1), ("batch_size", 32)):
+    for name, least in (("updates", 1), ("batch_size", 32), ("proposal_count", 1)):
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
     if not args.learning_rate > 0:
@@ -141,9 +155,9 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
 def training_options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
     """What the arguments mean for so many labels."""
     from pupicker.engine.fitting import FittingOptions
-    from pupicker.engine.training_options import TrainingOptions, updates_for
+    from pupicker.engine.training_options import PROPOSAL_UPDATES, TrainingOptions, updates_for
 
-    updates = args.updates or updates_for(labels)
+    updates = args.updates or (PROPOSAL_UPDATES if args.proposals else updates_for(labels))
     fitting = FittingOptions(
         objective=args.objective, network=args.network, network_settings=network_settings(args),
         learning_rate=args.learning_rate, weight_decay=args.weight_decay, batch_size=args.batch_size,

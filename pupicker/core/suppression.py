@@ -102,7 +102,9 @@ def refine_maxima(scores: Tensor, maxima: Tensor) -> tuple[Tensor, Tensor]:
     return position, centre + gain
 
 
-def pick(scores: Tensor, distance: float, threshold: float = -float("inf")) -> tuple[Tensor, Tensor]:
+def pick(
+    scores: Tensor, distance: float, threshold: float = -float("inf"), excluded: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Picks of one score map.
 
     Parameters
@@ -113,6 +115,8 @@ def pick(scores: Tensor, distance: float, threshold: float = -float("inf")) -> t
         Smallest distance between two picks, in map pixels.
     threshold
         Lowest score of a pick.
+    excluded
+        Bool ``(h, w)``: maxima there are left out before suppression, so that they suppress nothing beside them.
 
     Returns
     -------
@@ -120,6 +124,8 @@ def pick(scores: Tensor, distance: float, threshold: float = -float("inf")) -> t
         ``(n, 2)`` float64 (row, column) sub-pixel positions inside the map, best first, and ``(n,)`` float64 scores.
     """
     maxima = local_maxima(scores, threshold)
+    if excluded is not None:
+        maxima = maxima[~excluded[maxima[:, 0], maxima[:, 1]]]
     position, value = refine_maxima(scores, maxima)
     kept = suppress(position, value, distance)
     return position[kept], value[kept]

@@ -18,6 +18,7 @@ from pupicker.engine.validation import Candidates
 def complete(
     network: Classifier, name: str, mixture: Mixture, geometry: Geometry, expected: Expectation, found: Candidates,
     held_out: Candidates | None, details: dict[str, Any], views: int,
+    exclusion: dict[str, Any] | None,
 ) -> Model:
     """The model.
 
@@ -31,6 +32,8 @@ def complete(
         Those of held-out labels, from when the network had not seen them; None if nothing was held out.
     views
         Of a micrograph, over which the logits of `found` and `held_out` were averaged, and those of the model are.
+    exclusion
+        Where training looked for nothing; None: it looked everywhere.
     details
         What else to record; the source of the class prior and the expected curve are added.
     """
@@ -39,7 +42,7 @@ def complete(
     threshold, outlook = expected_of_thresholds(calibration, found.scores, particles)
     recorded = {**details, "class_prior_source": expected.source, **outlook}
     prior = expected.density * mean_disc_area(geometry.training_radius_px)
-    return Model(network.cpu(), name, mixture, geometry, calibration, prior, threshold, recorded, views)
+    return Model(network.cpu(), name, mixture, geometry, calibration, prior, threshold, recorded, views, exclusion)
 
 
 def calibration_of(expected: Expectation, found: Candidates, held_out: Candidates | None) -> Calibration:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from pupicker.core.histograms import stack_histograms
 from pupicker.core.normalization import Mixture, fit
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
+from pupicker.engine.exclusion import Exclusion, excluded_area, left_out_of, outside_labels, with_limit
 from pupicker.engine.preparation import Resampled, in_background, network_input, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
@@ -46,6 +47,8 @@ class LabelledMicrograph:
         ``(m, 2)`` float64 x, y of places that are labelled as no particle.
     cut
         Whether a border without an image was cut off at the top, bottom, left, right.
+    excluded
+        Bool ``(h, w)``: where nothing is looked for (:mod:`pupicker.engine.exclusion`); None: nowhere.
     """
 
     path: Path
@@ -53,20 +56,22 @@ class LabelledMicrograph:
     labels: Tensor
     negatives: Tensor = field(default_factory=lambda: torch.zeros((0, 2), dtype=torch.float64))
     cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    excluded: Tensor | None = None
 
     @property
     def pixels(self) -> int:
-        """Number of working pixels."""
-        return self.image.numel()
+        """Number of working pixels, without excluded ones."""
+        return self.image.numel() - (0 if self.excluded is None else int(self.excluded.sum()))
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All micrographs of a training, with the mixture that normalised them and a digest of the data."""
+    """All micrographs of a training, with the mixture that normalised them, a digest, and what is left out of them."""
 
     micrographs: list[LabelledMicrograph]
     mixture: Mixture
     digest: str
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
     @property
     def label_count(self) -> int:
@@ -99,10 +104,11 @@ class Split:
 def load_training_set(
     paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
     threads: int, report: Report, keep_borders: bool = False, negatives: CoordinateTable | None = None,
+    exclusion: Exclusion | None = None, labelled: bool = True,
 ) -> TrainingSet:
     """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
 
-    `negatives` are places that are no particles.
+    `negatives` are places that are no particles; without `labelled`, no label is needed.
 
     Raises
     ------
@@ -110,12 +116,14 @@ def load_training_set(
         If no micrograph or no label is left.
     """
     loaded: list[Resampled] = []
+    exclusion = exclusion or Exclusion()
     progress = Progress(len(paths), "reading micrographs")
     working = lengths.working_pixel_size_ang
     for path, future in in_background(lambda p: resample(p, pixel_size_ang, working, keep_borders), paths, threads):
         try:
             micrograph = future.result()
             micrograph.histogram()
+            excluded_area(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
         except InputError as error:
             report.quarantine(path, str(error))
         else:
@@ -129,19 +137,25 @@ def load_training_set(
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
     labels = _labels_in_working_pixels(loaded, picks)
-    others = _negatives_in_working_pixels(loaded, negatives, labels, lengths)
-    if not sum(len(label) for label in labels):
+    exclusion = with_limit(exclusion, loaded, labels, lengths)
+    areas = [excluded_area(m, exclusion, lengths) for m in loaded]
+    for m, area in zip(loaded, areas, strict=True):
+        report.left_out(m.path, *left_out_of(m.path, area, exclusion))
+    labels = outside_labels(labels, areas, "labelled particles")
+    others = outside_labels(_negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
+    if labelled and not sum(len(label) for label in labels):
         raise InputError(_no_labels(paths, picks))
     digest = hashlib.sha256()
-    for micrograph, label, other in zip(loaded, labels, others, strict=True):
+    for micrograph, label, other, area in zip(loaded, labels, others, areas, strict=True):
         digest.update(micrograph.pixels.numpy().tobytes())
         digest.update(label.numpy().tobytes())
         digest.update(other.numpy().tobytes())
+        digest.update(b"" if area is None else area.numpy().tobytes())
     micrographs = [
-        LabelledMicrograph(m.path, image, label, other, m.cut)
-        for m, image, label, other in zip(loaded, images, labels, others, strict=True)
+        LabelledMicrograph(m.path, image, label, other, m.cut, area)
+        for m, image, label, other, area in zip(loaded, images, labels, others, areas, strict=True)
     ]
-    return TrainingSet(micrographs, joint.mixture, digest.hexdigest())
+    return TrainingSet(micrographs, joint.mixture, digest.hexdigest(), exclusion)
 
 
 def _labels_in_working_pixels(

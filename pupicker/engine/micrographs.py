@@ -21,8 +21,8 @@ from pupicker.engine.mrc import write_mrc
 from pupicker.engine.names import MICROGRAPH_SUFFIXES
 
 __all__ = [
-    "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "read_header", "read_image", "resolve_pixel_size",
-    "write_mrc",
+    "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "read_header", "read_image", "read_pixels",
+    "resolve_pixel_size", "write_mrc",
 ]
 
 
@@ -61,6 +61,15 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
+def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read the pixels as they are stored, ``(height, width)``; raises as :func:`read_header`."""
+    path = Path(path)
+    try:
+        return np.asarray(_reader(path).read_pixels(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
 def read_image(path: str | os.PathLike[str]) -> Image:
     """Read the pixels; NaN and infinite ones are masked, counted and replaced by the median of the others.
 
@@ -70,10 +79,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         As :func:`read_header`; also an image without two different finite values (nothing to pick in).
     """
     path = Path(path)
-    try:
-        stored = _reader(path).read_pixels(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    stored = read_pixels(path)
     with np.errstate(over="ignore", invalid="ignore"):  # 64-bit values beyond 32 bits become infinite: masked
         pixels = np.ascontiguousarray(stored, dtype=np.float32)
     invalid = None if stored.dtype.kind in "iu" else ~np.isfinite(pixels)

@@ -49,6 +49,9 @@ class Model:
         Log-likelihood ratio with the best expected F1.
     views
         Of a micrograph, over which logits are averaged; the calibration holds for this number only.
+    exclusion
+        Where training looked for nothing (:meth:`pupicker.engine.exclusion.Exclusion.to_header`); None: it looked
+        everywhere.
     details
         Everything for people: objective, labels, curve, validation, training data digest, software, seed, ...
     """
@@ -62,6 +65,7 @@ class Model:
     suggested_threshold: float
     details: dict[str, Any] = field(default_factory=dict)
     views: int = 1
+    exclusion: dict[str, Any] | None = None
 
     def header(self) -> dict[str, Any]:
         """The JSON header."""
@@ -77,6 +81,7 @@ class Model:
             "suggested_threshold": self.suggested_threshold,
             "views": self.views,
             "details": self.details,
+            **({"exclusion": self.exclusion} if self.exclusion else {}),
         }
 
 
@@ -134,7 +139,7 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        header["details"], _views(header),
+        header["details"], _views(header), header.get("exclusion"),
     )
 
 

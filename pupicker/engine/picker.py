@@ -1,17 +1,21 @@
-"""Picking with a model: one micrograph at a time, the next ones read and resampled meanwhile."""
+"""Picking, with a model or another rule: one micrograph at a time, the next ones read and resampled meanwhile."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from pupicker.core.geometry import Geometry
 from pupicker.core.orbit import orbit_logits
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
+from pupicker.engine.exclusion import Exclusion, excluded_area, exclusion_for, left_out_of
 from pupicker.engine.model_file import Model
 from pupicker.engine.preparation import Resampled, in_background, network_input_of_new, resample
 from pupicker.engine.progress import Progress
@@ -35,6 +39,8 @@ class PickingOptions:
         Pick in borders without an image too.
     uncertainty
         Also say how much each score depends on the orientation of the image (:mod:`pupicker.core.orbit`).
+    exclusion
+        Where nothing is picked; None: what the model stores.
     """
 
     threshold: float | None = None
@@ -42,6 +48,7 @@ class PickingOptions:
     pixel_size_ang: float | None = None
     keep_borders: bool = False
     uncertainty: bool = False
+    exclusion: Exclusion | None = None
 
 
 @dataclass(frozen=True)
@@ -53,46 +60,53 @@ class Picked:
     table: CoordinateTable
 
 
-class Picker:
-    """A model on a device, ready to pick."""
+@dataclass(frozen=True)
+class Candidates:
+    """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known."""
 
-    def __init__(self, model: Model, device: torch.device, options: PickingOptions | None = None) -> None:
-        self.model = model
-        self.device = device
-        self.options = options or PickingOptions()
-        self._network = model.network.to(device).eval().channels_last()
-        chosen = self.options.threshold
-        self.threshold = model.suggested_threshold if chosen is None else chosen
-        self.min_distance_ang = self.options.min_distance_ang or model.geometry.min_distance_ang
+    xy: Tensor
+    score: Tensor
+    probability: Tensor | None = None
+    score_sd: Tensor | None = None
+
+
+class MicrographPicker(ABC):
+    """Picks one micrograph after the other; what it picks with is its subclass's.
+
+    Attributes
+    ----------
+    geometry
+        Lengths of the task.
+    threshold, min_distance_ang
+        Lowest score, smallest distance of two picks.
+    exclusion
+        Where nothing is picked.
+    """
+
+    geometry: Geometry
+    threshold: float
+    min_distance_ang: float
+    options: PickingOptions
+    exclusion: Exclusion
+
+    @abstractmethod
+    def candidates(self, micrograph: Resampled) -> Candidates:
+        """Picks of a micrograph in working pixels, best first."""
 
     def prepare(self, path: Path) -> Resampled:
         """Read and resample; may run in another thread."""
         options = self.options
-        working = self.model.geometry.working_pixel_size_ang
-        return resample(path, options.pixel_size_ang, working, options.keep_borders)
+        working = self.geometry.working_pixel_size_ang
+        micrograph = resample(path, options.pixel_size_ang, working, options.keep_borders)
+        return replace(micrograph, excluded=excluded_area(micrograph, self.exclusion, self.geometry))
 
     def pick(self, micrograph: Resampled) -> CoordinateTable:
-        """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel.
-
-        ``score`` is the log-likelihood ratio, ``probability`` that of being a particle
-        (:mod:`pupicker.core.likelihood`); ``score_sd``, if wanted, in units of the score.
-        """
-        lengths = self.model.geometry
-        image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
-        working = lengths.working_pixel_size_ang
-        calibration = self.model.calibration
-        xy, logit = pick_image(
-            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold), self.model.views
-        )
-        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
-        spread = None
-        if self.options.uncertainty:
-            spread = (calibration.slope * orbit_logits(self._network, image, xy).std(1, correction=0)).numpy()
-        x, y = micrograph.to_file(xy.numpy()).T
+        """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel."""
+        found = self.candidates(micrograph)
+        x, y = micrograph.to_file(found.xy.numpy()).T
         table = CoordinateTable(
-            np.full(len(x), str(micrograph.path), dtype=object), x, y,
-            calibration.log_likelihood_ratio(logit).numpy(), calibration.probability(logit).numpy(),
-            spread,
+            np.full(len(x), str(micrograph.path), dtype=object), x, y, found.score.numpy(),
+            *(None if values is None else values.numpy() for values in (found.probability, found.score_sd)),
         )
         if micrograph.invalid is None:
             return table
@@ -110,5 +124,40 @@ class Picker:
                 report.quarantine(path, str(error))
             else:
                 report.used(path, micrograph.n_invalid, micrograph.borders)
+                report.left_out(path, *left_out_of(path, micrograph.excluded, self.exclusion))
                 yield Picked(path, micrograph.pixel_size_ang, table)
             progress.advance(1, path.name)
+
+
+class Picker(MicrographPicker):
+    """A model on a device, ready to pick."""
+
+    def __init__(self, model: Model, device: torch.device, options: PickingOptions | None = None) -> None:
+        self.model = model
+        self.device = device
+        self.options = options or PickingOptions()
+        self._network = model.network.to(device).eval().channels_last()
+        chosen = self.options.threshold
+        self.threshold = model.suggested_threshold if chosen is None else chosen
+        self.geometry = model.geometry
+        self.min_distance_ang = self.options.min_distance_ang or model.geometry.min_distance_ang
+        self.exclusion = self.options.exclusion or exclusion_for(model.exclusion, None, None, None, [])
+
+    def candidates(self, micrograph: Resampled) -> Candidates:
+        """``score`` is the log-likelihood ratio, ``probability`` that of being a particle; ``score_sd``, if wanted.
+
+        See :mod:`pupicker.core.likelihood`.
+        """
+        lengths = self.geometry
+        image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
+        working = lengths.working_pixel_size_ang
+        calibration = self.model.calibration
+        xy, logit = pick_image(
+            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold),
+            self.model.views, micrograph.excluded,
+        )
+        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
+        spread = None
+        if self.options.uncertainty:
+            spread = calibration.slope * orbit_logits(self._network, image, xy).std(1, correction=0)
+        return Candidates(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread)

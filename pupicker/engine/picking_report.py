@@ -84,7 +84,7 @@ def picking_report(picking: Picking, origin: Provenance) -> HtmlReport:
         suggested = picking.model.suggested_threshold if picking.model else None
         page.figure(
             score_histogram(picking.table.score, probability, suggested if given is None else float(given)),
-            "Histogram of the scores (log-likelihood ratios)"
+            ("Histogram of the scores" if probability is None else "Histogram of the scores (log-likelihood ratios)")
             + ("." if probability is None else " and expected precision of the picks with at least this score."),
         )
     if counts:

@@ -48,6 +48,8 @@ class Resampled:
         bool ``(rows, columns)`` of NaN or infinite input pixels, or None.
     area
         Rows and columns of the file that hold an image (:mod:`pupicker.core.borders`); None: all of them.
+    excluded
+        Bool ``(h, w)``: where nothing is picked (:mod:`pupicker.engine.exclusion`); None: nowhere.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Resampled:
     step: tuple[float, float]
     invalid: np.ndarray | None
     area: tuple[slice, slice] | None = None
+    excluded: Tensor | None = None
 
     @property
     def n_invalid(self) -> int:

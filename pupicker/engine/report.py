@@ -27,6 +27,10 @@ class Report:
         NaN and infinite pixels of micrographs that have some.
     borders
         Width in pixels (top, bottom, left, right) of what holds no image and was cut off, of micrographs that have it.
+    excluded
+        Share of each micrograph's area in which nothing is picked, where there is some.
+    without_mask
+        Micrographs without a mask, where masks were given.
     results
         Whatever else the command reports.
     """
@@ -36,6 +40,8 @@ class Report:
     quarantined: list[tuple[Path, str]] = field(default_factory=list)
     masked: dict[str, int] = field(default_factory=dict)
     borders: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    excluded: dict[str, float] = field(default_factory=dict)
+    without_mask: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
 
     def used(self, path: Path, masked: int = 0, borders: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
@@ -52,6 +58,15 @@ class Report:
                     f" right {right} px; --keep-borders keeps them; said once, the report lists all\n"
                 )
             self.borders[str(path)] = borders
+
+    def left_out(self, path: Path, share: float, without_mask: bool) -> None:
+        """Note the share of a micrograph in which nothing is picked, and whether it lacks a mask; the latter once."""
+        if share:
+            self.excluded[str(path)] = round(share, 5)
+        if without_mask:
+            if not self.without_mask:
+                sys.stderr.write(f"note: {path}: has no mask, nothing is masked; said once, the report lists all\n")
+            self.without_mask.append(str(path))
 
     def quarantine(self, path: Path, reason: str) -> None:
         """Set a micrograph aside; said at once on stderr, and again in the report."""
@@ -73,6 +88,8 @@ class Report:
             "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
             "masked_pixels": self.masked,
             "borders_px": {name: list(widths) for name, widths in self.borders.items()},
+            **({"excluded_share": self.excluded} if self.excluded else {}),
+            **({"without_mask": self.without_mask} if self.without_mask else {}),
             **self.results,
         }
 

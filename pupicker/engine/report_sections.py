@@ -81,8 +81,9 @@ def read_object(path: Path) -> dict[str, Any]:
 def left_out(page: HtmlReport, run: Mapping[str, Any], origin: Provenance) -> None:
     """Section on what was not used; `run` as :meth:`pupicker.engine.report.Report.to_dict` gives it."""
     quarantined, borders, masked = (run.get(key) or {} for key in ("quarantined", "borders_px", "masked_pixels"))
+    excluded = run.get("excluded_share") or {}
     page.section("Left out")
-    if not (quarantined or borders or masked):
+    if not (quarantined or borders or masked or excluded):
         page.paragraph("Nothing: every micrograph was used whole.")
     if quarantined:
         page.alarm(f"Quarantined micrographs, not used at all: {len(quarantined)}")
@@ -99,6 +100,9 @@ def left_out(page: HtmlReport, run: Mapping[str, Any], origin: Provenance) -> No
     if masked:
         page.paragraph("Pixels that are NaN or infinite are masked; no pick lies on them:")
         page.table(("micrograph", "pixels"), [(origin.shown(name), n) for name, n in sorted(masked.items())])
+    if excluded:
+        page.paragraph("Nothing is picked in this share of the area (margin, mask, contamination):")
+        page.table(("micrograph", "share"), [(origin.shown(name), f"{n:.1%}") for name, n in sorted(excluded.items())])
 
 
 def how_it_was_made(page: HtmlReport, origin: Provenance) -> None:

@@ -1,8 +1,8 @@
 """Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, negative ones.
 
-Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more), so that their number of
-positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator, so that the same
-seed gives the same minibatches on any device.
+Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more) but excluded ones, so that
+their number of positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator,
+so that the same seed gives the same minibatches on any device.
 
 Negative pixels lie within the training radius of places that are labelled as no particle, or, if wanted, on rings
 around labelled particles, where no other centre can be (:func:`pupicker.core.regions.ring_mask`).  Where there are
@@ -42,7 +42,7 @@ class Sampler:
     ring
         ``(l, 3)`` of pixels on rings around labelled particles; empty if they are not wanted.
     excluded
-        bool, flat over the pixels of all micrographs: labelled or held out, hence not unlabelled.
+        bool, flat over the pixels of all micrographs: labelled, held out or excluded, hence not unlabelled.
     first_pixel
         ``(k + 1,)`` flat index where each micrograph begins.
     size_px
@@ -51,6 +51,8 @@ class Sampler:
         Training radius.
     held_out
         Number of pixels of held-out labels: known to be positive, but not used.
+    area
+        Number of pixels without those in which nothing is looked for.
     """
 
     stack: Stack
@@ -61,12 +63,13 @@ class Sampler:
     first_pixel: Tensor
     size_px: int
     radius_px: float
+    area: int
     held_out: int = 0
 
     @property
     def pixels(self) -> int:
-        """Number of pixels of all micrographs."""
-        return int(self.first_pixel[-1])
+        """Number of pixels of all micrographs in which particles are looked for."""
+        return self.area
 
     @property
     def has_negatives(self) -> bool:
@@ -107,7 +110,7 @@ class Sampler:
     def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
         flat = torch.zeros(0, dtype=torch.long)
         while len(flat) < count:
-            drawn = torch.randint(self.pixels, (count + 16,), generator=generator)
+            drawn = torch.randint(int(self.first_pixel[-1]), (count + 16,), generator=generator)
             flat = torch.cat([flat, drawn[~self.excluded[drawn]]])
         flat = flat[:count]
         micrograph = torch.searchsorted(self.first_pixel, flat, right=True) - 1
@@ -137,19 +140,22 @@ def make_sampler(
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
         held = disc_mask(shape, micrograph.labels[hidden], radius_px) & ~mask
         none = disc_mask(shape, micrograph.negatives, radius_px) & ~mask & ~held
+        left_out = torch.zeros_like(mask) if micrograph.excluded is None else micrograph.excluded
+        mask, none = mask & ~left_out, none & ~left_out
         ring = torch.zeros_like(mask)
         if ring_px is not None:
             ring = ring_mask(shape, micrograph.labels[~hidden], *ring_px, others=micrograph.labels[hidden])
-            ring &= ~(mask | held | none)
+            ring &= ~(mask | held | none | left_out)
         for name, own in (("positive", mask), ("negative", none), ("ring", ring)):
             masks[name].append(_numbered(index, own))
         hidden_pixels += int(held.sum())
-        excluded.append((mask | held | none | ring).reshape(-1))
+        excluded.append((mask | held | none | ring | left_out).reshape(-1))
         first.append(first[-1] + mask.numel())
     stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
     return Sampler(
         stack, torch.cat(masks["positive"]), torch.cat(masks["negative"]), torch.cat(masks["ring"]),
-        torch.cat(excluded), torch.tensor(first), size_px, radius_px, hidden_pixels,
+        torch.cat(excluded), torch.tensor(first), size_px, radius_px,
+        sum(m.pixels for m in micrographs), hidden_pixels,
     )
 
 

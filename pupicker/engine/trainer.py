@@ -222,7 +222,7 @@ class Training:
         }
         return complete(
             network, self.options.fitting.network, self.data.mixture, self.geometry, self.expected,
-            found, held_out, details, self.options.views,
+            found, held_out, details, self.options.views, self.data.exclusion.to_header(),
         )
 
     # ------------------------------------------------------------------ records

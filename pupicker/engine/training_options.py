@@ -10,6 +10,9 @@ from torch import Tensor
 from pupicker.engine.fitting import FittingOptions
 from pupicker.engine.validation import Candidates
 
+PROPOSAL_UPDATES = 200
+"""Proposals hold false ones, which longer training learns too."""
+
 
 def updates_for(labels: int) -> int:
     """Most updates for so many labels: few are soon known by heart; 200 for ten, 1,600 for a hundred, in hundreds."""

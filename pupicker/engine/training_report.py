@@ -79,7 +79,8 @@ def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -
     lengths = model.geometry
     network = model.network.to(device).eval()
     distance_px = lengths.min_distance_ang / lengths.working_pixel_size_ang
-    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.views)
+    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.views,
+                           excluded=micrograph.excluded)
     return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, lengths)
 
 

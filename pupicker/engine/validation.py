@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.borders import away_from_cut
+from pupicker.core.exclusion import pixels_of
 from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
 from pupicker.core.metrics import match_picks
 from pupicker.core.networks import Classifier
@@ -67,7 +68,7 @@ def find_candidates(
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
-        xy, logit = pick_image(network, image, distance_px, views=views)
+        xy, logit = pick_image(network, image, distance_px, views=views, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
@@ -79,13 +80,26 @@ def find_candidates(
 
 
 def pick_image(
-    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1
+    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1,
+    excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first."""
+    """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first.
+
+    `excluded` is bool of the shape of `image`; no candidate lies in it.
+    """
     stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
-    scores = score_views(network, image, stride, views)
-    position, logit = pick(scores.cpu(), distance_px / stride, threshold)
-    return position.flip(1) * stride, logit
+    scores = score_views(network, image, stride, views).cpu()
+    left_out = None if excluded is None else excluded[::stride, ::stride]
+    position, logit = pick(scores, distance_px / stride, threshold, left_out)
+    return outside_of(position.flip(1) * stride, logit, excluded)
+
+
+def outside_of(xy: Tensor, score: Tensor, excluded: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Without the candidates ``(n, 2)`` x, y on excluded pixels: sub-pixel positions may step over the line."""
+    if excluded is None:
+        return xy, score
+    kept = ~excluded[pixels_of(xy, excluded)]
+    return xy[kept], score[kept]
 
 
 def leave_cut_borders(

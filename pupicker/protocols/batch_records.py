@@ -9,6 +9,8 @@ import pyworkflow.utils as pwutils
 
 from pupicker import convert
 
+NOT_KEPT = ("command", "done", "quarantined", "picks", "without_mask")  # said elsewhere, or paths of links
+
 
 def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str],
                 earlier: Dict[str, Any]) -> Dict[str, Any]:
@@ -17,8 +19,8 @@ def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str
     Micrographs that had to be converted have no source: their picks count, but they are not shown.  `earlier` is the
     record under the same name, of a batch that was interrupted: what it picked stays.
     """
-    run = {key: value for key, value in report.items() if key not in ("command", "done", "quarantined", "picks")}
-    for key in ("borders_px", "masked_pixels"):
+    run = {key: value for key, value in report.items() if key not in NOT_KEPT}
+    for key in ("borders_px", "masked_pixels", "excluded_share"):
         run[key] = {convert.linkName(convert.micIdOf(path)): value for path, value in run.get(key, {}).items()}
     names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in mics}
     sources = {convert.linkName(convert.micIdOf(link)): os.path.realpath(link) for link in links}

@@ -8,9 +8,10 @@ from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.protocol import params
 
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
+from pupicker.protocols.exclusion_form import ExclusionForm
 
 
-class PickingForm:
+class PickingForm(ExclusionForm):
     """Mix-in before the base classes of the protocol."""
 
     # --------------------------- DEFINE param functions ----------------------
@@ -31,19 +32,27 @@ class PickingForm:
                       label="Threshold (score)",
                       help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
                            "0 means undecided, -3 keeps nearly everything, 3 only the surest.")
-        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Minimum distance (Å, 0 = of the model)",
-                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
-                           "that follows from the particle's diameter.")
-        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Box size (px, 0 = of the model)",
-                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
-                           "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+        self._definePickLengths(form, "of the model", "of the model")
         form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Uncertainty of each pick?",
                       help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
                            "when the image is turned and mirrored (eight views; same unit as the score). A large one "
                            "tells a doubtful pick. Picking takes somewhat longer.")
+        self._defineExclusionParams(form, ofModel=True)
+        self._defineStreaming(form)
+
+    def _definePickLengths(self: Any, form: Any, distance: str, box: str) -> None:
+        """`distance`, `box`: what 0 means."""
+        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Minimum distance (Å, 0 = %s)" % distance,
+                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
+                           "that follows from the particle's diameter.")
+        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Box size (px, 0 = %s)" % box,
+                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
+                           "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+
+    def _defineStreaming(self: Any, form: Any) -> None:
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
         form.getParam("streamingBatchSize").setDefault(16)
@@ -55,12 +64,18 @@ class PickingForm:
         model = self.inputModel.get()
         if model is not None and not model.exists():
             errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
-        if (self.minDistance.get() or 0) < 0:
-            errors.append("*Minimum distance*: give a number in Å, or 0 for that of the model.")
-        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
-            errors.append("*Box size*: give an even number of pixels, or 0 for that of the model.")
+        errors += self._validateLengths("that of the model", "that of the model")
+        errors += self._validateExclusion(self.getInputMicrographs())
         if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
             errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
+        return errors
+
+    def _validateLengths(self: Any, distance: str, box: str) -> List[str]:
+        errors = []
+        if (self.minDistance.get() or 0) < 0:
+            errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
+        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
+            errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
         if self.getBinThreads() < 1:
             errors.append("*Threads*: give 1 or a larger number.")
         return errors
@@ -84,8 +99,9 @@ class PickingForm:
         arguments: List[str] = []
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
-        if self.minDistance.get():
-            arguments += ["--min-distance", repr(self.minDistance.get())]
         if self.uncertainty.get():
             arguments.append("--uncertainty")
-        return arguments
+        return arguments + self._getLengthArguments() + self._getExclusionArguments()
+
+    def _getLengthArguments(self: Any) -> List[str]:
+        return ["--min-distance", repr(self.minDistance.get())] if self.minDistance.get() else []

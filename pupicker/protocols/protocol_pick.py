@@ -36,6 +36,7 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
     _label = "pick"
     _devStatus = NEW
     stepsExecutionMode = STEPS_PARALLEL
+    _command = "pick"
 
     def __init__(self, **kwargs: Any) -> None:
         ProtParticlePickingAuto.__init__(self, **kwargs)
@@ -44,8 +45,8 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        self._digest = digestOf(self.inputMicrographs.get().getObjId(), fileDigest(self._getModelPath()),
-                                self._getPickArguments(), self.boxSize.get())
+        self._digest = digestOf(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
+                                self._getPickArguments(), self.boxSize.get(), *self._getMasksDigest())
         self._forgetOtherPicks()
         ProtParticlePickingAuto._insertAllSteps(self)
 
@@ -100,11 +101,13 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
             record = os.path.join(self._getBatchesDir(), name + ".json")
             earlier = convert.readJson(record)
             convert.writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
-            arguments = [starFile, "--model", self._getModelPath(), "--output", self.getCoordsDir(), "--format", "tsv",
-                         "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
-                         "--threads", self.getBinThreads(), "--report", reportFile] + self._getPickArguments()
+            arguments = self._getCommandArguments() + [
+                starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
+                repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
+                reportFile] + self._getPickArguments()
+            arguments += self._linkMasks(todo, folder)
             try:
-                self._runCore("pick", arguments, name, gpu=True)
+                self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
             except CoreError:
                 # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
                 if len(convert.readJson(reportFile).get("quarantined", ())) < len(links):
@@ -137,8 +140,8 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
         convert.writeJson(runFile, dict(record["run"], quarantined=quarantined))
         convert.writeJson(namesFile, record["names"])
-        self._runCore("report", [starFile, "--picks", self.getCoordsDir(), "--model", self._getModelPath(),
-                                 "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
+        self._runCore("report", [starFile, "--picks", self.getCoordsDir(), *self._getReportArguments(), "--pixel-size",
+                                 repr(self.getInputMicrographs().getSamplingRate()),
                                  "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
                                  "--output", self._getHtmlPath()], "report")
         pwutils.cleanPath(folder)
@@ -217,6 +220,16 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             return "%0.2f" % self.threshold.get()
         return "%0.2f (of the model)" % (self.inputModel.get().getSuggestedThreshold() or 0)
+
+    def _getModelDigest(self) -> str:
+        return fileDigest(self._getModelPath())
+
+    def _getCommandArguments(self) -> List[str]:
+        """In front of the micrographs."""
+        return ["--model", self._getModelPath()]
+
+    def _getReportArguments(self) -> List[str]:
+        return ["--model", self._getModelPath()]
 
     def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:
         """Micrographs that an interrupted run put into the output; asked once, later ones are ticked off in time."""

@@ -15,6 +15,7 @@ from pupicker.constants import (
     MODEL_SUFFIX,
     OBJECTIVES,
     START_MODEL,
+    TRAIN_FROM_LABELS,
 )
 from pupicker.objects import PuPickerModel
 from pupicker.protocols.progress_text import trainingProgress
@@ -44,10 +45,13 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         negatives = self.inputNegatives.get()
-        inputs = digestOf(self._setDigest(self.inputCoordinates.get()), self._setDigest(self._getMicrographs()),
+        labels = self.inputCoordinates.get() if self._usesLabels() else None
+        inputs = digestOf(self._setDigest(labels) if labels is not None else None,
+                          self._setDigest(self._getMicrographs()),
                           self._setDigest(negatives) if negatives is not None else None)
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
-        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None)
+        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None,
+                            *self._getMasksDigest())
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -56,7 +60,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def convertInputStep(self, inputs: str) -> List[str]:
         labels = self._matchLabels()
         names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
-                 if mic.getObjId() in labels.points}
+                 if mic.getObjId() in labels.points or not self._usesLabels()}
         convert.writeLabels(labels.points, self._getLabelsFile())
         if self.inputNegatives.get() is not None:
             convert.writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
@@ -73,10 +77,12 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         model, report = self._getModelPath(), self._getReportPath()
         convert.writeMicrographStar(links, starFile)
-        arguments = [starFile, "--picks", self._getLabelsFile(), "--output", model,
-                     "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
+        arguments = [starFile, "--output", model, "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
                      "--threads", self.getBinThreads(), "--report", report, "--status", self._getStatusPath(),
                      "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
+        arguments += ["--picks", self._getLabelsFile()] if self._usesLabels() else []
+        arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
+                                     self._getInputFolder())
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
         convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
         if self.inputNegatives.get() is not None:
@@ -92,7 +98,8 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         model = PuPickerModel(self._getModelPath())
         model.setInfo(convert.readJson(self._getReportPath()))
         self._defineOutputs(outputModel=model)
-        self._defineSourceRelation(self.inputCoordinates, model)
+        if self._usesLabels():
+            self._defineSourceRelation(self.inputCoordinates, model)
         if self.inputMicrographs.get() is not None:
             self._defineSourceRelation(self.inputMicrographs, model)
         if self.startMode.get() == START_MODEL:
@@ -110,7 +117,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         else:  # while it is trained anew, with what was known of it before
             lines = (progress if self.isActive() else []) + model.getSummary() + self._htmlSummary()
         if inputs:
-            lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"])))
+            lines.append("Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"]))
+                         if self._usesLabels() else
+                         "Labels: none, but %s on %d micrographs; the average precision above tells how well the model "
+                         "agrees with them, not how well it picks"
+                         % (self.getEnumText("trainFrom"), len(inputs["micrographs"])))
             if abs(inputs["scale"] - 1) > 1e-6:
                 lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
             if inputs["unmatched"]:
@@ -123,9 +134,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         model = getattr(self, "outputModel", None)
         if model is None:
             return []
-        return ["A convolutional neural network was trained with %s labelled particles (diameter %0.0f Å) by "
+        return ["A convolutional neural network was trained with %s %s (diameter %0.0f Å) by "
                 "positive-unlabelled learning [Bepler2019], objective %s, at %0.3g Å/px."
-                % (model.getNumberOfLabels(), model.getDiameterAng(), model.getObjective(),
+                % (model.getNumberOfLabels(),
+                   "labelled particles" if self._usesLabels() else self.getEnumText("trainFrom"),
+                   model.getDiameterAng(), model.getObjective(),
                    model.getWorkingPixelSizeAng())]
 
     def _citations(self) -> List[str]:
@@ -134,15 +147,21 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- UTILS functions -----------------------------
     def _getMicrographs(self) -> Any:
         """The set to train on: the one given, else the one that the particles were labelled on."""
-        return self.inputMicrographs.get() or self.inputCoordinates.get().getMicrographs()
+        coordSet = self.inputCoordinates.get() if self._usesLabels() else None
+        return self.inputMicrographs.get() or (coordSet.getMicrographs() if coordSet is not None else None)
+
+    def _usesLabels(self) -> bool:
+        return bool(self.trainFrom.get() == TRAIN_FROM_LABELS)
 
     def _matchLabels(self) -> convert.Labels:
+        if not self._usesLabels():
+            return convert.Labels({}, [], 1.0)
         return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
 
     def _matchNegatives(self, labelled: Iterable[int]) -> Dict[int, Any]:
         """Places that are no particles, on the micrographs that are trained on."""
         points = convert.matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
-        return {micId: places for micId, places in points.items() if micId in labelled}
+        return {micId: places for micId, places in points.items() if micId in labelled or not self._usesLabels()}
 
     def _getObjective(self) -> str:
         return OBJECTIVES[self.objective.get()]

@@ -13,30 +13,44 @@ from pupicker.constants import (
     PRIOR_CHOICES,
     PRIOR_COUNT,
     PRIOR_FRACTION,
+    PROPOSALS,
     START_CHOICES,
     START_GENERAL,
     START_MODEL,
+    TRAIN_FROM_CHOICES,
+    TRAIN_FROM_LABELS,
 )
+from pupicker.protocols.exclusion_form import ExclusionForm
 from pupicker.protocols.network_form import NetworkForm
 
 FEW_LABELS = 10
 
 
-class TrainingForm(NetworkForm):
+class TrainingForm(ExclusionForm, NetworkForm):
     """Mix-in before the base classes of the protocol."""
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self: Any, form: Any) -> None:
         form.addSection(label=Message.LABEL_INPUT)
         self._defineGpuParams(form)
+        labelled = "trainFrom==%d" % TRAIN_FROM_LABELS
+        form.addParam("trainFrom", params.EnumParam, choices=list(TRAIN_FROM_CHOICES), default=TRAIN_FROM_LABELS,
+                      expertLevel=params.LEVEL_ADVANCED, label="Learn from",
+                      help="_labelled particles_: the coordinates below.\n_proposals_: no labels; the surest finds of "
+                           "the general weights, of template matching with a disc, or of the difference of Gaussians "
+                           "take their place. That is a start for a first look; ten labels of your own are worth "
+                           "more. Training then judges itself by its proposals: look at the picks.")
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
-                      label="Labelled particles",
+                      condition=labelled, label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
         form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", allowsNull=True,
                       label="Micrographs (optional)",
                       help="Micrographs to train on, if not those that the particles were labelled on; for example the "
                            "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
-                           "normalised.")
+                           "normalised. Without labels they are needed.")
+        form.addParam("proposalCount", params.IntParam, default=0, condition="trainFrom!=%d" % TRAIN_FROM_LABELS,
+                      expertLevel=params.LEVEL_ADVANCED, label="Proposals (0 = 25 per micrograph)",
+                      help="How many of the surest finds are taken, on all micrographs together.")
         form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
                       expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
                       help="Places on the same micrographs that are no particles, for example false picks of an "
@@ -89,6 +103,7 @@ class TrainingForm(NetworkForm):
                       help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
                            "find how long to train and which threshold to suggest; then training uses all labels. 0 "
                            "holds out nothing.")
+        self._defineExclusionParams(form)
         form.addParam("updates", params.IntParam, default=0, expertLevel=expert, label="Updates (0 = automatic)",
                       help="Most updates of the weights, one minibatch each; training ends earlier if the held-out "
                            "labels show no more progress. 0 takes the default.")
@@ -116,13 +131,17 @@ class TrainingForm(NetworkForm):
             model = self.startModel.get()
             if model is None or not model.exists():
                 errors.append("*Earlier model*: choose a model whose file is there, or start from 'general'.")
-        for name in ("updates", "workingPixelSize", "seed"):
+        for name in ("updates", "workingPixelSize", "seed", "proposalCount"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
-        return errors + self._validateNetwork() + self._validateLabels()
+        return (errors + self._validateNetwork() + self._validateLabels()
+                + self._validateExclusion(self._getMicrographs()))
 
     def _validateLabels(self: Any) -> List[str]:
         coordSet = self.inputCoordinates.get()
+        if not self._usesLabels():
+            return [] if self.inputMicrographs.get() is not None else [
+                "*Micrographs (optional)*: choose those to learn from; without labels they are needed."]
         if coordSet is None:
             return []  # Scipion says so itself
         if coordSet.getMicrographs() is None:
@@ -142,7 +161,7 @@ class TrainingForm(NetworkForm):
 
     def _warnings(self: Any) -> List[str]:
         coordSet, diameter = self.inputCoordinates.get(), self.diameter.get()
-        if coordSet is None or coordSet.getMicrographs() is None:
+        if not self._usesLabels() or coordSet is None or coordSet.getMicrographs() is None:
             return []
         warnings = []
         if coordSet.getSize() < FEW_LABELS:
@@ -179,6 +198,11 @@ class TrainingForm(NetworkForm):
             arguments += ["--start", self.startModel.get().getPath()]
         elif self.startMode.get() != START_GENERAL:
             arguments += ["--start", START_CHOICES[self.startMode.get()]]
+        if not self._usesLabels():
+            arguments += ["--proposals", PROPOSALS[self.trainFrom.get()]]
+            if self.proposalCount.get():
+                arguments += ["--proposal-count", str(self.proposalCount.get())]
+        arguments += self._getExclusionArguments()
         if self.updates.get():
             arguments += ["--updates", str(self.updates.get())]
         if self.workingPixelSize.get():

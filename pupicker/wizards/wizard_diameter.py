@@ -10,7 +10,7 @@ from pyworkflow.wizard import Wizard
 from pupicker.convert import matchLabels
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
-from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerPreprocess, ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerPreprocess, ProtPuPickerTrain
 
 Points = Dict[int, List[Tuple[float, float]]]
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
@@ -20,7 +20,7 @@ class PuPickerDiameterWizard(Wizard):
     """Circles on the labelled particles, or where the user clicks if the protocol has no labels."""
 
     _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"]),
-                (ProtPuPickerEvaluate, ["diameter"])]
+                (ProtPuPickerEvaluate, ["diameter"]), (ProtPuPickerBaseline, ["diameter"])]
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
@@ -48,7 +48,9 @@ class PuPickerDiameterWizard(Wizard):
             return coordSet, "" if coordSet is not None else "Choose the reference first."
         if hasattr(protocol, "inputCoordinates"):
             coordSet = protocol.inputCoordinates.get()
-            messages = protocol._validateLabels() if coordSet is not None else ["Choose labelled particles first."]
+            messages = ["Choose labelled particles first."]
+            if coordSet is not None or not protocol._usesLabels():
+                messages = protocol._validateLabels()
             return coordSet, messages[0] if messages else ""
         return None, "" if protocol.inputMicrographs.get() is not None else "Choose micrographs first."
 

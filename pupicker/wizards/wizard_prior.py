@@ -24,7 +24,7 @@ class PuPickerPriorWizard(Wizard):
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
         messages = protocol._validateLabels()
-        if protocol.inputCoordinates.get() is None:
+        if protocol.inputCoordinates.get() is None or not protocol._usesLabels():
             messages = ["Choose labelled particles first."]
         if messages:
             dialog.showWarning("Particles per micrograph", messages[0], form.root)

@@ -20,13 +20,13 @@ from pupicker.constants import (  # isort: skip
 )
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
+    ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
-    ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
+    ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 
@@ -67,7 +67,7 @@ class TestDiscovery(unittest.TestCase):
             self.assertEqual(entries.count(protocol.__name__), 1, protocol.__name__)
 
     def testOnlyPickingWorksInStreaming(self):
-        self.assertEqual([p for p in PROTOCOLS if p.worksInStreaming()], [ProtPuPickerPick])
+        self.assertEqual([p for p in PROTOCOLS if p.worksInStreaming()], [ProtPuPickerBaseline, ProtPuPickerPick])
 
     def testLogoIsAnImage(self):
         path = ProtPuPickerTrain.getPluginLogoPath()

@@ -12,7 +12,7 @@ from pupicker.tests.protocols.screen import assert_shows_something, need_screen,
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
-         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate"]
+         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline"]
 
 
 @pytest.mark.gui

@@ -1,0 +1,72 @@
+"""``pupicker baseline``: picking without learning, the two methods that the paper compares with."""
+
+from __future__ import annotations
+
+import argparse
+
+from pupicker.commands.arguments import (
+    add_borders,
+    add_exclusion,
+    add_html,
+    add_micrographs,
+    add_results,
+    add_threads,
+    first_geometry,
+)
+from pupicker.commands.pick import add_output, check, pick_all
+
+HELP = "Pick without labels and without learning: difference of Gaussians, or template matching."
+EXAMPLE = "pupicker baseline dog micrographs/ --diameter 180 --output picks.star"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("method", choices=("dog", "template"),
+                        help="dog: difference of Gaussians; template: normalised cross-correlation with views of the"
+                        " particle")
+    add_micrographs(parser)
+    parser.add_argument("--diameter", required=True, type=float, metavar="A",
+                        help="longest extent of the particle, in A")
+    parser.add_argument("--template", default="disc", metavar="disc|FILE",
+                        help="a soft disc of the diameter, or views of the particle: an MRC image or stack, or a STAR"
+                        " file with _rlnImageName, such as class averages, either contrast")
+    parser.add_argument("--template-pixel-size", type=float, metavar="A",
+                        help="of the views, in A (default: from their header)")
+    parser.add_argument("--rotation-step", type=float, default=15.0, metavar="DEG",
+                        help="views are turned by this, in degrees, all round")
+    parser.add_argument("--bright", action="store_true",
+                        help="particles are brighter than their surroundings (default: darker)")
+    add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 1 for"
+               " dog, 1.7 for template)",
+               "smallest distance of two picks, in A (default: half the diameter)")
+    add_borders(parser)
+    add_exclusion(parser, True)
+    add_threads(parser)
+    add_results(parser)
+    add_html(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the command."""
+    from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+    from pupicker.engine.baseline_picker import BaselinePicker, answer_of
+    from pupicker.engine.device import set_threads
+    from pupicker.engine.exclusion import exclusion_for
+    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.picker import PickingOptions
+
+    check(args)
+    threads = set_threads(args.threads)
+    paths = list_micrographs(args.micrographs)
+
+    def make() -> BaselinePicker:
+        field = NETWORKS[DEFAULT_NETWORK].receptive_field_px  # the pixel size at which the network would work
+        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, field)
+        left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
+        answer = answer_of(args.method, lengths, args.template, args.template_pixel_size, args.rotation_step,
+                           args.bright)
+        return BaselinePicker(args.method, answer, lengths, PickingOptions(
+            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=left_out
+        ))
+
+    return pick_all(args, paths, make, threads)

@@ -1,0 +1,133 @@
+"""Picking without labels and without learning."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from pwem.protocols import ProtParticlePickingAuto
+from pyworkflow.constants import NEW
+from pyworkflow.protocol import params
+
+from pupicker import convert
+from pupicker.constants import BASELINE_CHOICES, BASELINE_TEMPLATE, BASELINES, CONTRAST_BRIGHT, CONTRAST_CHOICES
+from pupicker.protocols.protocol_base import digestOf
+from pupicker.protocols.protocol_pick import ProtPuPickerPick
+
+BOX_SIZE = 1.5  # diameters, as after a training
+
+
+class ProtPuPickerBaseline(ProtPuPickerPick):
+    """
+    Picks particles without labels and without learning, by one of the two methods that the paper compares with.
+
+    _difference of Gaussians_ answers to blobs of the given diameter. _template matching_ correlates every place with
+    views of the particle, for example class averages, or with a soft disc of the diameter if none are given. Both find
+    whatever resembles a blob or the views, contamination too: take them for a first look, for the first labels, or
+    to see what training adds.
+
+    Every coordinate carries _pupickerScore, the answer of the filter in standard deviations of its answers over the
+    micrograph, also under RELION's name. There is no probability, because nothing tells how often a score is right.
+    """
+
+    _label = "pick without labels"
+    _devStatus = NEW
+    _command = "baseline"
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        ProtParticlePickingAuto._defineParams(self, form)
+        form.getParam("inputMicrographs").help.set(
+            "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
+            "still grow.")
+        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
+                      help="Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
+                           "times larger.")
+        form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_TEMPLATE,
+                      label="Method",
+                      help="_difference of Gaussians_: a band of sizes, quick.\n_template matching_: normalised "
+                           "cross-correlation with views of the particle, or with a disc.")
+        matching = "method==%d" % BASELINE_TEMPLATE
+        form.addParam("inputViews", params.PointerParam, pointerClass="SetOfAverages",
+                      allowsNull=True, condition=matching, label="Views of the particle (optional)",
+                      help="Class averages or other images of the particle, bright or dark. Empty: a soft disc of the "
+                           "diameter.")
+        form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
+                      expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
+                      help="Each view is turned all round in steps of this.")
+        form.addParam("contrast", params.EnumParam, choices=list(CONTRAST_CHOICES), default=0,
+                      expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
+                      label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
+                                                  "micrographs, and negative stain.")
+        form.addParam("minScore", params.FloatParam, allowsNull=True, label="Lowest value (score)",
+                      help="Picks with a lower score, in standard deviations, are left out. Empty: 1.0 for the "
+                           "difference of Gaussians, 1.7 for template matching. Best chosen low; the set can be cut "
+                           "later with _pupicker - threshold_.")
+        self._definePickLengths(form, "0.45 diameters", "1.5 diameters")
+        self._defineExclusionParams(form)
+        self._defineStreaming(form)
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertInitialSteps(self) -> List[int]:
+        if not self._usesViews():
+            return []
+        return [self._insertFunctionStep(self.convertViewsStep, self._digest, needsGPU=False)]
+
+    # --------------------------- STEPS functions -----------------------------
+    def convertViewsStep(self, digest: str) -> List[str]:
+        convert.writeViewsStar(self.inputViews.get(), self._getViewsFile())
+        return [self._getViewsFile()]
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = self._validateLengths("0.45 diameters", "1.5 diameters")
+        if (self.diameter.get() or 0) <= 0:
+            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
+        if not 0 < (self.rotationStep.get() or 0) <= 360:
+            errors.append("*Rotation step*: give degrees above 0 and at most 360, e.g. 15.")
+        return errors + self._validateExclusion(self.getInputMicrographs())
+
+    def _warnings(self) -> List[str]:
+        return []
+
+    def getMethods(self, output: Any) -> str:
+        """One sentence for the methods section."""
+        views = " with %d views of the particle" % self.inputViews.get().getSize() if self._usesViews() else (
+            " with a disc" if self.method.get() == BASELINE_TEMPLATE else "")
+        return "%d particles were picked by %s%s [%s], diameter %0.0f Å." % (
+            output.getSize(), BASELINE_CHOICES[self.method.get()], views, self._citations()[0], self.diameter.get())
+
+    def _citations(self) -> List[str]:
+        return ["Roseman2003" if self.method.get() == BASELINE_TEMPLATE else "Voss2009"]
+
+    # --------------------------- UTILS functions -----------------------------
+    def _usesViews(self) -> bool:
+        return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None
+
+    def _getModelDigest(self) -> str:
+        if not self._usesViews():
+            return digestOf()
+        return digestOf(self._setDigest(self.inputViews.get()))
+
+    def _getCommandArguments(self) -> List[str]:
+        return [BASELINES[self.method.get()]]
+
+    def _getReportArguments(self) -> List[str]:
+        return []
+
+    def _getPickArguments(self) -> List[str]:
+        arguments = ["--diameter", repr(self.diameter.get())]
+        if self.contrast.get() == CONTRAST_BRIGHT:
+            arguments.append("--bright")
+        if self.minScore.get() is not None:
+            arguments.append("--threshold=%r" % self.minScore.get())  # "=": a negative number is no option
+        if self._usesViews():
+            arguments += ["--template", self._getViewsFile(), "--rotation-step", repr(self.rotationStep.get()),
+                          "--template-pixel-size", repr(self.inputViews.get().getSamplingRate())]
+        return arguments + self._getLengthArguments() + self._getExclusionArguments()
+
+    def _getViewsFile(self) -> str:
+        return self._getExtraPath("views.star")
+
+    def _getBoxSize(self) -> int:
+        pixelSize = self.getInputMicrographs().getSamplingRate()
+        return self.boxSize.get() or max(2, 2 * round(BOX_SIZE * self.diameter.get() / pixelSize / 2))

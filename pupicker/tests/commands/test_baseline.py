@@ -1,0 +1,121 @@
+"""``pupicker baseline`` and ``pupicker train --proposals``."""
+
+from __future__ import annotations
+
+import mrcfile
+import numpy as np
+import pytest
+
+from pupicker.engine.coordinates import read_coordinates
+from pupicker.engine.model_file import load_model
+from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG
+
+
+@pytest.fixture
+def baseline(capsys, simulated):
+    def call(method, output, *more, micrographs=simulated.micrographs):
+        return run(capsys, "baseline", method, *micrographs, "--diameter", DIAMETER_ANG, "--output", output,
+                   "--threads", 1, *more)
+
+    return call
+
+
+def _average_precision(capsys, simulated, picks):
+    result = run(capsys, "evaluate", "--picks", picks, "--truth", simulated.truth, "--diameter", DIAMETER_ANG,
+                 "--pixel-size", PIXEL_SIZE_ANG, "--json")
+    return result.json["average_precision"]
+
+
+@pytest.mark.parametrize("method", ["dog", "template"])
+def test_finds_particles_without_labels(baseline, capsys, simulated, tmp_path, method):
+    assert baseline(method, tmp_path / "picks.tsv", "--threshold=-5").code == 0
+    assert _average_precision(capsys, simulated, tmp_path / "picks.tsv") > 0.8
+    table = read_coordinates(tmp_path / "picks.tsv")
+    assert table.probability is None
+    assert 2 < table.score.max() < 20
+
+
+def test_views_of_the_particle(baseline, capsys, simulated, tmp_path):
+    """Cut from the first micrograph, bright as class averages are, at another pixel size."""
+    table = read_coordinates(simulated.truth).of("mic_0001.mrc")
+    with mrcfile.open(simulated.micrographs[0]) as file:
+        image = np.array(file.data)
+    views = [image[y - 24 : y + 24, x - 24 : x + 24] for x, y in zip(table.x.astype(int), table.y.astype(int),
+                                                                    strict=True)]
+    views = [view for view in views if view.shape == (48, 48)]
+    average = -np.mean(views, axis=0)
+    small = average.reshape(24, 2, 24, 2).mean((1, 3)).astype(np.float32)
+    with mrcfile.new(tmp_path / "views.mrcs") as file:
+        file.set_data(np.stack([small, small[::-1]]))
+    picks = tmp_path / "picks.tsv"
+    assert "no pixel size" in baseline("template", picks, "--template", tmp_path / "views.mrcs").error(1)
+    more = ("--template", tmp_path / "views.mrcs", "--template-pixel-size", 2 * PIXEL_SIZE_ANG, "--rotation-step", 90,
+            "--threshold=-5")
+    assert baseline("template", picks, *more).code == 0
+    assert _average_precision(capsys, simulated, picks) > 0.8
+
+
+def test_bright_particles(baseline, simulated, tmp_path):
+    with mrcfile.open(simulated.micrographs[0]) as file:
+        image = -np.array(file.data)
+    with mrcfile.new(tmp_path / "inverted.mrc") as file:
+        file.set_data(image)
+        file.voxel_size = PIXEL_SIZE_ANG
+    baseline("dog", tmp_path / "dark.tsv", micrographs=simulated.micrographs[:1])
+    baseline("dog", tmp_path / "bright.tsv", "--bright", micrographs=[tmp_path / "inverted.mrc"])
+    dark, bright = (read_coordinates(tmp_path / name) for name in ("dark.tsv", "bright.tsv"))
+    assert len(dark) == len(bright) > 5
+    np.testing.assert_allclose(np.sort(dark.x), np.sort(bright.x), atol=0.01)
+
+
+def test_a_folder_of_tables_quarantine_and_report(baseline, simulated, tmp_path):
+    bad = tmp_path / "bad.mrc"
+    bad.write_text("no image")
+    result = baseline("dog", tmp_path / "picks", "--format", "box", "--html", tmp_path / "report.html",
+                      micrographs=[simulated.micrographs[0], bad])
+    assert result.code == 3
+    assert (tmp_path / "picks" / "mic_0001.box").exists()
+    assert not (tmp_path / "picks" / "bad.box").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert "Histogram of the scores." in page
+    assert "log-likelihood" not in page
+
+
+def test_exclusions(baseline, simulated, tmp_path):
+    assert baseline("dog", tmp_path / "picks.tsv", "--margin", 200, "--threshold=-5").code == 0
+    assert read_coordinates(tmp_path / "picks.tsv").x.min() * PIXEL_SIZE_ANG > 200 - 2 * PIXEL_SIZE_ANG
+
+
+def test_wrong_use(baseline, tmp_path):
+    assert "--rotation-step 0" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc", "--rotation-step",
+                                           0).error(2)
+    assert "x.mrc: No such file" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc").error(1)
+
+
+@pytest.mark.parametrize("source", ["general", "template", "dog"])
+def test_training_without_labels(capsys, simulated, tmp_path, source):
+    model = tmp_path / "m.pupicker"
+    result = run(capsys, "train", *simulated.labelled, "--proposals", source, "--proposal-count", 30, "--diameter",
+                 DIAMETER_ANG, "--output", model, "--updates", 4, "--batch-size", 32, "--threads", 1)
+    assert result.code == 0
+    assert f"best proposals ({source}), no labels" in result.out
+    details = load_model(model).details
+    assert details["proposals"] == source
+    assert details["labels"] == 30
+    again = run(capsys, "train", *simulated.labelled, "--proposals", source, "--diameter", DIAMETER_ANG, "--output",
+                model, "--updates", 4, "--batch-size", 32, "--threads", 1, "--json")
+    assert again.json["labels"] == 75
+
+
+@pytest.mark.slow
+def test_a_model_trained_without_labels_picks(capsys, simulated, tmp_path):
+    model, picks = tmp_path / "m.pupicker", tmp_path / "picks.tsv"
+    run(capsys, "train", *simulated.labelled, "--proposals", "template", "--proposal-count", 30, "--diameter",
+        DIAMETER_ANG, "--output", model, "--updates", 150, "--batch-size", 64, "--threads", 1)
+    run(capsys, "pick", *simulated.micrographs, "--model", model, "--output", picks, "--threshold=-50", "--threads", 1)
+    assert _average_precision(capsys, simulated, picks) > 0.85
+
+
+def test_labels_or_proposals(train, simulated, tmp_path):
+    assert "not allowed with" in train("--proposals", "dog").error(2)

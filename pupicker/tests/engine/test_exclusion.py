@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mrcfile
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from pupicker.core.geometry import geometry
+from pupicker.core.regions import mean_disc_area
+from pupicker.engine.coordinates import CoordinateTable
+from pupicker.engine.dataset import load_training_set
+from pupicker.engine.errors import InputError, UsageError
+from pupicker.engine.exclusion import Exclusion, excluded_area, exclusion_for
+from pupicker.engine.expectation import expectation
+from pupicker.engine.masks import MaskFolder, read_mask
+from pupicker.engine.preparation import resample
+from pupicker.engine.report import Report
+from pupicker.engine.sampling import make_sampler
+
+PIXEL_ANG = 6.0
+LENGTHS = geometry(160.0, PIXEL_ANG, 31)
+WORKING = LENGTHS.working_pixel_size_ang
+SHAPE = (300, 240)
+
+
+def _micrograph(folder, name="a", seed=0):
+    image = np.random.default_rng(seed).normal(100, 10, SHAPE).astype(np.float32)
+    path = folder / f"{name}.mrc"
+    with mrcfile.new(path) as file:
+        file.set_data(image)
+        file.voxel_size = PIXEL_ANG
+    return path
+
+
+def _left_half(shape, on):
+    mask = np.zeros(shape)
+    mask[:, : shape[1] // 2] = on
+    return mask
+
+
+def _write_mask(folder, name, mask):
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    if name.endswith(".mrc"):
+        with mrcfile.new(path) as file:
+            file.set_data(mask.astype(np.float32))
+    elif name.endswith(".png"):
+        from PIL import Image
+
+        Image.fromarray(mask.astype(np.uint8)).save(path)
+    else:
+        tifffile.imwrite(path, mask.astype(np.uint8))
+    return path
+
+
+def _area(path, exclusion):
+    return excluded_area(resample(path, None, WORKING), exclusion, LENGTHS)
+
+
+def test_nothing_is_excluded_without_options(tmp_path):
+    path = _micrograph(tmp_path)
+    assert exclusion_for(None, None, None, None, [path]) == Exclusion()
+    assert _area(path, Exclusion()) is None
+    assert Exclusion().to_header() is None
+
+
+def test_margin_in_angstrom(tmp_path):
+    area = _area(_micrograph(tmp_path), Exclusion(margin_ang=100.0))
+    reach = int(100 / WORKING)
+    assert area[:reach].all() and area[:, -reach:].all()
+    assert not area[reach + 1 : -reach - 1, reach + 1 : -reach - 1].any()
+
+
+@pytest.mark.parametrize(("name", "on"), [("a.mrc", 0.9), ("a_mask.png", 255), ("a_mask.png", 1), ("a.tif", 255)])
+@pytest.mark.parametrize("size", [SHAPE, (75, 60), (601, 480)])
+def test_bright_parts_of_a_mask_of_any_size_are_excluded(tmp_path, name, on, size):
+    path = _micrograph(tmp_path)
+    _write_mask(tmp_path / "masks", name, _left_half(size, on))
+    area = _area(path, Exclusion(masks=MaskFolder(tmp_path / "masks", [path])))
+    middle = area.shape[1] // 2
+    assert area[:, : middle - 3].all()
+    assert not area[:, middle + 3 :].any()
+
+
+def test_faint_probabilities_of_a_mask_are_none(tmp_path):
+    assert not read_mask(_write_mask(tmp_path / "masks", "a.mrc", np.full((9, 9), 0.3))).any()
+
+
+def test_a_micrograph_without_a_mask_is_whole(tmp_path):
+    paths = [_micrograph(tmp_path, name) for name in "ab"]
+    _write_mask(tmp_path / "masks", "a.mrc", _left_half(SHAPE, 1))
+    masks = Exclusion(masks=MaskFolder(tmp_path / "masks", paths))
+    assert _area(paths[0], masks).any()
+    assert _area(paths[1], masks) is None
+    report = Report("train")
+    picks = CoordinateTable(np.array([str(paths[1])] * 2), np.array([50.0, 90.0]), np.array([60.0, 200.0]))
+    load_training_set(paths, picks, None, LENGTHS, 1, report, exclusion=masks)
+    content = report.to_dict()
+    assert content["without_mask"] == [str(paths[1])]
+    assert content["excluded_share"] == {str(paths[0]): pytest.approx(0.5, abs=0.02)}
+
+
+def test_masks_that_cannot_be_meant(tmp_path):
+    path, folder = _micrograph(tmp_path), tmp_path / "masks"
+    with pytest.raises(InputError, match="no such folder"):
+        MaskFolder(folder, [path])
+    _write_mask(folder, "other.mrc", np.ones(SHAPE))
+    with pytest.raises(InputError, match=r"no mask is named like a micrograph \(a.mrc\); found other.mrc"):
+        MaskFolder(folder, [path])
+    _write_mask(folder, "a.mrc", np.ones(SHAPE))
+    _write_mask(folder, "a_mask.png", np.ones(SHAPE))
+    with pytest.raises(InputError, match="of one micrograph"):
+        MaskFolder(folder, [path])
+
+
+def test_a_mask_of_other_proportions_quarantines_its_micrograph(tmp_path):
+    paths = [_micrograph(tmp_path, name) for name in "ab"]
+    _write_mask(tmp_path / "masks", "a.mrc", np.ones((240, 300)))
+    masks = Exclusion(masks=MaskFolder(tmp_path / "masks", paths))
+    picks = CoordinateTable(np.array([str(paths[1])]), np.array([50.0]), np.array([60.0]))
+    report = Report("train")
+    assert len(load_training_set(paths, picks, None, LENGTHS, 1, report, exclusion=masks).micrographs) == 1
+    (entry,) = report.quarantined
+    assert "300 x 240 pixels have other proportions than the micrograph's 240 x 300" in entry[1]
+
+
+def test_everything_excluded_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="exclude all of it"):
+        _area(_micrograph(tmp_path), Exclusion(margin_ang=5000.0))
+    with pytest.raises(UsageError, match="--margin -1"):
+        exclusion_for(None, -1.0, None, None, [])
+
+
+def test_what_a_model_stores_holds_unless_told_otherwise():
+    stored = Exclusion(40.0, None, True, 15.0).to_header()
+    assert stored == {"margin_ang": 40.0, "contamination": True, "contamination_depth": 15.0}
+    assert exclusion_for(stored, None, None, None, []) == Exclusion(40.0, None, True, 15.0)
+    assert exclusion_for(stored, 0.0, None, False, []) == Exclusion(0.0, None, False, 15.0)
+    assert exclusion_for(None, None, None, True, []) == Exclusion(0.0, None, True, None)
+
+
+class TestTraining:
+    """Left half masked; particles on both halves are labelled."""
+
+    @pytest.fixture
+    def data(self, tmp_path):
+        path = _micrograph(tmp_path)
+        _write_mask(tmp_path / "masks", "a.mrc", _left_half(SHAPE, 1))
+        x, y = np.array([40.0, 60.0, 170.0, 190.0, 200.0]), np.array([40.0, 200.0, 50.0, 150.0, 250.0])
+        picks = CoordinateTable(np.array([str(path)] * 5), x, y)
+        masks = Exclusion(masks=MaskFolder(tmp_path / "masks", [path]))
+        others = CoordinateTable(np.array([str(path)] * 2), np.array([30.0, 210.0]), np.array([120.0, 90.0]))
+        return load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=others, exclusion=masks)
+
+    def test_labels_there_are_left_out_with_a_warning(self, capsys, data):
+        assert data.label_count == 3
+        assert data.negative_count == 1
+        assert "2 labelled particles lie where nothing shall be picked" in capsys.readouterr().err
+
+    def test_its_area_leaves_the_class_prior(self, data):
+        (micrograph,) = data.micrographs
+        assert micrograph.pixels == pytest.approx(micrograph.image.numel() / 2, rel=0.02)
+        hidden = [torch.zeros(3, dtype=torch.bool)]
+        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, 31, torch.device("cpu"))
+        assert sampler.pixels == micrograph.pixels
+        assert sampler.prior(10) == pytest.approx(
+            10 * mean_disc_area(LENGTHS.training_radius_px) / micrograph.pixels)
+        whole = [replace(micrograph, excluded=None)]
+        density = expectation(data.micrographs, LENGTHS, None, 20.0).density
+        assert density == pytest.approx(2 * expectation(whole, LENGTHS, None, 20.0).density, rel=0.05)
+
+    def test_unlabelled_pixels_are_never_drawn_from_it(self, data):
+        hidden = [torch.zeros(3, dtype=torch.bool)]
+        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, 31, torch.device("cpu"))
+        drawn = sampler._draw_unlabelled(20_000, torch.Generator().manual_seed(0))
+        assert not data.micrographs[0].excluded[drawn[:, 1], drawn[:, 2]].any()
+        for chosen in (sampler.positive, sampler.negative):
+            assert not data.micrographs[0].excluded[chosen[:, 1], chosen[:, 2]].any()
+
+    def test_the_digest_knows_of_it(self, data, tmp_path):
+        path = data.micrographs[0].path
+        picks = CoordinateTable(np.array([str(path)]), np.array([170.0]), np.array([50.0]))
+        some = [load_training_set([path], picks, None, LENGTHS, 1, Report("train"), exclusion=exclusion).digest
+                for exclusion in (None, Exclusion(), Exclusion(margin_ang=60.0))]
+        assert some[0] == some[1] != some[2]
