@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="particles are brighter than their surroundings (default: darker)")
     add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 1 for"
                " dog, 1.7 for template)",
-               "smallest distance of two picks, in A (default: half the diameter)")
+               "smallest distance of two picks, in A (default: 0.45 diameters)")
     add_borders(parser)
     add_exclusion(parser, True)
     add_threads(parser)
