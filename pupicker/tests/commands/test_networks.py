@@ -104,7 +104,7 @@ def test_network_of_an_installed_package(simulated, site, tmp_path):
     assert code == 1 and str(model) in error and "no network 'tiny'; known: conv31, conv63, conv127, resnet31" in error
     assert "the network of this model is that of tinynets 0.3: install it" in error
     assert process(*train)[:2] == (
-        2, "pupicker: error: --network tiny: there is no network 'tiny'; known: conv31, conv63, conv127, resnet31"
+        2, "pupicker train: error: --network tiny: there is no network 'tiny'; known: conv31, conv63, conv127, resnet31"
     )
 
 
