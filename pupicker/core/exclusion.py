@@ -40,6 +40,7 @@ DEPTH_WITHOUT_LABELS = 20.0
 LABELS_FACTOR = 2.0
 LABELS_QUANTILE = 0.9
 PROPOSALS = 50
+LEAST_NOISE = 1e-4  # of the standard deviation of an image; what is less is rounding
 
 
 def margin_mask(shape: tuple[int, int], margin_px: float) -> Tensor:
@@ -64,14 +65,15 @@ def depth(image: Tensor, diameter_px: float, limit: float) -> Tensor:
     Returns
     -------
     Tensor
-        ``(h, w)``; constant in cells of about an eighth of the diameter, zero for an image without noise.
+        ``(h, w)``; constant in cells of about an eighth of the diameter, zero for an image without noise (less than :data:`LEAST_NOISE`).
     """
     cell = max(1, int(SMOOTHING * diameter_px))
+    image = image - image.mean()  # a large constant would leave little of the noise in single precision
     pooled = F.avg_pool2d(image[None, None], cell, ceil_mode=True, count_include_pad=False)[0, 0]
     diameter = diameter_px / cell
     smooth = gaussian_mean(pooled, SMOOTHING * diameter)
     noise = _noise(smooth, max(1, round(diameter)))
-    if not noise > 0:
+    if not noise > LEAST_NOISE * float(image.std(correction=0)):
         return torch.zeros_like(image)
     counted = torch.ones_like(smooth)
     for _ in range(TURNS):
