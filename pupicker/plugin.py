@@ -11,6 +11,7 @@ import sys
 from typing import Any, List
 
 import pwem
+import pyworkflow as pw
 import pyworkflow.utils as pwutils
 from pyworkflow.config import VarTypes
 
@@ -141,17 +142,22 @@ class Plugin(pwem.Plugin):
 
     @classmethod
     def defineBinaries(cls, env: Any) -> None:
-        """Offer a virtual environment for the core: ``scipion installb pupicker``.
+        """Offer an environment for the core: ``scipion installb pupicker``.
 
-        pip takes its index or folder of wheels from its own variables and configuration (``PIP_INDEX_URL``,
-        ``PIP_NO_INDEX`` with ``PIP_FIND_LINKS``, ...), so an offline site or a CPU-only torch needs nothing special.
+        It is a virtual environment of a Python that is new enough; where there is none and Scipion is told how to
+        activate conda (``CONDA_ACTIVATION_CMD``), conda brings the Python.  pip takes its index or folder of wheels
+        from its own variables and configuration (``PIP_INDEX_URL``, ``PIP_NO_INDEX`` with ``PIP_FIND_LINKS``, ...), so
+        an offline site or a CPU-only torch needs nothing special.
         """
-        python = cls._findBasePython()
+        python, create = cls._findBasePython(), "%s -m venv env"
+        if not python and pw.Config.CONDA_ACTIVATION_CMD:
+            python, create = "conda", cls.getCondaActivationCmd() + " %s create --yes --prefix ./env python=3.11"
+        python = python or "python3"
         requirements = " ".join(shlex.quote(item) for item in CORE_REQUIREMENTS)
-        command = ("rm -rf env && %s -m venv env && env/bin/python -m pip install %s && touch READY"
-                   % (shlex.quote(python), requirements))
+        command = ("rm -rf env && %s && env/bin/python -m pip install %s && touch READY"
+                   % (create % shlex.quote(python), requirements))
         env.addPackage("pupicker", version=pupicker.__version__, tar="void.tgz", commands=[(command, ["READY"])],
-                       neededProgs=[python], default=not cls._hasOwnCore())
+                       neededProgs=[] if python == "conda" else [python], default=not cls._hasOwnCore())
 
     @staticmethod
     def _hasOwnCore() -> bool:
@@ -159,7 +165,7 @@ class Plugin(pwem.Plugin):
 
     @staticmethod
     def _findBasePython() -> str:
-        """A Python that is new enough for the core, the one running Scipion if it is."""
+        """A Python that is new enough for the core, the one running Scipion if it is; empty if there is none."""
         if sys.version_info[:2] >= CORE_MINIMUM_PYTHON:
             return sys.executable
         for name in ("python3.12", "python3.11", "python3.10"):
@@ -167,4 +173,4 @@ class Plugin(pwem.Plugin):
             # A version manager's stand-in may be on the PATH without a Python behind it.
             if found and subprocess.run([found, "-c", "import venv"], capture_output=True).returncode == 0:
                 return found
-        return "python3"
+        return ""

@@ -28,7 +28,6 @@ from pupicker.tests.protocols.system_relion import missing_relion, use_system_re
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
-SIDE_PX = 768
 
 
 @dataclass
@@ -48,17 +47,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--density", default="barrel", help="map, atoms or made-up shape (default: barrel)")
     parser.add_argument("--symmetry", default="D7", help="C1, Cn or Dn of the density (default: D7, the barrel's)")
     parser.add_argument("--pixel-size", type=float, default=6.0, help="Å (default: 6)")
-    parser.add_argument("--micrographs", type=int, default=12, help="number of micrographs (default: 12)")
-    parser.add_argument("--particles", type=int, default=60, help="particles in each (default: 60)")
-    parser.add_argument("--snr", type=float, default=0.05, help="signal-to-noise ratio (default: 0.05)")
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[0.5, 2.0, 4.0],
-                        help="least scores of the series (default: 0.5 2 4)")
+    parser.add_argument("--micrographs", type=int, default=16, help="number of micrographs (default: 16)")
+    parser.add_argument("--particles", type=int, default=80, help="particles in each (default: 80)")
+    parser.add_argument("--side", type=int, default=896, help="of the micrographs, px (default: 896)")
+    parser.add_argument("--snr", type=float, default=0.1, help="signal-to-noise ratio (default: 0.1)")
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[-2.0, 1.0, 4.0],
+                        help="least scores of the series (default: -2 1 4)")
     parser.add_argument("--updates", type=int, default=0, help="updates of the training (default: automatic)")
     parser.add_argument("--seed", type=int, default=0, help="seed of labels and random subsets (default: 0)")
     parser.add_argument("--quick", action="store_true", help="few particles, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
     if args.quick:
         args.micrographs, args.particles, args.thresholds, args.updates = 6, 30, [3.0], args.updates or 200
+        args.pixel_size, args.side, args.snr = 6.0, 768, 0.05
     args.thresholds = sorted(args.thresholds)
     return args
 
@@ -68,7 +69,7 @@ def simulate(folder: Path, density: Path, args: argparse.Namespace) -> tuple[Coo
     pupicker(
         "simulate", "--output", folder, "--density", density, "--pixel-size", args.pixel_size, "--micrographs",
         args.micrographs, "--particles", args.particles, "--snr", args.snr, "--astigmatism", 0, "--gold", 1,
-        "--ice", 6, "--aggregates", 3, "--width", SIDE_PX, "--height", SIDE_PX, "--seed", args.seed + 1,
+        "--ice", 4, "--aggregates", 3, "--width", args.side, "--height", args.side, "--seed", args.seed + 1,
     )
     record = json.loads((folder / "simulation.json").read_text())
     return read_coordinates(folder / "truth.star"), {mic["name"]: mic["defocus_um"] for mic in record["micrographs"]}
@@ -105,7 +106,7 @@ def random_picks(coordinates: Any, count: int, seed: int) -> dict[str, list[tupl
 
 def make_branches(project: DemoProject, folder: Path, micrographs: Any, picked: Any, truth: CoordinateTable,
                   box_px: int, args: argparse.Namespace) -> list[Branch]:
-    """Threshold series, random picks as many as each stricter threshold keeps, and the truth."""
+    """Threshold series, as many random ones of all picks as each stricter threshold keeps, and the truth."""
 
     def imported(points: dict[str, list[tuple[float, float]]], name: str) -> runs.Output:
         table = folder / f"{name.replace(' ', '_')}.sqlite"
@@ -113,11 +114,10 @@ def make_branches(project: DemoProject, folder: Path, micrographs: Any, picked: 
 
     series = runs.threshold_series(project, (picked, "outputCoordinates"), args.thresholds)
     branches = [Branch(f"score {score:g}", score, output) for score, output in series.items()]
-    if not args.quick:
-        strictest = max(series)
-        kept = getattr(*series[strictest]).getSize()
-        drawn = random_picks(picked.outputCoordinates, kept, args.seed)
-        branches.append(Branch(f"random {kept}", None, imported(drawn, f"random {kept}")))
+    for output in list(series.values())[1:]:  # the lowest threshold keeps all that there is to draw from
+        kept = getattr(*output).getSize()
+        drawn = imported(random_picks(picked.outputCoordinates, kept, args.seed), f"random {kept}")
+        branches.append(Branch(f"random {kept}", None, drawn))
     branches.append(Branch("truth", None, imported(positions(truth), "truth")))
     return branches
 
@@ -128,11 +128,13 @@ def follow(project: DemoProject, branch: Branch, ctf: runs.Output, reference: ru
     hit = runs.hits(getattr(*branch.coordinates), truth, radius_px)
     particles = runs.extract(project, branch.coordinates, ctf, branch.name, settings)
     used = [hit[runs.key_of(particle)] for particle in getattr(*particles)]
-    counts = runs.class_counts(runs.classify(project, particles, branch.name, settings).outputClasses, hit)
+    classes = runs.classify(project, particles, branch.name, settings).outputClasses
+    counts = runs.class_counts(classes, hit)
     result: dict[str, Any] = {
         "name": branch.name, "threshold": branch.threshold, "picks": len(hit), "particles": len(used),
         "true": sum(used), "false": len(used) - sum(used), "recall": sum(hit.values()) / len(truth),
-        "classes": counts, "false_classes": sum(2 * count["false"] > count["particles"] for count in counts),
+        "classes": counts, "averages": runs.class_averages(classes, counts),
+        "false_classes": sum(2 * count["false"] > count["particles"] for count in counts),
     }
     if reference is not None:
         volume = runs.refine(project, particles, reference, branch.name, settings).outputVolume
@@ -196,9 +198,10 @@ def main() -> int:
                                         box_px, folder / "labels.sqlite")
     picked = pick(project, micrographs, labels, diameter_ang, args)
     radius_px = diameter_ang / args.pixel_size / 2
-    results = []
+    results, averages = [], {}
     for branch in make_branches(project, folder, micrographs, picked, truth, box_px, args):
         results.append(follow(project, branch, ctf, reference, truth, radius_px, settings))
+        averages[branch.name] = results[-1].pop("averages")
         if reference is not None:
             judge(results[-1], truth_map, maps.soft_mask(truth_map), args.pixel_size)
         show(results[-1:])
@@ -212,7 +215,7 @@ def main() -> int:
     }
     results_folder.mkdir(parents=True, exist_ok=True)
     (results_folder / "downstream.json").write_text(json.dumps(report, indent=1) + "\n")
-    draw_results(results_folder / "downstream.png", report)
+    draw_results(results_folder / "downstream.png", report, averages)
     say(f"{report['total_seconds']:.0f} s; written: {results_folder}/downstream.json and .png")
     return 0
 

@@ -1,4 +1,4 @@
-"""The picture of the downstream comparison: particles, 2D classes and maps by threshold."""
+"""The picture of the downstream comparison: particles, maps and 2D class averages by threshold."""
 
 from __future__ import annotations
 
@@ -42,25 +42,51 @@ def _curves(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _resolutions(axes: Axes, branches: list[dict[str, Any]]) -> None:
-    names = [branch["name"] for branch in branches]
-    axes.plot(names, [branch["resolution_ang"] for branch in branches], "o", color=TRUE, label="half maps, 0.143")
-    axes.plot(names, [branch["resolution_truth_ang"] for branch in branches], "s", color=FALSE, label="truth, 0.5")
+    """Resolution against the number of particles, as in figure 4 of the Topaz paper; the truth of the maps is known."""
+    groups = {"picks above a threshold": [b for b in branches if b["threshold"] is not None],
+              "as many picks at random": [b for b in branches if b["name"].startswith("random")],
+              "true particles": [b for b in branches if b["name"] == "truth"]}
+    for (label, members), style in zip(groups.items(), ("o-", "s--", "k*"), strict=True):
+        members = sorted(members, key=lambda branch: branch["particles"])
+        axes.plot([b["particles"] for b in members], [b["resolution_truth_ang"] for b in members], style, label=label)
+    for branch in groups["picks above a threshold"]:
+        axes.annotate(f" {branch['threshold']:g}", (branch["particles"], branch["resolution_truth_ang"]), fontsize=8)
     axes.invert_yaxis()
-    axes.set_ylabel("resolution / Å (better upwards)")
-    axes.set_title("Resolution", fontsize=10)
+    axes.set_xlabel("particles")
+    axes.set_ylabel("resolution (FSC 0.5 with the truth) / Å")
+    axes.set_title("Resolution (numbers: threshold)", fontsize=10)
     axes.legend(fontsize=8)
 
 
-def draw_results(path: Path, report: dict[str, Any]) -> None:
-    """Write a PNG: counts and classes, and if there are maps their resolutions and FSC curves."""
-    refined = [branch for branch in report["branches"] if "correlation" in branch]
+def _averages(grid: list[Axes], branch: dict[str, Any], images: list[Any]) -> None:
+    """One row of class averages, the largest class first, with the share of false picks."""
+    for axes in grid:
+        axes.axis("off")
+    for axes, count, image in zip(grid, branch["classes"], images, strict=False):
+        axes.imshow(image, cmap="gray")
+        share = count["false"] / count["particles"]
+        axes.set_title(f"{count['particles']}, {share:.0%} false", fontsize=7, color=FALSE if share > 0.5 else "black")
+    grid[0].text(-0.08, 0.5, branch["name"], rotation=90, va="center", ha="right", fontsize=8,
+                 transform=grid[0].transAxes)
+
+
+def draw_results(path: Path, report: dict[str, Any], averages: dict[str, list[Any]]) -> None:
+    """Write a PNG: counts, if there are maps their resolutions and FSC curves, and the averages of the 2D classes."""
+    branches = report["branches"]
+    refined = [branch for branch in branches if "correlation" in branch]
     columns = 3 if refined else 1
-    figure, axes = plt.subplots(1, columns, figsize=(4.6 * columns, 3.8), squeeze=False, layout="constrained")
-    _counts(axes[0][0], report["branches"])
+    width = max(4.6 * columns, 7.0)
+    figure = plt.figure(figsize=(width, 4.0 + 1.0 * len(branches)), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[4.0, 1.0 * len(branches)])
+    axes = above.subplots(1, columns, squeeze=False)[0]
+    _counts(axes[0], branches)
+    axes[0].tick_params(axis="x", rotation=40, labelsize=8)
     if refined:
-        _resolutions(axes[0][1], refined)
-        _curves(axes[0][2], {**report, "branches": refined})
-    for panel in axes[0][:2]:
-        panel.tick_params(axis="x", rotation=40, labelsize=8)
-    figure.savefig(path, dpi=130)
+        _resolutions(axes[1], refined)
+        _curves(axes[2], {**report, "branches": refined})
+    most = max(len(images) for images in averages.values())
+    rows = below.subplots(len(branches), most, squeeze=False)
+    for row, branch in zip(rows, branches, strict=True):
+        _averages(list(row), branch, averages[branch["name"]])
+    figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mrcfile
 import numpy as np
+import numpy.typing as npt
 
 from demo_project import DemoProject
 from pupicker.core.metrics import match_picks
@@ -154,3 +156,13 @@ def class_counts(classes: Any, hit: Mapping[Key, bool]) -> list[dict[str, int]]:
         false = sum(not hit[key_of(particle)] for particle in group.iterItems())
         counts.append({"class": group.getObjId(), "particles": group.getSize(), "false": false})
     return sorted(counts, key=lambda count: -count["particles"])
+
+
+def class_averages(classes: Any, counts: Sequence[Mapping[str, int]]) -> list[npt.NDArray[np.float32]]:
+    """Average image of each class, in the order of `counts`."""
+    where = {group.getObjId(): group.getRepresentative().getLocation() for group in classes.iterItems()}
+    images = []
+    for count in counts:
+        index, path = where[count["class"]]
+        images.append(np.array(mrcfile.read(path)[index - 1], dtype=np.float32))
+    return images

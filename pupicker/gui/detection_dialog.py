@@ -9,6 +9,7 @@ from pyworkflow.gui import dialog
 
 from pupicker import convert
 from pupicker.child_process import ChildProcess
+from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 
 LOWEST_SCORE = -6.0  # end of the slider: below it hardly anything is a particle, and there is much of it
@@ -74,7 +75,7 @@ class DetectionDialog(MicrographDialog):
         if picks is None:
             self.text.config(text="%0.1f" % self.threshold)
             return
-        kept = [(pick.x, pick.y) for pick in picks if pick.score >= self.threshold]
+        kept = [(pick.x, pick.y, GREEN) for pick in picks if pick.score >= self.threshold]
         self.canvas.drawCircles(kept, self._radius)
         self.text.config(text="%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks)))
         self.list.set(self.list.selection()[0], "note", len(kept))

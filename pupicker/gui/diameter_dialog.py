@@ -5,6 +5,7 @@ from __future__ import annotations
 import tkinter as tk
 from typing import Any, Dict, List, Optional, Tuple
 
+from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 
 SMALLEST_PX = 4  # of a diameter, in pixels of the micrograph
@@ -88,4 +89,5 @@ class DiameterDialog(MicrographDialog):
 
     def draw(self) -> None:
         if self.current is not None:
-            self.canvas.drawCircles(self._here(), self.diameterAng / self._pixelSize / 2)
+            self.canvas.drawCircles([(x, y, GREEN) for x, y in self._here()],
+                                    self.diameterAng / self._pixelSize / 2)

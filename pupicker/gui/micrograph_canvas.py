@@ -11,6 +11,10 @@ from pupicker.gui.micrograph_image import readMicrograph, renderRegion
 
 MOST_ZOOM = 8  # pixels of the window for each pixel of the micrograph
 CLICK = 4  # a press that moves by less is a click, not a drag
+LEAST_RADIUS = 3  # of a circle, in pixels of the window
+GREEN = "#39ff14"
+
+Circle = Tuple[float, float, str]  # x, y in pixels of the micrograph, colour
 
 
 class MicrographCanvas(tk.Canvas):
@@ -23,10 +27,12 @@ class MicrographCanvas(tk.Canvas):
     parent
         Window that holds it.
     width, height
-        Of the area, in pixels of the screen.
+        Of the area, in pixels of the screen; it follows when the window gives it another size.
 
     Attributes
     ----------
+    lowPassPx, contrast
+        See :func:`~pupicker.gui.micrograph_image.renderRegion`; :meth:`refresh` shows a change.
     onWheel
         Called with +1 or -1 when the wheel turns without Ctrl; None: it zooms as well.
     onClick
@@ -40,11 +46,13 @@ class MicrographCanvas(tk.Canvas):
         self.onWheel: Optional[Callable[[int], None]] = None
         self.onClick: Optional[Callable[[float, float], None]] = None
         self.onView: Optional[Callable[[], None]] = None
+        self.lowPassPx, self.contrast = 0.0, 1.0
         self._size = (width, height)
         self._pixels: Any = None
         self._photo: Any = None
         self._corner, self._scale, self._fitting = (0.0, 0.0), 1.0, 1.0
         self._pressed: Optional[Tuple[int, int, Tuple[float, float]]] = None
+        self.bind("<Configure>", self._resized)
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._drag)
         self.bind("<ButtonRelease-1>", self._release)
@@ -54,31 +62,38 @@ class MicrographCanvas(tk.Canvas):
             self.bind("<Control-%s>" % sequence, self._zoomWheel)
 
     # ------------------------- content -------------------------
-    def showMicrograph(self, mic: Any) -> None:
-        """Read `mic` and show all of it.
+    def showMicrograph(self, path: str, index: int = 0) -> None:
+        """Read a micrograph (image `index` of a stack, from 1) and show all of it.
 
         Raises
         ------
-        Exception
-            It cannot be read; the message is one line, and the area is left empty.
+        MicrographError
+            It cannot be read; the area is left empty.
         """
         self.clear()
-        self._pixels = readMicrograph(mic)
+        self._pixels = readMicrograph(path, index)
         self.fit()
+
+    def showText(self, text: str) -> None:
+        """Show a text instead of a micrograph."""
+        self.clear()
+        self.create_text(20, 20, anchor="nw", fill="white", text=text, width=max(200, self._size[0] - 40))
 
     def clear(self) -> None:
         """Show nothing."""
         self._pixels = self._photo = None
         self.delete("all")
 
-    def drawCircles(self, centres: Iterable[Tuple[float, float]], radiusPx: float, colour: str = "#39ff14",
-                    tag: str = "circles", width: int = 2) -> int:
-        """Replace the circles of `tag`; centres and radius are pixels of the micrograph.  Returns their number."""
-        self.delete(tag)
-        radius, number = radiusPx * self._scale, 0
-        for centre in centres:
-            x, y = self.toWindow(*centre)
-            self.create_oval(x - radius, y - radius, x + radius, y + radius, outline=colour, width=width, tags=tag)
+    def drawCircles(self, circles: Iterable[Circle], radiusPx: float) -> int:
+        """Replace the circles; centres and radius are pixels of the micrograph.  Returns their number."""
+        self.delete("circles")
+        if self._pixels is None:
+            return 0
+        radius, number = max(LEAST_RADIUS, radiusPx * self._scale), 0
+        for x, y, colour in circles:
+            column, row = self.toWindow(x, y)
+            self.create_oval(column - radius, row - radius, column + radius, row + radius, outline=colour, width=2,
+                             tags="circles")
             number += 1
         return number
 
@@ -116,6 +131,23 @@ class MicrographCanvas(tk.Canvas):
         """Move so that the position (x, y) of the micrograph is in the middle."""
         self._place((x - self._size[0] / 2 / self._scale, y - self._size[1] / 2 / self._scale))
 
+    def refresh(self) -> None:
+        """Draw the micrograph anew where it is."""
+        if self._pixels is not None:
+            self._place(self._corner)
+
+    def _resized(self, event: Any) -> None:
+        if (event.width, event.height) == self._size:
+            return
+        whole = self._scale <= self._fitting
+        self._size = (event.width, event.height)
+        if self._pixels is not None:
+            self._fitting = min(s / n for s, n in zip(self._size, self.shape))  # noqa: B905 (Python 3.8)
+            if whole:
+                self.fit()
+            else:
+                self.zoom(1.0)
+
     def _place(self, corner: Tuple[float, ...]) -> None:
         """Show the view with this upper left corner, moved so that the micrograph fills the window if it can."""
         limited = []
@@ -123,7 +155,8 @@ class MicrographCanvas(tk.Canvas):
             room = number - size / self._scale
             limited.append(room / 2 if room < 0 else min(max(position, 0.0), room))
         self._corner = (limited[0], limited[1])
-        self._photo = ImageTk.PhotoImage(renderRegion(self._pixels, self._corner, self._scale, self._size), master=self)
+        picture = renderRegion(self._pixels, self._corner, self._scale, self._size, self.lowPassPx, self.contrast)
+        self._photo = ImageTk.PhotoImage(picture, master=self)
         self.delete("all")
         self.create_image(0, 0, image=self._photo, anchor="nw")
         if self.onView is not None:

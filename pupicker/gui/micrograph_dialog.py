@@ -10,6 +10,7 @@ from typing import Any, List, NamedTuple
 from pyworkflow.gui import dialog
 
 from pupicker.gui.micrograph_canvas import MicrographCanvas
+from pupicker.gui.micrograph_image import MicrographError
 
 NAME_WIDTH = 28  # characters; of a longer name the end is shown, which tells micrographs apart
 
@@ -77,8 +78,9 @@ class MicrographDialog(dialog.Dialog):
         """Show the micrograph that is selected in the list."""
         self.current = self.entries[int(self.list.selection()[0])].mic
         try:
-            self.canvas.showMicrograph(self.current)
-        except Exception as error:
+            index, path = self.current.getLocation()
+            self.canvas.showMicrograph(path, index)
+        except MicrographError as error:
             self.current = None
             dialog.showError("Micrograph", str(error), self)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Tuple
 
+import numpy as np
 from PIL import Image
 from pwem.constants import ALL_MRC_EXTENSIONS
 from pwem.emlib.image.image_readers import ImageReadersRegistry, MRCImageReader
@@ -12,15 +13,18 @@ from pwem.emlib.image.image_readers import ImageReadersRegistry, MRCImageReader
 DARKEST, BRIGHTEST = 0.005, 0.995  # of the grey levels shown: what lies outside is black or white
 
 
-def readMicrograph(mic: Any) -> Any:
-    """Pixels of a micrograph, an array (rows, columns).
+class MicrographError(Exception):
+    """A micrograph cannot be shown; the message is one line that names its file."""
+
+
+def readMicrograph(path: str, index: int = 0) -> Any:
+    """Pixels of a micrograph, an array (rows, columns); of a stack the image `index`, counted from 1.
 
     Raises
     ------
-    Exception
-        The file is missing or cannot be read; the message is one line.
+    MicrographError
+        The file is missing or cannot be read.
     """
-    index, path = mic.getLocation()
     try:
         if path.rsplit(".", 1)[-1].lower() in ALL_MRC_EXTENSIONS:
             pixels = MRCImageReader.getArray(path)  # its open() wants to write
@@ -29,11 +33,12 @@ def readMicrograph(mic: Any) -> Any:
         while pixels.ndim > 2:
             pixels = pixels[max(index, 1) - 1 if len(pixels) > 1 else 0]
     except Exception as error:
-        raise Exception("%s: cannot be shown (%s)" % (path, str(error).replace("\n", " "))) from error
+        raise MicrographError("%s: cannot be shown (%s)" % (path, str(error).replace("\n", " "))) from error
     return pixels
 
 
-def renderRegion(pixels: Any, corner: Tuple[float, float], scale: float, size: Tuple[int, int]) -> Image.Image:
+def renderRegion(pixels: Any, corner: Tuple[float, float], scale: float, size: Tuple[int, int], lowPassPx: float = 0.0,
+                 contrast: float = 1.0) -> Image.Image:
     """Picture of the part of a micrograph that a window shows.
 
     Parameters
@@ -46,6 +51,10 @@ def renderRegion(pixels: Any, corner: Tuple[float, float], scale: float, size: T
         Pixels of the window for each pixel of the micrograph.
     size
         Width and height of the window; what lies outside the micrograph is grey.
+    lowPassPx
+        Standard deviation of a Gaussian filter, in pixels of the window.
+    contrast
+        1: the brightest and the darkest pixels are white and black; more: more of them are.
     """
     height, width = pixels.shape
     step = max(1, int(1 / scale + 1e-6))  # pixels averaged into one, which also takes the noise down
@@ -57,19 +66,29 @@ def renderRegion(pixels: Any, corner: Tuple[float, float], scale: float, size: T
     if columns < 1 or rows < 1:
         return picture
     region = pixels[top:top + rows * step, left:left + columns * step].astype("float32")
-    grey = _stretched(region.reshape(rows, step, columns, step).mean(axis=(1, 3)))
+    region = region.reshape(rows, step, columns, step).mean(axis=(1, 3))
+    grey = _stretched(region, lowPassPx / (step * scale), contrast)
     shown = Image.fromarray(grey).resize((max(1, round(columns * step * scale)), max(1, round(rows * step * scale))),
                                          Image.BILINEAR)
     picture.paste(shown, (round((left - corner[0]) * scale), round((top - corner[1]) * scale)))
     return picture
 
 
-def _stretched(values: Any) -> Any:
+def lowPass(image: Any, sigmaPx: float) -> Any:
+    """Gaussian filter of standard deviation `sigmaPx`, periodic at the edges; 0 changes nothing."""
+    if sigmaPx <= 0:
+        return image
+    rows, columns = np.fft.fftfreq(image.shape[0])[:, None], np.fft.rfftfreq(image.shape[1])[None]
+    weight = np.exp(-2 * (np.pi * sigmaPx) ** 2 * (rows ** 2 + columns ** 2))
+    return np.fft.irfft2(np.fft.rfft2(image) * weight, image.shape)
+
+
+def _stretched(values: Any, lowPassPx: float, contrast: float) -> Any:
     """Grey levels 0 to 255 of an array; pixels that are no number become black."""
-    known = values[abs(values) < math.inf]  # also false for NaN
-    if not len(known):
-        return (values != values).astype("uint8")
-    known.sort()
-    low, high = (float(known[int(share * (len(known) - 1))]) for share in (DARKEST, BRIGHTEST))
-    values[~(abs(values) < math.inf)] = low
-    return ((values - low) * (255 / (high - low or 1))).clip(0, 255).astype("uint8")
+    valid = abs(values) < math.inf  # also false for NaN
+    if not valid.any():
+        return np.zeros(values.shape, dtype="uint8")
+    values = lowPass(np.where(valid, values, np.median(values[valid])), lowPassPx)
+    low, high = np.quantile(values[valid], (DARKEST, BRIGHTEST))
+    grey = 127.5 + (values - (low + high) / 2) * (255 * contrast / ((high - low) or 1))
+    return np.where(valid, grey.clip(0, 255), 0).astype("uint8")

@@ -1,8 +1,8 @@
-"""The form of the training protocol: every field with its help."""
+"""The form of the training protocol: every field with its help, what is checked, and the options it stands for."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List
 
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
@@ -18,14 +18,16 @@ from pupicker.constants import (
     START_MODEL,
 )
 
+FEW_LABELS = 10
+
 
 class TrainingForm:
-    """Mix-in before a protocol class that has `_defineGpuParams`."""
+    """Mix-in before the base classes of the protocol."""
 
     # --------------------------- DEFINE param functions ----------------------
-    def _defineParams(self, form: Any) -> None:
+    def _defineParams(self: Any, form: Any) -> None:
         form.addSection(label=Message.LABEL_INPUT)
-        self._defineGpuParams(form)  # type: ignore[attr-defined]
+        self._defineGpuParams(form)
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
                       label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
@@ -46,7 +48,7 @@ class TrainingForm:
         self._defineTrainingParams(form)
         form.addParallelSection(threads=4, mpi=0)
 
-    def _defineTrainingParams(self, form: Any) -> None:
+    def _defineTrainingParams(self: Any, form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addSection(label="Training")
         form.addParam("priorMode", params.EnumParam, choices=list(PRIOR_CHOICES), default=PRIOR_AUTO,
@@ -92,3 +94,88 @@ class TrainingForm:
                            "that the network sees a particle whole. Picks are in pixels of the input in any case.")
         form.addParam("seed", params.IntParam, default=0, expertLevel=expert, label="Random seed",
                       help="Whole number, 0 or larger. The same seed and data give the same model on the same machine.")
+
+    # --------------------------- checks and options ---------------------------
+    def _validate(self: Any) -> List[str]:
+        errors = []
+        if (self.diameter.get() or 0) <= 0:
+            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle. It is "
+                          "not the box size, which is usually 1.5 to 2 times larger.")
+        if self.priorMode.get() == PRIOR_FRACTION and not 0 < (self.classPrior.get() or 0) < 1:
+            errors.append("*Class prior*: give a number between 0 and 1, e.g. 0.05, or choose 'automatic'.")
+        if self.priorMode.get() == PRIOR_COUNT and (self.particlesPerMicrograph.get() or 0) <= 0:
+            errors.append("*Particles per micrograph*: give a number above 0, or choose 'automatic'.")
+        if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
+            errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
+        if self.startMode.get() == START_MODEL:
+            model = self.startModel.get()
+            if model is None or not model.exists():
+                errors.append("*Earlier model*: choose a model whose file is there, or start from 'general'.")
+        for name in ("updates", "workingPixelSize", "seed"):
+            if (getattr(self, name).get() or 0) < 0:
+                errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
+        return errors + self._validateLabels()
+
+    def _validateLabels(self: Any) -> List[str]:
+        coordSet = self.inputCoordinates.get()
+        if coordSet is None:
+            return []  # Scipion says so itself
+        if coordSet.getMicrographs() is None:
+            return ["*Labelled particles*: their micrographs are gone from the project. Import the coordinates again."]
+        if coordSet.getSize() == 0:
+            return ["*Labelled particles*: the set is empty. Pick some particles first."]
+        if self.inputMicrographs.get() is not None and not self._matchLabels().points:
+            return ["*Micrographs (optional)*: none has the name of a labelled micrograph (%s ... against %s ...). "
+                    "Give the set that the particles were labelled on, or another version of it with the same names."
+                    % (coordSet.getMicrographs().getFirstItem().getMicName(),
+                       self.inputMicrographs.get().getFirstItem().getMicName())]
+        negatives = self.inputNegatives.get()
+        if negatives is not None and not self._matchNegatives(self._matchLabels().points):
+            return ["*Not particles (optional)*: none lies on a labelled micrograph. Mark them on micrographs "
+                    "that have labelled particles too, or leave the field empty."]
+        return []
+
+    def _warnings(self: Any) -> List[str]:
+        coordSet, diameter = self.inputCoordinates.get(), self.diameter.get()
+        if coordSet is None or coordSet.getMicrographs() is None:
+            return []
+        warnings = []
+        if coordSet.getSize() < FEW_LABELS:
+            warnings.append("There are only %d labelled particles; label ten or more, better a hundred."
+                            % coordSet.getSize())
+        boxAng = (coordSet.getBoxSize() or 0) * coordSet.getMicrographs().getSamplingRate()
+        if boxAng and diameter and not boxAng / 4 <= diameter <= boxAng:
+            warnings.append("The diameter of %0.0f Å does not fit the box size of the labels, %d px = %0.0f Å, which "
+                            "is usually 1.5 to 2 times the diameter. Check that the diameter is given in Å."
+                            % (diameter, coordSet.getBoxSize(), boxAng))
+        return warnings + self._warnCrowding()
+
+    def _warnCrowding(self: Any) -> List[str]:
+        """More particles given than lie side by side on a micrograph: a typing error, or a wrong diameter."""
+        diameter, number, micSet = self.diameter.get(), self.particlesPerMicrograph.get(), self._getMicrographs()
+        if self.priorMode.get() != PRIOR_COUNT or not diameter or not number or micSet.getDim() is None:
+            return []
+        columns, rows = micSet.getDim()[:2]
+        room = columns * rows * micSet.getSamplingRate() ** 2 / (diameter ** 2 * 3 ** 0.5 / 2)
+        if number <= room:
+            return []
+        return ["%0.0f particles per micrograph are more than the %0.0f of %0.0f Å that fit side by side. Check the "
+                "number and the diameter, or choose 'automatic'." % (number, room, diameter)]
+
+    def _getTrainingArguments(self: Any) -> List[str]:
+        """Options that decide what model comes out."""
+        arguments = ["--diameter", repr(self.diameter.get()), "--objective", self._getObjective(),
+                     "--validation-fraction", repr(self.validationFraction.get()), "--seed", str(self.seed.get())]
+        if self.priorMode.get() == PRIOR_FRACTION:
+            arguments += ["--class-prior", repr(self.classPrior.get())]
+        elif self.priorMode.get() == PRIOR_COUNT:
+            arguments += ["--particles-per-micrograph", repr(self.particlesPerMicrograph.get())]
+        if self.startMode.get() == START_MODEL:
+            arguments += ["--start", self.startModel.get().getPath()]
+        elif self.startMode.get() != START_GENERAL:
+            arguments += ["--start", START_CHOICES[self.startMode.get()]]
+        if self.updates.get():
+            arguments += ["--updates", str(self.updates.get())]
+        if self.workingPixelSize.get():
+            arguments += ["--working-pixel-size", repr(self.workingPixelSize.get())]
+        return arguments

@@ -1,15 +1,20 @@
-"""Viewers of the plugin; Scipion finds the classes imported here."""
+"""Viewers of the plugin; Scipion finds the classes imported here.
+
+It offers the viewers of an object in the alphabetical order of their names here, and opens the first.  The scores come
+first for coordinates that have them (for others that viewer is not offered), before the coordinate viewer of pwem, that
+is named ``ACoordinateViewer`` for the same reason.
+"""
 
 from pupicker.viewers.viewer_cross_validation import PuPickerCrossValidationViewer
 from pupicker.viewers.viewer_evaluation import PuPickerEvaluationViewer
 from pupicker.viewers.viewer_model import PuPickerModelViewer
-from pupicker.viewers.viewer_scores import PuPickerScoresViewer
+from pupicker.viewers.viewer_scores import PuPickerScoresViewer as AAPuPickerScoresViewer
 from pupicker.viewers.viewer_training import PuPickerTrainingViewer
 
 __all__ = [
+    "AAPuPickerScoresViewer",
     "PuPickerCrossValidationViewer",
     "PuPickerEvaluationViewer",
     "PuPickerModelViewer",
-    "PuPickerScoresViewer",
     "PuPickerTrainingViewer",
 ]

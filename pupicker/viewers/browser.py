@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from pyworkflow.gui.gui import Window
 from pyworkflow.viewer import View
 
-from pupicker.viewers.micrograph_canvas import Circle, MicrographCanvas
+from pupicker.gui.micrograph_canvas import Circle, MicrographCanvas
+from pupicker.gui.micrograph_image import MicrographError
 from pupicker.viewers.scored_set import MicrographEntry
 
 PANEL_WIDTH_PX = 400
+LOW_PASS_PX = 1.0  # to start with: particles stand out of the noise
 
 
 class WindowView(View):
@@ -53,6 +55,7 @@ class MicrographBrowser(Window):
         middle.grid(row=0, column=1, sticky="news", padx=6, pady=6)
         self.canvas = MicrographCanvas(middle)
         self.canvas.pack(fill=tk.BOTH, expand=True)
+        self.canvas.lowPassPx, self.canvas.onView = LOW_PASS_PX, self.refreshCircles
         self._makeImageControls(middle)
         self.panel = ttk.Frame(self.root, width=PANEL_WIDTH_PX)
         self.panel.grid(row=0, column=2, sticky="ns", padx=6, pady=6)
@@ -88,13 +91,14 @@ class MicrographBrowser(Window):
     def _makeImageControls(self, parent: Any) -> None:
         bar = ttk.Frame(parent)
         bar.pack(fill=tk.X, pady=(6, 0))
-        for title, low, high, name in (("Low-pass (px of the view)", 0.0, 8.0, "sigmaPx"),
+        for title, low, high, name in (("Low-pass (px of the view)", 0.0, 8.0, "lowPassPx"),
                                        ("Contrast", 0.3, 3.0, "contrast")):
             ttk.Label(bar, text=title).pack(side=tk.LEFT)
             scale = ttk.Scale(bar, from_=low, to=high, length=130, value=getattr(self.canvas, name),
                               command=functools.partial(self._onFilter, name))
             scale.pack(side=tk.LEFT, padx=(6, 18))
-        ttk.Label(parent, text="Arrow keys: next and previous micrograph").pack(anchor=tk.W, pady=(4, 0))
+        for line in ("Arrow keys: next and previous micrograph", "Wheel: zoom. Drag: move. Double click: all of it."):
+            ttk.Label(parent, text=line).pack(anchor=tk.W)
 
     def addFigure(self, heightInch: float) -> Figure:
         """A figure in the panel, as wide as it is; `figure.canvas.draw_idle()` shows changes."""
@@ -105,7 +109,7 @@ class MicrographBrowser(Window):
     # ------------------------- events -------------------------
     def _onFilter(self, name: str, value: Any) -> None:
         setattr(self.canvas, name, float(value))
-        self.canvas.filterChanged()
+        self.canvas.refresh()
 
     def _onArrow(self, step: int, event: Any) -> Optional[str]:
         if isinstance(event.widget, (ttk.Entry, tk.Entry, ttk.Scale)):
@@ -134,13 +138,15 @@ class MicrographBrowser(Window):
 
     def _showSelected(self) -> None:
         if self.micId():
-            self.canvas.showFile(self._paths[self.micId()])
-            self.refreshCircles()
+            try:
+                self.canvas.showMicrograph(self._paths[self.micId()])  # draws the circles, too
+            except MicrographError as error:
+                self.canvas.showText(str(error))
 
     def refreshCircles(self) -> None:
         """Draw the circles of the shown micrograph anew."""
         if self.micId():
-            self.canvas.showCircles(self.circles(self.micId()), self.radiusPx)
+            self.canvas.drawCircles(self.circles(self.micId()), self.radiusPx)
 
     def refreshCounts(self) -> None:
         """Fill the columns of the list anew."""

@@ -12,9 +12,9 @@ import numpy as np
 from pyworkflow.viewer import View, Viewer
 
 from pupicker import convert
+from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerEvaluate
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
-from pupicker.viewers.micrograph_canvas import Circle
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from pyworkflow.gui.gui import Window
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.objects import PuPickerModel
 from pupicker.viewers.browser import WindowView
+from pupicker.viewers.model_header import formatValue, headerRows, readHeader
+from pupicker.viewers.scored_set import ViewerError
 
 ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", "_workingPixelSizeAng"),
         ("Box size (Å)", "_boxSizeAng"), ("Minimum distance (Å)", "_minDistanceAng"), ("Class prior", "_classPrior"),
@@ -24,24 +26,32 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
 
 
 def cardRows(model: Any) -> List[Tuple[str, str]]:
-    """Title and value of all that is known of a model."""
+    """Title and value of all that the project knows of a model."""
     values = [(title, getattr(model, name).get()) for title, name in ROWS]
-    return [(title, "%.4g" % value if isinstance(value, float) else str(value))
-            for title, value in values if value is not None]
+    return [(title, formatValue(value)) for title, value in values if value is not None]
 
 
 class ModelWindow(Window):
-    """Key and value, line by line."""
+    """Key and value, line by line: first what matters to users, then everything that the file holds."""
 
-    def __init__(self, parent: Any, model: Any) -> None:
-        Window.__init__(self, "pupicker: model", parent, minsize=(560, 360))
-        table = ttk.Treeview(self.root, columns=["key", "value"], show="headings", height=len(ROWS))
-        for column, title, width in (("key", "model", 260), ("value", "", 440)):
+    def __init__(self, parent: Any, model: Any, header: Dict[str, Any]) -> None:
+        Window.__init__(self, "pupicker: model", parent, minsize=(640, 420))
+        self.root.rowconfigure(0, weight=1)
+        self.root.columnconfigure(0, weight=1)
+        table = ttk.Treeview(self.root, columns=["value"], height=24)
+        for column, title, width in (("#0", "model", 320), ("value", "", 520)):
             table.heading(column, text=title, anchor=tk.W)
             table.column(column, width=width)
-        for row in cardRows(model):
-            table.insert("", tk.END, values=row)
-        table.grid(row=0, column=0, sticky="news", padx=6, pady=6)
+        for key, value in cardRows(model):
+            table.insert("", tk.END, text=key, values=(value,))
+        everything = table.insert("", tk.END, text="Everything in the file", open=True)
+        for key, value in headerRows(header):
+            table.insert(everything, tk.END, text=key, values=(value,))
+        bar = ttk.Scrollbar(self.root, command=table.yview)
+        table.configure(yscrollcommand=bar.set)
+        table.grid(row=0, column=0, sticky="news", padx=(6, 0), pady=6)
+        bar.grid(row=0, column=1, sticky="ns", padx=(0, 6), pady=6)
+        self.table = table
 
 
 class PuPickerModelViewer(Viewer):
@@ -51,7 +61,8 @@ class PuPickerModelViewer(Viewer):
     _targets = [PuPickerModel]
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        if not obj.exists():
-            return [self.errorMessage("%s: no such model file; train or import it again." % obj.getPath(),
-                                      "pupicker model")]
-        return [WindowView(lambda parent: ModelWindow(parent, obj), self.formWindow)]
+        try:
+            header = readHeader(obj.getPath())
+        except ViewerError as error:
+            return [self.errorMessage(str(error), "pupicker model")]
+        return [WindowView(lambda parent: ModelWindow(parent, obj, header), self.formWindow)]

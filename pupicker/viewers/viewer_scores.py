@@ -10,13 +10,13 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_hex
 from pwem.objects import SetOfCoordinates
-from pwem.protocols import ProtSetFilter
 from pyworkflow.viewer import View, Viewer
 
-import pupicker.protocols
+from pupicker.constants import CUT_SCORES
+from pupicker.gui.micrograph_canvas import Circle
+from pupicker.protocols import ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
-from pupicker.viewers.micrograph_canvas import Circle
-from pupicker.viewers.scored_set import SCORE, ScoredSet, ViewerError, hasScores, readScoredSet
+from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet
 from pupicker.viewers.scores import expected
 
 POLL_MS = 1000
@@ -43,7 +43,7 @@ class ScoresWindow(MicrographBrowser):
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT, wraplength=390).pack(anchor=tk.W, pady=8)
         self.button = ttk.Button(self.panel, text="Create set", command=self.createSet)
         self.button.pack(anchor=tk.W)
-        self.state = tk.StringVar(master=self.root, value="A run of its own (filter set) makes it.")
+        self.state = tk.StringVar(master=self.root, value="A run of its own (threshold) makes it.")
         ttk.Label(self.panel, textvariable=self.state, wraplength=390).pack(anchor=tk.W, pady=6)
         self.selectFirst()
         self._thresholdChanged()
@@ -101,15 +101,14 @@ class ScoresWindow(MicrographBrowser):
 
     # ------------------------- new set -------------------------
     def createSet(self) -> None:
-        """Start a run of *filter set* that keeps the picks at or above the threshold, with all their attributes."""
+        """Start a run of *threshold* that keeps the picks at or above the threshold, with all their attributes."""
         if not self.kept().any():
             self.state.set("No pick is kept: lower the threshold.")
             return
-        run = self._project.newProtocol(ProtSetFilter, operation=ProtSetFilter.CHOICE_FORMULA,
-                                        formula="item.%s.get() >= %r" % (SCORE, self.threshold.value))
+        run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value))
         run.setObjLabel("score at least %0.2f" % self.threshold.value)
-        run.inputSet.set(self._source)
-        run.inputSet.setExtended(self._output)
+        run.inputCoordinates.set(self._source)
+        run.inputCoordinates.setExtended(self._output)
         self.button.state(["disabled"])
         try:
             self._project.launchProtocol(run)
@@ -130,7 +129,7 @@ class ScoresWindow(MicrographBrowser):
         self.button.state(["!disabled"])
         if run.isFinished():
             self.state.set("Run %d (%s): %d picks in the new set."
-                           % (run.getObjId(), run.getObjLabel(), getattr(run, self._output).getSize()))
+                           % (run.getObjId(), run.getObjLabel(), run.outputCoordinates1.getSize()))
         else:
             self.state.set("Run %d failed: %s" % (run.getObjId(), run.getErrorMessage()))
 
@@ -139,9 +138,7 @@ class PuPickerScoresViewer(Viewer):
     """Picks coloured by score, with a threshold."""
 
     _name = "pupicker scores"
-    # The protocol that cuts sets at thresholds is an optional part.
-    _targets = [SetOfCoordinates, pupicker.protocols.ProtPuPickerPick] + [
-        getattr(pupicker.protocols, name) for name in ("ProtPuPickerThreshold",) if hasattr(pupicker.protocols, name)]
+    _targets = [SetOfCoordinates, ProtPuPickerPick, ProtPuPickerThreshold]
 
     @classmethod
     def can_handle_this_instance(cls, instance: Any) -> bool:

@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Sequence, Tuple
 from pyworkflow.viewer import View, Viewer
 
 from pupicker import convert
+from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
 from pupicker.viewers.browser import MicrographBrowser, WindowView
-from pupicker.viewers.micrograph_canvas import Circle
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
 LABEL = "#2ca02c"
@@ -65,6 +65,11 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         number.legend(frameon=False, fontsize=8)
     loss.set(ylabel="loss")
     validation.set(ylabel="validation AP")
+    settled = report.get("particles_per_micrograph")
+    if settled and report.get("class_prior"):  # the class prior is their number times the area of a disc
+        share = report["class_prior"] / settled
+        number.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
+            "class prior", fontsize=8)
     number.set(ylabel="particles /\nmicrograph", xlabel="updates")
     expectation.set(xlabel="threshold (score)", ylabel="expected", ylim=(0, 1.05))
 

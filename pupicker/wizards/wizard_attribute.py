@@ -9,14 +9,14 @@ from pyworkflow.gui.tree import ListTreeProviderString
 from pyworkflow.object import String
 from pyworkflow.wizard import Wizard
 
-from pupicker.protocols import ProtPuPickerThreshold
+from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerThreshold
 from pupicker.thresholds import numericAttributes
 
 
 class PuPickerAttributeWizard(Wizard):
     """Lists the numbers that the coordinates carry."""
 
-    _targets = [(ProtPuPickerThreshold, ["attribute"])]
+    _targets = [(ProtPuPickerThreshold, ["attribute"]), (ProtPuPickerEvaluate, ["scoreAttribute"])]
 
     def show(self, form: Any, *params: Any) -> None:
         coordSet = form.protocol.inputCoordinates.get()
@@ -32,4 +32,5 @@ class PuPickerAttributeWizard(Wizard):
         chosen = dialog.ListDialog(form.root, "Score attribute", provider, "Of the score a larger value is better.",
                                    selectmode="browse")
         if chosen.resultYes():
-            form.setVar("attribute", chosen.values[0].get())
+            field = "attribute" if hasattr(form.protocol, "attribute") else "scoreAttribute"
+            form.setVar(field, chosen.values[0].get())

@@ -7,38 +7,50 @@ from typing import Any, Dict, List, Tuple
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
+from pupicker.convert import matchLabels
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
-from pupicker.protocols import ProtPuPickerPreprocess, ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerPreprocess, ProtPuPickerTrain
 
+Points = Dict[int, List[Tuple[float, float]]]
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
 
 
 class PuPickerDiameterWizard(Wizard):
     """Circles on the labelled particles, or where the user clicks if the protocol has no labels."""
 
-    _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"])]
+    _targets = [(ProtPuPickerTrain, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"]),
+                (ProtPuPickerEvaluate, ["diameter"])]
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
-        coordSet = getattr(protocol, "inputCoordinates", None)
-        coordSet = coordSet.get() if coordSet is not None else None
-        points: Dict[int, List[Tuple[float, float]]] = {}
-        if hasattr(protocol, "inputCoordinates"):
-            messages = protocol._validateLabels() if coordSet is not None else ["Choose labelled particles first."]
-            if messages:
-                dialog.showWarning("Particle diameter", messages[0], form.root)
-                return
-            points, micSet = protocol._matchLabels().points, protocol._getMicrographs()
+        points: Points = {}
+        coordSet, message = self._coordinates(protocol)
+        if message:
+            dialog.showWarning("Particle diameter", message, form.root)
+            return
+        if coordSet is not None:
+            # A training may show its labels on another version of the micrographs.
+            micSet = protocol._getMicrographs() if hasattr(protocol, "_getMicrographs") else coordSet.getMicrographs()
+            points = matchLabels(coordSet, micSet).points
         else:
             micSet = protocol.inputMicrographs.get()
-            if micSet is None:
-                dialog.showWarning("Particle diameter", "Choose micrographs first.", form.root)
-                return
         chosen = DiameterDialog(form.root, micrographEntries(micSet, points), points, micSet.getSamplingRate(),
                                 protocol.diameter.get() or self._guess(coordSet))
         if chosen.resultYes():
             form.setVar("diameter", round(chosen.diameterAng, 1))
+
+    @staticmethod
+    def _coordinates(protocol: Any) -> Tuple[Any, str]:
+        """Particles to draw the circles on (None for a protocol that takes none), or what has to be chosen first."""
+        if hasattr(protocol, "referenceCoordinates"):
+            coordSet = protocol.referenceCoordinates.get()
+            return coordSet, "" if coordSet is not None else "Choose the reference first."
+        if hasattr(protocol, "inputCoordinates"):
+            coordSet = protocol.inputCoordinates.get()
+            messages = protocol._validateLabels() if coordSet is not None else ["Choose labelled particles first."]
+            return coordSet, messages[0] if messages else ""
+        return None, "" if protocol.inputMicrographs.get() is not None else "Choose micrographs first."
 
     @staticmethod
     def _guess(coordSet: Any) -> Any:
@@ -48,7 +60,7 @@ class PuPickerDiameterWizard(Wizard):
         return coordSet.getBoxSize() * coordSet.getMicrographs().getSamplingRate() / 1.75
 
 
-def micrographEntries(micSet: Any, points: Dict[int, List[Tuple[float, float]]]) -> List[Entry]:
+def micrographEntries(micSet: Any, points: Points) -> List[Entry]:
     """Lines of a list: the micrographs with labels (all, if there is none), those with the most first."""
     mics = []
     for mic in micSet:

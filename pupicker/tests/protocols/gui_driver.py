@@ -1,4 +1,5 @@
-"""Opens the project window and the form of each protocol, and takes a picture of every form.
+"""Opens the project window and the form of each protocol, and takes a picture of every form,
+without and with its expert fields.
 
     xvfb-run python -m pupicker.tests.protocols.gui_driver PROJECT OUTPUT_FOLDER CLASS...
 
@@ -8,9 +9,9 @@ A program of its own because the main loop of Tk does not return; the environmen
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import traceback
+
+from pupicker.tests.protocols.screen import drive, photograph, settle
 
 
 def main():
@@ -19,44 +20,26 @@ def main():
     from pyworkflow.gui.project import ProjectWindow  # before gui.form: the two import each other
 
     from pyworkflow.gui.form import FormWindow  # isort: skip
+    from pyworkflow.protocol import LEVEL_ADVANCED, LEVEL_NORMAL
 
     protocols = pw.Config.getDomain().getProtocols()
     window = ProjectWindow(project)
-    todo = list(names)
 
-    def guarded(action):
-        def run():
-            try:
-                action()
-            except Exception:
-                traceback.print_exc()
-                sys.stderr.flush()
-                os._exit(1)
-        return run
+    def take_pictures():
+        for name in names:
+            for level, suffix in ((LEVEL_NORMAL, ""), (LEVEL_ADVANCED, "_expert")):
+                form = FormWindow("Protocol Run: " + name,
+                                  window.project.newProtocol(protocols[name], expertLevel=level),
+                                  lambda *a, **k: "", window)
+                form.adjustSize()
+                form.root.deiconify()
+                form.root.lift()
+                form.root.geometry("+40+40")  # there is no window manager
+                settle(form.root)
+                photograph(form.root, os.path.join(folder, name + suffix + ".png"))
+                form.root.destroy()
 
-    def open_next():
-        if not todo:
-            sys.stdout.flush()
-            os._exit(0)
-        name = todo.pop(0)
-        form = FormWindow("Protocol Run: " + name, window.project.newProtocol(protocols[name]), lambda *a, **k: "",
-                          window)
-        form.protocol.expertLevel.set(1)
-        form.adjustSize()
-        form.root.deiconify()
-        form.root.lift()
-        form.root.geometry("+40+40")  # there is no window manager
-        window.root.after(700, guarded(lambda: take_picture(form, name)))
-
-    def take_picture(form, name):
-        form.root.update()
-        subprocess.check_call(["import", "-window", "root", os.path.join(folder, name + ".png")])
-        form.root.destroy()
-        window.root.after(100, guarded(open_next))
-
-    window.root.after(1500, guarded(open_next))
-    window.root.after(90000, lambda: os._exit(3))
-    window.show()
+    drive(window, take_pictures, 180)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 
 import pytest
 
-from pupicker.tests.protocols import scipion_environment
+from pupicker.tests.protocols import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+from pupicker.tests.protocols.screen import assert_shows_something, need_screen, pictures_folder, run_on_screen
 
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
-PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth", "import": "imagemagick"}
 FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
          "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate"]
 
@@ -25,26 +21,17 @@ class TestWindows(BaseTest):
 
     @classmethod
     def setUpClass(cls):
-        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-        if missing:
-            pytest.skip("needs the system packages " + " ".join(missing))
+        need_screen()
         setupTestProject(cls)
 
     def testEveryFormOpens(self):
         from PIL import Image
 
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        done = subprocess.run(
-            ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m",
-             "pupicker.tests.protocols.gui_driver", self.proj.path, folder, *FORMS],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scipion_environment.REPOSITORY,
-            check=False)
-        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
-        for name in FORMS:
-            picture = Image.open(os.path.join(folder, name + ".png")).convert("L").crop((40, 40, 840, 640))
-            levels = picture.getextrema()
-            self.assertGreater(levels[1] - levels[0], 150, name + ": the picture of the form is empty")
+        folder = pictures_folder(self.addCleanup)
+        run_on_screen("gui_driver", self.proj.path, folder, *FORMS)
+        names = [name + suffix for name in FORMS for suffix in ("", "_expert")]
+        assert_shows_something(folder, names)
+        for name in names:
             # A form of grey, white and red areas with text: more than a few per cent of it is not background.
-            histogram = picture.histogram()
+            histogram = Image.open(os.path.join(folder, name + ".png")).convert("L").histogram()
             self.assertLess(max(histogram) / sum(histogram), 0.9, name)

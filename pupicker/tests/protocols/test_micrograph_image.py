@@ -12,9 +12,8 @@ from pupicker.tests.protocols import scipion_environment  # noqa: F401  (before 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 import tifffile  # isort: skip
-from pwem.objects import Micrograph  # isort: skip
 
-from pupicker.gui.micrograph_image import readMicrograph, renderRegion  # isort: skip
+from pupicker.gui.micrograph_image import MicrographError, lowPass, readMicrograph, renderRegion  # isort: skip
 
 WIDTH, HEIGHT = 300, 200
 X, Y = 230, 60  # of a bright square
@@ -45,25 +44,25 @@ class TestReadMicrograph(unittest.TestCase):
     def testFormats(self):
         for name in ("mic.mrc", "mic.tif"):
             path = self.write(makePixels(), name)
-            np.testing.assert_array_equal(readMicrograph(Micrograph(location=path)), makePixels())
+            np.testing.assert_array_equal(readMicrograph(path), makePixels())
 
     def testIntegersAndAFileThatMayNotBeWritten(self):
         pixels = makePixels().astype(np.int16)
         path = self.write(pixels)
         before = os.stat(path).st_mtime_ns
         os.chmod(path, stat.S_IREAD)
-        np.testing.assert_array_equal(readMicrograph(Micrograph(location=path)), pixels)
+        np.testing.assert_array_equal(readMicrograph(path), pixels)
         self.assertEqual(os.stat(path).st_mtime_ns, before)
-        renderRegion(readMicrograph(Micrograph(location=path)), (0, 0), 0.5, (150, 100))
+        renderRegion(readMicrograph(path), (0, 0), 0.5, (150, 100))
 
     def testImageOfAStack(self):
         stack = np.stack([makePixels(), makePixels(20), makePixels(30)])
         path = self.write(stack)
-        np.testing.assert_array_equal(readMicrograph(Micrograph(location=(2, path))), stack[1])
+        np.testing.assert_array_equal(readMicrograph(path, 2), stack[1])
 
     def testMissingFileIsOneLine(self):
-        with self.assertRaises(Exception) as caught:
-            readMicrograph(Micrograph(location="/nowhere/mic.mrc"))
+        with self.assertRaises(MicrographError) as caught:
+            readMicrograph("/nowhere/mic.mrc")
         message = str(caught.exception)
         self.assertIn("/nowhere/mic.mrc: cannot be shown", message)
         self.assertEqual(len(message.splitlines()), 1)
@@ -108,6 +107,28 @@ class TestRenderRegion(unittest.TestCase):
         self.assertSquareAt(picture, X + 0.5, Y + 0.5)
         self.assertEqual(np.asarray(picture)[5, 5], 0)
         self.assertEqual(renderRegion(np.full((9, 9), np.nan, np.float32), (0, 0), 1.0, (9, 9)).size, (9, 9))
+
+    def testContrastPutsMorePixelsAtTheEnds(self):
+        ends = [np.isin(np.asarray(renderRegion(makePixels(), (0, 0), 1.0, (WIDTH, HEIGHT), contrast=contrast)),
+                        (0, 255)).mean() for contrast in (0.5, 1, 4)]
+        self.assertEqual(ends[0], 0)
+        self.assertLess(ends[1], ends[2])
+
+    def testLowPassIsAGaussianOfTheWindow(self):
+        point = np.zeros((65, 65), np.float32)
+        point[32, 32] = 1
+        y, x = np.mgrid[-32:33, -32:33]
+        gaussian = np.exp(-(x ** 2 + y ** 2) / (2 * 2.5 ** 2))
+        np.testing.assert_allclose(lowPass(point, 2.5), gaussian / gaussian.sum(), atol=1e-6)
+        np.testing.assert_array_equal(lowPass(point, 0), point)
+        noise = np.random.default_rng(2).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+        # the same blur on the screen, whatever the zoom
+        widths = []
+        for scale in (1.0, 3.0):
+            shown = np.asarray(renderRegion(noise, (0, 0), scale, (600, 450), lowPassPx=6.0), dtype=float)[:190, :290]
+            shown -= shown.mean()
+            widths.append((shown[:, 4:] * shown[:, :-4]).mean() / shown.var())
+        self.assertAlmostEqual(widths[0], widths[1], delta=0.1)
 
     def testFlatImage(self):
         self.assertEqual(len(set(np.asarray(renderRegion(np.ones((9, 9)), (0, 0), 1.0, (9, 9))).ravel())), 1)

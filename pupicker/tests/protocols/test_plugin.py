@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 from pupicker.tests.protocols import scipion_environment
 
@@ -130,6 +131,16 @@ class TestBinaries(PluginTestCase):
         self.assertIn("-m venv env", install)
         self.assertIn("torch", install)
         self.assertTrue(install.endswith("touch READY"))
+
+    def testCondaBringsThePythonWhereThereIsNone(self):
+        """Only the command is looked at: conda is not to be had from an index."""
+        activate = 'eval "$(/opt/conda/bin/conda shell.bash hook)"'
+        with mock.patch.object(Plugin, "_findBasePython", return_value=""):
+            self.assertIn("python3 -m venv env", self.getInstallCommand())
+            with mock.patch.object(pw.Config, "CONDA_ACTIVATION_CMD", activate), \
+                    mock.patch.object(Plugin, "_condaActivationCmd", None):
+                install = self.getInstallCommand()
+        self.assertIn(f"{activate}&& conda create --yes --prefix ./env python=3.11 && env/bin/python -m pip", install)
 
     def testCommandMakesAnEnvironment(self):
         """The same shell line without the packages: it needs no network."""

@@ -17,7 +17,7 @@ from pupicker.tests.protocols.system_relion import use_system_relion
 from pupicker.tests.protocols.workflow import DIAMETER, PIXEL_SIZE, UPDATES, WorkflowTestCase
 
 from pyworkflow.project import Manager  # isort: skip
-from pyworkflow.protocol import STATUS_FINISHED  # isort: skip
+from pyworkflow.protocol import STATUS_SAVED  # isort: skip
 from pyworkflow.template import LocalTemplate  # isort: skip
 
 import pupicker  # isort: skip
@@ -98,12 +98,16 @@ class TestTemplateProjects(WorkflowTestCase):
         """A project from a template, all its fields given on the command line."""
         names = {field.getAlias() for field in fieldsOf(name).values()}
         values = {**self.given, **{alias: 150 for alias in names if alias.startswith("mask")}, **values}
-        project = f"From_{name}"
+        project = self.project(name)
         scipion("template", f"pupicker-{name}", *(f"{alias}={values[alias]}" for alias in sorted(names)),
                 f"project_name={project}", "--nogui", *flags)
         before = os.getcwd()
         self.addCleanup(os.chdir, before)
         return Manager().loadProject(project)
+
+    def project(self, name):
+        """Name of the project that :meth:`create` makes in this test."""
+        return f"{name}_{self._testMethodName}"
 
     @staticmethod
     def only(runs, className):
@@ -150,22 +154,30 @@ class TestTemplateProjects(WorkflowTestCase):
         for name in self.NAMES:  # files that were just written are left until they are old enough
             os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
         streaming = self.create("streaming", "--noschedule", model=model)
-        # One by one: the schedule script of Scipion 3.11 starts a run twice that follows from two imports.
-        for run in streaming.getRuns():
-            streaming.scheduleProtocol(run)
-        self.waitFor(streaming, 240)
+        printed = scipion("python", "-m", "pupicker.schedule", self.project("streaming"), "--wait")
+        self.assertIn(f"{len(streaming.getRuns())} runs started", printed)
+        runs = Manager().loadProject(self.project("streaming")).getRuns()
+        self.assertTrue(all(run.isFinished() for run in runs))
+        self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
 
-    def waitFor(self, project, seconds):
-        """Wait until the scheduled runs have finished; the picks must be right."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            runs = project.getRuns(refresh=True, checkPids=False)
-            for run in runs:
-                self.assertFalse(run.isFailed() or run.isAborted(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
-                if run.isActive():
-                    project._updateProtocol(run)
-            if all(run.getStatus() == STATUS_FINISHED for run in runs):
-                self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
-                return
-            time.sleep(2)
-        self.fail(f"not finished: {[(run.getObjLabel(), run.getStatus()) for run in runs]}")
+    def testARunThatCannotStartIsNamedAndNothingIsStarted(self):
+        project = self.create("streaming", "--noschedule", model="/nowhere/model.pupicker")
+        done = subprocess.run([sys.executable, "-m", "pupicker.schedule", self.project("streaming"), "--wait"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("/nowhere/model.pupicker", done.stderr.splitlines()[-1])
+        self.assertTrue(all(run.getStatus() == STATUS_SAVED for run in project.getRuns(refresh=True)))
+
+    def testAFailedRunEndsTheWaiting(self):
+        broken = os.path.join(self.raw, "broken.pupicker")
+        Path(broken).write_bytes(b"no model")
+        self.create("streaming", "--noschedule", model=broken)
+        done = subprocess.run([sys.executable, "-m", "pupicker.schedule", self.project("streaming"), "--wait"],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("broken.pupicker", done.stderr)
+
+    def testUnknownProject(self):
+        done = subprocess.run([sys.executable, "-m", "pupicker.schedule", "Nowhere"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no project 'Nowhere'", done.stderr)

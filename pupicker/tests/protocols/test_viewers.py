@@ -5,22 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 
 import pytest
 
-from pupicker.tests.protocols import scipion_environment
-from pupicker.tests.protocols.test_gui import PROGRAMS
+from pupicker.tests.protocols.screen import assert_shows_something, need_screen, pictures_folder, run_on_screen
 from pupicker.tests.protocols.workflow import DIAMETER, PARTICLES, WorkflowTestCase
 
 import numpy as np  # isort: skip
+import pyworkflow  # isort: skip
+from pyworkflow.viewer import DESKTOP_TKINTER  # isort: skip
 
 from pupicker.constants import THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerEvaluate  # isort: skip
-from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer, PuPickerScoresViewer  # isort: skip
+from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer  # isort: skip
+from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
+from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
+from pupicker.viewers.scored_set import ViewerError  # isort: skip
 from pupicker.viewers.scores import expected, measuredCurve  # isort: skip
 
 BOX = 44
@@ -102,27 +102,40 @@ class TestViewers(WorkflowTestCase):
             self.assertIn(expected_text, view.getMessage())
             self.assertEqual(len(view.getMessage().splitlines()), 1)
 
+    def testTheModelFileTellsEverything(self):
+        path = self.training.outputModel.getPath()
+        rows = dict(headerRows(readHeader(path)))
+        self.assertEqual(float(rows["geometry.diameter_ang"]), DIAMETER)
+        self.assertEqual(rows["network.name"], self.training.outputModel.getNetwork())
+        self.assertEqual(rows["details.labels"], str(self.training.outputModel.getNumberOfLabels()))
+        self.assertRegex(rows["details.curve"], r"^\d+ rows$")
+        damaged = os.path.join(self.raw, "damaged.pupicker")
+        whole = self.read(path)
+        for content in (b"", b"no model", whole[:40], whole[:8] + b"\xff" + whole[9:]):
+            with open(damaged, "wb") as stream:
+                stream.write(content)
+            with self.assertRaisesRegex(ViewerError, "damaged.pupicker: not a model"):
+                readHeader(damaged)
+
     def testForeignCoordinatesAreLeftToOtherViewers(self):
         self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))
         self.assertFalse(PuPickerScoresViewer.can_handle_this_instance(self.reference.outputCoordinates))
 
+    def testScoredCoordinatesAreShownHereFirst(self):
+        domain = pyworkflow.Config.getDomain()
+        for coordinates, first in ((self.picking.outputCoordinates, "PuPickerScoresViewer"),
+                                   (self.evaluation.outputCoordinates, "PuPickerScoresViewer"),
+                                   (self.reference.outputCoordinates, "CoordinateViewer")):
+            names = [viewer.__name__ for viewer in domain.findViewers(coordinates, DESKTOP_TKINTER)]
+            self.assertEqual(names[0], first)
+            self.assertEqual(len(names), len(set(names)))
+
     @pytest.mark.gui
     def testWindows(self):
-        from PIL import Image
-
-        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-        if missing:
-            pytest.skip("needs the system packages " + " ".join(missing))
-        folder = os.environ.get("PUPICKER_PICTURES") or tempfile.mkdtemp()
-        if "PUPICKER_PICTURES" not in os.environ:
-            self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        done = subprocess.run(
-            ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m",
-             "pupicker.tests.protocols.viewers_driver", self.proj.path, folder,
-             *(str(run.getObjId()) for run in (self.picking, self.training, self.evaluation))],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scipion_environment.REPOSITORY,
-            check=False)
-        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        need_screen()
+        folder = pictures_folder(self.addCleanup)
+        run_on_screen("viewers_driver", self.proj.path, folder,
+                      *(run.getObjId() for run in (self.picking, self.training, self.evaluation)))
         with open(os.path.join(folder, "result.json"), encoding="utf-8") as stream:
             result = json.load(stream)
         self.assertEqual(result["viewers"], ["PuPickerModelViewer", "PuPickerTrainingViewer",
@@ -133,9 +146,7 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual((result["listed"], result["circles"]), (result["kept"], result["here"]))
         made = self.proj.getProtocol(result["run"])
         self.assertTrue(made.isFinished(), result["state"])
-        self.assertEqual(made.outputCoordinates.getSize(), result["kept"])
-        self.assertEqual(made.outputCoordinates.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
+        self.assertEqual(made.outputCoordinates1.getSize(), result["kept"])
+        self.assertEqual(made.outputCoordinates1.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
         self.assertIn(f"{result['kept']} picks", result["state"])
-        for name in PICTURES:
-            levels = Image.open(os.path.join(folder, name + ".png")).convert("L").getextrema()
-            self.assertGreater(levels[1] - levels[0], 150, name + ": the picture is empty")
+        assert_shows_something(folder, PICTURES)

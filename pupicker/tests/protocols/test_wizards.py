@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
 
 import pytest
 
-from pupicker.tests.protocols import scipion_environment
-from pupicker.tests.protocols.test_gui import PROGRAMS
+from pupicker.tests.protocols.screen import assert_shows_something, need_screen, pictures_folder, run_on_screen
 from pupicker.tests.protocols.test_threshold import complete
 from pupicker.tests.protocols.workflow import HEIGHT, PIXEL_SIZE, WIDTH, WorkflowTestCase
 
@@ -29,9 +24,7 @@ class TestWizards(WorkflowTestCase):
 
     @classmethod
     def setUpClass(cls):
-        missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-        if missing:
-            pytest.skip("needs the system packages " + " ".join(missing))
+        need_screen()
         super().setUpClass()
         points = {name: cls.truth[name][:number] for name, number in zip(cls.NAMES, LABELS, strict=False)}
         labels = cls.importCoordinates(cls.mics, points, BOX, complete)
@@ -40,18 +33,11 @@ class TestWizards(WorkflowTestCase):
                                                     modelPath=os.path.abspath(training.outputModel.getPath())))
         with open(broken.outputModel.getPath(), "wb") as stream:
             stream.write(b"no model")
-        cls.pictures = os.environ.get("PUPICKER_PICTURES") or tempfile.mkdtemp()
-        if "PUPICKER_PICTURES" not in os.environ:
-            cls.addClassCleanup(shutil.rmtree, cls.pictures)
+        cls.pictures = pictures_folder(cls.addClassCleanup)
         temporary = os.path.join(cls.pictures, "temporary")
         os.makedirs(temporary)
-        done = subprocess.run(
-            ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m",
-             "pupicker.tests.protocols.wizard_driver", cls.proj.path, cls.pictures,
-             *(str(run.getObjId()) for run in (labels, training, broken))],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=scipion_environment.REPOSITORY,
-            check=False, env=dict(os.environ, TMPDIR=temporary))
-        assert done.returncode == 0, done.stdout[-3000:]
+        run_on_screen("wizard_driver", cls.proj.path, cls.pictures,
+                      *(run.getObjId() for run in (labels, training, broken)), TMPDIR=temporary)
         cls.left = [name for name in os.listdir(temporary) if name.startswith("pupicker_")]
         with open(os.path.join(cls.pictures, "results.json")) as stream:
             cls.results = json.load(stream)
@@ -96,6 +82,11 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual(found["attribute"], "_topazScore")
         self.assertNotIn("_x", found["names"])
 
+    def testFieldsOfAnEvaluation(self):
+        found = self.results["evaluated diameter"]
+        self.assertEqual((found["note"], found["circles"], found["diameter"]), ("12", 12, 120.0))
+        self.assertEqual(self.results["evaluated attribute"]["scoreAttribute"], "_topazScore")
+
     def testDetection(self):
         found = self.results["detection"]
         self.assertEqual((found["busy"], found["idle"]), ("picking…", ""))
@@ -113,12 +104,7 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual(self.results["broken"]["thresholdMode"], 0)
 
     def testPicturesShowSomething(self):
-        from PIL import Image
-
-        for name in ("diameter", "prior", "attribute", "detection", "broken"):
-            picture = Image.open(os.path.join(self.pictures, name + ".png")).convert("L")
-            levels = picture.getextrema()
-            self.assertGreater(levels[1] - levels[0], 150, name)
+        assert_shows_something(self.pictures, ("diameter", "prior", "attribute", "detection", "broken"))
 
     def testTemporaryFoldersAreGone(self):
         self.assertEqual(self.left, [])

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-import traceback
+
+from pupicker.tests.protocols.screen import drive, photograph, settle
 
 
 def main():
@@ -27,12 +27,6 @@ def main():
     window = ProjectWindow(path)
     project, result = window.project, {}
 
-    def settle(root, seconds=0.6):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            root.update()
-            time.sleep(0.02)
-
     def opened(target, protocol):
         viewer = domain.findViewers(target, DESKTOP_TKINTER)[0](project=project, protocol=protocol, parent=window)
         result.setdefault("viewers", []).append(type(viewer).__name__)
@@ -45,7 +39,7 @@ def main():
 
     def finished(shown, name):
         settle(shown.root)
-        subprocess.check_call(["import", "-window", str(shown.root.winfo_id()), os.path.join(folder, name + ".png")])
+        photograph(shown.root, os.path.join(folder, name + ".png"))
         shown.root.destroy()
 
     def everything():
@@ -61,12 +55,11 @@ def main():
         shown.root.event_generate("<Right>")
         settle(shown.root)
         result["moved"] = shown.micId() != first
-        scores = sorted(shown.data.score.tolist())
-        shown.threshold.scale.set(scores[len(scores) // 2])  # as the mouse does
+        shown.threshold.scale.set(0.0)  # as the mouse does
         settle(shown.root)
         result["kept"] = int(shown.kept().sum())
         result["listed"] = sum(int(shown.table.set(row, "kept")) for row in shown.table.get_children())
-        result["circles"], result["here"] = len(shown.canvas.find_withtag("circle")), shown.count(shown.micId())[0]
+        result["circles"], result["here"] = len(shown.canvas.find_withtag("circles")), shown.count(shown.micId())[0]
         shown.button.invoke()
         limit = time.monotonic() + 150
         while (shown.newRun is None or shown.newRun.isActive()) and time.monotonic() < limit:
@@ -77,19 +70,7 @@ def main():
         with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as stream:
             json.dump(result, stream)
 
-    def guarded():
-        code = 1
-        try:
-            everything()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(code)
-
-    window.root.after(1000, guarded)
-    window.root.after(300000, lambda: os._exit(3))
-    window.show()
+    drive(window, everything, 300)
 
 
 if __name__ == "__main__":

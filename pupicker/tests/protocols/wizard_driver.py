@@ -1,8 +1,9 @@
 """Opens wizards from forms of a real project, uses them, and writes down what the forms say afterwards.
 
-    xvfb-run python -m pupicker.tests.protocols.wizard_driver PROJECT OUTPUT_FOLDER LABELS_RUN MODEL_RUN BROKEN_RUN
+    xvfb-run python -m pupicker.tests.protocols.wizard_driver PROJECT OUTPUT_FOLDER LABELS MODEL BROKEN [NAME...]
 
-A program of its own because the main loop of Tk does not return.  Each dialog blocks the form: what the user does is a
+LABELS, MODEL and BROKEN are ids of runs; with names, only these wizards are used.  A program of its own because the
+main loop of Tk does not return.  Each dialog blocks the form: what the user does is a
 generator that runs beside it and yields the milliseconds until its next action.
 """
 
@@ -10,10 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-import traceback
+
+from pupicker.tests.protocols.screen import drive, guarded, photograph
 
 TIMEOUT = 500  # s for the whole program, on a machine that has other things to do
 PICTURE = "picture"
@@ -61,10 +62,7 @@ class Driver:
     def _next(self, steps, dialog, name):
         pause = next(steps, None)
         if pause == PICTURE:
-            dialog.update()
-            area = f"{dialog.winfo_width()}x{dialog.winfo_height()}+{dialog.winfo_rootx()}+{dialog.winfo_rooty()}"
-            path = os.path.join(self.folder, name.replace(" ", "_") + ".png")
-            subprocess.check_call(["import", "-window", "root", "-crop", area, "+repage", path])
+            photograph(dialog, os.path.join(self.folder, name.replace(" ", "_") + ".png"))
             pause = 10
         if pause is not None:
             self.window.root.after(pause, guarded(lambda: self._next(steps, dialog, name)))
@@ -78,17 +76,6 @@ def dialogs(widget):
         if isinstance(child, Dialog):
             yield child
         yield from dialogs(child)
-
-
-def guarded(action):
-    def run():
-        try:
-            action()
-        except Exception:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-    return run
 
 
 def press(dialog, text):
@@ -215,34 +202,45 @@ def warned(dialog, result):
 
 
 def main():
-    project, folder, labels, model, broken = sys.argv[1:]
+    project, folder, labels, model, broken, *only = sys.argv[1:]
     driver = Driver(project, folder, {"labels": labels, "model": model, "broken": broken})
-    from pupicker.protocols import ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain
+    from pupicker.protocols import (
+        ProtPuPickerEvaluate,
+        ProtPuPickerPick,
+        ProtPuPickerPreprocess,
+        ProtPuPickerThreshold,
+        ProtPuPickerTrain,
+    )
 
     labelled = {"inputCoordinates": ("labels", "outputCoordinates")}
     mics = {"inputMicrographs": ("mics", "outputMicrographs")}
     driver.runs["mics"] = driver.runs["labels"].inputMicrographs.getObjValue()
     picking = dict(mics, inputModel=("model", "outputModel"))
 
+    both = dict(labelled, referenceCoordinates=("labels", "outputCoordinates"))
+    scenarios = [
+        ("diameter", ProtPuPickerTrain, "diameter", changeDiameter, labelled, {}),
+        ("cancelled", ProtPuPickerTrain, "diameter", cancel, labelled, {"diameter": 77.0}),
+        ("nothing chosen", ProtPuPickerTrain, "diameter", warned, {}, {}),
+        ("preprocess", ProtPuPickerPreprocess, "diameter", changeDiameter, mics, {}),
+        ("prior", ProtPuPickerTrain, "priorMode", choosePrior, labelled, {"diameter": 120.0}),
+        ("fraction", ProtPuPickerTrain, "classPrior", choosePrior, labelled, {"diameter": 120.0, "priorMode": 1}),
+        ("attribute", ProtPuPickerThreshold, "attribute", chooseAttribute, labelled, {}),
+        ("evaluated diameter", ProtPuPickerEvaluate, "diameter", changeDiameter, both, {}),
+        ("evaluated attribute", ProtPuPickerEvaluate, "scoreAttribute", chooseAttribute, both, {}),
+        ("detection", ProtPuPickerPick, "thresholdMode", preview, picking, {"useGpu": False}),
+        ("broken", ProtPuPickerPick, "thresholdMode", previewFails, dict(mics, inputModel=("broken", "outputModel")),
+         {"useGpu": False}),
+    ]
+
     def run():
-        driver.use("diameter", ProtPuPickerTrain, "diameter", changeDiameter, labelled)
-        driver.use("cancelled", ProtPuPickerTrain, "diameter", cancel, labelled, diameter=77.0)
-        driver.use("nothing chosen", ProtPuPickerTrain, "diameter", warned, {})
-        driver.use("preprocess", ProtPuPickerPreprocess, "diameter", changeDiameter, mics)
-        driver.use("prior", ProtPuPickerTrain, "priorMode", choosePrior, labelled, diameter=120.0)
-        driver.use("fraction", ProtPuPickerTrain, "classPrior", choosePrior, labelled, diameter=120.0, priorMode=1)
-        driver.use("attribute", ProtPuPickerThreshold, "attribute", chooseAttribute, labelled)
-        driver.use("detection", ProtPuPickerPick, "thresholdMode", preview, picking, useGpu=False)
-        driver.use("broken", ProtPuPickerPick, "thresholdMode", previewFails,
-                   dict(mics, inputModel=("broken", "outputModel")), useGpu=False)
+        for name, protocol, param, actions, links, values in scenarios:
+            if name in only or not only:
+                driver.use(name, protocol, param, actions, links, **values)
         with open(os.path.join(folder, "results.json"), "w") as stream:
             json.dump(driver.results, stream)
-        sys.stdout.flush()
-        os._exit(0)
 
-    driver.window.root.after(1500, guarded(run))
-    driver.window.root.after(TIMEOUT * 1000, lambda: os._exit(3))
-    driver.window.show()
+    drive(driver.window, run, TIMEOUT)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""The form of the picking protocol: every field with its help, what is checked, and the options it stands for."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from pwem.protocols import ProtParticlePickingAuto
+from pyworkflow.protocol import params
+
+from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
+
+
+class PickingForm:
+    """Mix-in before the base classes of the protocol."""
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self: Any, form: Any) -> None:
+        ProtParticlePickingAuto._defineParams(self, form)
+        form.getParam("inputMicrographs").help.set(
+            "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
+            "still grow. Their pixel size may differ from that of the training micrographs.")
+        self._defineGpuParams(form)
+        form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", important=True,
+                      label="Picking model",
+                      help="Model from _pupicker - train_ or _pupicker - import model_.")
+        form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
+                      display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
+                      help="_of the model_: the threshold that training found on its held-out labels.\n"
+                           "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
+        form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
+                      label="Threshold (score)",
+                      help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
+                           "0 means undecided, -3 keeps nearly everything, 3 only the surest.")
+        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Minimum distance (Å, 0 = of the model)",
+                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
+                           "that follows from the particle's diameter.")
+        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Box size (px, 0 = of the model)",
+                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
+                           "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+        form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Uncertainty of each pick?",
+                      help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
+                           "when the image is turned and mirrored (eight views; same unit as the score). A large one "
+                           "tells a doubtful pick. Picking takes about 1.6 times as long.")
+        self._defineStreamingParams(form)
+        form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
+        form.getParam("streamingBatchSize").setDefault(16)
+        form.addParallelSection(threads=2, mpi=0, binThreads=4)
+
+    # --------------------------- checks and options ---------------------------
+    def _validate(self: Any) -> List[str]:
+        errors = []
+        model = self.inputModel.get()
+        if model is not None and not model.exists():
+            errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
+        if (self.minDistance.get() or 0) < 0:
+            errors.append("*Minimum distance*: give a number in Å, or 0 for that of the model.")
+        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
+            errors.append("*Box size*: give an even number of pixels, or 0 for that of the model.")
+        if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
+            errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
+        if self.getBinThreads() < 1:
+            errors.append("*Threads*: give 1 or a larger number.")
+        return errors
+
+    def _warnings(self: Any) -> List[str]:
+        warnings = []
+        model, micSet = self.inputModel.get(), self.getInputMicrographs()
+        if model is not None and micSet is not None \
+                and micSet.getSamplingRate() > model.getWorkingPixelSizeAng() * 1.001:
+            warnings.append("The micrographs have %0.2f Å/px, coarser than the %0.2f Å/px at which the model works: "
+                            "expect more misses, or train with such micrographs."
+                            % (micSet.getSamplingRate(), model.getWorkingPixelSizeAng()))
+        gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)
+        if gpus > batches:
+            warnings.append("%d of the %d GPUs will be idle: a batch uses one. Set the Scipion threads to %d."
+                            % (gpus - batches, gpus, gpus + 1))
+        return warnings
+
+    def _getPickArguments(self: Any) -> List[str]:
+        """Options that decide which picks come out."""
+        arguments: List[str] = []
+        if self.thresholdMode.get() == THRESHOLD_GIVEN:
+            arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
+        if self.minDistance.get():
+            arguments += ["--min-distance", repr(self.minDistance.get())]
+        if self.uncertainty.get():
+            arguments.append("--uncertainty")
+        return arguments

@@ -1,0 +1,98 @@
+"""Programs with windows on a virtual screen: started, guarded, photographed, and their pictures looked through.
+
+The main loop of Tk does not return, so whatever drives windows is a program of its own (``*_driver.py``) that a test
+starts by :func:`run_on_screen` and that ends itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth", "import": "imagemagick"}
+REPOSITORY = Path(__file__).resolve().parents[3]
+CONTRAST = 150  # grey levels between the darkest and the brightest pixel of a picture that shows something
+
+
+# ------------------------- in the test -------------------------
+def need_screen():
+    """Skip the test where a program of a virtual screen is missing."""
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if missing:
+        pytest.skip("needs the system packages " + " ".join(missing))
+
+
+def pictures_folder(add_cleanup):
+    """A folder for pictures: that of the variable ``PUPICKER_PICTURES``, else one that is removed afterwards."""
+    folder = os.environ.get("PUPICKER_PICTURES")
+    if folder is None:
+        folder = tempfile.mkdtemp()
+        add_cleanup(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def run_on_screen(driver, *arguments, **environment):
+    """Run the module `driver` of this package on a virtual screen; a failure shows the end of what it printed."""
+    done = subprocess.run(
+        ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m", f"{__package__}.{driver}",
+         *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY, check=False,
+        env=dict(os.environ, **environment))
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def assert_shows_something(folder, names):
+    """The pictures are there and not of one colour."""
+    from PIL import Image
+
+    for name in names:
+        darkest, brightest = Image.open(os.path.join(folder, name + ".png")).convert("L").getextrema()
+        assert brightest - darkest > CONTRAST, name + ": the picture is empty"
+
+
+# ------------------------- in the driver -------------------------
+def guarded(action):
+    """`action`, ending the program with its traceback if it fails: Tk would go on without a word."""
+    def run():
+        try:
+            action()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+    return run
+
+
+def drive(window, action, seconds):
+    """Run `action` once the main window is up; the program ends after it, or with an error after `seconds`."""
+    def whole():
+        action()
+        sys.stdout.flush()
+        os._exit(0)
+
+    window.root.after(1500, guarded(whole))
+    window.root.after(1000 * seconds, lambda: os._exit(3))
+    window.show()
+
+
+def settle(widget, seconds=0.6):
+    """Let the windows do their work for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        widget.update()
+        time.sleep(0.02)
+
+
+def photograph(widget, path):
+    """Write what the screen shows of a window, whatever lies over it."""
+    widget.update()
+    area = f"{widget.winfo_width()}x{widget.winfo_height()}+{widget.winfo_rootx()}+{widget.winfo_rooty()}"
+    subprocess.check_call(["import", "-window", "root", "-crop", area, "+repage", path])
