@@ -65,8 +65,9 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         number.legend(frameon=False, fontsize=8)
     loss.set(ylabel="loss")
     validation.set(ylabel="validation AP")
-    if report.get("particles_per_micrograph") and report.get("class_prior"):
-        share = report["class_prior"] / report["particles_per_micrograph"]  # area of a disc, of a micrograph's
+    settled = report.get("particles_per_micrograph")
+    if settled and report.get("class_prior"):  # the class prior is their number times the area of a disc
+        share = report["class_prior"] / settled
         number.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
             "class prior", fontsize=8)
     number.set(ylabel="particles /\nmicrograph", xlabel="updates")
