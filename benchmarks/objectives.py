@@ -126,8 +126,9 @@ def summarise(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                  for key, r in own.items() if key in reference]
         row = {"variant": variant, "labels": labels, "runs": len(own)}
         for name in SETS:
-            row[f"ap_{name}"] = round(statistics.mean(
-                [r["average_precision"] for key, r in own.items() if key[0] == name] or [float("nan")]), 4)
+            found = [r["average_precision"] for key, r in own.items() if key[0] == name]
+            row[f"ap_{name}"] = round(statistics.mean(found), 4) if found else None
+        row["pairs"] = len(gains)
         row["gain"] = round(statistics.mean(gains), 4) if gains else None
         row["gain_standard_error"] = (
             round(statistics.stdev(gains) / len(gains) ** 0.5, 4) if len(gains) > 1 and variant != REFERENCE else None
