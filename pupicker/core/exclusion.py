@@ -65,7 +65,8 @@ def depth(image: Tensor, diameter_px: float, limit: float) -> Tensor:
     Returns
     -------
     Tensor
-        ``(h, w)``; constant in cells of about an eighth of the diameter, zero for an image without noise (less than :data:`LEAST_NOISE`).
+        ``(h, w)``; constant in cells of about an eighth of the diameter, zero for an image without noise (less than
+        :data:`LEAST_NOISE`).
     """
     cell = max(1, int(SMOOTHING * diameter_px))
     image = image - image.mean()  # a large constant would leave little of the noise in single precision
