@@ -38,8 +38,8 @@ class TrainingForm(ExclusionForm, NetworkForm):
                       expertLevel=params.LEVEL_ADVANCED, label="Learn from",
                       help="_labelled particles_: the coordinates below.\n_proposals_: no labels; the surest finds of "
                            "the general weights, of template matching with a disc, or of the difference of Gaussians "
-                           "take their place. That is a start for a first look; ten labels of your own are worth "
-                           "more. Training then judges itself by its proposals: look at the picks.")
+                           "take their place, for a first look. Training then judges itself by its proposals, not by "
+                           "the truth: look at the picks.")
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
                       condition=labelled, label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
