@@ -38,21 +38,25 @@ def nameOf(run: Any) -> str:
 
 
 def waitForAll(project: Any) -> List[str]:
-    """Wait until no run is active any more; returns one line for each that did not finish."""
+    """Wait until no run is active any more; returns one line for each that did not finish.
+
+    After a failure, or when a run has its inputs and cannot start with them, what still waits is stopped.
+    """
     while True:
         runs = project.getRuns(refresh=True, checkPids=True)
         for run in runs:
             if run.isActive():
                 project._updateProtocol(run)
-        if any(run.isFailed() or run.isAborted() for run in runs):
-            # What waits for their outputs would wait for ever.
-            for run in runs:
-                if run.isScheduled():
-                    project.stopProtocol(run)
+        waiting = [run for run in runs if run.isScheduled()]
+        busy = any(run.isActive() and not run.isScheduled() for run in runs)
+        stuck = [] if busy else problems(waiting)
+        if stuck or any(run.isFailed() or run.isAborted() for run in runs):
+            for run in waiting:
+                project.stopProtocol(run)
             runs = project.getRuns(refresh=True, checkPids=True)
         if not any(run.isActive() for run in runs):
-            return ["%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip())
-                    for run in runs if not run.isFinished()]
+            return stuck + ["%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip())
+                            for run in runs if not run.isFinished()]
         time.sleep(POLL_S)
 
 

@@ -112,7 +112,8 @@ def extract_and_refine(flow: Workflow, coordinates: tuple[Any, str], reference: 
     flow.ask(extract, "boxSize", "Box size of the particles (px)" + title, 256, INTEGER, "particleBox")
     particles = {"inputParticles": (extract, "outputParticles")}
     if classes:
-        classify = flow.add(ProtRelionClassify2D, "2D classes" + title, particles, numberOfClasses=50, doCTF=False)
+        classify = flow.add(ProtRelionClassify2D, "2D classes" + title, particles, numberOfClasses=50, doCTF=False,
+                            useGradientAlg=False)  # in RELION 3.1 and 4, and with MPI, which the form's default has
         flow.ask(classify, "maskDiameterA", "Mask of the 2D classes (Å)" + title, 200, INTEGER, "mask" + suffix)
     refine = flow.add(ProtRelionRefine3D, "refine" + title,
                       {**particles, "referenceVolume": (reference, "outputVolume")}, doCTF=False, numberOfMpi=3)

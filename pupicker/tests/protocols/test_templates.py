@@ -177,6 +177,23 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("broken.pupicker", done.stderr)
 
+    def testARunThatDoesNotStartWithItsInputsIsNamed(self):
+        """It would wait for ever: the scheduler of Scipion takes any complaint for a missing input."""
+        project = self.create("streaming", "--noschedule", model=self.trainedModel())
+        run = self.only(project.getRuns(), "ProtPuPickerPick")
+        run.boxSize.set(7)
+        project.saveProtocol(run)
+        done = subprocess.run([sys.executable, "-m", "pupicker.schedule", self.project("streaming"), "--wait"],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("give an even number of pixels", done.stderr)
+
+    def trainedModel(self):
+        """Path of a model, trained for a moment."""
+        labels = self.importCoordinates(self.mics, {"mic1.mrc": self.truth["mic1.mrc"]}, 44)
+        training = self.launchProtocol(self.newTraining(labels, updates=2))
+        return os.path.join(self.proj.path, training.outputModel.getPath())
+
     def testUnknownProject(self):
         done = subprocess.run([sys.executable, "-m", "pupicker.schedule", "Nowhere"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
