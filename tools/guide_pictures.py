@@ -22,7 +22,9 @@ from pupicker.tests.protocols.screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8
-COLOURS = 256  # of a picture, chosen for each: the files stay small
+COLOURS = 128  # of a picture, chosen for each: the files stay small
+SIDES_PX = (1000, 900, 800, 700, 600)  # the first at which a picture is small enough
+LARGEST_BYTES = 200_000
 # What a driver calls a picture -> its name in the guide.
 FORMS = {"ProtPuPickerTrain": "form_train", "ProtPuPickerPick": "form_pick"}
 VIEWERS = {"scores": "viewer_coordinates", "training": "viewer_training", "evaluation": "viewer_evaluation",
@@ -62,6 +64,16 @@ def run_project(folder: Path, truth: CoordinateTable) -> tuple[Any, dict[str, in
     return project, {name: run.getObjId() for name, run in runs.items()}
 
 
+def store(picture: Image.Image, path: Path) -> None:
+    """Write a picture, as large as its file may be: noise does not compress."""
+    for side in SIDES_PX:
+        smaller = picture.copy()
+        smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
+        smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= LARGEST_BYTES:
+            return
+
+
 def main() -> int:
     """Make the project and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,8 +91,7 @@ def main() -> int:
     run_on_screen("viewers_driver", path, taken, ids["pick"], ids["train"], ids["evaluate"])
     run_on_screen("wizard_driver", path, taken, ids["labels"], ids["train"], ids["train"], *WIZARDS)
     for source, name in {**FORMS, **VIEWERS, **WIZARDS}.items():
-        picture = Image.open(taken / f"{source}.png").convert("RGB")
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+        store(Image.open(taken / f"{source}.png").convert("RGB"), IMAGES / f"{name}.png")
     return 0
 
 
