@@ -10,8 +10,6 @@ core.  Results: results/fig5b.jsonl, .md, .png.
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 from typing import Any
 
 from experiment import (
@@ -75,9 +73,6 @@ def main() -> None:
     """Measure or report."""
     args = experiment_parser(__doc__, "fig5b", ["trimer", "stick"], [10, 50, 100, 250], 10).parse_args()
     if args.command == "run":
-        usage = subprocess.run([sys.executable, "-m", "pupicker", "train", "--help"], capture_output=True, text=True)
-        if "--autoencoder" not in usage.stdout:
-            raise SystemExit("this pupicker has no option --autoencoder; take a version whose `pupicker train` has it")
         run_units(args, [(method, {"autoencoder": weight}) for method, weight in WEIGHTS.items()])
         return
     groups = draws_of(of_one_code(Records(args.records).load()))

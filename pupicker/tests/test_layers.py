@@ -48,7 +48,7 @@ def test_there_are_plugin_modules():
 
 @pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_plugin_module_is_python_3_8(path):
-    ast.parse(path.read_text(encoding="utf-8"), filename=str(path), feature_version=(3, 8))
+    assert ast.parse(path.read_text(encoding="utf-8"), filename=str(path), feature_version=(3, 8)).body is not None
 
 
 @pytest.mark.parametrize(

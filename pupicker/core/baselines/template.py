@@ -81,6 +81,7 @@ def match_templates(image: Tensor, templates: Sequence[Tensor], radius_px: float
     spectrum = torch.fft.rfft2(image.double(), shape)
 
     def correlate(kernel: Tensor, of: Tensor = spectrum) -> Tensor:
+        """Correlation ``(h, w)`` of a kernel ``(n, n)`` with the image whose spectrum is `of`; zeros lie beyond."""
         full = torch.fft.irfft2(of * torch.fft.rfft2(kernel.flip(0, 1), shape), shape)
         return full[side // 2 :, side // 2 :][: image.shape[0], : image.shape[1]]
 
