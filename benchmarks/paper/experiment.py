@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from methods import paper_options, record_unit
 from runs import Records
 
 __all__ = ["BenchmarkSet", "Records", "average_precisions", "cell", "draws_of", "experiment_parser", "figure_and_axes",
-           "load_set", "of_one_code", "paper_options", "record_unit", "run_units"]
+           "load_set", "of_one_code", "paper_options", "record_unit", "run_units", "write_report"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OBJECTIVE, UPDATES = "ge-binomial", 1000
@@ -69,6 +69,15 @@ def draws_of(records: list[dict[str, Any]], key: str = "labels") -> dict[tuple[s
         value = record.get(key, record["settings"].get(key))
         out.setdefault((record["set"], record["method"]), {}).setdefault(value, {})[record["draw"]] = record
     return out
+
+
+def write_report(args: argparse.Namespace, content: Any, table: Callable[[Any], str],
+                 draw: Callable[[Any, Path], None]) -> None:
+    """Table, printed too, and figure of what was measured, beside the records."""
+    text = table(content)
+    args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+    draw(content, args.records.with_suffix(".png"))
+    print(text)
 
 
 def figure_and_axes(columns: int) -> tuple[Any, Any]:

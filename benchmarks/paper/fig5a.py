@@ -22,6 +22,7 @@ from experiment import (
     figure_and_axes,
     of_one_code,
     run_units,
+    write_report,
 )
 
 OBJECTIVES = ("pn", "nnpu", "ge-kl", "ge-binomial")
@@ -97,9 +98,7 @@ def main() -> None:
         run_units(args, [(objective, {"objective": objective}) for objective in OBJECTIVES])
         return
     groups = draws_of(of_one_code(Records(args.records).load()))
-    args.records.with_suffix(".md").write_text(table(groups), encoding="utf-8")
-    draw(groups, args.records.with_suffix(".png"))
-    print(table(groups))
+    write_report(args, groups, table, draw)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from experiment import (
     figure_and_axes,
     of_one_code,
     run_units,
+    write_report,
 )
 
 WEIGHTS = {"none": 0, "1": 1, "10/N": "10/N"}
@@ -76,9 +77,7 @@ def main() -> None:
         run_units(args, [(method, {"autoencoder": weight}) for method, weight in WEIGHTS.items()])
         return
     groups = draws_of(of_one_code(Records(args.records).load()))
-    args.records.with_suffix(".md").write_text(table(groups), encoding="utf-8")
-    draw(groups, args.records.with_suffix(".png"))
-    print(table(groups))
+    write_report(args, groups, table, draw)
 
 
 if __name__ == "__main__":

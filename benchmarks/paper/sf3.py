@@ -21,6 +21,7 @@ from experiment import (
     figure_and_axes,
     of_one_code,
     run_units,
+    write_report,
 )
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -67,9 +68,7 @@ def main() -> None:
     records = of_one_code(Records(args.records).load())
     by_labels = {n: draws_of([r for r in records if r["labels"] == n], "prior_factor")
                  for n in sorted({r["labels"] for r in records})}
-    args.records.with_suffix(".md").write_text(table(by_labels), encoding="utf-8")
-    draw(by_labels, args.records.with_suffix(".png"))
-    print(table(by_labels))
+    write_report(args, by_labels, table, draw)
 
 
 if __name__ == "__main__":

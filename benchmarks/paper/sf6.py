@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiment import Records, draws_of, experiment_parser, figure_and_axes, of_one_code, run_units
+from experiment import Records, draws_of, experiment_parser, figure_and_axes, of_one_code, run_units, write_report
 
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 
@@ -55,9 +55,7 @@ def main() -> None:
         return
     groups = draws_of(of_one_code(Records(args.records).load()))
     records = [runs[min(runs)] for values in groups.values() for runs in values.values()]
-    args.records.with_suffix(".md").write_text(table(records), encoding="utf-8")
-    draw(records, args.records.with_suffix(".png"))
-    print(table(records))
+    write_report(args, records, table, draw)
 
 
 if __name__ == "__main__":
