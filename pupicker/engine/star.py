@@ -19,6 +19,8 @@ from pupicker.engine.errors import InputError
 
 _RESERVED = re.compile(r"(?:^|\s)(?:data_|loop_|save_|stop_|global_|[;$\[\]])|[^\x00-\x7f]", re.IGNORECASE)
 _KEYWORD = re.compile(r"(?:data|loop|save|stop|global)_", re.IGNORECASE)
+# gemmi puts every value with an underscore into quotes, which the grammar does not ask for.
+_PLAIN = re.compile(r"(?!(?:data|save|loop|stop|global)_)[A-Za-z0-9+\-.,/][!#-&(-~]*", re.IGNORECASE)
 _TOKEN = re.compile(r'"[^"]*"(?=\s|$)|\'[^\']*\'(?=\s|$)|\S+')
 
 
@@ -116,8 +118,11 @@ def _read_text(path: Path) -> str:
 
 
 def _quote(value: str) -> str:
-    """`value`, in quotes where the grammar needs them; double ones, which all programs understand."""
-    if cif.quote(value) == value:
+    """`value`, in double quotes where the grammar needs them, and only there.
+
+    RELION 3.1 and scipion-em-relion take quotes for a part of the name and then find no micrograph.
+    """
+    if _PLAIN.fullmatch(value) or cif.quote(value) == value:
         return value
     for mark in ('"', "'"):
         if mark not in value:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -174,6 +176,26 @@ def test_star_with_difficult_names(tmp_path, name):
     write_coordinates(path, table_of((name, 1, 2)))
     assert read_coordinates(path).names() == [name]
     cif.read_string(path.read_text())  # strict grammar
+
+
+@pytest.mark.parametrize("name", ["mic_0001.mrc", "a/b_c-1.0_x.mrc", "1_2.mrc", "x'_.mrc", "a#_b[1].mrc"])
+def test_star_has_no_quotes_that_relion_would_take_for_a_part_of_the_name(tmp_path, name):
+    path = tmp_path / "picks.star"
+    write_coordinates(path, table_of((name, 1, 2)))
+    row = next(line for line in path.read_text().splitlines() if name in line)
+    if "'" not in name:
+        assert row.split()[0] == name
+    assert read_coordinates(path).names() == [name]
+    cif.read_string(path.read_text())
+
+
+@pytest.mark.skipif(shutil.which("relion_star_printtable") is None, reason="needs the system package relion")
+def test_relion_reads_the_names(tmp_path):
+    path = tmp_path / "picks.star"
+    write_coordinates(path, table_of(("mic_0001.mrc", 1, 2), ("dir_1/mic_0002.mrc", 3, 4)))
+    printed = subprocess.run(["relion_star_printtable", str(path), "data_", "rlnMicrographName"],
+                             capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["mic_0001.mrc", "dir_1/mic_0002.mrc"]
 
 
 def test_name_with_both_quotes_is_refused(tmp_path):
