@@ -19,6 +19,7 @@ from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrog
 from pupicker.viewers.scores import measuredCurve
 
 HIT, FALSE, MISSED = "#2ca02c", "#e03030", "#ffd400"
+COLUMNS = ("micrograph", "x", "y", "score", "outcome")
 Match = Tuple[float, float, float, str]  # x, y in px, score, outcome
 
 
@@ -27,11 +28,18 @@ def readMatches(path: str) -> Dict[int, List[Match]]:
     if not os.path.exists(path):
         raise ViewerError("%s: no such file; run the evaluation first." % path)
     found: Dict[int, List[Match]] = {}
+    byName: Dict[str, List[Match]] = {}
     with open(path, encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream, delimiter="\t"):
-            score = float(row["score"]) if row["score"] else float("-inf")
-            found.setdefault(convert.micIdOf(row["micrograph"]), []).append(
-                (float(row["x"]), float(row["y"]), score, row["outcome"]))
+        rows = csv.reader(stream, delimiter="\t")
+        header = next(rows, [])
+        if not header:
+            raise ViewerError("%s: the table is empty; run the evaluation again." % path)
+        micrograph, x, y, score, outcome = (header.index(column) for column in COLUMNS)
+        for row in rows:
+            byName.setdefault(row[micrograph], []).append(
+                (float(row[x]), float(row[y]), float(row[score] or "-inf"), row[outcome]))
+    for name, some in byName.items():
+        found.setdefault(convert.micIdOf(name), []).extend(some)
     return found
 
 
@@ -55,9 +63,14 @@ class EvaluationWindow(MicrographBrowser):
         MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, radiusPx,
                                    ["hits", "false", "missed"])
         self.matches = matches
-        picks = [match for some in matches.values() for match in some if match[3] != "missed"]
-        score, hit = np.array([p[2] for p in picks]), np.array([p[3] == "hit" for p in picks], dtype=bool)
-        truth = int(hit.sum()) + sum(match[3] == "missed" for some in matches.values() for match in some)
+        # Counting goes over all of them at each move of the threshold: scores and outcomes as arrays.
+        self._scores = {micId: np.array([match[2] for match in some]) for micId, some in matches.items()}
+        self._outcomes = {micId: np.array([match[3] for match in some]) for micId, some in matches.items()}
+        everyScore, everyOutcome = (np.concatenate([np.empty(0, dtype), *some.values()]) for some, dtype in
+                                    ((self._scores, float), (self._outcomes, "<U6")))
+        isPick = everyOutcome != "missed"
+        score, hit = everyScore[isPick], everyOutcome[isPick] == "hit"
+        truth = int(hit.sum()) + int((~isPick).sum())
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
         self.threshold = ThresholdControl(self.panel, low, high, best, self._thresholdChanged)
         self.text = tk.StringVar(master=self.root)
@@ -94,8 +107,11 @@ class EvaluationWindow(MicrographBrowser):
                 if self._outcome(match)]
 
     def count(self, micId: int) -> Sequence[int]:
-        outcomes = [self._outcome(match) for match in self.matches.get(micId, ())]
-        return [outcomes.count(name) for name in ("hit", "false", "missed")]
+        if micId not in self.matches:
+            return [0, 0, 0]
+        outcome, kept = self._outcomes[micId], self._scores[micId] >= self.threshold.value
+        hits, false = int((kept & (outcome == "hit")).sum()), int((kept & (outcome == "false")).sum())
+        return [hits, false, int((outcome != "false").sum()) - hits]
 
     def _thresholdChanged(self) -> None:
         hits, false, missed = np.sum([self.count(micId) for micId in self.matches], axis=0)
