@@ -27,7 +27,6 @@ def readMatches(path: str) -> Dict[int, List[Match]]:
     """The table of ``pupicker evaluate --matches`` by micrograph id; raises :class:`ViewerError`."""
     if not os.path.exists(path):
         raise ViewerError("%s: no such file; run the evaluation first." % path)
-    found: Dict[int, List[Match]] = {}
     byName: Dict[str, List[Match]] = {}
     with open(path, encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream, delimiter="\t")
@@ -38,9 +37,7 @@ def readMatches(path: str) -> Dict[int, List[Match]]:
         for row in rows:
             byName.setdefault(row[micrograph], []).append(
                 (float(row[x]), float(row[y]), float(row[score] or "-inf"), row[outcome]))
-    for name, some in byName.items():
-        found.setdefault(convert.micIdOf(name), []).extend(some)
-    return found
+    return {convert.micIdOf(name): some for name, some in byName.items()}
 
 
 def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:

@@ -133,7 +133,7 @@ def test_bytes_behind_the_pixels_and_case_of_the_suffix(tmp_path):
 # ---- MRC: what must be refused, in a line that names the file
 
 
-def refuse(path: Path, *parts: str) -> None:
+def assert_refused(path: Path, *parts: str) -> None:
     """Header or pixels raise one line with the path and all `parts`; reading pixels always does."""
     with pytest.raises(InputError) as caught:
         read_image(path)
@@ -147,24 +147,25 @@ def refuse(path: Path, *parts: str) -> None:
 @pytest.mark.parametrize(("mode", "kind"), [(3, "complex"), (4, "complex"), (101, "4-bit")])
 def test_modes_that_are_no_real_image(tmp_path, mode, kind):
     path = write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), mode=mode)
-    refuse(path, f"mode {mode}", kind)
+    assert_refused(path, f"mode {mode}", kind)
     with pytest.raises(InputError, match="mode"):
         read_header(path)
 
 
 def test_unknown_mode(tmp_path):
-    refuse(write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), mode=77), "not an MRC file", "mode 77")
+    path = write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), mode=77)
+    assert_refused(path, "not an MRC file", "mode 77")
 
 
 @pytest.mark.parametrize("size", [0, 4], ids=["nx=0", "nx<0"])
 def test_impossible_size(tmp_path, size):
-    refuse(write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), nx=-size), "not an MRC file")
+    assert_refused(write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), nx=-size), "not an MRC file")
 
 
 def test_stack(tmp_path):
     with mrcfile.new(tmp_path / "a.mrcs") as file:
         file.set_data(np.zeros((3, 4, 5), np.float32))
-    refuse(tmp_path / "a.mrcs", "stack of 3 images")
+    assert_refused(tmp_path / "a.mrcs", "stack of 3 images")
 
 
 @pytest.mark.parametrize("byte_order", "<>")
@@ -172,7 +173,7 @@ def test_stack(tmp_path):
 def test_truncated_mrc(tmp_path, byte_order, left):
     path = write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), byte_order)
     path.write_bytes(path.read_bytes()[:left])
-    refuse(path, "truncated", "need 120 bytes", f"found {left - 1024}")
+    assert_refused(path, "truncated", "need 120 bytes", f"found {left - 1024}")
     with pytest.raises(InputError, match="truncated"):
         read_header(path)
 
@@ -180,27 +181,27 @@ def test_truncated_mrc(tmp_path, byte_order, left):
 def test_file_that_ends_within_the_extended_header(tmp_path):
     path = write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), nsymbt=2**31 - 1)
     path.write_bytes(path.read_bytes()[:1100])
-    refuse(path, "truncated", "found 0")
+    assert_refused(path, "truncated", "found 0")
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 500, b"this is text\n" * 100, b"\0" * 3000, b"\xff" * 3000])
 def test_not_an_mrc_file(tmp_path, content):
     (tmp_path / "a.mrc").write_bytes(content)
-    refuse(tmp_path / "a.mrc", "not an MRC file")
+    assert_refused(tmp_path / "a.mrc", "not an MRC file")
 
 
 def test_compressed_mrc_is_not_mistaken(tmp_path):
     path = write_raw_mrc(tmp_path / "a.mrc", np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32))
     path.write_bytes(gzip.compress(path.read_bytes()))
-    refuse(path, "not an MRC file")
+    assert_refused(path, "not an MRC file")
 
 
 def test_missing_folder_and_foreign_files(tmp_path):
-    refuse(tmp_path / "missing.mrc", "No such file")
+    assert_refused(tmp_path / "missing.mrc", "No such file")
     (tmp_path / "folder.mrc").mkdir()
-    refuse(tmp_path / "folder.mrc")
+    assert_refused(tmp_path / "folder.mrc")
     (tmp_path / "a.png").write_bytes(b"")
-    refuse(tmp_path / "a.png", "not a micrograph", ".mrc", ".tiff")
+    assert_refused(tmp_path / "a.png", "not a micrograph", ".mrc", ".tiff")
 
 
 # ---- values
@@ -233,7 +234,7 @@ def test_images_without_content(tmp_path, values, said, suffix):
         write_raw_mrc(path, values.astype(np.float32))
     else:
         tifffile.imwrite(path, values.astype(np.float32))
-    refuse(path, said)
+    assert_refused(path, said)
     assert read_header(path).width == 5
 
 
@@ -279,16 +280,16 @@ def test_tiff_pixel_size_from_resolution(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"imagej": True}], ids=["pages", "imagej"])
 def test_tiff_stack(tmp_path, options):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 6, 5), np.uint16), photometric="minisblack", **options)
-    refuse(tmp_path / "a.tif", "stack of 4 images")
+    assert_refused(tmp_path / "a.tif", "stack of 4 images")
 
 
 def test_tiff_colour_and_types(tmp_path):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((6, 5, 3), np.uint8), photometric="rgb")
-    refuse(tmp_path / "rgb.tif", "3 colour channels")
+    assert_refused(tmp_path / "rgb.tif", "3 colour channels")
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((6, 5), np.complex64))
-    refuse(tmp_path / "c.tif", "complex64")
+    assert_refused(tmp_path / "c.tif", "complex64")
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((6, 5), bool))
-    refuse(tmp_path / "b.tif", "bool")
+    assert_refused(tmp_path / "b.tif", "bool")
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "deflate", "zstd"])
@@ -299,7 +300,7 @@ def test_truncated_tiff(tmp_path, compression, kept):
     tifffile.imwrite(path, values, compression=compression, rowsperstrip=8)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    refuse(path, "truncated")
+    assert_refused(path, "truncated")
 
 
 def test_damaged_tiff(tmp_path):
@@ -310,13 +311,13 @@ def test_damaged_tiff(tmp_path):
     content = bytearray(path.read_bytes())
     content[offset:offset + 40] = b"\xff" * 40
     path.write_bytes(content)
-    refuse(path, "cannot be read as TIFF")
+    assert_refused(path, "cannot be read as TIFF")
 
 
 @pytest.mark.parametrize("content", [b"", b"II*\0", b"text\n" * 100, b"II*\0" + struct.pack("<I", 8) + b"\0" * 6])
 def test_not_a_tiff_file(tmp_path, content):
     (tmp_path / "a.tif").write_bytes(content)
-    refuse(tmp_path / "a.tif", "TIFF")
+    assert_refused(tmp_path / "a.tif", "TIFF")
 
 
 # ---- pixel size
@@ -383,4 +384,4 @@ def test_real_micrograph_with_unset_pixel_size():
 
 
 def test_real_volume_is_no_micrograph():
-    refuse(shared("data/models_maps/4v7r.5A.mrc"), "stack of 96 images")
+    assert_refused(shared("data/models_maps/4v7r.5A.mrc"), "stack of 96 images")
