@@ -7,6 +7,7 @@ first pixel is (0, 0) and y is not flipped, in Scipion as in pupicker.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
+from pupicker.set_columns import readColumns
 
 READ_DIRECTLY = (".mrc", ".tif", ".tiff")
 MASK_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".png")
@@ -136,11 +138,11 @@ def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
 
 def _labelsByName(coordSet: Any) -> Dict[str, List[Tuple[float, float]]]:
     """Centres by micrograph name; a picker that stored ids only is read through its micrographs."""
-    names = {mic.getObjId(): mic.getMicName() for mic in coordSet.getMicrographs()}
+    known = {mic.getObjId(): mic.getMicName() for mic in coordSet.getMicrographs()}
+    xs, ys, ids, names = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName"])
     points: Dict[str, List[Tuple[float, float]]] = {}
-    for coord in coordSet:
-        name = coord.getMicName() or names.get(coord.getMicId()) or "micrograph %s" % coord.getMicId()
-        points.setdefault(name, []).append((coord.getX(), coord.getY()))
+    for x, y, micId, name in zip(xs or (), ys or (), ids or (), names or itertools.repeat(None)):
+        points.setdefault(name or known.get(micId) or "micrograph %s" % micId, []).append((x, y))
     return points
 
 
@@ -149,6 +151,11 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
 
     Micrographs are matched by name, else by name without folder and extension; ids are not used, because another
     import numbers the same files differently.  Positions follow the ratio of the sampling rates.
+
+    Raises
+    ------
+    SetError
+        The file of the coordinates is missing or is no set.
     """
     scale = coordSet.getMicrographs().getSamplingRate() / micSet.getSamplingRate()
     index = _micrographIndex(micSet)

@@ -39,6 +39,7 @@ class DetectionDialog(MicrographDialog):
         self.threshold, self.minDistanceAng = max(threshold, LOWEST_SCORE), minDistanceAng
         self._picks: Dict[int, List[convert.Pick]] = {}
         self._process: Optional[ChildProcess] = None
+        self._next = ""  # id of the next look at the process
         MicrographDialog.__init__(self, parent, "Detection preview", entries,
                                   "Wheel: threshold. Ctrl + wheel: zoom. Drag: move. "
                                   "Double click: whole micrograph.")
@@ -91,13 +92,13 @@ class DetectionDialog(MicrographDialog):
         except Exception as error:
             self._failed(error)
         else:
-            self.after(POLL_MS, self._poll, self._process)
+            self._next = self.after(POLL_MS, self._poll, self._process)
 
     def _poll(self, process: ChildProcess) -> None:
         if process is not self._process:
             return  # another micrograph was chosen in the meantime
         if process.isRunning():
-            self.after(POLL_MS, self._poll, process)
+            self._next = self.after(POLL_MS, self._poll, process)
             return
         try:
             process.check()
@@ -147,6 +148,9 @@ class DetectionDialog(MicrographDialog):
         return self._readDistance()
 
     def destroy(self) -> None:
+        if self._next:
+            self.after_cancel(self._next)
+            self._next = ""
         if self._process is not None:
             self._process.close()
             self._process = None

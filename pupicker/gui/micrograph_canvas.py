@@ -115,15 +115,15 @@ class MicrographCanvas(tk.Canvas):
         """Show the whole micrograph."""
         if self._pixels is None:
             return
-        self._scale = self._fitting = min(s / n for s, n in zip(self._size, self.shape))  # noqa: B905 (Python 3.8)
-        self._place(tuple(n / 2 - s / 2 / self._scale for s, n in zip(self._size, self.shape)))  # noqa: B905
+        self._scale = self._fitting = min(s / n for s, n in zip(self._size, self.shape))
+        self._place(tuple(n / 2 - s / 2 / self._scale for s, n in zip(self._size, self.shape)))
 
     def zoom(self, factor: float, at: Optional[Tuple[float, float]] = None) -> None:
         """Enlarge by `factor`; the place `at` of the window (default: its middle) stays where it is."""
         if self._pixels is None:
             return
         at = at or (self._size[0] / 2, self._size[1] / 2)
-        x, y = (c + a / self._scale for c, a in zip(self._corner, at))  # noqa: B905
+        x, y = (c + a / self._scale for c, a in zip(self._corner, at))
         self._scale = min(MOST_ZOOM, max(self._fitting, self._scale * factor))
         self._place((x - at[0] / self._scale, y - at[1] / self._scale))
 
@@ -142,7 +142,7 @@ class MicrographCanvas(tk.Canvas):
         whole = self._scale <= self._fitting
         self._size = (event.width, event.height)
         if self._pixels is not None:
-            self._fitting = min(s / n for s, n in zip(self._size, self.shape))  # noqa: B905 (Python 3.8)
+            self._fitting = min(s / n for s, n in zip(self._size, self.shape))
             if whole:
                 self.fit()
             else:
@@ -151,7 +151,7 @@ class MicrographCanvas(tk.Canvas):
     def _place(self, corner: Tuple[float, ...]) -> None:
         """Show the view with this upper left corner, moved so that the micrograph fills the window if it can."""
         limited = []
-        for position, number, size in zip(corner, self.shape, self._size):  # noqa: B905
+        for position, number, size in zip(corner, self.shape, self._size):
             room = number - size / self._scale
             limited.append(room / 2 if room < 0 else min(max(position, 0.0), room))
         self._corner = (limited[0], limited[1])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tkinter as tk
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from pyworkflow.gui import dialog
+
+POLL_MS = 100
+WAITING = "…"
 
 
 class PriorDialog(dialog.Dialog):
@@ -15,12 +18,11 @@ class PriorDialog(dialog.Dialog):
     ----------
     counts
         (name, number of labels) of the labelled micrographs.
-    priorOf
-        Class prior of a number of particles a micrograph; None where it is not known.
+    question
+        Tells the class prior of a number of particles a micrograph, as soon as it is known
+        (:class:`~pupicker.wizards.wizard_prior.ClassPriorQuestion`).
     number
         What the form says now.
-    unknown
-        Why the class prior is not known; "" if it is.
 
     Attributes
     ----------
@@ -28,10 +30,10 @@ class PriorDialog(dialog.Dialog):
         What was chosen.
     """
 
-    def __init__(self, parent: Any, counts: List[Tuple[str, int]], priorOf: Callable[[float], Optional[float]],
-                 number: float, unknown: str) -> None:
-        self._counts, self._priorOf, self._unknown = sorted(counts, key=lambda count: -count[1]), priorOf, unknown
+    def __init__(self, parent: Any, counts: List[Tuple[str, int]], question: Any, number: float) -> None:
+        self._counts, self._question = sorted(counts, key=lambda count: -count[1]), question
         self.number = number
+        self._next = ""  # id of the next look at the question
         dialog.Dialog.__init__(self, parent, "Particles per micrograph",
                                buttons=[("OK", dialog.RESULT_YES), ("Cancel", dialog.RESULT_CANCEL)])
 
@@ -49,26 +51,37 @@ class PriorDialog(dialog.Dialog):
         for column, heading in enumerate(("particles", "class prior"), 1):
             tk.Label(bodyFrame, text=heading, anchor="e").grid(row=1, column=column, sticky="ew", padx=6)
         self.value = tk.StringVar(self, value="%g" % self.number)
+        self._priors: List[Tuple[Any, float]] = []  # labels that wait for the class prior of a number
         for row, (text, number) in enumerate(choices, 2):
             tk.Radiobutton(bodyFrame, text=text, value="%g" % number, variable=self.value, anchor="w").grid(
                 row=row, column=0, sticky="w")
             tk.Label(bodyFrame, text="%g" % number, anchor="e").grid(row=row, column=1, sticky="ew", padx=6)
-            tk.Label(bodyFrame, text=self._priorText(number), anchor="e").grid(row=row, column=2, sticky="ew", padx=6)
+            prior = tk.Label(bodyFrame, anchor="e")
+            prior.grid(row=row, column=2, sticky="ew", padx=6)
+            self._priors.append((prior, number))
         row = len(choices) + 2
         tk.Label(bodyFrame, text="Particles per micrograph", anchor="w").grid(row=row, column=0, sticky="w", pady=8)
         entry = tk.Entry(bodyFrame, textvariable=self.value, width=9, justify="right")
         entry.grid(row=row, column=1, sticky="e", padx=6)
         self.prior = tk.Label(bodyFrame, anchor="e", width=10)
         self.prior.grid(row=row, column=2, sticky="ew", padx=6)
-        if self._unknown:
-            tk.Label(bodyFrame, text=self._unknown, anchor="w", fg="#606060", wraplength=560, justify="left").grid(
-                row=row + 1, column=0, columnspan=3, sticky="w")
+        self._failure = tk.Label(bodyFrame, anchor="w", fg="#606060", wraplength=560, justify="left")
+        self._failure.grid(row=row + 1, column=0, columnspan=3, sticky="w")
         self.value.trace_add("write", lambda *args: self._tell())
-        self._tell()
+        self._poll()
         self.initial_focus = entry
 
+    def _poll(self) -> None:
+        self._next = self.after(POLL_MS, self._poll) if self._question.isOpen() else ""
+        for label, number in self._priors:
+            label.config(text=self._priorText(number))
+        self._failure.config(text=self._question.failure)
+        self._tell()
+
     def _priorText(self, number: float) -> str:
-        prior = self._priorOf(number)
+        if self._question.isOpen():
+            return WAITING
+        prior = self._question.classPrior(number)
         return "?" if prior is None else "%0.4f" % prior
 
     def _tell(self) -> None:
@@ -90,3 +103,8 @@ class PriorDialog(dialog.Dialog):
             return False
         self.number = number
         return True
+
+    def destroy(self) -> None:
+        if self._next:
+            self.after_cancel(self._next)
+        dialog.Dialog.destroy(self)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Tuple
 
 import numpy as np
 
+MOST_POINTS = 1000  # of a curve that is drawn: more than its pixels
+
 
 class Expected(NamedTuple):
     """What the probabilities of picks let one expect of those that are kept."""
@@ -35,3 +37,9 @@ def measuredCurve(score: Any, hit: Any, truth: int) -> Tuple[Any, Any, Any, Any]
     last = np.append(score[1:] != score[:-1], True)[:len(score)]
     taken = np.arange(1, len(score) + 1)
     return score[last], (true / taken)[last], (true / max(1, truth))[last], (2 * true / (taken + max(1, truth)))[last]
+
+
+def thinned(length: int) -> Any:
+    """Which of so many points of a curve to draw: the first ones, among which it jumps, and evenly some of the rest."""
+    return np.unique(np.concatenate([np.arange(min(length, MOST_POINTS // 10)),
+                                     np.linspace(0, max(0, length - 1), min(length, MOST_POINTS)).astype(int)]))

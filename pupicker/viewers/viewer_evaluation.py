@@ -6,7 +6,7 @@ import csv
 import os
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from pyworkflow.viewer import View, Viewer
@@ -14,21 +14,41 @@ from pyworkflow.viewer import View, Viewer
 from pupicker import convert
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerEvaluate
+from pupicker.set_columns import collectorPaused
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
-from pupicker.viewers.scores import measuredCurve
+from pupicker.viewers.scores import measuredCurve, thinned
 
-HIT, FALSE, MISSED = "#2ca02c", "#e03030", "#ffd400"
+OUTCOMES = ("hit", "false", "missed")
+HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
+COLOURS = ("#2ca02c", "#e03030", "#ffd400")
 COLUMNS = ("micrograph", "x", "y", "score", "outcome")
-Match = Tuple[float, float, float, str]  # x, y in px, score, outcome
 
 
-def readMatches(path: str) -> Dict[int, List[Match]]:
+class Matches(NamedTuple):
+    """Picks and missed particles of a micrograph; arrays ``(n,)``, positions in px, score of a missed one -inf."""
+
+    x: Any
+    y: Any
+    score: Any
+    outcome: Any  # code
+
+    def outcomeAt(self, threshold: float) -> Any:
+        """Codes at a threshold on the score: below it, a hit is a missed particle and a false pick is nothing."""
+        cut = np.where(self.outcome == FALSE, NOTHING, MISSED)
+        return np.where(self.score < threshold, cut, self.outcome)
+
+
+NO_MATCHES = Matches(*[np.empty(0)] * 4)
+
+
+def readMatches(path: str) -> Dict[int, Matches]:
     """The table of ``pupicker evaluate --matches`` by micrograph id; raises :class:`ViewerError`."""
     if not os.path.exists(path):
         raise ViewerError("%s: no such file; run the evaluation first." % path)
-    byName: Dict[str, List[Match]] = {}
-    with open(path, encoding="utf-8", newline="") as stream:
+    byName: Dict[str, List[Tuple[float, float, float, int]]] = {}
+    codes = {name: code for code, name in enumerate(OUTCOMES)}
+    with open(path, encoding="utf-8", newline="") as stream, collectorPaused():
         rows = csv.reader(stream, delimiter="\t")
         header = next(rows, [])
         if not header:
@@ -36,8 +56,8 @@ def readMatches(path: str) -> Dict[int, List[Match]]:
         micrograph, x, y, score, outcome = (header.index(column) for column in COLUMNS)
         for row in rows:
             byName.setdefault(row[micrograph], []).append(
-                (float(row[x]), float(row[y]), float(row[score] or "-inf"), row[outcome]))
-    return {convert.micIdOf(name): some for name, some in byName.items()}
+                (float(row[x]), float(row[y]), float(row[score] or "-inf"), codes[row[outcome]]))
+    return {convert.micIdOf(name): Matches(*np.array(some).T) for name, some in byName.items()}
 
 
 def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
@@ -54,25 +74,21 @@ def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
 class EvaluationWindow(MicrographBrowser):
     """A hit below the threshold is a missed particle, drawn where the pick was."""
 
-    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], matches: Dict[int, List[Match]],
+    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], matches: Dict[int, Matches],
                  radiusPx: float, best: float, averagePrecision: float,
                  reliability: Sequence[Dict[str, float]] = ()) -> None:
         MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, radiusPx,
                                    ["hits", "false", "missed"])
         self.matches = matches
-        # Counting goes over all of them at each move of the threshold: scores and outcomes as arrays.
-        self._scores = {micId: np.array([match[2] for match in some]) for micId, some in matches.items()}
-        self._outcomes = {micId: np.array([match[3] for match in some]) for micId, some in matches.items()}
-        everyScore, everyOutcome = (np.concatenate([np.empty(0, dtype), *some.values()]) for some, dtype in
-                                    ((self._scores, float), (self._outcomes, "<U6")))
-        isPick = everyOutcome != "missed"
-        score, hit = everyScore[isPick], everyOutcome[isPick] == "hit"
+        self._every = every = Matches(*map(np.concatenate, zip(NO_MATCHES, *matches.values())))
+        isPick = every.outcome != MISSED
+        score, hit = every.score[isPick], every.outcome[isPick] == HIT
         truth = int(hit.sum()) + int((~isPick).sum())
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
         self.threshold = ThresholdControl(self.panel, low, high, best, self._thresholdChanged)
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
-        for colour, meaning in ((HIT, "hit"), (FALSE, "false pick"), (MISSED, "missed particle")):
+        for colour, meaning in zip(COLOURS, ("hit", "false pick", "missed particle")):
             tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
                      anchor=tk.W).pack(fill=tk.X)
         panels = 3 if reliability else 2
@@ -80,7 +96,8 @@ class EvaluationWindow(MicrographBrowser):
         above, below = self._figure.add_subplot(panels, 1, 1), self._figure.add_subplot(panels, 1, 2)
         if reliability:
             drawReliability(self._figure.add_subplot(panels, 1, 3), reliability)
-        cut, precision, recall, f1 = measuredCurve(score, hit, truth)
+        curves = measuredCurve(score, hit, truth)
+        cut, precision, recall, f1 = (values[thinned(len(values))] for values in curves)
         above.plot(recall, precision, color="#1f77b4")
         above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02),
                   title="average precision %0.3f" % averagePrecision)
@@ -93,25 +110,18 @@ class EvaluationWindow(MicrographBrowser):
         self.selectFirst()
         self._thresholdChanged()
 
-    def _outcome(self, match: Match) -> str:
-        if match[3] == "missed" or match[2] >= self.threshold.value:
-            return match[3]
-        return "missed" if match[3] == "hit" else ""
-
     def circles(self, micId: int) -> List[Circle]:
-        colours = {"hit": HIT, "false": FALSE, "missed": MISSED}
-        return [(match[0], match[1], colours[self._outcome(match)]) for match in self.matches.get(micId, ())
-                if self._outcome(match)]
+        some = self.matches.get(micId, NO_MATCHES)
+        return [(x, y, COLOURS[int(outcome)]) for x, y, outcome in
+                zip(some.x, some.y, some.outcomeAt(self.threshold.value)) if outcome != NOTHING]
 
     def count(self, micId: int) -> Sequence[int]:
-        if micId not in self.matches:
-            return [0, 0, 0]
-        outcome, kept = self._outcomes[micId], self._scores[micId] >= self.threshold.value
-        hits, false = int((kept & (outcome == "hit")).sum()), int((kept & (outcome == "false")).sum())
-        return [hits, false, int((outcome != "false").sum()) - hits]
+        outcomes = self.matches.get(micId, NO_MATCHES).outcomeAt(self.threshold.value)
+        return [int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED)]
 
     def _thresholdChanged(self) -> None:
-        hits, false, missed = np.sum([self.count(micId) for micId in self.matches], axis=0)
+        outcomes = self._every.outcomeAt(self.threshold.value)
+        hits, false, missed = (int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED))
         self.text.set("%d hits, %d false picks, %d missed\nprecision %0.3f, recall %0.3f"
                       % (hits, false, missed, hits / max(1, hits + false), hits / max(1, hits + missed)))
         self._line.set_xdata([self.threshold.value] * 2)

@@ -11,10 +11,12 @@ from pyworkflow.viewer import View, Viewer
 from pupicker import convert
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
+from pupicker.set_columns import collectorPaused
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
 LABEL = "#2ca02c"
+COLUMNS = ("micrograph", "x", "y")
 Points = Dict[int, List[Tuple[float, float]]]
 
 
@@ -22,11 +24,16 @@ def readLabels(path: str) -> Points:
     """Labelled centres by micrograph id, px; raises :class:`ViewerError`."""
     if not os.path.exists(path):
         raise ViewerError("%s: no such file; run the training first." % path)
-    points: Points = {}
-    with open(path, encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream, delimiter="\t"):
-            points.setdefault(convert.micIdOf(row["micrograph"]), []).append((float(row["x"]), float(row["y"])))
-    return points
+    byName: Dict[str, List[Tuple[float, float]]] = {}
+    with open(path, encoding="utf-8", newline="") as stream, collectorPaused():
+        rows = csv.reader(stream, delimiter="\t")
+        header = next(rows, [])
+        if not header:
+            raise ViewerError("%s: the table is empty; run the training again." % path)
+        micrograph, x, y = (header.index(column) for column in COLUMNS)
+        for row in rows:
+            byName.setdefault(row[micrograph], []).append((float(row[x]), float(row[y])))
+    return {convert.micIdOf(name): some for name, some in byName.items()}
 
 
 def drawCurves(figure: Any, report: Dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Optional
 
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
@@ -32,14 +32,16 @@ class PuPickerPriorWizard(Wizard):
         points = protocol._matchLabels().points
         mics = [mic.clone() for mic in protocol._getMicrographs() if mic.getObjId() in points]
         counts = [(mic.getMicName(), len(points[mic.getObjId()])) for mic in mics]
-        answer: List[Tuple[Callable[[float], Optional[float]], str]] = []
-        dialog.FlashMessage(form.root, "Working out the training radius…",
-                            func=lambda: answer.append(classPriorOf(protocol, mics[0])))
-        priorOf, unknown = answer[0]
-        chosen = PriorDialog(form.root, counts, priorOf, protocol.particlesPerMicrograph.get() or 0, unknown)
-        if not chosen.resultYes():
-            return
-        prior = priorOf(chosen.number)
+        question = ClassPriorQuestion(protocol, mics[0])
+        try:
+            chosen = PriorDialog(form.root, counts, question, protocol.particlesPerMicrograph.get() or 0)
+            if not chosen.resultYes():
+                return
+            if form.wizParamName == "classPrior":
+                question.wait()
+        finally:
+            question.close()
+        prior = question.classPrior(chosen.number)
         if form.wizParamName == "classPrior" and prior is not None and prior < 1:
             form.setVar("priorMode", PRIOR_FRACTION)
             form.setVar("classPrior", round(prior, 5))
@@ -48,27 +50,64 @@ class PuPickerPriorWizard(Wizard):
             form.setVar("particlesPerMicrograph", chosen.number)
 
 
-def classPriorOf(protocol: Any, mic: Any) -> Tuple[Callable[[float], Optional[float]], str]:
-    """Function from particles a micrograph to the class prior, and why it does not know ("" if it does).
+class ClassPriorQuestion:
+    """Class prior of a number of particles a micrograph; it depends on the training radius, which only the core knows.
 
-    The training radius is the core's: asked for with ``pupicker info`` for a micrograph of the set.
+    ``pupicker info`` is asked about one micrograph in the background, so that the window need not wait for it.
+
+    Attributes
+    ----------
+    failure
+        Why the class prior will not be known; "" if it is or may yet be.
     """
-    diameter = protocol.diameter.get() or 0
-    if diameter <= 0:
-        return lambda number: None, "The class prior depends on the particle's diameter: give that first to see it."
-    process = ChildProcess()
-    try:
-        pixelSize = protocol._getMicrographs().getSamplingRate()
-        process.start("info", [convert.linkMicrograph(mic, process.folder), "--diameter", repr(diameter),
-                               "--pixel-size", repr(pixelSize), "--json"])
-        process.check()
-        with open(process.getPath("stdout"), encoding="utf-8") as stream:
-            found = json.load(stream)
-        lengths = found["geometry"]
-        radiusAng = lengths["training_radius_px"] * lengths["working_pixel_size_ang"]
-        disc = math.pi * radiusAng ** 2 / (found["width"] * found["height"] * pixelSize ** 2)
-    except Exception as error:
-        return lambda number: None, "The class prior is not known: %s" % error
-    finally:
-        process.close()
-    return lambda number: number * disc, ""
+
+    def __init__(self, protocol: Any, mic: Any) -> None:
+        self.failure = ""
+        self._disc: Optional[float] = None  # part of a micrograph that the training disc of one particle covers
+        self._process: Optional[ChildProcess] = None
+        diameter = protocol.diameter.get() or 0
+        if diameter <= 0:
+            self.failure = "The class prior depends on the particle's diameter: give that first to see it."
+            return
+        self._pixelSize = protocol._getMicrographs().getSamplingRate()
+        self._process = ChildProcess()
+        try:
+            self._process.start("info", [convert.linkMicrograph(mic, self._process.folder), "--diameter",
+                                         repr(diameter), "--pixel-size", repr(self._pixelSize), "--json"])
+        except Exception as error:
+            self._failed(error)
+
+    def isOpen(self) -> bool:
+        """There is no answer yet."""
+        if self._process is not None and not self._process.isRunning():
+            self.wait()
+        return self._process is not None
+
+    def wait(self) -> None:
+        """Until there is an answer."""
+        if self._process is None:
+            return
+        try:
+            self._process.check()
+            with open(self._process.getPath("stdout"), encoding="utf-8") as stream:
+                found = json.load(stream)
+            lengths = found["geometry"]
+            radiusAng = lengths["training_radius_px"] * lengths["working_pixel_size_ang"]
+            self._disc = math.pi * radiusAng ** 2 / (found["width"] * found["height"] * self._pixelSize ** 2)
+        except Exception as error:
+            self._failed(error)
+        self.close()
+
+    def classPrior(self, number: float) -> Optional[float]:
+        """Of so many particles a micrograph; None as long as it is not known."""
+        return None if self._disc is None else number * self._disc
+
+    def close(self) -> None:
+        """End the process if it still runs."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = "The class prior is not known: %s" % error
+        self.close()

@@ -13,6 +13,7 @@ import numpy as np  # isort: skip
 from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
 
 from pupicker import convert  # isort: skip
+from pupicker.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
 
 class ConvertTestCase(unittest.TestCase):
@@ -100,11 +101,41 @@ class TestMatchLabels(ConvertTestCase):
         labels = convert.matchLabels(self.coordinates(mics, [(2, 8, 9)], byName=False), mics)
         self.assertEqual(labels.points, {2: [(8, 9)]})
 
+    def testMissingFileOfTheLabelsIsNamed(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc"])
+        labels = self.coordinates(mics, [(1, 8, 9)])
+        os.remove(labels.getFileName())
+        with self.assertRaisesRegex(SetError, "no such file; run the protocol again"):
+            convert.matchLabels(labels, mics)
+
     def testLabelTable(self):
         convert.writeLabels({12: [(0.5, 20.5)], 3: [(1, 2), (3, 4)]}, self.path("labels.tsv"))
         with open(self.path("labels.tsv")) as stream:
             self.assertEqual(stream.read().splitlines(), [
                 "micrograph\tx\ty", "mic000003\t1.000\t2.000", "mic000003\t3.000\t4.000", "mic000012\t0.500\t20.500"])
+
+
+class TestColumns(ConvertTestCase):
+
+    def testValuesAreThoseOfTheItems(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc"])
+        coordSet = self.coordinates(mics, [(1, n, 2 * n) for n in range(12000)])  # more than are read at once
+        ids, xs, ys, other = readColumns(coordSet.getFileName(), ["id", "_x", "_y", "_other"])
+        self.assertEqual(list(zip(ids, xs, ys, strict=True)),
+                         [(coord.getObjId(), *coord.getPosition()) for coord in coordSet])
+        self.assertIsNone(other)
+
+    def testEmptySetHasNoColumnsYet(self):
+        coordSet = SetOfCoordinates(filename=self.path("empty.sqlite"))
+        coordSet.write()
+        self.assertFalse(hasColumn(coordSet.getFileName(), "_x"))
+
+    def testWhatIsNoSetIsNamed(self):
+        with open(self.path("text.sqlite"), "w") as stream:
+            stream.write("no database, but a text that is long enough to be taken for one " * 20)
+        with self.assertRaisesRegex(SetError, "text.sqlite: cannot be read as a set"):
+            readColumns(self.path("text.sqlite"), ["_x"])
+        self.assertFalse(hasColumn(self.path("text.sqlite"), "_x"))
 
 
 class TestPicks(ConvertTestCase):

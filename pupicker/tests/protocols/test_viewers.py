@@ -21,7 +21,8 @@ from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer  # is
 from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
 from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
 from pupicker.viewers.scored_set import ViewerError  # isort: skip
-from pupicker.viewers.scores import expected, measuredCurve  # isort: skip
+from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinned  # isort: skip
+from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches  # isort: skip
 
 BOX = 44
 PICTURES = ("model", "training", "evaluation", "scores")
@@ -43,6 +44,20 @@ def test_measured_curve_takes_equal_scores_together():
 
 def test_measured_curve_without_picks():
     assert [len(values) for values in measuredCurve(np.zeros(0), np.zeros(0, dtype=bool), 3)] == [0] * 4
+
+
+def test_curve_that_is_drawn_keeps_its_beginning_and_its_end():
+    few, many = thinned(7), thinned(10**6)
+    assert few.tolist() == list(range(7)) and thinned(0).tolist() == []
+    assert many[:100].tolist() == list(range(100)) and many[-1] == 10**6 - 1
+    assert len(many) <= 1.1 * MOST_POINTS and np.diff(many).max() < 1.1 * 10**6 / MOST_POINTS
+
+
+def test_outcomes_at_a_threshold():
+    matches = Matches(*np.array([(1, 2, 3.0, HIT), (1, 2, 1.0, HIT), (1, 2, 3.0, FALSE), (1, 2, 1.0, FALSE),
+                                 (1, 2, -np.inf, MISSED)]).T)
+    assert matches.outcomeAt(2.0).tolist() == [HIT, MISSED, FALSE, NOTHING, MISSED]
+    assert matches.outcomeAt(1.0).tolist() == [HIT, HIT, FALSE, FALSE, MISSED]
 
 
 class TestViewers(WorkflowTestCase):

@@ -132,6 +132,9 @@ def choosePrior(dialog, result):
     yield 500
     choices = [child for child in dialog.winfo_children()[0].winfo_children() if child.winfo_class() == "Radiobutton"]
     choices[0].invoke()
+    until = time.time() + 150
+    while dialog.prior["text"] == "…" and time.time() < until:
+        yield 200
     yield PICTURE
     result["most"] = dialog.value.get()
     result["prior"] = dialog.prior["text"]
