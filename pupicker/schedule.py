@@ -3,6 +3,9 @@
 For projects made from a template without a window (``scipion3 template NAME ... --nogui --noschedule``).  Each run
 starts once and waits for its inputs by itself.  Scipion's own script goes through the workflow from each import, and so
 starts a run twice that follows from two of them.
+
+With ``--one-by-one`` a run starts when the one before has ended: several refinements at once on few cores take many
+times as long as one after another, because their processes wait for each other busily.
 """
 
 from __future__ import annotations
@@ -56,8 +59,20 @@ def waitForAll(project: Any) -> List[str]:
             runs = project.getRuns(refresh=True, checkPids=True)
         if not any(run.isActive() for run in runs):
             return stuck + ["%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip())
-                            for run in runs if not run.isFinished()]
+                            for run in runs if not run.isFinished() and not run.isSaved()]
         time.sleep(POLL_S)
+
+
+def runOneByOne(project: Any, runs: List[Any]) -> List[str]:
+    """Run them in this order up to the first failure; what was left out is named too."""
+    for number, run in enumerate(runs):
+        failed = problems([run])
+        if not failed:
+            project.scheduleProtocol(run)
+            failed = waitForAll(project)
+        if failed:
+            return failed + ["%s: not started" % nameOf(other) for other in runs[number + 1:]]
+    return []
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -65,6 +80,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="pupicker.schedule", description="Start every new run of a Scipion project.")
     parser.add_argument("project", help="name of the project")
     parser.add_argument("--wait", action="store_true", help="return when all runs have ended; 1 if one has failed")
+    parser.add_argument("--one-by-one", action="store_true",
+                        help="start a run when the one before has ended, for computers with few cores; waits, too")
     args = parser.parse_args(arguments)
     manager = Manager()
     if not manager.hasProject(args.project):
@@ -73,7 +90,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
     project = manager.loadProject(args.project)
     runs = newRuns(project)
     failed = problems(runs)
-    if not failed:
+    if not failed and args.one_by_one:
+        failed = runOneByOne(project, runs)
+    elif not failed:
         for run in runs:
             project.scheduleProtocol(run)
         sys.stdout.write("%d runs started\n" % len(runs))

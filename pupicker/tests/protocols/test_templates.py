@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import unittest
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,29 @@ class TestTemplateProjects(WorkflowTestCase):
         runs = Manager().loadProject(self.project("streaming")).getRuns()
         self.assertTrue(all(run.isFinished() for run in runs))
         self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
+
+    def testOneByOne(self):
+        for name in self.NAMES:
+            os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
+        self.create("streaming", "--noschedule", model=self.trainedModel())
+        scipion("python", "-m", "pupicker.schedule", self.project("streaming"), "--one-by-one")
+        runs = sorted(Manager().loadProject(self.project("streaming")).getRuns(), key=lambda run: run.getObjId())
+        self.assertEqual([run.getClassName() for run in runs],
+                         ["ProtImportMicrographs", "ProtPuPickerImportModel", "ProtPuPickerPick"])
+        self.assertTrue(all(run.isFinished() for run in runs))
+        for before, after in pairwise(runs):
+            self.assertLessEqual(before.endTime.get(), after.initTime.get())
+
+    def testOneByOneEndsAtAFailure(self):
+        broken = os.path.join(self.raw, "broken.pupicker")
+        Path(broken).write_bytes(b"no model")
+        project = self.create("streaming", "--noschedule", model=broken)
+        done = subprocess.run([sys.executable, "-m", "pupicker.schedule", self.project("streaming"), "--one-by-one"],
+                              capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("broken.pupicker", done.stderr)
+        self.assertIn("not started", done.stderr)
+        self.assertEqual(self.only(project.getRuns(refresh=True), "ProtPuPickerPick").getStatus(), STATUS_SAVED)
 
     def testARunThatCannotStartIsNamedAndNothingIsStarted(self):
         project = self.create("streaming", "--noschedule", model="/nowhere/model.pupicker")
