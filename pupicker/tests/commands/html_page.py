@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "img", "br"}
@@ -52,7 +53,9 @@ class Page(HTMLParser):
     def assert_self_contained(self):
         """Nothing is run, nothing is fetched."""
         assert {"script", "link", "iframe", "object", "a"} & self.tags == set()
-        assert "http" not in self.source and "url(" not in self.source
+        # Without the pictures, in which any four letters may stand.
+        text = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]*", "", self.source)
+        assert "http" not in text and "url(" not in text
         assert self.images
         for image in self.images:
             assert image["src"].startswith("data:image/png;base64,iVBOR")
