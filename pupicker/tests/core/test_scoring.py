@@ -98,7 +98,9 @@ def test_a_network_in_training_mode_is_an_error():
 def test_views_score_the_pixels_of_the_image(network, shape, stride):
     """One view is the plain map; several are the mean of the maps of the turned images, each turned back."""
     image = noise(shape)
-    assert torch.equal(score_views(network, image, stride, 1), score_image(network, image, stride))
+    # Up to rounding: some processors add in another order for another width, and views are padded.
+    plain = score_image(network, image, stride)
+    torch.testing.assert_close(score_views(network, image, stride, 1), plain, rtol=0, atol=1e-11)
     turned = score_image(network, image.rot90(2)).rot90(2)
     mirrored = score_image(network, image.T.contiguous()).T
     both = score_image(network, image.rot90(2).T.contiguous()).T.rot90(2)
