@@ -76,9 +76,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--training-radius", type=float, metavar="PX", help="override, in working pixels")
     parser.add_argument("--min-distance", type=float, metavar="A", help="override the smallest distance of two picks")
     parser.add_argument("--box-size", type=float, metavar="A", help="override the box size")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X",
-                        help="of the optimiser while the length of training is chosen; where that is known, the rate"
-                             " begins at 2.5 times this and falls")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="of the optimiser")
     parser.add_argument("--weight-decay", type=float, default=1e-2, metavar="X",
                         help="L2 penalty: what the optimiser takes off every weight, in units of the learning rate")
     parser.add_argument("--autoencoder", default="0", metavar="GAMMA|auto",

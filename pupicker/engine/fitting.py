@@ -7,9 +7,6 @@ Start.  The kernels are ``share`` times the given weights plus ``1 - share`` tim
 ("shrink and perturb", Ash and Adams, NeurIPS 2020): a network that starts from the whole of what it learnt elsewhere
 follows new labels badly.  A share of one takes all of them as they are.
 
-Cooling.  Where the number of updates is known beforehand (:attr:`Fitting.end`), the learning rate rises to :data:`PEAK`
-times the given one and falls linearly over the last :data:`COOLING` of the updates, to :data:`COLDEST` of the peak.
-
 Autoencoder.  With a weight above zero a decoder is fitted along (:mod:`pupicker.core.autoencoder`).  It belongs to the
 state, not to the model: picking does not need it.
 """
@@ -31,9 +28,6 @@ from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.engine.sampling import Sampler
 
 WARM_UP_UPDATES = 50
-PEAK = 2.5
-COOLING = 0.9
-COLDEST = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class FittingOptions:
     objective, network, network_settings
         Registered names; settings of the network.
     learning_rate, weight_decay, decay
-        Of AdamW, between :data:`WARM_UP_UPDATES` of linear increase and the cooling; decay of the weights' average.
+        Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
     batch_size, positives
         Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
         negatives if there are any.
@@ -75,11 +69,6 @@ class Fitting:
     """State of a training; :meth:`update_many` goes on with it.
 
     `weights` is what the network starts from; None: random weights.
-
-    Attributes
-    ----------
-    end
-        Updates of the whole training, if that is known; not part of the state.
     """
 
     def __init__(
@@ -104,7 +93,6 @@ class Fitting:
         )
         self._generator = torch.Generator().manual_seed(options.seed)
         self.updates = 0
-        self.end: int | None = None
 
     def update_many(self, sampler: Sampler, prior: float, count: int, stop: Callable[[], bool]) -> float:
         """Do `count` updates (fewer if `stop` says so) and return the mean loss.
@@ -152,7 +140,7 @@ class Fitting:
     def _step(self) -> None:
         self.updates += 1
         for group in self._optimizer.param_groups:
-            group["lr"] = self.options.learning_rate * self.warmth()
+            group["lr"] = self.options.learning_rate * min(1.0, self.updates / WARM_UP_UPDATES)
         self._optimizer.step()
         decay = min(self.options.decay, self.updates / (self.updates + 10))
         with torch.no_grad():
@@ -161,13 +149,6 @@ class Fitting:
                     mean.lerp_(value, 1 - decay)
                 else:
                     mean.copy_(value)
-
-    def warmth(self) -> float:
-        """Multiple of the learning rate that the update numbered :attr:`updates` takes."""
-        rising = min(1.0, self.updates / WARM_UP_UPDATES)
-        if self.end is None:
-            return rising
-        return PEAK * min(rising, max(COLDEST, (self.end - self.updates) / (COOLING * self.end)))
 
     def state(self) -> dict[str, Tensor]:
         """Everything that :meth:`restore` needs, as named tensors."""

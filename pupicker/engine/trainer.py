@@ -4,8 +4,7 @@
    held-out ones; the estimate of its average precision (:mod:`pupicker.core.selection`) is the validation curve.
    It ends when the best epoch is `patience` epochs old, or at the most updates.
 2. **Refit.**  The same network from the same start, on all micrographs and labels, for as many updates as the best
-   epoch had: with few labels those held out are too many to lose.  As the end is known now, the learning rate falls
-   towards it.  (``refit=False`` keeps the best epoch itself.)
+   epoch had: with few labels those held out are too many to lose.  (``refit=False`` keeps the best epoch itself.)
 3. **Calibration** on the candidates of the best epoch in the held-out micrographs.
 
 Whatever happens, the state after the last epoch is on disk, and a training that goes on from it ends with the same
@@ -123,8 +122,6 @@ class Training:
         chosen = self.split.training
         sampler = self._sampler([self.data.micrographs[i] for i in chosen], [self.split.held_out[i] for i in chosen])
         epochs = max(1, self.options.updates // self.options.epoch_updates)
-        if not self.split.validation:
-            self.fitting.end = epochs * self.options.epoch_updates
         progress = Progress(epochs, "training")
         progress.done = len(self.curve)
         while len(self.curve) < epochs and not self._out_of_patience():
@@ -142,7 +139,6 @@ class Training:
     def _refit(self) -> None:
         none_hidden = [torch.zeros(len(m.labels), dtype=torch.bool) for m in self.data.micrographs]
         sampler = self._sampler(self.data.micrographs, none_hidden)
-        self.fitting.end = self.best_updates
         progress = Progress(self.best_updates, "training on all labels")
         progress.done = self.fitting.updates
         while self.fitting.updates < self.best_updates:

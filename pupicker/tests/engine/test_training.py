@@ -14,7 +14,7 @@ from pupicker.core.networks import NETWORKS
 from pupicker.core.objectives import OBJECTIVES
 from pupicker.engine.dataset import split_validation
 from pupicker.engine.errors import PuPickerError
-from pupicker.engine.fitting import COLDEST, PEAK, Fitting, FittingOptions
+from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.sampling import make_sampler
 from pupicker.engine.trainer import Interrupted, Training
 from pupicker.engine.training_options import TrainingOptions
@@ -177,18 +177,6 @@ def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
         fitting.update_many(Nothing(), 0.02, 5, lambda: False)
         results.append(fitting.state())
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
-
-
-def test_learning_rate_rises_stays_and_falls_where_the_end_is_known():
-    fitting = Fitting(FITTING, CPU)
-    for fitting.updates, warm in ((25, 0.5), (50, 1.0), (10**6, 1.0)):
-        assert fitting.warmth() == warm
-    fitting.end = 1000
-    expected = {25: 0.5, 50: 1.0, 100: 1.0, 550: 0.5, 983: COLDEST, 1000: COLDEST}
-    for fitting.updates, warm in expected.items():
-        assert fitting.warmth() == pytest.approx(PEAK * warm)
-    fitting.end, fitting.updates = 60, 33  # short: it never gets to the peak, and above neither line
-    assert fitting.warmth() == pytest.approx(PEAK * 0.5)
 
 
 def test_decoder_is_state_of_the_training_and_no_part_of_the_model(reference):
