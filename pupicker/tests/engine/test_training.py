@@ -228,7 +228,9 @@ def test_calibration_is_that_of_as_many_views_as_the_model_takes(reference):
     for views in (1, 4):
         found = find_candidates(model.network, DATA.micrographs, labels, none, GEOMETRY, views)
         fits[views] = calibrate(found.scores, found.hits, found.labels, expected)
-    assert model.views == 4 and model.calibration == fits[4] != fits[1]
+    # Up to rounding: some processors add in another order where the memory lies otherwise.
+    assert model.views == 4 and model.calibration.to_dict() == pytest.approx(fits[4].to_dict(), rel=1e-9)
+    assert model.calibration.to_dict() != pytest.approx(fits[1].to_dict(), rel=1e-9)
 
 
 def test_candidates_of_seen_labels_do_not_count():
