@@ -38,7 +38,7 @@ def test_other_users_may_read_a_model_as_any_other_file(path, tmp_path):
     assert path.stat().st_mode == (tmp_path / "usual.txt").stat().st_mode
 
 
-def refused(path, words=None):
+def assert_refused(path, words=None):
     """Loading fails with one line that names the file."""
     with pytest.raises(InputError, match=words) as caught:
         load_model(path)
@@ -92,18 +92,18 @@ def test_pickled_model_is_refused_without_unpickling(tmp_path):
             return (open, (str(fired), "w"))
 
     torch.save(Bomb(), tmp_path / "m.pupicker")
-    refused(tmp_path / "m.pupicker", "not a pupicker model")
+    assert_refused(tmp_path / "m.pupicker", "not a pupicker model")
     assert not fired.exists()
 
 
 def test_newer_version_is_refused_with_both_numbers(path):
     with_header(path, schema_version=SCHEMA_VERSION + 1)
-    refused(path, f"format {SCHEMA_VERSION + 1}, this version reads up to {SCHEMA_VERSION}; update")
+    assert_refused(path, f"format {SCHEMA_VERSION + 1}, this version reads up to {SCHEMA_VERSION}; update")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"x"', "{", "", "{}"])
 def test_header_of_another_kind(path, text):
-    refused(rewritten(path, lambda _: text))
+    assert_refused(rewritten(path, lambda _: text))
 
 
 @pytest.mark.parametrize("fields", [
@@ -113,7 +113,7 @@ def test_header_of_another_kind(path, text):
     {"calibration": {"a": 1}}, {"normalization": {}}, {"class_prior": "much"}, {"suggested_threshold": None},
 ])
 def test_header_that_does_not_fit(path, fields):
-    refused(with_header(path, **fields), "train it again")
+    assert_refused(with_header(path, **fields), "train it again")
 
 
 def test_models_from_before_views_have_one(path):
@@ -125,11 +125,13 @@ def test_models_from_before_views_have_one(path):
         return json.dumps(header)
 
     assert load_model(rewritten(path, without)).views == 1
+
+
 @pytest.mark.parametrize(("package", "maker"), [("deepnets 2.1", "deepnets 2.1"),
                                                (None, "another version of pupicker")])
 def test_network_that_is_not_installed(path, package, maker):
     with_header(path, network={"name": "resnet99", "settings": {}, "package": package})
-    message = refused(path, "no network 'resnet99'")
+    message = assert_refused(path, "no network 'resnet99'")
     assert message.endswith(f"the network of this model is that of {maker}: install it")
 
 
@@ -158,7 +160,7 @@ def test_missing_weights(path):
     metadata = json.loads(content[8 : 8 + length])["__metadata__"]
     tensors.pop("head.weight")
     save_file(tensors, str(path), metadata=metadata)
-    refused(path, r"head\.weight")
+    assert_refused(path, r"head\.weight")
 
 
 @settings(max_examples=30, deadline=None)
@@ -170,19 +172,19 @@ def test_truncated_file(tmp_path_factory, data):
     save_model(whole, Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(), 0.03, 1.0, {}))
     content = whole.read_bytes()
     whole.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-    refused(whole)
+    assert_refused(whole)
 
 
 def test_other_files(tmp_path):
     for name, content in (("text", b"hello world " * 30), ("empty", b""), ("noise", bytes(range(256)) * 20)):
         (tmp_path / name).write_bytes(content)
-        refused(tmp_path / name, "not a pupicker model")
+        assert_refused(tmp_path / name, "not a pupicker model")
     save_file({"a": torch.ones(3)}, str(tmp_path / "other.safetensors"))
-    refused(tmp_path / "other.safetensors", "but not a pupicker model")
+    assert_refused(tmp_path / "other.safetensors", "but not a pupicker model")
     np.save(tmp_path / "a.npy", np.zeros(3))
-    refused(tmp_path / "a.npy")
-    refused(tmp_path, "no such model file")
-    refused(tmp_path / "none", "no such model file")
+    assert_refused(tmp_path / "a.npy")
+    assert_refused(tmp_path, "no such model file")
+    assert_refused(tmp_path / "none", "no such model file")
 
 
 def test_failed_save_keeps_the_old_model(model, path):
