@@ -6,9 +6,11 @@
 #   PYTHON=path    the interpreter it is made from (default: the first suitable one)
 #   WHEELS=folder  install from this folder of wheels only, without an index
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
+#   JOBS=number    files of tests that run at the same time (default 2)
 #   ARGS=options   more options for pytest or the demo
 
 VENV ?= .venv
+JOBS ?= 2
 export PYTHON WHEELS TORCH
 
 BIN = $(abspath $(VENV))/bin
@@ -17,7 +19,7 @@ BIN = $(abspath $(VENV))/bin
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [ARGS=options]"
+	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [JOBS=number] [ARGS=options]"
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 install: ## the virtual environment with everything the other targets need
@@ -28,7 +30,7 @@ lint: install ## ruff and mypy
 	"$(BIN)/mypy"
 
 test: lint ## ruff, mypy and all tests
-	"$(BIN)/python" -m pytest $(ARGS)
+	"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile $(ARGS)
 
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)

@@ -37,7 +37,7 @@ CORE = [
     "gemmi",
     "matplotlib",
 ]
-TEST = ["pytest", "hypothesis", "ruff", "mypy", "scipion-app", "scipion-em-relion", "scipion-em-sphire"]
+TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-app", "scipion-em-relion", "scipion-em-sphire"]
 
 setup(
     name="scipion-em-pupicker",

@@ -16,6 +16,10 @@ import pytest
 hypothesis.settings.register_profile("pupicker", deadline=None)
 hypothesis.settings.load_profile("pupicker")
 
+# Files that are tested at the same time (make test) share the cores: one thread each, for child processes too.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth", "import": "imagemagick"}
+FIRST_DISPLAY = 99
+DISPLAYS_OF_A_WORKER = 100  # two programs that look for a free display at the same time may find the same one
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONTRAST = 150  # grey levels between the darkest and the brightest pixel of a picture that shows something
 
@@ -41,9 +43,10 @@ def pictures_folder(add_cleanup):
 
 def run_on_screen(driver, *arguments, **environment):
     """Run the module `driver` of this package on a virtual screen; a failure shows the end of what it printed."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     done = subprocess.run(
-        ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24", sys.executable, "-m", f"{__package__}.{driver}",
-         *map(str, arguments)],
+        ["xvfb-run", "-a", "-n", str(FIRST_DISPLAY + worker * DISPLAYS_OF_A_WORKER), "-s", "-screen 0 1920x1200x24",
+         sys.executable, "-m", f"{__package__}.{driver}", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY, check=False,
         env=dict(os.environ, **environment))
     assert done.returncode == 0, done.stdout[-3000:]
