@@ -1,0 +1,185 @@
+"""Options of the training judged on training micrographs that are left out; no test micrograph is opened.
+
+    OMP_NUM_THREADS=1 python benchmarks/left_out.py run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
+    python benchmarks/left_out.py report
+
+For every set, number of labels and draw: one micrograph of the four (two of the eight of a simulated set) is left out;
+labels are drawn from the particles of the others; a network is fitted to them from the general weights with each
+variant, the same number of updates, and the class prior that follows from the true number of particles of those
+micrographs (half of it, as training takes it, section 8 of the method); the average precision of finding all particles
+of the micrographs left out is recorded, also half way.  Unlabelled particles of the micrographs that are trained on are
+part of the training, so finding them says little.
+
+Rule, fixed beforehand: a variant becomes the default only if its mean gain over the present one, paired by set and
+draw, is more than twice its standard error.  Results: results/left_out.jsonl and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from datasets import SETS, data_folder, load_set
+from pupicker.core.autoencoder import paper_weight
+from pupicker.core.geometry import Geometry, geometry
+from pupicker.core.metrics import match_picks, precision_recall
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.engine.coordinates import read_coordinates
+from pupicker.engine.dataset import LabelledMicrograph, load_training_set
+from pupicker.engine.expectation import TRAINING_SHARE
+from pupicker.engine.fitting import Fitting, FittingOptions
+from pupicker.engine.report import Report
+from pupicker.engine.sampling import make_sampler
+from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.validation import leave_cut_borders, pick_image
+from real_data import SETS as REAL
+from runs import RESULTS, Records, hardware, pupicker_code
+
+CPU = torch.device("cpu")
+UPDATES = {10: 200, 50: 800, 100: 800, 250: 1200}
+DEFAULT = "default"
+FIRST_DRAW_SEED = 100
+
+#: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle.
+VARIANTS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    "rate-0.002": {"learning_rate": 2e-3},
+    "rate-0.003": {"learning_rate": 3e-3},
+    "rate-0.006": {"learning_rate": 6e-3},
+    "ge-gaussian": {"objective": "ge-gaussian"},
+    "ge-squared": {"objective": "ge-squared"},
+    "autoencoder": {"autoencoder": 1.0},
+    "ring-negatives": {"ring": True},
+    "25-px": {"diameter_px": 25.5},
+}
+
+
+class LeftOut:
+    """The training micrographs of a set at one working pixel size."""
+
+    def __init__(self, data: Path, name: str, diameter_px: float | None) -> None:
+        chosen = load_set(name, data)
+        field = build(DEFAULT_NETWORK).receptive_field_px
+        working = None if diameter_px is None else max(chosen.pixel_size_ang, chosen.diameter_ang / diameter_px)
+        self.lengths: Geometry = geometry(chosen.diameter_ang, chosen.pixel_size_ang, field, working)
+        truth = data / "labels" / REAL[name].folder / "all.tsv" if name in REAL else chosen.truth
+        table = read_coordinates(truth, chosen.training)
+        self.micrographs = load_training_set(
+            chosen.training, table, chosen.pixel_size_ang, self.lengths, 1, Report("left_out")).micrographs
+        self.radius_px = chosen.match_radius_px * chosen.pixel_size_ang / self.lengths.working_pixel_size_ang
+
+    def split(self, labels: int, draw: int) -> tuple[list[LabelledMicrograph], list[LabelledMicrograph], int]:
+        """Micrographs to train on with the labels that are drawn, those left out, and particles on the former."""
+        count = len(self.micrographs)
+        out = {draw % count} if count <= 4 else {2 * draw % count, (2 * draw + 1) % count}
+        kept = [m for i, m in enumerate(self.micrographs) if i not in out]
+        sizes = [len(m.labels) for m in kept]
+        chosen = np.zeros(sum(sizes), dtype=bool)
+        chosen[np.random.default_rng(FIRST_DRAW_SEED + draw).permutation(sum(sizes))[:labels]] = True
+        given = [
+            LabelledMicrograph(m.path, m.image, m.labels[torch.from_numpy(some)], cut=m.cut, excluded=m.excluded)
+            for m, some in zip(kept, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True)
+        ]
+        return given, [self.micrographs[i] for i in sorted(out)], sum(sizes)
+
+    def average_precision(self, network: Classifier, micrographs: list[LabelledMicrograph]) -> float:
+        """Of finding all particles of some micrographs."""
+        hits, scores, wanted = [], [], 0
+        distance_px = self.lengths.min_distance_ang / self.lengths.working_pixel_size_ang
+        for m in micrographs:
+            xy, logit = pick_image(network, m.image, distance_px, excluded=m.excluded)
+            xy, logit = leave_cut_borders(xy, logit, m.image, m.cut, self.lengths)
+            hits.append(match_picks(xy.numpy(), logit.numpy(), m.labels.numpy(), self.radius_px) >= 0)
+            scores.append(logit.numpy())
+            wanted += len(m.labels)
+        return precision_recall(hits, scores, wanted).average_precision
+
+
+def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> dict[str, Any]:
+    """Fit and judge."""
+    given, left_out, particles = data.split(labels, draw)
+    start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
+    options = FittingOptions(
+        objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
+        learning_rate=changed.get("learning_rate", FittingOptions.learning_rate), start_share=start.share,
+        autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
+    )
+    fitting = Fitting(options, CPU, start.weights)
+    none = [torch.zeros(len(m.labels), dtype=torch.bool) for m in given]
+    sampler = make_sampler(given, none, data.lengths.training_radius_px, fitting.network.receptive_field_px, CPU,
+                           data.lengths.ring_px if changed.get("ring") else None)
+    prior = sampler.unlabelled_prior(sampler.prior(TRAINING_SHARE * particles), strict=False)
+    found, seconds = {}, 0.0
+    for updates in (UPDATES[labels] // 2, UPDATES[labels]):
+        begin = time.process_time()
+        fitting.update_many(sampler, prior, updates - fitting.updates, lambda: False)
+        seconds += time.process_time() - begin
+        network = copy.deepcopy(fitting.average).eval()
+        found[str(updates)] = round(data.average_precision(network, left_out), 4)
+    return {"average_precision": found[str(UPDATES[labels])], "by_updates": found,
+            "training": {"cpu_s": round(seconds, 1), "updates": UPDATES[labels]}}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure what is not recorded."""
+    torch.set_num_threads(1)
+    records, loaded = Records(args.records), {}
+    common = {"machine": hardware(), "versions": {"pupicker": pupicker_code()}}
+    for draw in args.draws:
+        for labels in args.labels:
+            for name in args.sets:
+                for variant in args.variants:
+                    unit = {"set": name, "method": variant, "labels": labels, "draw": draw,
+                            "settings": {"updates": UPDATES[labels], **VARIANTS[variant]}}
+                    if records.missing(unit):
+                        key = (name, VARIANTS[variant].get("diameter_px"))
+                        loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
+                    records.run(unit, lambda key=key, unit=unit: measure(
+                        loaded[key], unit["labels"], unit["draw"], VARIANTS[unit["method"]]), common)
+
+
+def report(args: argparse.Namespace) -> None:
+    """Mean gain of each variant over the default, paired by set and draw, and every pair."""
+    records = Records(args.records).load()
+    found = {(r["labels"], r["method"], r["set"], r["draw"]): r["average_precision"] for r in records}
+    lines = ["| labels | variant | pairs | mean gain | standard error | gain of each pair |", "|" + "---|" * 6]
+    for labels in sorted({r["labels"] for r in records}):
+        for variant in (v for v in VARIANTS if v != DEFAULT):
+            gains = {(s, d): value - found[labels, DEFAULT, s, d] for (n, v, s, d), value in found.items()
+                     if (n, v) == (labels, variant) and (labels, DEFAULT, s, d) in found}
+            if not gains:
+                continue
+            error = f"{statistics.stdev(gains.values()) / len(gains) ** 0.5:.4f}" if len(gains) > 1 else "–"
+            each = ", ".join(f"{s} {d}: {gain:+.3f}" for (s, d), gain in sorted(gains.items()))
+            lines.append(f"| {labels} | {variant} | {len(gains)} | {statistics.mean(gains.values()):+.4f} | {error} |"
+                         f" {each} |")
+    text = "\n".join(lines) + "\n"
+    args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def main() -> None:
+    """Run or report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("run", "report"))
+    parser.add_argument("--data", type=Path, default=data_folder())
+    parser.add_argument("--sets", nargs="+", default=["bgal", "t20s", "trimer", "stick", "apoferritin"], choices=SETS)
+    parser.add_argument("--labels", type=int, nargs="+", default=[10, 50], choices=list(UPDATES))
+    parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", default=[DEFAULT, "rate-0.003"], choices=list(VARIANTS))
+    parser.add_argument("--records", type=Path, default=RESULTS / "left_out.jsonl")
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    {"run": run, "report": report}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()
