@@ -54,6 +54,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate-0.002": {"learning_rate": 2e-3},
     "rate-0.003": {"learning_rate": 3e-3},
     "rate-0.006": {"learning_rate": 6e-3},
+    "share-0.75": {"start_share": 0.75},
+    "share-1": {"start_share": 1.0},
     "ge-gaussian": {"objective": "ge-gaussian"},
     "ge-squared": {"objective": "ge-squared"},
     "autoencoder": {"autoencoder": 1.0},
@@ -109,7 +111,8 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
     start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
     options = FittingOptions(
         objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
-        learning_rate=changed.get("learning_rate", FittingOptions.learning_rate), start_share=start.share,
+        learning_rate=changed.get("learning_rate", FittingOptions.learning_rate),
+        start_share=changed.get("start_share", start.share),
         autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
     )
     fitting = Fitting(options, CPU, start.weights)
