@@ -142,9 +142,10 @@ def run(args: argparse.Namespace) -> None:
                 for variant in args.variants:
                     unit = {"set": name, "method": variant, "labels": labels, "draw": draw,
                             "settings": {"updates": UPDATES[labels], **VARIANTS[variant]}}
-                    if records.missing(unit):
-                        key = (name, VARIANTS[variant].get("diameter_px"))
-                        loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
+                    if not records.missing(unit):
+                        continue
+                    key = (name, VARIANTS[variant].get("diameter_px"))
+                    loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
                     records.run(unit, lambda key=key, unit=unit: measure(
                         loaded[key], unit["labels"], unit["draw"], VARIANTS[unit["method"]]), common)
 
