@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from datasets import SETS, data_folder, load_set
+from objectives import drawn
 from pupicker.core.autoencoder import paper_weight
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.metrics import match_picks, precision_recall
@@ -83,14 +82,11 @@ class LeftOut:
         count = len(self.micrographs)
         out = {draw % count} if count <= 4 else {2 * draw % count, (2 * draw + 1) % count}
         kept = [m for i, m in enumerate(self.micrographs) if i not in out]
-        sizes = [len(m.labels) for m in kept]
-        chosen = np.zeros(sum(sizes), dtype=bool)
-        chosen[np.random.default_rng(FIRST_DRAW_SEED + draw).permutation(sum(sizes))[:labels]] = True
         given = [
             LabelledMicrograph(m.path, m.image, m.labels[torch.from_numpy(some)], cut=m.cut, excluded=m.excluded)
-            for m, some in zip(kept, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True)
+            for m, some in zip(kept, drawn(kept, labels, FIRST_DRAW_SEED + draw), strict=True)
         ]
-        return given, [self.micrographs[i] for i in sorted(out)], sum(sizes)
+        return given, [self.micrographs[i] for i in sorted(out)], sum(len(m.labels) for m in kept)
 
     def average_precision(self, network: Classifier, micrographs: list[LabelledMicrograph]) -> float:
         """Of finding all particles of some micrographs."""
@@ -181,7 +177,6 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=[DEFAULT, "rate-0.003"], choices=list(VARIANTS))
     parser.add_argument("--records", type=Path, default=RESULTS / "left_out.jsonl")
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
     {"run": run, "report": report}[args.command](args)
 
 
