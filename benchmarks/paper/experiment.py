@@ -24,7 +24,7 @@ __all__ = ["BenchmarkSet", "Records", "average_precisions", "cell", "draws_of", 
            "load_set", "of_one_code", "paper_options", "record_unit", "run_units", "write_report"]
 
 RESULTS = Path(__file__).resolve().parent / "results"
-OBJECTIVE, UPDATES = "ge-binomial", 1000
+OBJECTIVE, UPDATES = "ge-binomial", 500
 
 
 def experiment_parser(text: str | None, name: str, sets: list[str], labels: list[int], draws: int

@@ -1,6 +1,6 @@
 """Fig. 5a: average precision against the number of labels for the four objectives, the same labels for all of them.
 
-    python benchmarks/paper/fig5a.py run [--sets trimer stick] [--labels 10 25 50 100 250] [--draws 10] [--updates 1000]
+    python benchmarks/paper/fig5a.py run [--sets trimer stick] [--labels 10 25 50 100 250] [--draws 10] [--updates 500]
     python benchmarks/paper/fig5a.py report
 
 The paper used its hemagglutinin and protocadherin sets, ten draws, and up to 1,000 labels.  A star stands where

@@ -1,6 +1,6 @@
 """Supplementary Fig. 3: average precision with a class prior of half to one and a half times the true one.
 
-    python benchmarks/paper/sf3.py run [--sets trimer stick] [--labels 100] [--draws 10] [--updates 1000]
+    python benchmarks/paper/sf3.py run [--sets trimer stick] [--labels 100] [--draws 10] [--updates 500]
     python benchmarks/paper/sf3.py report
 
 The paper has 100 and 1,000 labels.  All of it takes about 5 hours on one core for one number of labels.  Results:

@@ -1,6 +1,6 @@
 """Supplementary Fig. 6: precision against recall, and F1 against the threshold of the score.
 
-    python benchmarks/paper/sf6.py run [--sets t20s 80s trimer stick] [--labels 100] [--draws 1] [--updates 1000]
+    python benchmarks/paper/sf6.py run [--sets t20s 80s trimer stick] [--labels 100] [--draws 1] [--updates 500]
     python benchmarks/paper/sf6.py report
 
 One curve a set, of the first draw, trained the paper's way; 15 minutes on one core.  The score is pupicker's calibrated
