@@ -4,7 +4,7 @@
     python benchmarks/paper/fig5a.py report
 
 The paper used its hemagglutinin and protocadherin sets, ten draws, and up to 1,000 labels.  A star stands where
-GE-binomial differs from another objective by a paired t-test over the draws (p < 0.05).  All of it takes about 15 hours
+GE-binomial differs from another objective by a paired t-test over the draws (p < 0.05).  All of it takes about 12 hours
 on one core; `--minutes` ends it sooner.  Results: results/fig5a.jsonl, .md, .png.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/paper/fig5b.py run [--sets trimer stick] [--labels 10 50 100 250] [--draws 10] [--updates 500]
     python benchmarks/paper/fig5b.py report
 
-The weight of the reconstruction is 0, 1 and 10/N with N labels, as in the paper.  All of it takes about 12 hours on one
+The weight of the reconstruction is 0, 1 and 10/N with N labels, as in the paper.  All of it takes about 11 hours on one
 core.  Results: results/fig5b.jsonl, .md, .png.
 """
 

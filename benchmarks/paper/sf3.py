@@ -3,7 +3,7 @@
     python benchmarks/paper/sf3.py run [--sets trimer stick] [--labels 100] [--draws 10] [--updates 500]
     python benchmarks/paper/sf3.py report
 
-The paper has 100 and 1,000 labels.  All of it takes about 5 hours on one core for one number of labels.  Results:
+The paper has 100 and 1,000 labels.  All of it takes about 3 hours on one core for one number of labels.  Results:
 results/sf3.jsonl, .md, .png.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/paper/sf6.py run [--sets t20s 80s trimer stick] [--labels 100] [--draws 1] [--updates 500]
     python benchmarks/paper/sf6.py report
 
-One curve a set, of the first draw, trained the paper's way; 15 minutes on one core.  The score is pupicker's calibrated
+One curve a set, of the first draw, trained the paper's way; 10 minutes on one core.  The score is pupicker's calibrated
 log-likelihood ratio.  Results: results/sf6.jsonl, .md, .png.
 """
 
