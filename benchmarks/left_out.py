@@ -50,12 +50,14 @@ UPDATES = {10: 200, 50: 800, 100: 800, 250: 1200}
 DEFAULT, EXCLUDED = "default", "excluded"
 FIRST_DRAW_SEED = 100
 
-#: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle.
+#: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle,
+#: `prior_share` the part of the true number of particles that the objective is told, `updates_factor` a longer training.
 VARIANTS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
     "rate-0.002": {"learning_rate": 2e-3},
     "rate-0.003": {"learning_rate": 3e-3},
     "rate-0.006": {"learning_rate": 6e-3},
+    "share-0": {"start_share": 0.0},
     "share-0.75": {"start_share": 0.75},
     "share-1": {"start_share": 1.0},
     "ge-kl": {"objective": "ge-kl"},
@@ -67,6 +69,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "share-1-autoencoder": {"autoencoder": 1.0, "thin": True, "start_share": 1.0},
     "ring-negatives": {"ring": True},
     "25-px": {"diameter_px": 25.5},
+    "prior-whole": {"prior_share": 1.0},
+    "longer": {"updates_factor": 2},
+    "share-1-longer": {"updates_factor": 2, "start_share": 1.0},
+    "share-0-prior-whole": {"start_share": 0.0, "prior_share": 1.0},
 }
 
 
@@ -138,16 +144,18 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
     none = [torch.zeros(len(m.labels), dtype=torch.bool) for m in given]
     sampler = make_sampler(given, none, data.lengths.training_radius_px, fitting.network.receptive_field_px, CPU,
                            data.lengths.ring_px if changed.get("ring") else None)
-    prior = sampler.unlabelled_prior(sampler.prior(TRAINING_SHARE * particles), strict=False)
+    told = changed.get("prior_share", TRAINING_SHARE) * particles
+    prior = sampler.unlabelled_prior(sampler.prior(told), strict=False)
     found, seconds = {}, 0.0
-    for updates in (UPDATES[labels] // 2, UPDATES[labels]):
+    last = UPDATES[labels] * changed.get("updates_factor", 1)
+    for updates in (last // 2, last):
         begin = time.process_time()
         fitting.update_many(sampler, prior, updates - fitting.updates, lambda: False)
         seconds += time.process_time() - begin
         network = copy.deepcopy(fitting.average).eval()
         found[str(updates)] = round(data.average_precision(network, left_out), 4)
-    return {"average_precision": found[str(UPDATES[labels])], "by_updates": found,
-            "training": {"cpu_s": round(seconds, 1), "updates": UPDATES[labels]}}
+    return {"average_precision": found[str(last)], "by_updates": found,
+            "training": {"cpu_s": round(seconds, 1), "updates": last}}
 
 
 def run(args: argparse.Namespace) -> None:
