@@ -9,7 +9,7 @@ variant, the same number of updates, and the class prior that follows from the t
 micrographs (half of it, as training takes it, section 8 of the method); the average precision of finding all particles
 of the micrographs left out is recorded, also half way.  Unlabelled particles of the micrographs that are trained on are
 part of the training, so finding them says little.  Contamination is excluded, as it is by default; the first records
-were made without that ("seen" in the table).
+were made without that ("seen" in the table).  Unlabelled regions come as patches; earlier records had single crops.
 
 Rule, fixed beforehand: a variant becomes the default only if its mean gain over the present one, paired by set and
 draw, is more than twice its standard error.  Results: results/left_out.jsonl and .md.
@@ -28,18 +28,18 @@ import torch
 
 from datasets import SETS, data_folder, load_set
 from objectives import drawn
-from pupicker.core.autoencoder import paper_weight, reconstruction_error
+from pupicker.core.autoencoder import paper_weight
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.metrics import match_picks, precision_recall
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
-from pupicker.core.objectives import OBJECTIVES, Loss
+from pupicker.core.patches import patch_grid
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import LabelledMicrograph, load_training_set
 from pupicker.engine.exclusion import Exclusion
 from pupicker.engine.expectation import TRAINING_SHARE
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.report import Report
-from pupicker.engine.sampling import Sampler, make_sampler
+from pupicker.engine.sampling import make_sampler
 from pupicker.engine.start_weights import GENERAL, load_start
 from pupicker.engine.validation import leave_cut_borders, pick_image
 from real_data import SETS as REAL
@@ -47,11 +47,12 @@ from runs import RESULTS, Records, hardware, pupicker_code
 
 CPU = torch.device("cpu")
 UPDATES = {10: 200, 50: 800, 100: 800, 250: 1200}
-DEFAULT, EXCLUDED = "default", "excluded"
+DEFAULT, EXCLUDED, PATCHES, CROPS = "default", "excluded", "patches", "crops"
 FIRST_DRAW_SEED = 100
 
 #: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle,
-#: `prior_share` the part of the true number of particles that the objective is told, `updates_factor` a longer training.
+#: `prior_share` the part of the true number of particles that the objective is told, `updates_factor` makes the
+#: training longer.
 VARIANTS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
     "rate-0.002": {"learning_rate": 2e-3},
@@ -64,9 +65,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "ge-gaussian": {"objective": "ge-gaussian"},
     "ge-squared": {"objective": "ge-squared"},
     "autoencoder": {"autoencoder": 1.0},
-    "autoencoder-quarter": {"autoencoder": 1.0, "thin": True},
     "share-1-rate-0.003": {"start_share": 1.0, "learning_rate": 3e-3},
-    "share-1-autoencoder": {"autoencoder": 1.0, "thin": True, "start_share": 1.0},
+    "share-1-autoencoder": {"autoencoder": 1.0, "start_share": 1.0},
     "ring-negatives": {"ring": True},
     "25-px": {"diameter_px": 25.5},
     "prior-whole": {"prior_share": 1.0},
@@ -74,21 +74,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "share-1-longer": {"updates_factor": 2, "start_share": 1.0},
     "share-0-prior-whole": {"start_share": 0.0, "prior_share": 1.0},
 }
-
-
-class ThinnedFitting(Fitting):
-    """Draws every fourth region again instead of all: the same expectation of the autoencoder term in less time."""
-
-    def _loss(self, sampler: Sampler, prior: float) -> Loss:
-        options = self.options
-        crops, originals = sampler.draw_pairs(options.positives, options.batch_size - options.positives,
-                                              self._generator, 0)
-        features = self.network.features(crops, self.network.total_stride)
-        logits = self.network.logits(features)[:, 0, 0]
-        loss = OBJECTIVES[options.objective](logits[: options.positives], logits[options.positives :], prior)
-        assert self.decoder is not None
-        term = options.autoencoder * reconstruction_error(self.decoder(features[::4]), originals[::4])
-        return Loss(loss.objective + term, loss.value + term)
 
 
 class LeftOut:
@@ -140,9 +125,10 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
         start_share=changed.get("start_share", start.share),
         autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
     )
-    fitting = (ThinnedFitting if changed.get("thin") else Fitting)(options, CPU, start.weights)
+    fitting = Fitting(options, CPU, start.weights)
     none = [torch.zeros(len(m.labels), dtype=torch.bool) for m in given]
-    sampler = make_sampler(given, none, data.lengths.training_radius_px, fitting.network.receptive_field_px, CPU,
+    grid = patch_grid(fitting.network.receptive_field_px, fitting.network.total_stride)
+    sampler = make_sampler(given, none, data.lengths.training_radius_px, grid, CPU,
                            data.lengths.ring_px if changed.get("ring") else None)
     told = changed.get("prior_share", TRAINING_SHARE) * particles
     prior = sampler.unlabelled_prior(sampler.prior(told), strict=False)
@@ -168,7 +154,8 @@ def run(args: argparse.Namespace) -> None:
             for name in args.sets:
                 for variant in args.variants:
                     unit = {"set": name, "method": variant, "labels": labels, "draw": draw,
-                            "settings": {"updates": UPDATES[labels], "contamination": EXCLUDED, **VARIANTS[variant]}}
+                            "settings": {"updates": UPDATES[labels], "contamination": EXCLUDED,
+                                         "unlabelled": PATCHES, **VARIANTS[variant]}}
                     if not records.missing(unit):
                         continue
                     key = (name, VARIANTS[variant].get("diameter_px"))
@@ -177,24 +164,32 @@ def run(args: argparse.Namespace) -> None:
                         loaded[key], unit["labels"], unit["draw"], VARIANTS[unit["method"]]), common)
 
 
+def row(
+    kind: tuple[int, str, str], title: str, own: dict[tuple[str, int], float], other: dict[tuple[str, int], float],
+) -> list[str]:
+    """Line of the table: gain over the other on the pairs that both have; none without a pair."""
+    gains = {key: own[key] - other[key] for key in own.keys() & other.keys()}
+    if not gains:
+        return []
+    error = f"{statistics.stdev(gains.values()) / len(gains) ** 0.5:.4f}" if len(gains) > 1 else "–"
+    each = ", ".join(f"{s} {d}: {gain:+.3f}" for (s, d), gain in sorted(gains.items()))
+    cells = (*kind, title, len(gains), f"{statistics.mean(gains.values()):+.4f}", error, each)
+    return [f"| {' | '.join(map(str, cells))} |"]
+
+
 def report(args: argparse.Namespace) -> None:
     """Mean gain of each variant over the default, paired by set and draw, and every pair."""
-    found: dict[Any, float] = {}
+    found: dict[Any, dict[tuple[str, int], float]] = {}
     for r in Records(args.records).load():
-        kind = r["labels"], r["settings"].get("contamination", "seen")
-        found[kind, r["method"], r["set"], r["draw"]] = r["average_precision"]
-    lines = ["| labels | contamination | variant | pairs | mean gain | standard error | gain of each pair |",
-             "|" + "---|" * 7]
-    for kind in sorted({key[0] for key in found}):
-        for variant in (v for v in VARIANTS if v != DEFAULT):
-            gains = {(s, d): value - found[kind, DEFAULT, s, d] for (k, v, s, d), value in found.items()
-                     if (k, v) == (kind, variant) and (kind, DEFAULT, s, d) in found}
-            if not gains:
-                continue
-            error = f"{statistics.stdev(gains.values()) / len(gains) ** 0.5:.4f}" if len(gains) > 1 else "–"
-            each = ", ".join(f"{s} {d}: {gain:+.3f}" for (s, d), gain in sorted(gains.items()))
-            lines.append(f"| {kind[0]} | {kind[1]} | {variant} | {len(gains)} |"
-                         f" {statistics.mean(gains.values()):+.4f} | {error} | {each} |")
+        kind = r["labels"], r["settings"].get("contamination", "seen"), r["settings"].get("unlabelled", CROPS)
+        found.setdefault((kind, r["method"]), {})[r["set"], r["draw"]] = r["average_precision"]
+    titles = ("labels", "contamination", "unlabelled", "variant", "pairs", "mean gain", "standard error", "each pair")
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    for kind, variant in sorted(found, key=lambda key: key[0]):
+        if variant != DEFAULT:
+            lines += row(kind, variant, found[kind, variant], found.get((kind, DEFAULT), {}))
+        elif kind[2] == PATCHES:
+            lines += row(kind, "default, to crops", found[kind, variant], found.get(((*kind[:2], CROPS), DEFAULT), {}))
     text = "\n".join(lines) + "\n"
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)

@@ -29,6 +29,7 @@ from pupicker.core.autoencoder import paper_weight
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.metrics import match_picks
 from pupicker.core.networks import DEFAULT_NETWORK, build
+from pupicker.core.patches import patch_grid
 from pupicker.engine.atomic import atomic_path
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import LabelledMicrograph, TrainingSet, load_training_set
@@ -99,14 +100,15 @@ def one_run(loaded: tuple[TrainingSet, Geometry, float], labels: int, draw: int,
     seen = drawn(data.micrographs, labels, draw)
     given = [LabelledMicrograph(m.path, m.image, m.labels[torch.from_numpy(s)], cut=m.cut)
              for m, s in zip(data.micrographs, seen, strict=True)]
-    start = load_start(GENERAL, DEFAULT_NETWORK)
+    start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
     options = FittingOptions(
         objective=what.get("objective", REFERENCE), seed=draw, start=start.digest, start_share=start.share,
         autoencoder=paper_weight(labels) if what.get("autoencoder") else 0.0,
     )
     fitting = Fitting(options, CPU, start.weights)
     none = [torch.zeros(len(m.labels), dtype=torch.bool) for m in given]
-    sampler = make_sampler(given, none, lengths.training_radius_px, fitting.network.receptive_field_px, CPU,
+    grid = patch_grid(fitting.network.receptive_field_px, fitting.network.total_stride)
+    sampler = make_sampler(given, none, lengths.training_radius_px, grid, CPU,
                            lengths.ring_px if what.get("ring") else None)
     prior = sampler.unlabelled_prior(sampler.prior(TRAINING_SHARE * data.label_count), strict=False)
     begin = time.process_time()

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from pupicker.core.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks import Classifier, build
+from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.engine.sampling import Sampler
 
@@ -42,7 +43,7 @@ class FittingOptions:
         Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
     batch_size, positives
         Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
-        negatives if there are any.
+        negatives if there are any. A few of the unlabelled ones do not count, see :mod:`pupicker.engine.sampling`.
     seed
         Of weights, minibatches and augmentation.
     start, start_share
@@ -117,17 +118,22 @@ class Fitting:
 
     def _loss(self, sampler: Sampler, prior: float) -> Loss:
         """Of one minibatch."""
-        positives = self.options.positives
+        positives, stride = self.options.positives, self.network.total_stride
         negatives = positives if sampler.has_negatives else 0
         unlabelled = self.options.batch_size - positives - negatives
-        crops, originals = sampler.draw_pairs(positives, unlabelled, self._generator, negatives)
-        features = self.network.features(crops, self.network.total_stride)
-        logits = self.network.logits(features)[:, 0, 0]
-        positive, rest, negative = logits.split([positives, unlabelled, negatives])
+        batch = sampler.draw(positives, unlabelled, self._generator, negatives)
+        with statistics_kept(self.network) as statistics:
+            maps = self.network.features(batch.patches, stride)
+        with statistics_applied(statistics):
+            labelled = self.network.features(batch.crops, stride)
+        rest = self.network.logits(maps).flatten(1)[batch.unlabelled.to(self.device)]
+        positive, negative = self.network.logits(labelled)[:, 0, 0].split([positives, negatives])
         loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
         if self.decoder is None:
             return loss
-        term = self.options.autoencoder * reconstruction_error(self.decoder(features), originals)
+        regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
+        features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
+        term = self.options.autoencoder * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
 
     def _start_at(self, prior: float) -> None:

@@ -1,8 +1,9 @@
-"""Minibatches: labelled positive pixels, unlabelled ones drawn uniformly over all micrographs, negative ones.
+"""Minibatches: crops around labelled positive and negative pixels, patches of unlabelled regions.
 
-Unlabelled pixels are uniform over **all** pixels of all micrographs (large ones count more) but excluded ones, so that
-their number of positives is binomial, which GE-binomial relies on.  Everything is drawn on the CPU from one generator,
-so that the same seed gives the same minibatches on any device.
+Unlabelled regions are uniform over **all** pixels of all micrographs (large ones count more) but excluded ones, so that
+their number of positives is nearly binomial, which GE-binomial relies on.  They come as patches of several, because
+that is cheap (:mod:`pupicker.core.patches`); those on excluded pixels or outside of the image do not count.  Everything
+is drawn on the CPU from one generator, so that the same seed gives the same minibatches on any device.
 
 Negative pixels lie within the training radius of places that are labelled as no particle, or, if wanted, on rings
 around labelled particles, where no other centre can be (:func:`pupicker.core.regions.ring_mask`).  Where there are
@@ -12,11 +13,13 @@ both, a minibatch has as many of the one as of the other: rings are many.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from pupicker.core.crops import Stack, gather, margin_for, perturb, random_transforms, stack_micrographs
+from pupicker.core.patches import PatchGrid
 from pupicker.core.regions import class_prior_from_count, disc_mask, ring_mask, unlabelled_prior
 from pupicker.engine.dataset import LabelledMicrograph
 
@@ -25,6 +28,29 @@ SMALLEST_UNLABELLED_SHARE = 0.05
 
 RIM_SHARE = 0.1
 """The labelled area may differ by this share from that of as many average discs."""
+
+
+@dataclass(frozen=True)
+class Minibatch:
+    """What one update sees.
+
+    Attributes
+    ----------
+    crops
+        ``(positives + negatives, 1, field, field)`` augmented labelled regions, positive ones first.
+    patches
+        ``(n, 1, side, side)`` augmented patches.
+    unlabelled
+        ``(n, regions)`` bool: which regions of the patches count as unlabelled.
+    crop_originals, patch_originals
+        The same, turned and mirrored but without added grey level and noise.
+    """
+
+    crops: Tensor
+    patches: Tensor
+    unlabelled: Tensor
+    crop_originals: Tensor
+    patch_originals: Tensor
 
 
 @dataclass(frozen=True)
@@ -45,8 +71,8 @@ class Sampler:
         bool, flat over the pixels of all micrographs: labelled, held out or excluded, hence not unlabelled.
     first_pixel
         ``(k + 1,)`` flat index where each micrograph begins.
-    size_px
-        Side of a crop.
+    grid
+        Regions of a patch; its field is the side of a crop.
     radius_px
         Training radius.
     held_out
@@ -61,7 +87,7 @@ class Sampler:
     ring: Tensor
     excluded: Tensor
     first_pixel: Tensor
-    size_px: int
+    grid: PatchGrid
     radius_px: float
     area: int
     held_out: int = 0
@@ -91,32 +117,49 @@ class Sampler:
             prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
         return unlabelled_prior(prior, labelled, (len(self.negative) + len(self.ring)) / self.pixels)
 
-    def draw(self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0) -> Tensor:
-        """Augmented crops ``(positives + unlabelled + negatives, 1, size, size)``, in this order."""
-        return self.draw_pairs(positives, unlabelled, generator, negatives)[0]
-
-    def draw_pairs(
+    def draw(
         self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0
-    ) -> tuple[Tensor, Tensor]:
-        """The crops of :meth:`draw`, and the same turned and mirrored but without added grey level and noise."""
+    ) -> Minibatch:
+        """As many augmented labelled crops, and patches with about as many unlabelled regions."""
         on_rings = negatives if not len(self.negative) else negatives // 2 if len(self.ring) else 0
         where = torch.cat([
-            _some(self.positive, positives, generator), self._draw_unlabelled(unlabelled, generator),
+            _some(self.positive, positives, generator),
             _some(self.negative, negatives - on_rings, generator), _some(self.ring, on_rings, generator),
         ])
-        crops = gather(self.stack, where, self.size_px, random_transforms(len(where), generator))
-        return perturb(crops, generator), crops
+        crops = gather(self.stack, where, self.grid.field_px, random_transforms(len(where), generator))
+        patches, counted = self._draw_patches(max(1, unlabelled // self.grid.regions), generator)
+        return Minibatch(perturb(crops, generator), perturb(patches, generator), counted, crops, patches)
 
-    def _draw_unlabelled(self, count: int, generator: torch.Generator) -> Tensor:
-        flat = torch.zeros(0, dtype=torch.long)
-        while len(flat) < count:
-            drawn = torch.randint(int(self.first_pixel[-1]), (count + 16,), generator=generator)
-            flat = torch.cat([flat, drawn[~self.excluded[drawn]]])
-        flat = flat[:count]
-        micrograph = torch.searchsorted(self.first_pixel, flat, right=True) - 1
-        within = flat - self.first_pixel[micrograph]
-        width = torch.tensor([w for _, w in self.stack.shapes])[micrograph]
-        return torch.stack([micrograph, within // width, within % width], dim=1)
+    def _draw_patches(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Patches without added grey level and noise, and which of their regions are unlabelled: at least one is."""
+        while True:
+            where = self._draw_centres(count, generator)
+            transforms = random_transforms(count, generator)
+            counted = self._unlabelled(where[:, 0], self.grid.centres(where[:, 1:], transforms))
+            if bool(counted.any()):
+                return gather(self.stack, where, self.grid.side_px, transforms), counted
+
+    def _draw_centres(self, count: int, generator: torch.Generator) -> Tensor:
+        """Of patches, also so far outside of an image that each of their regions is anywhere in it equally often."""
+        reach = self.grid.reach_px
+        height, width = (self._shapes + 2 * reach).T
+        ends = (height * width).cumsum(0)
+        flat = torch.randint(int(ends[-1]), (count,), generator=generator)
+        micrograph = torch.searchsorted(ends, flat, right=True)
+        within = flat - (ends - height * width)[micrograph]
+        across = width[micrograph]
+        return torch.stack([micrograph, within // across - reach, within % across - reach], dim=1)
+
+    def _unlabelled(self, micrograph: Tensor, pixels: Tensor) -> Tensor:
+        """Which pixels ``(n, m, 2)`` of the micrographs ``(n,)`` are unlabelled; none outside of an image is."""
+        shape = self._shapes[micrograph][:, None]
+        inside = ((pixels >= 0) & (pixels < shape)).all(dim=2)
+        flat = self.first_pixel[micrograph][:, None] + pixels[..., 0] * shape[..., 1] + pixels[..., 1]
+        return inside & ~self.excluded[torch.where(inside, flat, 0)]
+
+    @cached_property
+    def _shapes(self) -> Tensor:
+        return torch.tensor(self.stack.shapes)
 
 
 def _some(among: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -125,7 +168,7 @@ def _some(among: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def make_sampler(
-    micrographs: list[LabelledMicrograph], held_out: list[Tensor], radius_px: float, size_px: int,
+    micrographs: list[LabelledMicrograph], held_out: list[Tensor], radius_px: float, grid: PatchGrid,
     device: torch.device, ring_px: tuple[float, float] | None = None,
 ) -> Sampler:
     """Sampler over micrographs.
@@ -151,10 +194,11 @@ def make_sampler(
         hidden_pixels += int(held.sum())
         excluded.append((mask | held | none | ring | left_out).reshape(-1))
         first.append(first[-1] + mask.numel())
-    stack = stack_micrographs([m.image for m in micrographs], margin_for(size_px)).to(device)
+    margin = margin_for(grid.side_px) + grid.reach_px
+    stack = stack_micrographs([m.image for m in micrographs], margin).to(device)
     return Sampler(
         stack, torch.cat(masks["positive"]), torch.cat(masks["negative"]), torch.cat(masks["ring"]),
-        torch.cat(excluded), torch.tensor(first), size_px, radius_px,
+        torch.cat(excluded), torch.tensor(first), grid, radius_px,
         sum(m.pixels for m in micrographs), hidden_pixels,
     )
 

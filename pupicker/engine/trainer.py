@@ -23,6 +23,7 @@ from torch import Tensor
 
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
+from pupicker.core.patches import patch_grid
 from pupicker.core.selection import best_epoch, pu_average_precision
 from pupicker.engine.completion import complete
 from pupicker.engine.dataset import LabelledMicrograph, Split, TrainingSet
@@ -155,9 +156,11 @@ class Training:
         return loss
 
     def _sampler(self, micrographs: list[LabelledMicrograph], held_out: list[Tensor]) -> Sampler:
+        network = self.fitting.network
         return make_sampler(
-            micrographs, held_out, self.geometry.training_radius_px, self.fitting.network.receptive_field_px,
-            self.device, self.geometry.ring_px if self.options.ring_negatives else None,
+            micrographs, held_out, self.geometry.training_radius_px,
+            patch_grid(network.receptive_field_px, network.total_stride), self.device,
+            self.geometry.ring_px if self.options.ring_negatives else None,
         )
 
     def _unlabelled_prior(self, sampler: Sampler) -> float:

@@ -63,7 +63,7 @@ def poisson_binomial(probability: Tensor) -> Tensor:
     return torch.fft.irfft(torch.polar(log_modulus.exp(), -phase), n=trials + 1)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def count_cost(trials: int, prior: float) -> Tensor:
     """``c(k)``, k = 0..N, of the module's docstring; float64."""
     k = torch.arange(trials + 1, dtype=torch.float64)

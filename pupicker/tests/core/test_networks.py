@@ -6,6 +6,7 @@ import torch
 
 from pupicker.core.networks import NETWORKS, Classifier, Pace, Unavailable, build
 from pupicker.core.networks.blocks import NORMS, PositionGroupNorm
+from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 
 
 def network(name="conv31", seed=0, **settings):
@@ -193,3 +194,34 @@ def test_a_copy_has_weights_of_its_own():
 def test_features_belong_to_the_single_networks():
     with pytest.raises(NotImplementedError):
         Classifier().features(torch.zeros(1, 1, 31, 31), 4)
+
+
+# ---- batch normalisation of a minibatch in two parts
+
+
+def test_the_other_part_is_normalised_by_the_statistics_of_the_first():
+    """As if it had been in one batch with a copy of the first, of which it is a part here; gradients included."""
+    batch = torch.randn(6, 1, 31, 31, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    whole, parts = network(width=3).train(), network(width=3).train()
+    together = whole(batch)
+    with statistics_kept(parts) as statistics:
+        first = parts(batch)
+    stored = {k: v.clone() for k, v in parts.state_dict().items()}
+    with statistics_applied(statistics):
+        second = parts(batch[:2])
+    assert all(torch.equal(v, stored[k]) for k, v in parts.state_dict().items())  # nothing is learnt from it
+    torch.testing.assert_close(first, together)
+    torch.testing.assert_close(second, together[:2])
+    (together.sum() + (together[:2] ** 2).sum()).backward()
+    (first.sum() + (second**2).sum()).backward()
+    for ours, theirs in zip(parts.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    assert parts.training and all(m.training for m in parts.modules())
+    torch.testing.assert_close(parts(batch), whole(batch))  # no hook is left
+
+
+def test_a_network_without_batch_normalisation_has_no_statistics():
+    plain = network(width=2, norm="affine").train()
+    with statistics_kept(plain) as statistics:
+        plain(torch.zeros(1, 1, 31, 31, dtype=torch.float64))
+    assert not statistics

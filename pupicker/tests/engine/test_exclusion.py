@@ -8,7 +8,9 @@ import pytest
 import tifffile
 import torch
 
+from pupicker.core.crops import random_transforms
 from pupicker.core.geometry import geometry
+from pupicker.core.patches import PatchGrid
 from pupicker.core.regions import mean_disc_area
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.dataset import load_training_set
@@ -24,6 +26,7 @@ PIXEL_ANG = 6.0
 LENGTHS = geometry(160.0, PIXEL_ANG, 31)
 WORKING = LENGTHS.working_pixel_size_ang
 SHAPE = (300, 240)
+GRID = PatchGrid(31, 4, 4)
 
 
 def _micrograph(folder, name="a", seed=0):
@@ -164,7 +167,7 @@ class TestTraining:
         (micrograph,) = data.micrographs
         assert micrograph.pixels == pytest.approx(micrograph.image.numel() / 2, rel=0.02)
         hidden = [torch.zeros(3, dtype=torch.bool)]
-        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, 31, torch.device("cpu"))
+        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, GRID, torch.device("cpu"))
         assert sampler.pixels == micrograph.pixels
         assert sampler.prior(10) == pytest.approx(
             10 * mean_disc_area(LENGTHS.training_radius_px) / micrograph.pixels)
@@ -174,9 +177,13 @@ class TestTraining:
 
     def test_unlabelled_pixels_are_never_drawn_from_it(self, data):
         hidden = [torch.zeros(3, dtype=torch.bool)]
-        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, 31, torch.device("cpu"))
-        drawn = sampler._draw_unlabelled(20_000, torch.Generator().manual_seed(0))
-        assert not data.micrographs[0].excluded[drawn[:, 1], drawn[:, 2]].any()
+        sampler = make_sampler(data.micrographs, hidden, LENGTHS.training_radius_px, GRID, torch.device("cpu"))
+        generator = torch.Generator().manual_seed(0)
+        where, turned = sampler._draw_centres(2000, generator), random_transforms(2000, generator)
+        pixels = GRID.centres(where[:, 1:], turned)
+        drawn = pixels[sampler._unlabelled(where[:, 0], pixels)]
+        assert len(drawn) > 5000
+        assert not data.micrographs[0].excluded[drawn[:, 0], drawn[:, 1]].any()
         for chosen in (sampler.positive, sampler.negative):
             assert not data.micrographs[0].excluded[chosen[:, 1], chosen[:, 2]].any()
 

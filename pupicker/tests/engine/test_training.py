@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pupicker.core.likelihood import calibrate
 from pupicker.core.networks import NETWORKS
 from pupicker.core.objectives import OBJECTIVES
+from pupicker.core.patches import PatchGrid, patch_grid
 from pupicker.engine.dataset import split_validation
 from pupicker.engine.errors import PuPickerError
 from pupicker.engine.fitting import Fitting, FittingOptions
-from pupicker.engine.sampling import make_sampler
+from pupicker.engine.sampling import Minibatch, make_sampler
 from pupicker.engine.trainer import Interrupted, Training
 from pupicker.engine.training_options import TrainingOptions
 from pupicker.engine.validation import find_candidates, pick_image
@@ -164,9 +165,10 @@ def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
 
         has_negatives = False
 
-        def draw_pairs(self, positives, unlabelled, generator, negatives):
-            crops = torch.randn((positives + unlabelled + negatives, 1, 31, 31), generator=generator)
-            return crops, crops
+        def draw(self, positives, unlabelled, generator, negatives):
+            crops = torch.randn((positives + negatives, 1, 31, 31), generator=generator)
+            patches = torch.randn((unlabelled // 4, 1, 35, 35), generator=generator)
+            return Minibatch(crops, patches, torch.rand((len(patches), 4), generator=generator) < 0.8, crops, patches)
 
     results = []
     for seed in (1, 2):
@@ -198,7 +200,7 @@ def test_a_weight_of_zero_is_no_autoencoder_and_leaves_the_training_as_it_was(re
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_autoencoder_learns_to_draw_with_every_objective(objective):
     """The reported loss holds the distance to the picture, which falls."""
-    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, 31, CPU)
+    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, PatchGrid(31, 4, 4), CPU)
     fitting = Fitting(replace(FITTING, objective=objective, autoencoder=1.0, learning_rate=3e-3), CPU)
     first, last = (fitting.update_many(sampler, 0.03, 12, lambda: False) for _ in range(2))
     assert last < first - 20
@@ -206,8 +208,8 @@ def test_autoencoder_learns_to_draw_with_every_objective(objective):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_can_be_fitted(name):
-    size = NETWORKS[name].receptive_field_px
-    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, size, CPU)
+    grid = patch_grid(NETWORKS[name].receptive_field_px, NETWORKS[name].total_stride)
+    sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, grid, CPU)
     fitting = Fitting(replace(FITTING, network=name, network_settings={"width": 2, "norm": "group"}), CPU)
     before = fitting.state()
     assert math.isfinite(fitting.update_many(sampler, 0.03, 2, lambda: False))
