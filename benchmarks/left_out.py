@@ -58,6 +58,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate-0.002": {"learning_rate": 2e-3},
     "rate-0.003": {"learning_rate": 3e-3},
     "rate-0.006": {"learning_rate": 6e-3},
+    "batch-256": {"batch_size": 256, "positives": 16},
     "share-0": {"start_share": 0.0},
     "share-0.75": {"start_share": 0.75},
     "share-1": {"start_share": 1.0},
@@ -124,6 +125,8 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
         learning_rate=changed.get("learning_rate", FittingOptions.learning_rate),
         start_share=changed.get("start_share", start.share),
         autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
+        batch_size=changed.get("batch_size", FittingOptions.batch_size),
+        positives=changed.get("positives", FittingOptions.positives),
     )
     fitting = Fitting(options, CPU, start.weights)
     none = [torch.zeros(len(m.labels), dtype=torch.bool) for m in given]

@@ -58,8 +58,8 @@ class FittingOptions:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     decay: float = 0.99
-    batch_size: int = 256
-    positives: int = 16
+    batch_size: int = 512
+    positives: int = 32
     seed: int = 0
     start: str = ""
     start_share: float = 1.0
