@@ -81,7 +81,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
                         help="L2 penalty: what the optimiser takes off every weight, in units of the learning rate")
     parser.add_argument("--autoencoder", default="0", metavar="GAMMA|auto",
                         help="weight of the term that draws each region from its features; 0: none; auto: the paper's"
-                        " 10/N for N labels up to 250, none for more. Makes a training 2.5 times slower")
+                        " 10/N for N labels up to 250, none for more. Makes a training several times slower")
     parser.add_argument("--batch-size", type=int, default=512, metavar="N",
                         help="regions of a minibatch, 1/16 of them labelled")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
