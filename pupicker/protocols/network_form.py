@@ -37,7 +37,7 @@ class NetworkForm:
                       label="Network",
                       help="_conv31_: the network of the paper; general weights come with pupicker for this one only, "
                            "the others start from random ones and need more labels.\n_conv63_, _conv127_: deeper, for "
-                           "particles whose detail is lost when they are shrunk to 22 pixels; 6 and 37 times "
+                           "particles whose detail is lost when they are shrunk to 22 pixels; 5 and 26 times "
                            "slower.\n_resnet31_: a small residual network, 1.6 times slower.\n_of another "
                            "package_: one that an installed package offers.")
         form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
@@ -63,8 +63,8 @@ class NetworkForm:
         form.addParam("autoencoder", params.EnumParam, choices=list(AUTOENCODER_CHOICES), default=AUTOENCODER_NONE,
                       expertLevel=expert, label="Autoencoder term",
                       help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
-                           "paper's weight, 10/N for N labels up to 250 and none for more. Makes training 2.5 "
-                           "times slower. Worth a try with a few labels and random weights.")
+                           "paper's weight, 10/N for N labels up to 250 and none for more. Makes training "
+                           "several times slower. Worth a try with a few labels and random weights.")
         form.addParam("autoencoderWeight", params.FloatParam, default=0.1, expertLevel=expert,
                       condition="autoencoder==%d" % AUTOENCODER_GIVEN, label="Its weight (0 to 10)",
                       help="Factor of the squared distance between region and drawing, summed over pixels in units of "
