@@ -2,7 +2,7 @@ r"""Patches: squares on which a network scores several regions at once.
 
 Neighbouring regions share most of their pixels, and a strided network computes what they share only once.  A patch of
 :math:`k\times k` regions, one total stride :math:`s` apart, is :math:`F+s(k-1)` pixels wide for a receptive field
-:math:`F`.  With conv31 and k = 4 a region costs a quarter of what it costs alone, with conv63 a tenth.
+:math:`F`.  With k = 4 a region costs about a quarter of what it costs alone with conv31, a fifth with conv63.
 
 Regions of a patch are not independent, which the objectives that count positives assume.  They nearly are if the stride
 is at least about the training radius' double: then a particle is the positive region of few of them.  Networks whose

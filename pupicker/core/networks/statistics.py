@@ -32,6 +32,7 @@ def statistics_kept(network: nn.Module) -> Iterator[Statistics]:
     kept: Statistics = {}
 
     def note(layer: nn.Module, given: tuple[Any, ...]) -> None:
+        """Called by a layer with what it is about to normalise."""
         x: Tensor = given[0]
         variance, mean = torch.var_mean(x, [d for d in range(x.ndim) if d != 1], correction=0)
         assert isinstance(layer, _BatchNorm)
@@ -50,6 +51,7 @@ def statistics_applied(statistics: Statistics) -> Iterator[None]:
     """Let the layers normalise what passes within the context by these statistics, and learn nothing from it."""
 
     def normalize(layer: nn.Module, given: tuple[Any, ...], _: Tensor) -> Tensor:
+        """Take the place of what a layer has made of its input."""
         x: Tensor = given[0]
         assert isinstance(layer, _BatchNorm)
         mean, variance = statistics[layer]

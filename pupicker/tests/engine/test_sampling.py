@@ -83,9 +83,8 @@ def test_regions_are_centred_on_the_drawn_pixels_of_micrographs_of_any_size(grid
     drawn = torch.stack([number, flat // width[number], flat % width[number]], dim=1)
     assert {tuple(row) for row in drawn.tolist()} == {tuple(row) for row in sampler.positive.tolist()}
     whole = [disc_mask(shape, m.labels, RADIUS_PX) for shape, m in zip(SHAPES, data, strict=True)]
-    # A turned patch is interpolated; those that are not show which pixels count and that each is drawn equally often.
-    codes = read_codes(grid.windows(batch.patch_originals)) if grid.per_side == 1 else None
-    if codes is not None:
+    if grid.per_side == 1:  # only then are no codes interpolated in turned patches
+        codes = read_codes(batch.patch_originals)
         number, flat = codes // PLACES, codes % PLACES
         where = torch.stack([number, flat // width[number], flat % width[number]], dim=1)
         excluded = torch.tensor([bool(whole[n][y, x]) for n, y, x in where.tolist()])
