@@ -57,7 +57,7 @@ def load(data: Path, name: str) -> tuple[TrainingSet, Geometry, float]:
     """The training micrographs with all their labels, lengths, and the radius of a hit in working pixels."""
     chosen = SETS[name]
     paths = micrographs(data, name, "train")
-    lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, build(DEFAULT_NETWORK).receptive_field_px)
+    lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, build(DEFAULT_NETWORK).particle_px())
     table = read_coordinates(data / "labels" / chosen.folder / "all.tsv", paths)
     loaded = load_training_set(paths, table, chosen.pixel_size_ang, lengths, 1, Report("objectives"))
     radius_ang = chosen.match_radius_px * chosen.pixel_size_ang
@@ -102,7 +102,7 @@ def one_run(loaded: tuple[TrainingSet, Geometry, float], labels: int, draw: int,
              for m, s in zip(data.micrographs, seen, strict=True)]
     start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
     options = FittingOptions(
-        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest, start_share=start.share,
+        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest,
         autoencoder=paper_weight(labels) if what.get("autoencoder") else 0.0,
     )
     fitting = Fitting(options, CPU, start.weights)

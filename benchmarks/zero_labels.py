@@ -59,7 +59,7 @@ def without_training(data: Path, name: str, source: str, work: Path, args: argpa
 def general(data: Path, name: str) -> float:
     """The general weights on the test micrographs, whose truth is used for the score alone."""
     chosen, tests = SETS[name], micrographs(data, name, "test")
-    lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, NETWORKS[DEFAULT_NETWORK].receptive_field_px)
+    lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, NETWORKS[DEFAULT_NETWORK].particle_px())
     truth = read_coordinates(data / chosen.folder / chosen.truth, tests)
     images = load_training_set(tests, truth, chosen.pixel_size_ang, lengths, 1, Report("train")).micrographs
     radius = chosen.match_radius_px * chosen.pixel_size_ang / lengths.working_pixel_size_ang

@@ -1,15 +1,20 @@
-"""Make the weights that a training starts from: pupicker/weights/conv31.safetensors.
+"""Make the weights that a training starts from: pupicker/weights/NETWORK.safetensors.
 
-    python tools/pretrain.py [--scenes 2400] [--updates 8000] [--threads 2] [--output FILE]
+    python tools/pretrain.py [--network conv47] [--scenes 2400] [--updates 12000] [--threads 2] [--output FILE]
 
 The network learns to tell centres of particles from everything else on simulated micrographs of thousands of made-up
 particles (pupicker/simulation/random_scene.py), in which the truth is known.  No real micrograph and no known structure
 is used, so that a model that starts from these weights can be judged on any of them.
 
-A minibatch has 64 centres, 48 places on or beside a particle but off its centre, and 144 places anywhere else;
-contrast, grey level and noise of each crop vary.  The loss is the logistic one, the step size falls along a cosine, and
-the running average of the weights is kept.  The average precision on scenes that training has not seen is printed and
-goes into the file's header.
+A minibatch has 32 patches of 4×4 regions, all of which the truth labels: half of the patches have one of their regions
+on the centre of a particle, half lie anywhere.  Contrast, grey level and noise of each patch vary.  With g the
+probability of a region, the loss is
+
+    L = w mean(-log g over regions on a centre) + (1 - w) mean(-log(1 - g) over the others),    w = 1/4,
+
+that of a minibatch of which a quarter is positive, however many the patches happen to hold; w = 0 would call everything
+background.  The step size falls along a cosine, and the running average of the weights is kept.  The average precision
+on scenes that training has not seen is printed and goes into the file's header.
 """
 
 from __future__ import annotations
@@ -36,18 +41,18 @@ from pupicker.core.crops import gather, margin_for, perturb, random_transforms, 
 from pupicker.core.geometry import BACKGROUND, MATCH_RADIUS, MIN_DISTANCE, TRAINING_RADIUS
 from pupicker.core.histograms import histogram, stack_histograms
 from pupicker.core.metrics import match_picks, precision_recall
-from pupicker.core.networks import Classifier, build
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
 from pupicker.core.normalization import fit, normalize
+from pupicker.core.patches import patch_grid
 from pupicker.core.regions import disc_mask
 from pupicker.engine.atomic import atomic_path
 from pupicker.engine.validation import pick_image
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
-NETWORK = "conv31"
 WEIGHTS = Path(pupicker.__file__).parent / "weights"
 HELD_OUT = 60
-CENTRES, BESIDE, ELSEWHERE = 64, 48, 144
-RING_PX = (0.16 * DIAMETER_PX, 0.5 * DIAMETER_PX)
+PATCHES = 32
+POSITIVE_WEIGHT = 0.25
 CONTRAST_SD = 0.5
 LEARNING_RATE, WARM_UP, DECAY = 2e-3, 100, 0.995
 
@@ -64,44 +69,36 @@ def example(seed: int, index: int) -> Example:
     return flatten(normal, BACKGROUND * DIAMETER_PX).half(), torch.from_numpy(scene.xy)
 
 
-def places(examples: list[Example], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Micrograph, row, column of all centre pixels and of some beside them; bool of the former for every pixel."""
-    centres: list[Tensor] = []
-    beside: list[Tensor] = []
-    masks = []
-    for index, (image, xy) in enumerate(examples):
-        shape = (int(image.shape[0]), int(image.shape[1]))
-        mask = disc_mask(shape, xy, TRAINING_RADIUS * DIAMETER_PX)
-        ring = (disc_mask(shape, xy, RING_PX[1]) & ~disc_mask(shape, xy, RING_PX[0])).nonzero()
-        ring = ring[torch.randperm(len(ring), generator=generator)[:400]]
-        for found, where in ((centres, mask.nonzero()), (beside, ring)):
-            found.append(F.pad(where, (1, 0), value=index))
-        masks.append(mask)
-    return torch.cat(centres), torch.cat(beside), torch.stack(masks)
-
-
 class Batches:
-    """Minibatches of crops, the positive ones first."""
+    """Minibatches of patches and their labels; the scenes have one size."""
 
-    def __init__(self, examples: list[Example], size_px: int, seed: int) -> None:
+    def __init__(self, examples: list[Example], network: Classifier, seed: int) -> None:
         self._generator = torch.Generator().manual_seed(seed)
-        self._size_px = size_px
-        self._centres, self._beside, self._mask = places(examples, self._generator)
-        self._stack = stack_micrographs([image.float() for image, _ in examples], margin_for(size_px))
-
-    def draw(self) -> Tensor:
-        """``(256, 1, size, size)``."""
-        anywhere = torch.stack(
-            [torch.randint(n, (2 * ELSEWHERE,), generator=self._generator) for n in self._mask.shape], dim=1
+        self._grid = patch_grid(network.receptive_field_px, network.total_stride)
+        self._mask = torch.stack(
+            [disc_mask((image.shape[0], image.shape[1]), xy, TRAINING_RADIUS * DIAMETER_PX) for image, xy in examples]
         )
-        free = anywhere[~self._mask[tuple(anywhere.T)]][:ELSEWHERE]
-        where = torch.cat([self._some(self._centres, CENTRES), self._some(self._beside, BESIDE), free])
-        crops = gather(self._stack, where, self._size_px, random_transforms(len(where), self._generator))
-        contrast = torch.exp(torch.randn(len(where), 1, 1, 1, generator=self._generator) * CONTRAST_SD)
-        return perturb(crops * contrast, self._generator)
+        self._centres = self._mask.nonzero()
+        margin = margin_for(self._grid.side_px) + self._grid.reach_px
+        self._stack = stack_micrographs([image.float() for image, _ in examples], margin)
 
-    def _some(self, among: Tensor, count: int) -> Tensor:
-        return among[torch.randint(len(among), (count,), generator=self._generator)]
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Patches ``(n, 1, side, side)``; for their regions ``(n, regions)`` which are on a centre, which off any."""
+        turn = random_transforms(PATCHES, self._generator)
+        where = torch.stack([torch.randint(n, (PATCHES,), generator=self._generator) for n in self._mask.shape], dim=1)
+        half = PATCHES // 2
+        centre = self._centres[torch.randint(len(self._centres), (half,), generator=self._generator)]
+        which = torch.randint(self._grid.regions, (half,), generator=self._generator)
+        shift = self._grid.centres(torch.zeros(half, 2, dtype=torch.int64), turn[:half])[torch.arange(half), which]
+        last = torch.tensor(self._mask.shape[1:]) - 1
+        where[:half] = torch.cat([centre[:, :1], (centre[:, 1:] - shift).clamp(torch.zeros_like(last), last)], dim=1)
+        patches = gather(self._stack, where, self._grid.side_px, turn)
+        contrast = torch.exp(torch.randn(PATCHES, 1, 1, 1, generator=self._generator) * CONTRAST_SD)
+        at = self._grid.centres(where[:, 1:], turn)
+        inside = ((at >= 0) & (at <= last)).all(dim=-1)
+        at = at.clamp(torch.zeros_like(last), last)
+        on = self._mask[where[:, :1].expand(-1, self._grid.regions), at[..., 0], at[..., 1]]
+        return perturb(patches * contrast, self._generator), inside & on, inside & ~on
 
 
 def average_precision(network: Classifier, examples: list[Example]) -> float:
@@ -118,15 +115,15 @@ def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tens
     """Fit and return the average of the weights."""
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-2)
-    target = torch.zeros(CENTRES + BESIDE + ELSEWHERE)
-    target[:CENTRES] = 1
     losses, start = [], time.monotonic()
     for update in range(1, updates + 1):
         falling = 0.05 + 0.475 * (1 + math.cos(math.pi * update / updates))
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, update / WARM_UP) * falling
-        logits = network(batches.draw())[:, 0, 0]
-        loss = F.binary_cross_entropy_with_logits(logits, target[: len(logits)])
+        patches, on, off = batches.draw()
+        logits = network(patches.contiguous(memory_format=torch.channels_last)).flatten(1)
+        positive, negative = F.softplus(-logits[on]).mean(), F.softplus(logits[off]).mean()
+        loss = POSITIVE_WEIGHT * positive + (1 - POSITIVE_WEIGHT) * negative
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -143,29 +140,31 @@ def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tens
 def main() -> None:
     """Simulate, train, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default=DEFAULT_NETWORK)
     parser.add_argument("--scenes", type=int, default=2400)
-    parser.add_argument("--updates", type=int, default=8000)
+    parser.add_argument("--updates", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=WEIGHTS / f"{NETWORK}.safetensors")
+    parser.add_argument("--output", type=Path, help="default: the package's own file for the network")
     args = parser.parse_args()
+    output = args.output or WEIGHTS / f"{args.network}.safetensors"
     with ProcessPoolExecutor(args.threads) as pool:
         examples = list(pool.map(partial(example, args.seed), range(args.scenes), chunksize=8))
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    network = build(NETWORK).channels_last()
-    batches = Batches(examples[HELD_OUT:], network.receptive_field_px, args.seed)
+    network = build(args.network).channels_last()
+    batches = Batches(examples[HELD_OUT:], network, args.seed)
     weights = train(network.train(), batches, args.updates)
     network.load_state_dict(weights)
     precision = average_precision(network.eval(), examples[:HELD_OUT])
     header = {
-        "network": NETWORK, "made_by": "tools/pretrain.py", "scenes": args.scenes, "updates": args.updates,
+        "network": args.network, "made_by": "tools/pretrain.py", "scenes": args.scenes, "updates": args.updates,
         "seed": args.seed, "particles": int(sum(len(xy) for _, xy in examples)),
         "average_precision_on_unseen_scenes": round(precision, 4), "software": {"pupicker": pupicker.__version__,
         "torch": torch.__version__, "numpy": np.__version__},
     }
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(args.output) as temporary:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output) as temporary:
         save_file({name: t.contiguous() for name, t in weights.items()}, str(temporary),
                   metadata={"pupicker_weights": json.dumps(header)})
     sys.stdout.write(json.dumps(header, indent=1) + "\n")

@@ -84,7 +84,7 @@ def add_names(parser: argparse.ArgumentParser) -> None:
 
 
 def first_geometry(
-    paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, receptive_field_px: int,
+    paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
     *overrides: Any,
 ) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the first micrograph whose header can be read.
@@ -104,7 +104,7 @@ def first_geometry(
     else:
         raise problem or InputError("there are no micrographs")
     try:
-        return geometry(diameter_ang, pixel_size, receptive_field_px, *overrides), pixel_size
+        return geometry(diameter_ang, pixel_size, particle_px, *overrides), pixel_size
     except ValueError as error:
         raise UsageError(str(error)) from error
 

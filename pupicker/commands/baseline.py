@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
     paths = list_micrographs(args.micrographs)
 
     def make() -> BaselinePicker:
-        field = NETWORKS[DEFAULT_NETWORK].receptive_field_px  # the pixel size at which the network would work
-        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, field)
+        wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
+        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide)
         left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
         answer = answer_of(args.method, lengths, args.template, args.template_pixel_size, args.rotation_step,
                            args.bright)

@@ -65,13 +65,13 @@ def _micrograph(args: argparse.Namespace) -> Answer:
     }
     rows: list[tuple[str, ...]] = [(name.replace("_", " "), _text(value), "") for name, value in content.items()]
     if args.diameter is not None:
-        pixel_size, field = resolve_pixel_size(header, args.pixel_size), NETWORKS[DEFAULT_NETWORK].receptive_field_px
+        pixel_size, network = resolve_pixel_size(header, args.pixel_size), NETWORKS[DEFAULT_NETWORK]
         try:
-            lengths = geometry(args.diameter, pixel_size, field)
+            lengths = geometry(args.diameter, pixel_size, network.particle_px())
         except ValueError as error:
             raise UsageError(str(error)) from error
         content["geometry"] = lengths.to_dict()
-        rows += describe(lengths, pixel_size, field)
+        rows += describe(lengths, pixel_size, network.receptive_field_px)
     return content, rows
 
 

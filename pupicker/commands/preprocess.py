@@ -26,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.core.geometry import FILL
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.device import set_threads
     from pupicker.engine.errors import UsageError
@@ -39,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and not value > 0:
             raise UsageError(f"{name} {value:g}: must be positive, in A")
     paths = list_micrographs(args.micrographs)
-    field = NETWORKS[DEFAULT_NETWORK].receptive_field_px
-    target = args.target_pixel_size or args.diameter / (FILL * field)
+    target = args.target_pixel_size or args.diameter / NETWORKS[DEFAULT_NETWORK].particle_px()
     report = Report("preprocess")
     with report_of_failure(report, args, args.output):
         written = preprocess_files(

@@ -107,8 +107,8 @@ def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier
     from pupicker.engine.errors import UsageError
 
     lengths, pixel_size = first_geometry(
-        paths, args.pixel_size, args.diameter, network.receptive_field_px, args.working_pixel_size,
-        args.training_radius, args.min_distance, args.box_size, network.fill,
+        paths, args.pixel_size, args.diameter, network.particle_px(), args.working_pixel_size,
+        args.training_radius, args.min_distance, args.box_size,
     )
     if args.ring_negatives:
         try:

@@ -1,11 +1,9 @@
 """Every length that follows from the particle's diameter, in Å, so that nobody types pixels.
 
-With the diameter D and a network whose receptive field is F pixels wide (0.71 is the network's `fill`, 0.5 for the
-larger ones):
+With the diameter D and a network in which the particle should be P pixels wide (22, or more for the largest fields):
 
 ======================  =====================  ==============================================================
-working pixel size      D / (0.71 F)           the particle fills most of the receptive field (22 of 31 px):
-                                               detail, and a rim to tell it from its neighbours
+working pixel size      D / P                  what the network learnt and reads best
 training radius         max(1.5 px, 0.11 D)    positive regions stay well inside the particle (2.4 px at 22 px)
 minimum distance        0.45 D                 neighbours may overlap by half, one particle gives one pick
 matching radius         0.5 D                  for evaluation
@@ -23,7 +21,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-FILL = 22 / 31
 TRAINING_RADIUS = 0.11
 SMALLEST_TRAINING_RADIUS_PX = 1.5
 MIN_DISTANCE = 0.45
@@ -111,12 +108,11 @@ def match_radius_ang(diameter_ang: float) -> float:
 def geometry(
     diameter_ang: float,
     pixel_size_ang: float,
-    receptive_field_px: int,
+    particle_px: float,
     working_pixel_size_ang: float | None = None,
     training_radius_px: float | None = None,
     min_distance_ang: float | None = None,
     box_size_ang: float | None = None,
-    fill: float = FILL,
 ) -> Geometry:
     """Lengths from the diameter; whatever is given is kept.
 
@@ -126,8 +122,8 @@ def geometry(
         Longest extent of the particle.
     pixel_size_ang
         Of the (finest) training micrographs.
-    receptive_field_px, fill
-        Of the network, and the part of it that the diameter should fill.
+    particle_px
+        Working pixels that the diameter should have: the network's.
 
     Raises
     ------
@@ -144,7 +140,7 @@ def geometry(
             f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
             " check both, the diameter is in A"
         )
-    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / (fill * receptive_field_px))
+    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / particle_px)
     radius = training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
     return Geometry(
         diameter_ang, working, radius, min_distance_ang or MIN_DISTANCE * diameter_ang,

@@ -31,6 +31,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from pupicker.core.log_odds import shift_to_mean
+
 _SLOPE_PRIOR = 4.0
 _LARGEST_SHARE = 0.98
 
@@ -127,15 +129,7 @@ def with_total(calibration: Calibration, candidates: Tensor, expected: float) ->
     if not candidates.numel() or not expected > 0:
         return calibration
     share = min(expected / candidates.numel(), _LARGEST_SHARE)
-    slanted = calibration.slope * candidates.double()
-    low, high = float(-slanted.max()) - 50, float(-slanted.min()) + 50
-    for _ in range(100):
-        middle = (low + high) / 2
-        if float(torch.sigmoid(slanted + middle).sum()) < share * candidates.numel():
-            low = middle
-        else:
-            high = middle
-    return Calibration(calibration.slope, (low + high) / 2, share)
+    return Calibration(calibration.slope, shift_to_mean(calibration.slope * candidates.double(), share), share)
 
 
 def expected_curve(probability: Tensor, expected: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,6 +11,7 @@ from pupicker.constants import (
     AUTOENCODER_GIVEN,
     AUTOENCODER_NONE,
     NETWORK_CHOICES,
+    NETWORK_DEFAULT,
     NETWORK_OTHER,
     NORM_CHOICES,
     WEIGHT_DECAY,
@@ -33,13 +34,15 @@ class NetworkForm:
     # --------------------------- DEFINE param functions ----------------------
     def _defineNetworkParams(self: Any, form: Any) -> None:
         expert = params.LEVEL_ADVANCED
-        form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=0, expertLevel=expert,
+        form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
+                      expertLevel=expert,
                       label="Network",
-                      help="_conv31_: the network of the paper; general weights come with pupicker for this one only, "
-                           "the others start from random ones and need more labels.\n_conv63_, _conv127_: deeper, for "
-                           "particles whose detail is lost when they are shrunk to 22 pixels; 5 and 26 times "
-                           "slower.\n_resnet31_: a small residual network, 1.6 times slower.\n_of another "
-                           "package_: one that an installed package offers.")
+                      help="_conv47_: sees the particle and its surroundings; the default. General weights come with "
+                           "pupicker for this one and conv31, the others start from random ones and need more "
+                           "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
+                           "for particles whose detail is lost when they are shrunk to 22 pixels; 3 and 13 times "
+                           "slower.\n_resnet31_: a small residual network.\n_of another package_: one that an "
+                           "installed package offers.")
         form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
                       condition="network==%d" % NETWORK_OTHER, label="Name of the network",
                       help="As the package calls it. The package must be installed where training and picking run "
@@ -105,7 +108,7 @@ class NetworkForm:
             arguments += ["--network", self.networkName.get().strip()]
             for item in self._settingsOfTheNetwork():
                 arguments += ["--network-setting", item]
-        elif network:
+        elif network != NETWORK_DEFAULT:
             arguments += ["--network", NETWORK_CHOICES[network]]
         if self.norm.get():
             arguments += ["--norm", NORM_CHOICES[self.norm.get()]]

@@ -2,6 +2,7 @@
 
 A particle is a set of Gaussian blobs in the unit ball: a cluster or a shell of them, stretched along the axes, repeated
 by a cyclic or dihedral symmetry, and turned.  So compact, hollow, flat, long, lobed and multimeric bodies all occur.
+Some are closed shells of many blobs, as cages and capsids are: a few blobs leave holes where those have none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ Points = NDArray[np.float64]
 
 SHELLS = 0.35
 """Share of the bodies that are hollow."""
+
+CLOSED = 0.15
+"""Share of the bodies that are a closed shell."""
 
 STRETCHED = 0.5
 SYMMETRIC = 0.6
@@ -43,14 +47,19 @@ class RandomBody:
 
 def random_body(rng: np.random.Generator) -> RandomBody:
     """Draw a body; blobs are 0.07 to 0.25 radii wide, unequal in weight by some 40 %."""
-    count = int(np.exp(rng.uniform(np.log(3), np.log(40))))
+    closed = rng.random() < CLOSED
+    count = int(np.exp(rng.uniform(*np.log([80, 300] if closed else [3, 40]))))
     points = rng.normal(size=(count, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    points *= rng.uniform(0.75, 1, (count, 1)) if rng.random() < SHELLS else rng.uniform(0, 1, (count, 1)) ** (1 / 3)
-    if rng.random() < STRETCHED:
-        points *= np.exp(rng.uniform(np.log(0.35), 0, 3))
-    if rng.random() < SYMMETRIC:
-        points = _repeat(rng, points)
+    if closed:
+        points *= rng.uniform(rng.uniform(0.7, 1), 1, (count, 1))
+    else:
+        hollow = rng.random() < SHELLS
+        points *= rng.uniform(0.75, 1, (count, 1)) if hollow else rng.uniform(0, 1, (count, 1)) ** (1 / 3)
+        if rng.random() < STRETCHED:
+            points *= np.exp(rng.uniform(np.log(0.35), 0, 3))
+        if rng.random() < SYMMETRIC:
+            points = _repeat(rng, points)
     points = points @ random_rotations(rng, 1)[0].T.astype(np.float64)
     points -= points.mean(axis=0)
     blob = float(np.exp(rng.uniform(np.log(0.07), np.log(0.25))))

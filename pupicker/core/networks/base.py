@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pupicker.core.geometry import FILL
+FILL = 22 / 31
+"""Part of the field that the particle fills in the smallest networks: detail, and a rim that neighbours show in."""
 
 
 class Pace:
@@ -77,6 +78,11 @@ class Classifier(nn.Module):
     setting_names: ClassVar[tuple[str, ...]] = ()
     settings: dict[str, Any]
     head: nn.Conv2d
+
+    @classmethod
+    def particle_px(cls) -> float:
+        """Pixels that the particle's diameter should have at the working pixel size."""
+        return cls.fill * cls.receptive_field_px
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Classifier:

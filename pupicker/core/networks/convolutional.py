@@ -68,6 +68,15 @@ class Conv31(ConvNet):
     layers = ((7, 2), (5, 2), (5, 1))
 
 
+class Conv47(ConvNet):
+    """One convolution more, 3×3, and the surroundings of the particle."""
+
+    receptive_field_px = 47
+    total_stride = 8
+    fill = 22 / 47
+    layers = ((7, 2), (5, 2), (5, 2), (3, 1))
+
+
 class Conv63(ConvNet):
     """One convolution more."""
 

@@ -37,8 +37,8 @@ def strides(name):
     return [stride for stride in range(1, total + 1) if total % stride == 0]
 
 
-@pytest.mark.parametrize(("name", "number"), [("conv31", 258_148), ("conv63", 1_077_989), ("conv127", 4_356_070),
-                                              ("resnet31", 150_631)])
+@pytest.mark.parametrize(("name", "number"), [("conv31", 258_148), ("conv47", 553_701), ("conv63", 1_077_989),
+                                              ("conv127", 4_356_070), ("resnet31", 150_631)])
 def test_number_of_parameters(name, number):
     """conv31's is the paper's; the others are counted by hand from their docstrings."""
     assert sum(p.numel() for p in build(name).parameters()) == number
@@ -118,7 +118,7 @@ def test_a_stride_that_does_not_divide_is_an_error(stride):
 
 
 def test_unknown_names_and_settings_are_errors(name):
-    with pytest.raises(Unavailable, match="no network 'conv32'; known: conv31, conv63, conv127, resnet31"):
+    with pytest.raises(Unavailable, match="no network 'conv32'; known: conv47, conv31, conv63, conv127, resnet31"):
         build("conv32")
     with pytest.raises(ValueError, match="no setting 'widht'; it has: width, dropout, norm"):
         build(name, widht=8)

@@ -17,7 +17,7 @@ from pupicker.engine.report import Report
 from pupicker.tests.engine.blobs import MIXTURE
 from pupicker.tests.simulated import DIAMETER_ANG, PARTICLES, PIXEL_SIZE_ANG
 
-LENGTHS = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 31)
+LENGTHS = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
 
 
 def load(paths, table, report=None):

@@ -23,7 +23,7 @@ from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
 
 PIXEL_ANG = 6.0
-LENGTHS = geometry(160.0, PIXEL_ANG, 31)
+LENGTHS = geometry(160.0, PIXEL_ANG, 22)
 WORKING = LENGTHS.working_pixel_size_ang
 SHAPE = (300, 240)
 GRID = PatchGrid(31, 4, 4)

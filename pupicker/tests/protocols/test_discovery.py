@@ -16,7 +16,7 @@ from pyworkflow.protocol import params  # isort: skip
 import pupicker  # isort: skip
 from pupicker.constants import (  # isort: skip
     AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
-    NETWORK_OTHER, NORM_CHOICES, WEIGHT_DECAY,
+    NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, WEIGHT_DECAY,
 )
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
@@ -103,7 +103,7 @@ class TestForms(unittest.TestCase):
         """What the form says is understood by the command and by the networks; defaults say nothing."""
         from pupicker.commands.main import build_parser
         from pupicker.commands.training_arguments import check, network_settings
-        from pupicker.core.networks import NETWORKS, build
+        from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, build
 
         def arguments(**fields):
             run = ProtPuPickerTrain(**fields)
@@ -116,8 +116,10 @@ class TestForms(unittest.TestCase):
 
         self.assertEqual(ProtPuPickerTrain()._networkArguments(), [])
         self.assertEqual(arguments().weight_decay, WEIGHT_DECAY)
-        self.assertEqual(NETWORK_CHOICES[:NETWORK_OTHER], tuple(NETWORKS))
-        for network in range(NETWORK_OTHER):
+        own = [index for index in range(len(NETWORK_CHOICES)) if index != NETWORK_OTHER]
+        self.assertEqual({NETWORK_CHOICES[index] for index in own}, set(NETWORKS))
+        self.assertEqual(NETWORK_CHOICES[NETWORK_DEFAULT], DEFAULT_NETWORK)
+        for network in own:
             for norm in range(len(NORM_CHOICES)):
                 parsed = arguments(network=network, norm=norm, dropout=0.25, ringNegatives=True)
                 built = build(parsed.network, **network_settings(parsed))
