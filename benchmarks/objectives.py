@@ -102,7 +102,7 @@ def one_run(loaded: tuple[TrainingSet, Geometry, float], labels: int, draw: int,
              for m, s in zip(data.micrographs, seen, strict=True)]
     start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
     options = FittingOptions(
-        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest,
+        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest, start_share=start.share,
         autoencoder=paper_weight(labels) if what.get("autoencoder") else 0.0,
     )
     fitting = Fitting(options, CPU, start.weights)

@@ -3,8 +3,8 @@
 conv31: conv 7×7, 32, stride 2 → conv 5×5, 64, stride 2 → conv 5×5, 128 → linear; normalisation and PReLU behind every
 convolution; 258,148 parameters with the default settings.  Source: Bepler et al. (2018), "Classifier architecture".
 
-conv47 has stride 2 in the third layer too, and a fourth, 3×3, 256: a receptive field of 7 + 4·2 + 4·4 + 2·8 = 47 pixels.
-The particle is 22 of them wide, as in conv31; the rest shows what lies beside it.
+conv47 has stride 2 in the third layer too, and a fourth, 3×3, 256: a receptive field of 7 + 4·2 + 4·4 + 2·8 = 47
+pixels.  The particle is 22 of them wide, as in conv31; the rest shows what lies beside it.
 
 conv63 and conv127 have one and two more 5×5 convolutions of stride 2, each with twice the channels: receptive fields of
 7 + 4·2 + 4·4 + 4·8 = 63 and + 4·16 = 127 pixels, as the networks of these names that the authors' program has.  In them
