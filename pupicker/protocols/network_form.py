@@ -35,8 +35,7 @@ class NetworkForm:
     def _defineNetworkParams(self: Any, form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
-                      expertLevel=expert,
-                      label="Network",
+                      expertLevel=expert, label="Network",
                       help="_conv31_: the network of the paper. _conv47_: sees the surroundings of the particle too; "
                            "about two times slower. General weights come with pupicker for these two, the others "
                            "start from random ones and need more labels.\n_conv63_, _conv127_: deeper, for "
