@@ -5,11 +5,11 @@
 
 For every set, number of labels and draw: one micrograph of the four (two of the eight of a simulated set) is left out;
 labels are drawn from the particles of the others; a network is fitted to them from the general weights with each
-variant, the same number of updates, and the class prior that follows from the true number of particles of those
-micrographs (half of it, as training takes it, section 8 of the method); the average precision of finding all particles
-of the micrographs left out is recorded, also half way.  Unlabelled particles of the micrographs that are trained on are
-part of the training, so finding them says little.  Contamination is excluded, as it is by default; the first records
-were made without that ("seen" in the table).  Unlabelled regions come as patches; earlier records had single crops.
+variant and the class prior that follows from the true number of particles of those micrographs (half of it with random
+weights, as training takes it, section 8 of the method); the average precision of finding all particles of the
+micrographs left out is recorded, also half way.  Unlabelled particles of the micrographs that are trained on are part
+of the training, so finding them says little.  Contamination is excluded, as it is by default.  Each record says which
+defaults its variant differs from: what won a comparison became the default of the next.
 
 Rule, fixed beforehand: a variant becomes the default only if its mean gain over the present one, paired by set and
 draw, is more than twice its standard error.  Results: results/left_out.jsonl and .md.
@@ -36,18 +36,25 @@ from pupicker.core.patches import patch_grid
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import LabelledMicrograph, load_training_set
 from pupicker.engine.exclusion import Exclusion
-from pupicker.engine.expectation import TRAINING_SHARE
+from pupicker.engine.expectation import CAUTIOUS_SHARE
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
 from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.training_options import updates_for
 from pupicker.engine.validation import leave_cut_borders, pick_image
 from real_data import SETS as REAL
 from runs import RESULTS, Records, hardware, pupicker_code
 
 CPU = torch.device("cpu")
-UPDATES = {10: 200, 50: 800, 100: 800, 250: 1200}
-DEFAULT, EXCLUDED, PATCHES, CROPS = "default", "excluded", "patches", "crops"
+LABELS = (10, 50, 100, 250)
+DEFAULT = "default"
+#: Defaults of records in the order in which they were the program's; new records have the last one.
+STAGES = ("conv31, crops, contamination seen", "conv31, crops, contamination excluded",
+          "conv31, patches, contamination excluded", "conv47, whole start, half prior",
+          "conv47, whole start, whole prior")
+#: Where the default of a stage was measured already: as a variant of the stage before.
+ADOPTED = {("conv47, whole start, half prior", "prior-whole"): ("conv47, whole start, whole prior", DEFAULT)}
 FIRST_DRAW_SEED = 100
 
 #: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle,
@@ -59,31 +66,30 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate-0.003": {"learning_rate": 3e-3},
     "rate-0.006": {"learning_rate": 6e-3},
     "batch-256": {"batch_size": 256, "positives": 16},
-    "share-0": {"start_share": 0.0},
-    "share-0.75": {"start_share": 0.75},
-    "share-1": {"start_share": 1.0},
     "ge-kl": {"objective": "ge-kl"},
     "ge-gaussian": {"objective": "ge-gaussian"},
     "ge-squared": {"objective": "ge-squared"},
     "autoencoder": {"autoencoder": 1.0},
-    "share-1-rate-0.003": {"start_share": 1.0, "learning_rate": 3e-3},
-    "share-1-autoencoder": {"autoencoder": 1.0, "start_share": 1.0},
     "ring-negatives": {"ring": True},
     "25-px": {"diameter_px": 25.5},
+    "prior-half": {"prior_share": 0.5},
     "prior-whole": {"prior_share": 1.0},
+    "prior-1.5": {"prior_share": 1.5},
     "longer": {"updates_factor": 2},
-    "share-1-longer": {"updates_factor": 2, "start_share": 1.0},
-    "share-0-prior-whole": {"start_share": 0.0, "prior_share": 1.0},
+    "conv31": {"network": "conv31"},
+    "random": {"random": True},
+    "half-as-long": {"updates_factor": 0.5},
+    "rate-0.0003": {"learning_rate": 3e-4},
+    "rate-0.0005": {"learning_rate": 5e-4},
 }
 
 
 class LeftOut:
     """The training micrographs of a set at one working pixel size."""
 
-    def __init__(self, data: Path, name: str, diameter_px: float | None) -> None:
+    def __init__(self, data: Path, name: str, diameter_px: float) -> None:
         chosen = load_set(name, data)
-        wide = build(DEFAULT_NETWORK).particle_px() if diameter_px is None else diameter_px
-        self.lengths: Geometry = geometry(chosen.diameter_ang, chosen.pixel_size_ang, wide)
+        self.lengths: Geometry = geometry(chosen.diameter_ang, chosen.pixel_size_ang, diameter_px)
         truth = data / "labels" / REAL[name].folder / "all.tsv" if name in REAL else chosen.truth
         table = read_coordinates(truth, chosen.training)
         self.micrographs = load_training_set(
@@ -118,11 +124,12 @@ class LeftOut:
 def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> dict[str, Any]:
     """Fit and judge."""
     given, left_out, particles = data.split(labels, draw)
-    start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
+    name = changed.get("network", DEFAULT_NETWORK)
+    start = load_start("random" if changed.get("random") else GENERAL, name, build(name))
     options = FittingOptions(
+        network=name,
         objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
         learning_rate=changed.get("learning_rate", FittingOptions.learning_rate),
-        start_share=changed.get("start_share", start.share),
         autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
         batch_size=changed.get("batch_size", FittingOptions.batch_size),
         positives=changed.get("positives", FittingOptions.positives),
@@ -132,10 +139,10 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
     grid = patch_grid(fitting.network.receptive_field_px, fitting.network.total_stride)
     sampler = make_sampler(given, none, data.lengths.training_radius_px, grid, CPU,
                            data.lengths.ring_px if changed.get("ring") else None)
-    told = changed.get("prior_share", TRAINING_SHARE) * particles
+    told = changed.get("prior_share", 1.0 if start.weights else CAUTIOUS_SHARE) * particles
     prior = sampler.unlabelled_prior(sampler.prior(told), strict=False)
     found, seconds = {}, 0.0
-    last = UPDATES[labels] * changed.get("updates_factor", 1)
+    last = round(updates_for(labels, start) * changed.get("updates_factor", 1))
     for updates in (last // 2, last):
         begin = time.process_time()
         fitting.update_many(sampler, prior, updates - fitting.updates, lambda: False)
@@ -156,18 +163,24 @@ def run(args: argparse.Namespace) -> None:
             for name in args.sets:
                 for variant in args.variants:
                     unit = {"set": name, "method": variant, "labels": labels, "draw": draw,
-                            "settings": {"updates": UPDATES[labels], "contamination": EXCLUDED,
-                                         "unlabelled": PATCHES, **VARIANTS[variant]}}
+                            "settings": {"stage": STAGES[-1], **VARIANTS[variant]}}
                     if not records.missing(unit):
                         continue
-                    key = (name, VARIANTS[variant].get("diameter_px"))
+                    network = build(VARIANTS[variant].get("network", DEFAULT_NETWORK))
+                    key = (name, VARIANTS[variant].get("diameter_px", network.particle_px()))
                     loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
                     records.run(unit, lambda key=key, unit=unit: measure(
                         loaded[key], unit["labels"], unit["draw"], VARIANTS[unit["method"]]), common)
 
 
+def stage_of(settings: dict[str, Any]) -> str:
+    """Which defaults a record was measured with."""
+    first = f"conv31, {settings.get('unlabelled', 'crops')}, contamination {settings.get('contamination', 'seen')}"
+    return str(settings.get("stage", first))
+
+
 def row(
-    kind: tuple[int, str, str], title: str, own: dict[tuple[str, int], float], other: dict[tuple[str, int], float],
+    labels: int, stage: str, title: str, own: dict[tuple[str, int], float], other: dict[tuple[str, int], float],
 ) -> list[str]:
     """Line of the table: gain over the other on the pairs that both have; none without a pair."""
     gains = {key: own[key] - other[key] for key in own.keys() & other.keys()}
@@ -175,23 +188,25 @@ def row(
         return []
     error = f"{statistics.stdev(gains.values()) / len(gains) ** 0.5:.4f}" if len(gains) > 1 else "–"
     each = ", ".join(f"{s} {d}: {gain:+.3f}" for (s, d), gain in sorted(gains.items()))
-    cells = (*kind, title, len(gains), f"{statistics.mean(gains.values()):+.4f}", error, each)
+    cells = (labels, stage, title, len(gains), f"{statistics.mean(gains.values()):+.4f}", error, each)
     return [f"| {' | '.join(map(str, cells))} |"]
 
 
 def report(args: argparse.Namespace) -> None:
-    """Mean gain of each variant over the default, paired by set and draw, and every pair."""
-    found: dict[Any, dict[tuple[str, int], float]] = {}
+    """Mean gain of each variant over the default of its stage, and of that over the one before; every pair."""
+    found: dict[tuple[int, str, str], dict[tuple[str, int], float]] = {}
     for r in Records(args.records).load():
-        kind = r["labels"], r["settings"].get("contamination", "seen"), r["settings"].get("unlabelled", CROPS)
-        found.setdefault((kind, r["method"]), {})[r["set"], r["draw"]] = r["average_precision"]
-    titles = ("labels", "contamination", "unlabelled", "variant", "pairs", "mean gain", "standard error", "each pair")
+        judged = stage_of(r["settings"]), r["method"]
+        found.setdefault((r["labels"], *ADOPTED.get(judged, judged)), {})[r["set"], r["draw"]] = r["average_precision"]
+    titles = ("labels", "defaults", "variant", "pairs", "mean gain", "standard error", "each pair")
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    for kind, variant in sorted(found, key=lambda key: key[0]):
+    for labels, stage, variant in sorted(found, key=lambda key: (key[0], STAGES.index(key[1]))):
+        own = found[labels, stage, variant]
         if variant != DEFAULT:
-            lines += row(kind, variant, found[kind, variant], found.get((kind, DEFAULT), {}))
-        elif kind[2] == PATCHES:
-            lines += row(kind, "default, to crops", found[kind, variant], found.get(((*kind[:2], CROPS), DEFAULT), {}))
+            lines += row(labels, stage, variant, own, found.get((labels, stage, DEFAULT), {}))
+            continue
+        for before in STAGES[: STAGES.index(stage)][-1:]:
+            lines += row(labels, stage, f"to {before}", own, found.get((labels, before, DEFAULT), {}))
     text = "\n".join(lines) + "\n"
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
@@ -203,7 +218,7 @@ def main() -> None:
     parser.add_argument("command", choices=("run", "report"))
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--sets", nargs="+", default=["bgal", "t20s", "trimer", "stick", "apoferritin"], choices=SETS)
-    parser.add_argument("--labels", type=int, nargs="+", default=[10, 50], choices=list(UPDATES))
+    parser.add_argument("--labels", type=int, nargs="+", default=[10, 50], choices=LABELS)
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=[DEFAULT, "rate-0.003"], choices=list(VARIANTS))
     parser.add_argument("--records", type=Path, default=RESULTS / "left_out.jsonl")

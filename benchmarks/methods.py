@@ -70,8 +70,9 @@ def record_unit(
 def paper_options(chosen: BenchmarkSet, labels: int, settings: dict[str, Any]) -> list[str]:
     """Options of `pupicker train` for a training the paper's way."""
     expected = settings["prior_factor"] * chosen.particles(chosen.training) / len(chosen.training)
-    out = ["--start", "random", "--validation-fraction", "0", "--updates", str(settings["updates"]), "--objective",
-           settings["objective"], "--particles-per-micrograph", f"{expected:.3f}"]
+    out = ["--network", "conv31", "--start", "random", "--validation-fraction", "0", "--updates",
+           str(settings["updates"]), "--objective", settings["objective"],
+           "--particles-per-micrograph", f"{expected:.3f}"]
     if "autoencoder" in settings:
         weight = settings["autoencoder"]
         out += ["--autoencoder", f"{10 / labels:g}" if weight == "10/N" else f"{weight:g}"]

@@ -33,7 +33,6 @@ from pupicker.core.patches import patch_grid
 from pupicker.engine.atomic import atomic_path
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import LabelledMicrograph, TrainingSet, load_training_set
-from pupicker.engine.expectation import TRAINING_SHARE
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
@@ -102,7 +101,7 @@ def one_run(loaded: tuple[TrainingSet, Geometry, float], labels: int, draw: int,
              for m, s in zip(data.micrographs, seen, strict=True)]
     start = load_start(GENERAL, DEFAULT_NETWORK, build(DEFAULT_NETWORK))
     options = FittingOptions(
-        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest, start_share=start.share,
+        objective=what.get("objective", REFERENCE), seed=draw, start=start.digest,
         autoencoder=paper_weight(labels) if what.get("autoencoder") else 0.0,
     )
     fitting = Fitting(options, CPU, start.weights)
@@ -110,7 +109,7 @@ def one_run(loaded: tuple[TrainingSet, Geometry, float], labels: int, draw: int,
     grid = patch_grid(fitting.network.receptive_field_px, fitting.network.total_stride)
     sampler = make_sampler(given, none, lengths.training_radius_px, grid, CPU,
                            lengths.ring_px if what.get("ring") else None)
-    prior = sampler.unlabelled_prior(sampler.prior(TRAINING_SHARE * data.label_count), strict=False)
+    prior = sampler.unlabelled_prior(sampler.prior(data.label_count), strict=False)
     begin = time.process_time()
     fitting.update_many(sampler, prior, UPDATES[labels], lambda: False)
     seconds = time.process_time() - begin

@@ -29,7 +29,7 @@ EXIT_QUARANTINED = 3
 # Form choices; the index is what Scipion stores, so only ever append.
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 NETWORK_CHOICES = ("conv31", "conv63", "conv127", "resnet31", "of another package", "conv47")
-NETWORK_OTHER, NETWORK_DEFAULT = 4, 0
+NETWORK_OTHER, NETWORK_DEFAULT = 4, 5
 NORM_CHOICES = ("batch", "group", "affine", "none")
 AUTOENCODER_NONE, AUTOENCODER_AUTO, AUTOENCODER_GIVEN = range(3)
 AUTOENCODER_CHOICES = ("none", "automatic", "given weight")

@@ -41,7 +41,7 @@ from pupicker.core.crops import gather, margin_for, perturb, random_transforms, 
 from pupicker.core.geometry import BACKGROUND, MATCH_RADIUS, MIN_DISTANCE, TRAINING_RADIUS
 from pupicker.core.histograms import histogram, stack_histograms
 from pupicker.core.metrics import match_picks, precision_recall
-from pupicker.core.networks import Classifier, build
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
 from pupicker.core.normalization import fit, normalize
 from pupicker.core.patches import patch_grid
 from pupicker.core.regions import disc_mask
@@ -140,7 +140,7 @@ def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tens
 def main() -> None:
     """Simulate, train, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", default="conv47")
+    parser.add_argument("--network", default=DEFAULT_NETWORK)
     parser.add_argument("--scenes", type=int, default=2400)
     parser.add_argument("--updates", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=0)

@@ -90,9 +90,9 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--network", default="conv31", metavar="NAME",
-                        help="conv31 (the paper's), conv47, conv63, conv127 (deeper, larger fields), resnet31, or one"
-                        " that an installed package offers")
+    parser.add_argument("--network", default="conv47", metavar="NAME",
+                        help="conv47 (default; sees the particle's surroundings too), conv31 (the paper's), conv63,"
+                        " conv127 (deeper, larger fields), resnet31, or one that an installed package offers")
     parser.add_argument("--width", type=int, metavar="N", help="channels of the network's first layer (default: 32)")
     parser.add_argument("--dropout", type=float, metavar="F",
                         help="fraction of the last features that is dropped while training (default: 0)")
@@ -157,11 +157,11 @@ def training_options(args: argparse.Namespace, labels: int, start: Start) -> Tra
     from pupicker.engine.fitting import FittingOptions
     from pupicker.engine.training_options import PROPOSAL_UPDATES, TrainingOptions, updates_for
 
-    updates = args.updates or (PROPOSAL_UPDATES if args.proposals else updates_for(labels))
+    updates = args.updates or (PROPOSAL_UPDATES if args.proposals else updates_for(labels, start))
     fitting = FittingOptions(
         objective=args.objective, network=args.network, network_settings=network_settings(args),
         learning_rate=args.learning_rate, weight_decay=args.weight_decay, batch_size=args.batch_size,
-        positives=args.batch_size // 16, seed=args.seed, start=start.digest, start_share=start.share,
+        positives=args.batch_size // 16, seed=args.seed, start=start.digest,
         autoencoder=autoencoder_weight(args.autoencoder, labels),
     )
     return TrainingOptions(

@@ -10,9 +10,11 @@ the training labels take their place, which makes the estimate a little too smal
 the number is settled on the candidates of the best epoch in the held-out micrographs, by a closer estimate
 (:mod:`pupicker.core.score_mixture`): calibration, threshold and what the user is told rest on that.
 
-The objective is told :data:`TRAINING_SHARE` of an estimated number: the estimate is an upper bound, and a prior that is
-too large makes the network find particles where there are none, while one that is too small only makes it cautious,
-which calibration undoes.  A number given by the user is taken as it is.
+Without general weights the objective is told only :data:`CAUTIOUS_SHARE` of an estimated number: the estimate is an
+upper bound, then with nothing to hold it, and a network that starts from nothing finds particles where there are none
+if the prior is too large.  With them it is told the whole: a network that knows what particles look like and is told
+that half of them are none learns the labelled ones by heart, while half as many again do no harm (section 7 of the
+method).  A number given by the user is taken as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ INITIAL_COVER = 0.15
 LEAST_COVER = 0.05
 LABEL_FACTOR = 1.5
 FIRST_ESTIMATE = 3
-TRAINING_SHARE = 0.5
+CAUTIOUS_SHARE = 0.5
 WINDOW = 5
 
 
@@ -54,7 +56,7 @@ class Expectation:
     source
         In words, for the log.
     guess, worth
-        The first guess, and as many labels as it counts.
+        The first guess, and as many labels as it counts; zero if it is not that of the general weights.
     """
 
     density: float
@@ -70,7 +72,8 @@ class Expectation:
 
     def trained_particles(self, pixels: float) -> float:
         """The number that the objective is told for so many working pixels."""
-        return self.particles(pixels) * (TRAINING_SHARE if self.estimated else 1.0)
+        cautious = self.estimated and not self.worth
+        return self.particles(pixels) * (CAUTIOUS_SHARE if cautious else 1.0)
 
     def learn(self, candidates: Candidates) -> None:
         """Take an epoch's estimate into account; nothing happens if the user gave the number."""

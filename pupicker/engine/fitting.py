@@ -3,9 +3,8 @@
 The average of the weights (exponential, decay 0.99 a step, faster in the beginning) is what is validated and kept: it
 is as good as a decayed learning rate at any moment, so that the length of training can be chosen afterwards.
 
-Start.  The kernels are ``share`` times the given weights plus ``1 - share`` times random ones, everything else is fresh
-("shrink and perturb", Ash and Adams, NeurIPS 2020): a network that starts from the whole of what it learnt elsewhere
-follows new labels badly.  A share of one takes all of them as they are.
+Start.  Random weights, or given ones as they are but for the last bias, which is shifted so that the network expects
+the class prior of what it is trained on (:mod:`pupicker.core.log_odds`).
 
 Autoencoder.  With a weight above zero a decoder is fitted along (:mod:`pupicker.core.autoencoder`).  It belongs to the
 state, not to the model: picking does not need it.
@@ -14,7 +13,6 @@ state, not to the model: picking does not need it.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,12 +21,14 @@ import torch
 from torch import Tensor
 
 from pupicker.core.autoencoder import Decoder, reconstruction_error
-from pupicker.core.networks import Classifier, build
+from pupicker.core.log_odds import shift_to_mean
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.engine.sampling import Sampler
 
 WARM_UP_UPDATES = 50
+START_MINIBATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class FittingOptions:
         negatives if there are any. A few of the unlabelled ones do not count, see :mod:`pupicker.engine.sampling`.
     seed
         Of weights, minibatches and augmentation.
-    start, start_share
-        Digest of the weights that are given to :class:`Fitting`, empty for random ones; how much of them is kept.
+    start
+        Digest of the weights that are given to :class:`Fitting`, empty for random ones.
     autoencoder
         Weight of the autoencoder term, 0 for none.
     """
 
     objective: str = "ge-binomial"
-    network: str = "conv31"
+    network: str = DEFAULT_NETWORK
     network_settings: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -62,7 +62,6 @@ class FittingOptions:
     positives: int = 32
     seed: int = 0
     start: str = ""
-    start_share: float = 1.0
     autoencoder: float = 0.0
 
 
@@ -76,14 +75,13 @@ class Fitting:
         self, options: FittingOptions, device: torch.device, weights: Mapping[str, Tensor] | None = None
     ) -> None:
         self.options = options
-        self._fresh = weights is None or options.start_share < 1
         self.device = device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = build(options.network, **options.network_settings)
             decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
         if weights is not None:
-            network.load_state_dict(_mixed(weights, network.state_dict(), options.start_share))
+            network.load_state_dict(weights)
         self.network: Classifier = network.to(device).channels_last()
         self.average: Classifier = copy.deepcopy(self.network).eval()
         self.decoder = decoder.to(device) if decoder is not None else None
@@ -100,8 +98,8 @@ class Fitting:
 
         `prior` is the fraction of positives among the unlabelled regions.
         """
-        if not self.updates and self._fresh:
-            self._start_at(prior)
+        if not self.updates:
+            self._start_at(sampler, prior)
         self.network.train()
         losses = []
         with torch.random.fork_rng(devices=[]):
@@ -136,12 +134,25 @@ class Fitting:
         term = self.options.autoencoder * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
 
-    def _start_at(self, prior: float) -> None:
-        """Let the untrained network expect the class prior; from one half it spends its first hundred updates there."""
-        with torch.no_grad():
+    def _start_at(self, sampler: Sampler, prior: float) -> None:
+        """Let the network expect the class prior of what it will be trained on.
+
+        General weights come from scenes in which a quarter is positive, random ones expect one half.  The objectives
+        that tie the mean to a prior of some thousandths would push everything down first, and what was known is lost.
+        """
+        generator = torch.Generator().manual_seed(self.options.seed)
+        probe = copy.deepcopy(self.network).train()  # statistics of patches as in training; the network's own stay
+        logits = []
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed)
+            for _ in range(START_MINIBATCHES):
+                batch = sampler.draw(1, self.options.batch_size, generator)
+                maps = probe.logits(probe.features(batch.patches, probe.total_stride)).flatten(1)
+                logits.append(maps[batch.unlabelled.to(self.device)].cpu())
+            shift = shift_to_mean(torch.cat(logits), prior)
             for network in (self.network, self.average):
                 if network.head.bias is not None:
-                    network.head.bias.fill_(math.log(prior / (1 - prior)))
+                    network.head.bias.add_(shift)
 
     def _step(self) -> None:
         self.updates += 1
@@ -186,10 +197,3 @@ class Fitting:
         self._optimizer.load_state_dict({"state": slots, "param_groups": whole["param_groups"]})
         self._generator.set_state(tensors["generator"])
         self.updates = int(tensors["updates"])
-
-
-def _mixed(given: Mapping[str, Tensor], random: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Kernels between random and given ones; what belongs to normalisation and activation is random's, i.e. fresh."""
-    if share == 1:
-        return dict(given)
-    return {name: torch.lerp(value, given[name], share) if value.ndim == 4 else value for name, value in random.items()}

@@ -1,7 +1,15 @@
-"""What to expect of a model: precision and recall at each threshold, how many particles, and how sure that is."""
+r"""What to expect of a model: precision and recall at each threshold, how many particles, and how sure that is.
+
+Suggested threshold.  With :math:`S_k` particles expected among the best :math:`k` candidates and :math:`T` in all,
+:math:`F_1 = 2S_k/(k+T)`; one more candidate of probability :math:`p` raises it if and only if :math:`p > F_1/2`.  So
+the best expected :math:`F_1`, :math:`F^*`, belongs to the threshold :math:`p = F^*/2`: below the last candidate that it
+takes and not below the next.  The score of that last candidate would do as well where it was found, but where the
+scores leave a gap it would cut off every somewhat weaker particle of other micrographs.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -19,7 +27,7 @@ _CURVE_ROWS = 200
 def expected_of_thresholds(
     calibration: Calibration, logits: Tensor, expected: float
 ) -> tuple[float, dict[str, Any]]:
-    """The threshold with the best expected F1, and what to note of it and of all others in a model's details.
+    """The score with the best expected F1 as threshold, and what to note of it and of all others in a model's details.
 
     Parameters
     ----------
@@ -36,7 +44,13 @@ def expected_of_thresholds(
         return 0.0, {"expected_curve": rows, "expected_precision": None, "expected_recall": None}
     best = int(f1.argmax())
     noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4)}
-    return float(ratio[best]), {"expected_curve": rows, **noted}
+    return _ratio_at(calibration, float(f1[best]) / 2), {"expected_curve": rows, **noted}
+
+
+def _ratio_at(calibration: Calibration, probability: float) -> float:
+    """The log-likelihood ratio that has this probability, which is at most 0.5 and may be 0."""
+    odds, prior = max(probability, 1e-9), calibration.share
+    return math.log(odds / (1 - odds)) - math.log(prior / (1 - prior))
 
 
 def _thinned(*columns: Tensor) -> list[list[float]]:

@@ -24,9 +24,6 @@ from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.model_file import load_model
 
 AUTO, GENERAL, RANDOM = "auto", "general", "random"
-GENERAL_SHARE = 0.5
-"""How much of the general weights is kept: all of them hold on to what they know, none know nothing."""
-
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -42,14 +39,11 @@ class Start:
         Of the weights, empty for random ones; part of what a training is identified by.
     weights
         Named tensors, None for random ones.
-    share
-        How much of them is kept; see :mod:`pupicker.engine.fitting`.
     """
 
     name: str = RANDOM
     digest: str = ""
     weights: Mapping[str, Tensor] | None = None
-    share: float = 1.0
 
 
 def load_start(name: str, network_name: str, network: Classifier) -> Start:
@@ -69,7 +63,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     path = WEIGHTS / f"{network_name}.safetensors"
     weights = _read(path) if path.is_file() else None
     if weights is not None and _fits(weights, network):
-        return _start(GENERAL, path, weights, GENERAL_SHARE)
+        return _start(GENERAL, path, weights)
     reason = f"there are no general weights for the network {_described(network_name, network)}"
     if name == GENERAL:
         raise UsageError(f"--start general: {reason}; give --start random, or auto, which takes random ones then")
@@ -89,11 +83,11 @@ def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
             f"--start {path}: is a model of the network {_described(network_name, model.network)}, not"
             f" {_described(network_name, network)}; give the same settings"
         )
-    return _start(str(path), path, weights, 1.0)
+    return _start(str(path), path, weights)
 
 
-def _start(name: str, path: Path, weights: Mapping[str, Tensor], share: float) -> Start:
-    return Start(name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], weights, share)
+def _start(name: str, path: Path, weights: Mapping[str, Tensor]) -> Start:
+    return Start(name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], weights)
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

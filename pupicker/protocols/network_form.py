@@ -35,13 +35,14 @@ class NetworkForm:
     def _defineNetworkParams(self: Any, form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
-                      expertLevel=expert, label="Network",
-                      help="_conv31_: the network of the paper. _conv47_: sees the surroundings of the particle too; "
-                           "about two times slower. General weights come with pupicker for these two, the others "
-                           "start from random ones and need more labels.\n_conv63_, _conv127_: deeper, for "
-                           "particles whose detail is lost when they are shrunk to 22 pixels; 5 and 26 times "
-                           "slower.\n_resnet31_: a small residual network, 1.6 times slower.\n_of another "
-                           "package_: one that an installed package offers.")
+                      expertLevel=expert,
+                      label="Network",
+                      help="_conv47_: sees the particle and its surroundings; the default. General weights come with "
+                           "pupicker for this one and conv31, the others start from random ones and need more "
+                           "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
+                           "for particles whose detail is lost when they are shrunk to 22 pixels; 3 and 13 times "
+                           "slower.\n_resnet31_: a small residual network.\n_of another package_: one that an "
+                           "installed package offers.")
         form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
                       condition="network==%d" % NETWORK_OTHER, label="Name of the network",
                       help="As the package calls it. The package must be installed where training and picking run "

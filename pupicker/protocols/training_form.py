@@ -83,7 +83,7 @@ class TrainingForm(ExclusionForm, NetworkForm):
         form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_GENERAL,
                       expertLevel=expert, label="Start from",
                       help="Weights that training starts from.\n_general_: come with pupicker, trained on simulated "
-                           "particles of all kinds; worth many labels. They exist for conv31 and conv47 with batch "
+                           "particles of all kinds; worth many labels. They exist for conv47 and conv31 with batch "
                            "normalisation; others start from random ones, which the log says.\n_random_: nothing is "
                            "known beforehand, as in the paper.\n_earlier model_: goes on learning, for example after "
                            "more particles were labelled.")

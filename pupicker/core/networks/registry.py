@@ -18,9 +18,9 @@ from pupicker.core.networks.convolutional import Conv31, Conv47, Conv63, Conv127
 from pupicker.core.networks.residual import ResNet31
 
 GROUP = "pupicker.networks"
-DEFAULT_NETWORK = "conv31"
+DEFAULT_NETWORK = "conv47"
 NETWORKS: dict[str, type[Classifier]] = {
-    "conv31": Conv31, "conv47": Conv47, "conv63": Conv63, "conv127": Conv127, "resnet31": ResNet31,
+    "conv47": Conv47, "conv31": Conv31, "conv63": Conv63, "conv127": Conv127, "resnet31": ResNet31,
 }
 
 

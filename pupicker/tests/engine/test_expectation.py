@@ -57,6 +57,15 @@ def test_what_the_general_weights_see_is_the_first_guess():
     assert expectation(data, GEOMETRY, None, 7.0, 12 / PIXELS).particles(PIXELS) == pytest.approx(7)
 
 
+def test_objective_is_told_the_whole_unless_the_guess_is_blind():
+    data = training_set(1, 0).micrographs
+    assert expectation(data, GEOMETRY, None, None, 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(12)
+    assert expectation(data, GEOMETRY, None, 7.0, 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(7)
+    assert expectation(data, GEOMETRY, None, 7.0).trained_particles(PIXELS) == pytest.approx(7)
+    blind = expectation(data, GEOMETRY, None, None)
+    assert blind.trained_particles(PIXELS) == pytest.approx(0.5 * blind.particles(PIXELS))
+
+
 def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
     known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
     for _ in range(3):

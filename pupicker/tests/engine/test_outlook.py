@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -25,10 +26,26 @@ def test_threshold_has_the_best_expected_f1():
     """Four sure and four hopeless candidates of five particles: take the four."""
     scores = torch.tensor([5.0, -5, 5, -5, 5, -5, 5, -5]).double()
     threshold, noted = expected_of_thresholds(Calibration(2.0, 0.0, 0.5), scores, 5.0)
-    assert threshold == pytest.approx(10)
+    assert threshold == pytest.approx(math.log(0.4444 / 0.5556), abs=1e-3)  # F1 is 8/9; in the middle of the gap
     assert noted["expected_precision"] == pytest.approx(1, abs=1e-3)
     assert noted["expected_recall"] == pytest.approx(0.8, abs=1e-3)
     assert len(noted["expected_curve"]) == 8
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("expected", [20.0, 60.0])
+def test_threshold_takes_what_the_best_f1_takes(seed, expected):
+    """Brute force over all numbers of picks; any scores, calibration and number of particles."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(200, generator=generator).double() * 3 - 2
+    calibration = Calibration(0.5 + seed / 10, float(torch.randn(1, generator=generator)), 0.1)
+    probability = calibration.probability(scores).sort(descending=True).values
+    total = max(expected, float(probability.sum()))
+    f1 = [2 * float(probability[:k].sum()) / (k + total) for k in range(1, 201)]
+    threshold, noted = expected_of_thresholds(calibration, scores, expected)
+    taken = int((calibration.log_likelihood_ratio(scores) >= threshold).sum())
+    assert taken == 1 + f1.index(max(f1))
+    assert noted["expected_precision"] == pytest.approx(float(probability[:taken].mean()), abs=1e-4)
 
 
 def test_no_candidates():

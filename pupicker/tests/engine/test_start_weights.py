@@ -23,19 +23,15 @@ def load_start(name, network=DEFAULT_NETWORK, **settings):
 
 
 def fitted(start, **options):
-    return Fitting(FittingOptions(start=start.digest, start_share=start.share, **options), CPU, start.weights)
+    return Fitting(FittingOptions(start=start.digest, **options), CPU, start.weights)
 
 
-def test_general_weights_come_with_the_package_and_fit_the_default_network():
-    """Kernels are half way between random and general ones, all else is fresh."""
-    start = load_start("general")
-    assert start.weights is not None and len(start.digest) == 16 and 0 < start.share < 1
-    random = Fitting(FittingOptions(), CPU).network.state_dict()
-    for name, value in fitted(start).network.state_dict().items():
-        expected = random[name]
-        if value.ndim == 4:
-            expected = (1 - start.share) * random[name] + start.share * start.weights[name]
-        torch.testing.assert_close(value, expected)
+@pytest.mark.parametrize("network", [DEFAULT_NETWORK, "conv31"])
+def test_general_weights_come_with_the_package_and_are_the_start(network):
+    start = load_start("general", network)
+    assert start.weights is not None and len(start.digest) == 16
+    state = fitted(start, network=network).network.state_dict()
+    assert all(torch.equal(value, start.weights[name]) for name, value in state.items())
     assert all(value.isfinite().all() for value in start.weights.values())
 
 
@@ -65,15 +61,15 @@ def test_a_model_can_be_the_start(model_path):
 def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such model file"):
         load_start(str(tmp_path / "none.pupicker"))
-    with pytest.raises(UsageError, match="is a model of the network conv31, not conv63; give --network conv31"):
+    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63; give --network conv47"):
         load_start(str(model_path), "conv63", width=2)
-    with pytest.raises(UsageError, match=r"network conv31, not conv31 \(width=8\); give the same settings"):
+    with pytest.raises(UsageError, match=r"network conv47, not conv47 \(width=8\); give the same settings"):
         load_start(str(model_path), width=8)
     monkeypatch.setattr(start_weights, "WEIGHTS", tmp_path)
-    with pytest.raises(UsageError, match="no general weights for the network conv31; give --start random"):
+    with pytest.raises(UsageError, match="no general weights for the network conv47; give --start random"):
         load_start("general")
-    shutil.copy(__file__, tmp_path / "conv31.safetensors")
-    with pytest.raises(InputError, match=r"conv31\.safetensors: damaged"):
+    shutil.copy(__file__, tmp_path / "conv47.safetensors")
+    with pytest.raises(InputError, match=r"conv47\.safetensors: damaged"):
         load_start("general")
 
 

@@ -10,19 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pupicker.core.likelihood import calibrate
-from pupicker.core.networks import NETWORKS
+from pupicker.core.networks import NETWORKS, build
 from pupicker.core.objectives import OBJECTIVES
 from pupicker.core.patches import PatchGrid, patch_grid
 from pupicker.engine.dataset import split_validation
 from pupicker.engine.errors import PuPickerError
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.sampling import Minibatch, make_sampler
+from pupicker.engine.start_weights import load_start
 from pupicker.engine.trainer import Interrupted, Training
 from pupicker.engine.training_options import TrainingOptions
 from pupicker.engine.validation import find_candidates, pick_image
 from pupicker.tests.engine.blobs import GEOMETRY, micrograph, training_set
 
-FITTING = FittingOptions(network_settings={"width": 4, "dropout": 0.2}, batch_size=32, positives=4, seed=2)
+FITTING = FittingOptions(network="conv31", network_settings={"width": 4, "dropout": 0.2}, batch_size=32, positives=4,
+                         seed=2)
 OPTIONS = TrainingOptions(FITTING, updates=16, epoch_updates=4, patience=3)
 DATA = training_set(5, 5, 5)
 CPU = torch.device("cpu")
@@ -159,26 +161,40 @@ def test_loss_that_is_not_finite_is_an_error():
 # ---- one fit
 
 
-def test_fitting_starts_at_the_prior_and_ignores_global_random_numbers():
-    class Nothing:
-        """A sampler of noise, always the same, without labelled negatives."""
+class Nothing:
+    """A sampler of noise, always the same, without labelled negatives."""
 
-        has_negatives = False
+    has_negatives = False
 
-        def draw(self, positives, unlabelled, generator, negatives):
-            crops = torch.randn((positives + negatives, 1, 31, 31), generator=generator)
-            patches = torch.randn((unlabelled // 4, 1, 35, 35), generator=generator)
-            return Minibatch(crops, patches, torch.rand((len(patches), 4), generator=generator) < 0.8, crops, patches)
+    def draw(self, positives, unlabelled, generator, negatives=0):
+        crops = torch.randn((positives + negatives, 1, 31, 31), generator=generator)
+        patches = torch.randn((unlabelled // 4, 1, 35, 35), generator=generator)
+        return Minibatch(crops, patches, torch.rand((len(patches), 4), generator=generator) < 0.8, crops, patches)
 
+
+def test_fitting_ignores_global_random_numbers():
     results = []
     for seed in (1, 2):
         torch.manual_seed(seed)
         fitting = Fitting(FITTING, CPU)
-        fitting.update_many(Nothing(), 0.02, 0, lambda: False)
-        assert torch.sigmoid(fitting.network.head.bias).item() == pytest.approx(0.02)
         fitting.update_many(Nothing(), 0.02, 5, lambda: False)
         results.append(fitting.state())
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+@pytest.mark.parametrize("start", ["random", "general"])
+def test_fitting_starts_at_the_prior_and_nothing_else_of_the_start_changes(start):
+    weights = None if start == "random" else load_start(start, "conv31", build("conv31")).weights
+    fitting = Fitting(FittingOptions(network="conv31", seed=2), CPU, weights)
+    before = fitting.state()
+    fitting.update_many(Nothing(), 0.02, 0, lambda: False)
+    after = fitting.state()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"network.head.bias", "average.head.bias"}
+    noise = Nothing().draw(1, 8000, torch.Generator().manual_seed(7)).patches
+    with torch.no_grad():
+        logits = fitting.network.train()(noise)
+    assert float(torch.sigmoid(logits).mean()) == pytest.approx(0.02, rel=0.25)
 
 
 def test_decoder_is_state_of_the_training_and_no_part_of_the_model(reference):
