@@ -27,7 +27,7 @@ def complete(
     network, name
         In evaluation mode; its registered name.
     found
-        Candidates and labels of all training micrographs.
+        Candidates and labels of the training micrographs, or of representative ones.
     held_out
         Those of held-out labels, from when the network had not seen them; None if nothing was held out.
     views

@@ -35,7 +35,7 @@ from pupicker.engine.outlook import crowding_warning, number_of_particles
 from pupicker.engine.progress import Progress
 from pupicker.engine.sampling import Sampler, make_sampler
 from pupicker.engine.training_options import Epoch, Snapshot, TrainingOptions
-from pupicker.engine.validation import Candidates, find_candidates
+from pupicker.engine.validation import Candidates, find_candidates, representative
 
 
 class Interrupted(PuPickerError):
@@ -172,8 +172,8 @@ class Training:
 
     # ------------------------------------------------------------------ validation and calibration
     def _candidates(self, network: Classifier, held_out: bool, views: int = 1) -> Candidates:
-        """Those of held-out labels in the validation micrographs, or of all labels in all micrographs."""
-        chosen = self.split.validation if held_out else range(len(self.data.micrographs))
+        """Those of held-out labels in the validation micrographs, or of all labels in representative micrographs."""
+        chosen = self.split.validation if held_out else representative(self.data.micrographs)
         micrographs = [self.data.micrographs[i] for i in chosen]
         every = [torch.ones(len(m.labels), dtype=torch.bool) for m in micrographs]
         wanted = [self.split.held_out[i] for i in chosen] if held_out else every

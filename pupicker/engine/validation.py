@@ -21,6 +21,9 @@ from pupicker.engine.dataset import LabelledMicrograph
 OUTPUT_STRIDE = 2
 """Scores of every second pixel; maxima are refined to sub-pixels.  Four times cheaper than every pixel."""
 
+ENOUGH_MICROGRAPHS = 8
+"""Numbers that hold for all micrographs are learnt from so many: more would cost minutes and tell little more."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -45,6 +48,19 @@ class Candidates:
     labels: int
     most: float
     pixels: int
+
+
+def representative(micrographs: Sequence[LabelledMicrograph], most: int = ENOUGH_MICROGRAPHS) -> list[int]:
+    """Indices of at most so many micrographs, evenly spaced; others than labelled ones only if those do not suffice."""
+    labelled = [i for i, m in enumerate(micrographs) if len(m.labels)]
+    others = [i for i, m in enumerate(micrographs) if not len(m.labels)]
+    chosen = _evenly(labelled, most)
+    return sorted(chosen + _evenly(others, most - len(chosen)))
+
+
+def _evenly(items: list[int], most: int) -> list[int]:
+    """All of them, or `most` at even distances."""
+    return items if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
 
 
 def find_candidates(

@@ -20,7 +20,7 @@ from pupicker.engine.sampling import Minibatch, make_sampler
 from pupicker.engine.start_weights import load_start
 from pupicker.engine.trainer import Interrupted, Training
 from pupicker.engine.training_options import TrainingOptions
-from pupicker.engine.validation import find_candidates, pick_image
+from pupicker.engine.validation import find_candidates, pick_image, representative
 from pupicker.tests.engine.blobs import GEOMETRY, micrograph, training_set
 
 FITTING = FittingOptions(network="conv31", network_settings={"width": 4, "dropout": 0.2}, batch_size=32, positives=4,
@@ -249,6 +249,15 @@ def test_calibration_is_that_of_as_many_views_as_the_model_takes(reference):
     # Up to rounding: some processors add in another order where the memory lies otherwise.
     assert model.views == 4 and model.calibration.to_dict() == pytest.approx(fits[4].to_dict(), rel=1e-9)
     assert model.calibration.to_dict() != pytest.approx(fits[1].to_dict(), rel=1e-9)
+
+
+def test_representative_micrographs_are_spread_and_labelled_if_possible():
+    few = [micrograph(0, count, 120) for count in (0, 2, 0, 1)]
+    assert representative(few) == [0, 1, 2, 3]
+    assert representative(few, 3) == [0, 1, 3]
+    many = [few[1]] * 100
+    assert representative(many) == [0, 12, 25, 37, 50, 62, 75, 87]
+    assert representative([few[0]] * 10 + [few[1]] * 8) == list(range(10, 18))
 
 
 def test_candidates_of_seen_labels_do_not_count():
