@@ -7,6 +7,7 @@ over machines; figures and tables are made from the records that exist.
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -132,14 +133,27 @@ def hardware() -> dict[str, Any]:
 def pupicker_code() -> dict[str, str]:
     """Version, commit, and digest of all code and weights that training and picking use.
 
-    The commit names the state of the repository; the digest tells whether two commits pick alike.
+    The commit names the state of the repository; the digest tells whether two commits pick alike: comments, docstrings
+    and layout do not count.
     """
     root = Path(package.__file__).resolve().parent
     files: Iterable[Path] = [*root.glob("core/**/*.py"), *root.glob("engine/**/*.py"), *root.glob("weights/*"),
                              root / "commands" / "train.py", root / "commands" / "pick.py"]
     digest = hashlib.sha256()
     for file in sorted(path for path in files if path.is_file()):
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+        content = _statements(file).encode() if file.suffix == ".py" else file.read_bytes()
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + content)
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     return {"version": package.__version__, "commit": commit or "unknown", "code": digest.hexdigest()[:12]}
+
+
+def _statements(file: Path) -> str:
+    """A module without comments, docstrings and layout."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
