@@ -47,7 +47,7 @@ class Calibration:
 
     def log_likelihood_ratio(self, logit: Tensor) -> Tensor:
         """Of each raw score."""
-        return self.slope * logit + self.intercept - math.log(self.share / (1 - self.share))
+        return self.slope * logit + self.intercept - _log_odds(self.share)
 
     def probability(self, logit: Tensor) -> Tensor:
         """Of each raw score."""
@@ -55,11 +55,19 @@ class Calibration:
 
     def logit(self, log_likelihood_ratio: float) -> float:
         """The raw score that has this log-likelihood ratio."""
-        return (log_likelihood_ratio + math.log(self.share / (1 - self.share)) - self.intercept) / self.slope
+        return (log_likelihood_ratio + _log_odds(self.share) - self.intercept) / self.slope
+
+    def ratio_at(self, probability: float) -> float:
+        """The log-likelihood ratio that has this probability."""
+        return _log_odds(probability) - _log_odds(self.share)
 
     def to_dict(self) -> dict[str, float]:
         """As JSON-able dictionary."""
         return asdict(self)
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) -> Calibration:
@@ -82,7 +90,7 @@ def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) ->
     possible = _largest_weight(x, y)
     share = min(min(expected / labels, possible) * y.numel() / x.numel(), _LARGEST_SHARE)
     weight = share * x.numel() / y.numel()
-    a, b = 1.0, math.log(share / (1 - share)) - float(y.mean() + x.mean()) / 2
+    a, b = 1.0, _log_odds(share) - float(y.mean() + x.mean()) / 2
     for _ in range(100):
         step_a, step_b = _newton_step(x, y, weight, a, b)
         size = max(abs(step_a), abs(step_b) / 10)

@@ -9,7 +9,6 @@ scores leave a gap it would cut off every somewhat weaker particle of other micr
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from pupicker.engine.expectation import Expectation
 from pupicker.engine.validation import Candidates
 
 _CURVE_ROWS = 200
+_LEAST_PROBABILITY = 1e-9
 
 
 def expected_of_thresholds(
@@ -44,13 +44,7 @@ def expected_of_thresholds(
         return 0.0, {"expected_curve": rows, "expected_precision": None, "expected_recall": None}
     best = int(f1.argmax())
     noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4)}
-    return _ratio_at(calibration, float(f1[best]) / 2), {"expected_curve": rows, **noted}
-
-
-def _ratio_at(calibration: Calibration, probability: float) -> float:
-    """The log-likelihood ratio that has this probability, which is at most 0.5 and may be 0."""
-    odds, prior = max(probability, 1e-9), calibration.share
-    return math.log(odds / (1 - odds)) - math.log(prior / (1 - prior))
+    return calibration.ratio_at(max(float(f1[best]) / 2, _LEAST_PROBABILITY)), {"expected_curve": rows, **noted}
 
 
 def _thinned(*columns: Tensor) -> list[list[float]]:
