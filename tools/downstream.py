@@ -58,7 +58,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few particles, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
     if args.quick:  # aggregates consist of particles but count as none, so the threshold is high
-        args.micrographs, args.particles, args.thresholds, args.updates = 6, 30, [6.0], args.updates or 200
+        args.micrographs, args.particles, args.thresholds, args.updates = 6, 30, [6.0], args.updates or 100
         args.pixel_size, args.side, args.snr = 6.0, 768, 0.05
     args.thresholds = sorted(args.thresholds)
     return args

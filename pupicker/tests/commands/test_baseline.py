@@ -9,6 +9,7 @@ import pytest
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.model_file import load_model
 from pupicker.tests.commands.command_line import run
+from pupicker.tests.commands.conftest import QUICK
 from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG
 
 
@@ -97,14 +98,14 @@ def test_wrong_use(baseline, tmp_path):
 def test_training_without_labels(capsys, simulated, tmp_path, source):
     model = tmp_path / "m.pupicker"
     result = run(capsys, "train", *simulated.labelled, "--proposals", source, "--proposal-count", 30, "--diameter",
-                 DIAMETER_ANG, "--output", model, "--updates", 4, "--batch-size", 32, "--threads", 1)
+                 DIAMETER_ANG, "--output", model, *QUICK)
     assert result.code == 0
     assert f"best proposals ({source}), no labels" in result.out
     details = load_model(model).details
     assert details["proposals"] == source
     assert details["labels"] == 30
     again = run(capsys, "train", *simulated.labelled, "--proposals", source, "--diameter", DIAMETER_ANG, "--output",
-                model, "--updates", 4, "--batch-size", 32, "--threads", 1, "--json")
+                model, *QUICK, "--json")
     assert again.json["labels"] == 75
 
 

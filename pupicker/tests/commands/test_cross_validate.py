@@ -23,7 +23,7 @@ def cross_validate(capsys, simulated, folder):
     def call(*more, output=folder, micrographs=None, options=TRAINING_OPTIONS):
         return run(capsys, "cross-validate", *(micrographs or simulated.labelled), "--labels", simulated.labels,
                    "--diameter", DIAMETER_ANG, "--output", output, *options, "--no-refit", "--start", "random",
-                   "--folds", 2, *more)
+                   "--network", "conv31", "--folds", 2, *more)
 
     return call
 

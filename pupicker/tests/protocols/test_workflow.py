@@ -11,7 +11,7 @@ from pwem.protocols import ProtSetFilter  # isort: skip
 from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
 
 from pupicker import convert  # isort: skip
-from pupicker.constants import PUPICKER_PYTHON, START_MODEL, THRESHOLD_GIVEN  # isort: skip
+from pupicker.constants import NETWORK_DEFAULT, PUPICKER_PYTHON, START_MODEL, THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPreprocess  # isort: skip
 
 BOX = 44
@@ -25,7 +25,7 @@ class TestWorkflow(WorkflowTestCase):
         super().setUpClass()
         labels = {name: cls.truth[name][:12] for name in cls.NAMES[:3]}
         cls.labels = cls.importCoordinates(cls.mics, labels, BOX)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels, validationFraction=0.25))
+        cls.training = cls.launchProtocol(cls.newTraining(cls.labels, validationFraction=0.25, network=NETWORK_DEFAULT))
         cls.picking = cls.launchProtocol(cls.newPicking(cls.mics, cls.training))
 
     def testModel(self):
@@ -100,7 +100,7 @@ class TestWorkflow(WorkflowTestCase):
         self.assertIn("none lies on a labelled micrograph", " ".join(elsewhere._validate()))
 
     def testTrainingGoesOnFromAnEarlierModel(self):
-        run = self.newTraining(self.labels, startMode=START_MODEL)
+        run = self.newTraining(self.labels, startMode=START_MODEL, network=NETWORK_DEFAULT)
         self.assertIn("Earlier model", " ".join(run._validate()))
         self.link(run.startModel, self.training, "outputModel")
         self.launchProtocol(run)
