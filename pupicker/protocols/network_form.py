@@ -100,16 +100,19 @@ class NetworkForm:
     def _settingsOfTheNetwork(self: Any) -> List[str]:
         return str(self.networkSettings.get() or "").split()
 
+    def _getNetworkName(self: Any) -> str:
+        """As the command line and the models call it; empty if one of another package is wanted and not named."""
+        network = self.network.get()
+        return str(self.networkName.get() or "").strip() if network == NETWORK_OTHER else NETWORK_CHOICES[network]
+
     def _networkArguments(self: Any) -> List[str]:
         """Options of the command line; what has its default is left out, so that it is the network's own."""
         arguments = []
-        network = self.network.get()
-        if network == NETWORK_OTHER:
-            arguments += ["--network", self.networkName.get().strip()]
+        if self.network.get() != NETWORK_DEFAULT:
+            arguments += ["--network", self._getNetworkName()]
+        if self.network.get() == NETWORK_OTHER:
             for item in self._settingsOfTheNetwork():
                 arguments += ["--network-setting", item]
-        elif network != NETWORK_DEFAULT:
-            arguments += ["--network", NETWORK_CHOICES[network]]
         if self.norm.get():
             arguments += ["--norm", NORM_CHOICES[self.norm.get()]]
         if self.dropout.get():

@@ -127,15 +127,24 @@ class TrainingForm(ExclusionForm, NetworkForm):
             errors.append("*Particles per micrograph*: give a number above 0, or choose 'automatic'.")
         if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
             errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
-        if self.startMode.get() == START_MODEL:
-            model = self.startModel.get()
-            if model is None or not model.exists():
-                errors.append("*Earlier model*: choose a model whose file is there, or start from 'general'.")
+        errors += self._validateStart()
         for name in ("updates", "workingPixelSize", "seed", "proposalCount"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
         return (errors + self._validateNetwork() + self._validateLabels()
                 + self._validateExclusion(self._getMicrographs()))
+
+    def _validateStart(self: Any) -> List[str]:
+        """Whether the earlier model is there and has the network of the form."""
+        if self.startMode.get() != START_MODEL:
+            return []
+        model = self.startModel.get()
+        if model is None or not model.exists():
+            return ["*Earlier model*: choose a model whose file is there, or start from 'general'."]
+        if model.getNetwork() and model.getNetwork() != self._getNetworkName():
+            return ["*Earlier model*: it has the network %s, and *Network* (expert level) says %s. Choose its network, "
+                    "or start from 'general'." % (model.getNetwork(), self._getNetworkName() or "none")]
+        return []
 
     def _validateLabels(self: Any) -> List[str]:
         coordSet = self.inputCoordinates.get()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pupicker.core.networks import DEFAULT_NETWORK
 from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.engine.model_file import load_model
 from pupicker.engine.picker import Picker, PickingOptions
@@ -30,7 +31,7 @@ def some_labels(simulated, tmp_path, keep):
 
 
 def test_table_on_stdout_progress_on_stderr(train, tmp_path):
-    result = train()
+    result = train("--network", DEFAULT_NETWORK)
     assert result.code == 0
     said = [line.split("  ")[0] for line in result.out.splitlines()]
     assert said == [

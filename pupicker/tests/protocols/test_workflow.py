@@ -11,7 +11,13 @@ from pwem.protocols import ProtSetFilter  # isort: skip
 from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
 
 from pupicker import convert  # isort: skip
-from pupicker.constants import NETWORK_DEFAULT, PUPICKER_PYTHON, START_MODEL, THRESHOLD_GIVEN  # isort: skip
+from pupicker.constants import (  # isort: skip
+    NETWORK_CHOICES,
+    NETWORK_DEFAULT,
+    PUPICKER_PYTHON,
+    START_MODEL,
+    THRESHOLD_GIVEN,
+)
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPreprocess  # isort: skip
 
 BOX = 44
@@ -103,6 +109,10 @@ class TestWorkflow(WorkflowTestCase):
         run = self.newTraining(self.labels, startMode=START_MODEL, network=NETWORK_DEFAULT)
         self.assertIn("Earlier model", " ".join(run._validate()))
         self.link(run.startModel, self.training, "outputModel")
+        run.network.set(NETWORK_CHOICES.index("conv31"))
+        (error,) = run._validate()
+        self.assertIn("network conv47", error)
+        run.network.set(NETWORK_DEFAULT)
         self.launchProtocol(run)
         report = self.read(run._getExtraPath("train_report.json")).decode()
         self.assertIn(self.training.outputModel.getPath(), report)
