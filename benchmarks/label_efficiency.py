@@ -20,13 +20,22 @@ from typing import Any
 
 from datasets import DRAWS, LABELS, SETS, data_folder, load_set
 from label_efficiency_report import write_report
-from methods import TOPAZ_NETWORKS, TOPAZ_RADIUS_PX, Topaz, record_unit, topaz_scale
-from runs import RESULTS, Records, hardware, sha256
+from methods import TOPAZ_NETWORKS, TOPAZ_RADIUS_PX, UPDATES_PER_S, Topaz, record_unit, topaz_scale
+from runs import DEVICE, RESULTS, Records, hardware, sha256
 
 METHODS = ("pupicker", *TOPAZ_NETWORKS, *[f"{name}-default" for name in TOPAZ_NETWORKS])
 #: Processor seconds that Topaz trains, by number of labels: more than pupicker takes, start-up included.
 BUDGET_CPU_S = {10: 250, 50: 400, 100: 500, 250: 700}
 MOMENTS = (0.15, 0.5)  # fractions of it at which the model is scored as well
+
+
+def budget(network: str, labels: int, default_schedule: bool) -> dict[str, Any]:
+    """How long Topaz trains: processor seconds, on a GPU the updates that they give; None for its own schedule."""
+    if default_schedule:
+        return {"budget_cpu_s": None}
+    if DEVICE == "cpu":
+        return {"budget_cpu_s": BUDGET_CPU_S[labels]}
+    return {"budget_updates": round(BUDGET_CPU_S[labels] * UPDATES_PER_S[network])}
 
 
 def run(args: argparse.Namespace) -> None:
@@ -46,9 +55,8 @@ def run(args: argparse.Namespace) -> None:
                         record_unit(records, chosen, method, labels, draw, {}, [])
                         continue
                     network = method.removesuffix("-default")
-                    budget = None if method != network else BUDGET_CPU_S[labels]
-                    settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX, "budget_cpu_s": budget,
-                                "moments": MOMENTS}
+                    settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX,
+                                **budget(network, labels, method != network), "moments": MOMENTS}
                     unit = {"set": name, "method": method, "labels": labels, "draw": draw, "settings": settings,
                             "labels_sha256": sha256(table)}
                     records.run(unit, partial(topaz.run, network, chosen, table, settings),

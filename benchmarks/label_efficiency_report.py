@@ -100,7 +100,8 @@ def comparison(methods: dict[str, dict[int, Record]]) -> str:
 def processor(methods: dict[str, dict[int, Record]]) -> str:
     """Mean processor seconds of training, pupicker / Topaz; marked where Topaz had less."""
     def mean(names: tuple[str, ...]) -> float | None:
-        values = [r["training"]["cpu_s"] for m in names for r in methods.get(m, {}).values()]
+        runs = [r for m in names for r in methods.get(m, {}).values() if "gpu" not in r["machine"]]
+        values = [r["training"]["cpu_s"] for r in runs]
         return statistics.mean(values) if values else None
     own, rival = mean(("pupicker",)), min(filter(None, (mean((m,)) for m in RIVALS)), default=None)
     mark = " (!)" if own and rival and rival < own else ""
@@ -128,7 +129,8 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
                      + f" | {best_moment(methods)} | {comparison(methods)} | {processor(methods)} |")
     versions = sorted({f"pupicker {r['versions']['pupicker']['commit']}" for r in records if r["method"] == "pupicker"}
                       | {f"Topaz {r['versions']['topaz']}" for r in records if r["method"] != "pupicker"})
-    machines = sorted({f"{r['machine']['processor']}, {r['machine']['cores']} cores, one thread" for r in records})
+    machines = sorted({f"{r['machine']['processor']}, {r['machine']['cores']} cores, one thread"
+                       + (f", with {r['machine']['gpu']}" if "gpu" in r["machine"] else "") for r in records})
     titles = {**{n: s.title for n, s in REAL.items()}, **{n: s[0] for n, s in SIMULATED.items()}}
     lines += ["", "Sets: " + "; ".join(f"{n} = {titles[n]}" for n in dict.fromkeys(n for n, _ in groups)) + ".",
               f"Versions: {', '.join(versions)}. Machine: {'; '.join(machines)}.", ""]

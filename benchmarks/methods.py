@@ -4,8 +4,9 @@ Topaz 0.3.20 is run as its documentation says, and so that its known faults do n
 up for its count of a disc's pixels, which is 2r+1 times too large (`--pi` = pi + 2 r p, p the labelled fraction), pi
 itself comes from the true number of particles of the training micrographs, and data are loaded in one process, because
 its workers share one random state.  It trains until its process has used a given processor time and finished that
-epoch; the learning rate is constant, so any moment is as good as the end of a schedule.  Both programs' picks are
-scored alike.
+epoch; the learning rate is constant, so any moment is as good as the end of a schedule.  On a GPU, where that time says
+nothing, it makes as many updates as the processor time gives on the fastest core seen.  Both programs' picks are scored
+alike.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from typing import Any
 import numpy as np
 
 from datasets import BenchmarkSet, cache_folder, read_table
-from runs import Failure, Records, hardware, process, pupicker_code, sha256
+from runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
 
 LOWEST_THRESHOLD = "-50"  # the whole list of candidates: an average precision needs the low scores too
 TOPAZ_NETWORKS = {"topaz-conv31": ["-m", "conv31", "--no-pretrained"], "topaz-resnet8": ["-m", "resnet8"]}
 TOPAZ_RADIUS_PX = 3
 PARTICLE_PX = 22  # extent of a particle at the working pixel size, of both programs
 EPOCH_UPDATES = {"topaz-conv31": 100, "topaz-resnet8": 25}  # how often there is a model, and the budget is looked at
+UPDATES_PER_S = {"topaz-conv31": 8.3, "topaz-resnet8": 1.5}  # of one core, the most that the records have
+TOPAZ_DEVICE = -1 if DEVICE == "cpu" else 0
 DEFAULT_SCHEDULE = (10, 1000)  # Topaz's own: epochs and updates of each
 
 
@@ -37,7 +40,7 @@ def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str
     with tempfile.TemporaryDirectory(prefix="pupicker-") as name:
         work = Path(name)
         model, picks, log = work / "model.pupicker", work / "picks.tsv", work / "log"
-        common = ["--device", "cpu", "--threads", 1, "--pixel-size", chosen.pixel_size_ang]
+        common = ["--device", DEVICE, "--threads", 1, "--pixel-size", chosen.pixel_size_ang]
         start = [sys.executable, "-m", "pupicker"]
         training = process([*start, "train", *chosen.training, "--picks", table, "--diameter", chosen.diameter_ang,
                             "--output", model, "--seed", draw, "--report", work / "train.json", *common, *options], log)
@@ -85,7 +88,7 @@ def evaluate(chosen: BenchmarkSet, picks: Path, work: Path, model: Path | None =
                chosen.match_radius_px, "--micrographs", *(chosen.test if model else [p.stem for p in chosen.test]),
                "--threads", 1, "--json"]
     if model is not None:
-        command += ["--model", model, "--pixel-size", chosen.pixel_size_ang, "--device", "cpu"]
+        command += ["--model", model, "--pixel-size", chosen.pixel_size_ang, "--device", DEVICE]
     process(command, work / "score.json")
     text = (work / "score.json").read_text()
     score = json.loads(text[text.index("{"):])
@@ -125,8 +128,9 @@ class Topaz:
     def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """Train with a budget of processor seconds, or the default schedule; score the last model.
 
-        `settings` has `scale`, `radius_px`, `budget_cpu_s` (None: the default schedule) and `moments`: fractions of the
-        training at which the model is scored too, because with few labels a longer training may be a worse one.
+        `settings` has `scale`, `radius_px`, `budget_cpu_s` (None: the default schedule) or `budget_updates`, and
+        `moments`: fractions of the training at which the model is scored too, because with few labels a longer training
+        may be a worse one.
         """
         scale, radius = settings["scale"], settings["radius_px"]
         folder = self.preprocessed(chosen, scale)
@@ -152,8 +156,10 @@ class Topaz:
     def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, settings: dict[str, Any]
                ) -> tuple[dict[int, Path], dict[str, Any]]:
         """Updates -> model to score, and what the training took."""
-        budget = settings["budget_cpu_s"]
-        epochs, updates = DEFAULT_SCHEDULE if budget is None else (100000, EPOCH_UPDATES[method])
+        budget, updates = settings.get("budget_cpu_s"), EPOCH_UPDATES[method]
+        epochs = -(-settings["budget_updates"] // updates) if "budget_updates" in settings else 100000
+        if budget is None and "budget_updates" not in settings:
+            epochs, updates = DEFAULT_SCHEDULE
         seen: dict[int, float] = {}
         complete = [0.0]
 
@@ -169,21 +175,22 @@ class Topaz:
         seconds = process([
             self.program, "train", "--train-images", work / "images.txt", "--train-targets", work / "targets.txt",
             "--pi", f"{prior['argument']:.6f}", "-r", radius, *TOPAZ_NETWORKS[method], "--num-workers", 0, "-j", 1,
-            "-d", -1, "--epoch-size", updates, "--num-epochs", epochs, "--save-prefix", work / "model",
+            "-d", TOPAZ_DEVICE, "--epoch-size", updates, "--num-epochs", epochs, "--save-prefix", work / "model",
             "-o", work / "curve.txt"], log, enough)
         if "setting method to PN" in log.read_text():
             raise Failure("topaz train changed the objective to PN; the prior is wrong")
-        last = max(seen) if budget is None else min(e for e, spent in seen.items() if spent >= budget)
-        moments = {min(e for e, spent in seen.items() if spent >= part * seen[last]) for part in settings["moments"]}
+        last = epochs if budget is None else min(e for e, spent in seen.items() if spent >= budget)
+        share = {epoch: seen[epoch] / seen[last] if budget else epoch / last for epoch in seen}
+        moments = {min(e for e, part in share.items() if part >= moment) for moment in settings["moments"]}
         models = {epoch * updates: _model(work, epoch) for epoch in sorted(moments | {last})}
         return models, {**seconds, "cpu_s": round(seen[last], 1), "updates": last * updates}
 
     def _pick(self, chosen: BenchmarkSet, folder: Path, model: Path, scale: int, work: Path) -> dict[str, Any]:
         radius = round(0.5 * chosen.diameter_ang / chosen.pixel_size_ang / scale)
         found, picks = work / "found.txt", work / "picks.tsv"
-        picking = process([self.program, "extract", "-m", model, "-r", radius, "-t", LOWEST_THRESHOLD, "-d", -1,
-                           "-j", 1, "--num-workers", 0, "-o", found, *[folder / p.name for p in chosen.test]],
-                          work / "pick.log")
+        micrographs = [folder / path.name for path in chosen.test]
+        picking = process([self.program, "extract", "-m", model, "-r", radius, "-t", LOWEST_THRESHOLD, "-d",
+                           TOPAZ_DEVICE, "-j", 1, "--num-workers", 0, "-o", found, *micrographs], work / "pick.log")
         rows = [line.split("\t") for line in found.read_text().splitlines()[1:]]
         picks.write_text("micrograph\tx\ty\tscore\n" + "".join(
             f"{m}\t{float(x) * scale}\t{float(y) * scale}\t{s}\n" for m, x, y, s in rows))

@@ -23,6 +23,8 @@ from typing import Any
 import pupicker as package
 
 RESULTS = Path(__file__).resolve().parent / "results"
+#: Where networks run, as `--device` of pupicker takes it; records of a GPU carry its name, and no time of them is used.
+DEVICE = os.environ.get("PUPICKER_BENCHMARK_DEVICE", "cpu")
 UNIT = ("set", "method", "labels", "draw", "settings", "labels_sha256")  # two runs that agree in these are the same
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.5
@@ -124,10 +126,15 @@ def sha256(path: Path) -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, number of cores, Python."""
+    """Processor, number of cores, Python, and the GPU if networks run on it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    return {"processor": processor, "cores": os.cpu_count(), "threads": 1, "python": platform.python_version()}
+    out = {"processor": processor, "cores": os.cpu_count(), "threads": 1, "python": platform.python_version()}
+    if DEVICE != "cpu":
+        import torch
+
+        out["gpu"] = torch.cuda.get_device_name(DEVICE)
+    return out
 
 
 def pupicker_code() -> dict[str, str]:
