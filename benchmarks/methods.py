@@ -163,9 +163,12 @@ class Topaz:
         seen: dict[int, float] = {}
         complete = [0.0]
 
-        def enough(used: float) -> bool:
+        def look(used: float) -> None:
             for file in work.glob("model_epoch*.sav"):
                 seen.setdefault(int(file.stem.rsplit("epoch", 1)[1]), used)
+
+        def enough(used: float) -> bool:
+            look(used)
             if budget is None or not any(spent >= budget for spent in seen.values()):
                 return False
             complete[0] = complete[0] or time.monotonic()
@@ -177,6 +180,7 @@ class Topaz:
             "--pi", f"{prior['argument']:.6f}", "-r", radius, *TOPAZ_NETWORKS[method], "--num-workers", 0, "-j", 1,
             "-d", TOPAZ_DEVICE, "--epoch-size", updates, "--num-epochs", epochs, "--save-prefix", work / "model",
             "-o", work / "curve.txt"], log, enough)
+        look(seconds["cpu_s"])
         if "setting method to PN" in log.read_text():
             raise Failure("topaz train changed the objective to PN; the prior is wrong")
         last = epochs if budget is None else min(e for e, spent in seen.items() if spent >= budget)
