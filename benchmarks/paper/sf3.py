@@ -47,8 +47,9 @@ def draw(by_labels: dict[int, dict[tuple[str, str], dict[Any, dict[int, Any]]]],
     for (labels, groups), axes in zip(by_labels.items(), panels, strict=True):
         for ((name, _), curve), color in zip(groups.items(), COLORS, strict=False):
             values = {f: average_precisions(runs) for f, runs in curve.items()}
+            draws = max(map(len, values.values()))
             axes.plot(list(values), [statistics.mean(v) for v in values.values()], "-", color=color,
-                      label=f"{name} ({max(map(len, values.values()))} draws)")
+                      label=f"{name} ({draws} draw{'s' * (draws > 1)})")
             dots = [(f, v) for f, own in values.items() for v in own]
             axes.plot(*zip(*dots, strict=True), "o", color=color, alpha=0.5, markersize=4)
         axes.set(title=f"{labels} labels", xlabel="class prior, times the true one",

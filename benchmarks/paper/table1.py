@@ -6,8 +6,8 @@
 
 Simulated sets stand in for four of the five of the paper: their recipe's pixel size and training radius in pixels, the
 class prior as an area fraction of all their particles.  The real sets have no recipe in the paper; theirs is what
-pupicker derives from the diameter.  Beside each: pupicker with its own defaults, told the diameter only.  Results:
-results/table1.jsonl, .md.
+pupicker derives from the diameter.  Beside each: pupicker with its own defaults, told the diameter only; runs that
+label_efficiency.py has recorded are taken from there.  Results: results/table1.jsonl, .md.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ from experiment import (
 )
 from presets import load_download, presets
 
+from runs import RESULTS as SHARED_RESULTS
+from runs import pupicker_code, sha256
+
+LABEL_EFFICIENCY = SHARED_RESULTS / "label_efficiency.jsonl"
+
 
 def recipe_of(name: str) -> dict[str, Any] | None:
     """The recipe whose set this is or stands in for."""
@@ -50,6 +55,18 @@ def recipe_options(chosen: BenchmarkSet, labels: int, updates: int, given_prior:
     return options
 
 
+def defaults_elsewhere() -> list[dict[str, Any]]:
+    """Records of label_efficiency.py with pupicker's defaults, under the name that they have here."""
+    runs = of_one_code(Records(LABEL_EFFICIENCY).load(), pupicker_code()["code"])
+    return [{**r, "method": "defaults"} for r in runs if r["method"] == "pupicker"]
+
+
+def recorded_elsewhere(chosen: BenchmarkSet, labels: int, draw: int) -> bool:
+    """Whether this code's run with the defaults is one of :func:`defaults_elsewhere`."""
+    unit = chosen.name, labels, draw, sha256(chosen.labels(labels, draw))
+    return any((r["set"], r["labels"], r["draw"], r["labels_sha256"]) == unit for r in defaults_elsewhere())
+
+
 def run(args: Any) -> None:
     """Recipe and defaults for every set, draw and number of labels."""
     records = Records(args.records)
@@ -60,11 +77,10 @@ def run(args: Any) -> None:
             sets += [load_download(name, Path(folder), Path(work) / name) for name, folder in downloads.items()]
             for chosen in sets:
                 for labels in args.labels:
-                    for method in ("paper", "defaults"):
-                        options = [] if method == "defaults" else recipe_options(
-                            chosen, labels, args.updates, bool(downloads))
-                        settings = {"options": options}
-                        record_unit(records, chosen, method, labels, draw, settings, options)
+                    options = recipe_options(chosen, labels, args.updates, bool(downloads))
+                    record_unit(records, chosen, "paper", labels, draw, {"options": options}, options)
+                    if not recorded_elsewhere(chosen, labels, draw):
+                        record_unit(records, chosen, "defaults", labels, draw, {"options": []}, [])
 
 
 def table(records: list[dict[str, Any]]) -> str:
@@ -94,7 +110,9 @@ def main() -> None:
     if args.command == "run":
         run(args)
         return
-    text = table(of_one_code(Records(args.records).load()))
+    own = of_one_code(Records(args.records).load())
+    known = {(r["set"], r["labels"]) for r in own}
+    text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"]) in known)])
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 
