@@ -84,19 +84,6 @@ def test_the_limit_stays_clear_of_the_particles_that_were_labelled():
     assert mask[190, 160]
 
 
-def test_a_crystal_no_larger_than_a_particle_is_found_beside_faint_particles():
-    image = _noise(300, 300)
-    xy = torch.tensor([[60.0, 50.0], [150.0, 90.0], [240.0, 220.0], [70.0, 230.0]])
-    for x, y in xy.tolist():
-        image[_disc(image.shape, x, y, 11)] -= 0.3
-    crystal = _disc(image.shape, 160, 190, 11)
-    image[crystal] -= 1.2
-    limit = limit_from_particles([depth(image, DIAMETER_PX, DEPTH_WITHOUT_LABELS)], [xy], DIAMETER_PX)
-    mask = contamination_mask(image, DIAMETER_PX, limit)
-    assert mask[crystal].float().mean() > 0.9
-    assert not mask[~_disc(image.shape, 160, 190, 11 + DIAMETER_PX / 4 + 8)].any()
-
-
 def test_the_limit_without_labels_and_with_faint_ones():
     found = depth(_noise(100, 100), DIAMETER_PX, DEPTH_WITHOUT_LABELS)
     assert limit_from_particles([], [], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
