@@ -127,7 +127,8 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
         cells = [cell(average_precisions(methods.get(m, {}))) for m in shown]
         lines.append(f"| {name} | {labels} | {goal or '–'} | " + " | ".join(cells)
                      + f" | {best_moment(methods)} | {comparison(methods)} | {processor(methods)} |")
-    versions = sorted({f"pupicker {r['versions']['pupicker']['commit']}" for r in records if r["method"] == "pupicker"}
+    own = [r["versions"]["pupicker"] for r in records if r["method"] == "pupicker"]
+    versions = sorted({f"pupicker {v['version']} (digest of the code {v['code']})" for v in own}
                       | {f"Topaz {r['versions']['topaz']}" for r in records if r["method"] != "pupicker"})
     machines = sorted({f"{r['machine']['processor']}, {r['machine']['cores']} cores, one thread"
                        + (f", with {r['machine']['gpu']}" if "gpu" in r["machine"] else "") for r in records})
