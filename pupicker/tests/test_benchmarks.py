@@ -31,7 +31,7 @@ def unit(draw=0, method="pupicker", **settings):
 def record(ap, cpu_s=50.0, **fields):
     return {**unit(**fields), "average_precision": ap, "training": {"cpu_s": cpu_s, "updates": 200},
             "machine": {"processor": "P", "cores": 2}, "finished": f"2026-01-01T00:00:{fields.get('draw', 0):02d}",
-            "versions": {"pupicker": {"commit": "abc"}, "topaz": "0.3.20"}}
+            "versions": {"pupicker": {"version": "1.0.0", "commit": "abc", "code": "c0de"}, "topaz": "0.3.20"}}
 
 
 def test_recorded_runs_are_not_measured_again(programs, tmp_path, capsys):
@@ -110,6 +110,46 @@ def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
     assert "0.773 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
     assert "50 / 20 (!)" in text
     assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_a_run_on_a_gpu_counts_but_its_time_does_not(programs, tmp_path):
+    from label_efficiency_report import write_report
+
+    rows = [record(0.80, draw=0, code="c0de", cpu_s=100.0), record(0.90, draw=1, code="c0de", cpu_s=9.0)]
+    rows[1]["machine"] = {**rows[1]["machine"], "gpu": "a GPU"}
+    write_report(rows, tmp_path / "table", None)
+    text = (tmp_path / "table.md").read_text()
+    assert "0.850 (0.800–0.900), 2" in text
+    assert "| 100 / – |" in text
+    assert "P, 2 cores, one thread, with a GPU" in text and "pupicker 1.0.0 (digest of the code c0de)" in text
+
+
+def test_topaz_trains_for_processor_seconds_or_on_a_gpu_for_the_updates_that_they_give(programs, monkeypatch):
+    import label_efficiency
+
+    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_cpu_s": 400}
+    assert label_efficiency.budget("topaz-resnet8", 50, True) == {"budget_cpu_s": None}
+    monkeypatch.setattr(label_efficiency, "DEVICE", "cuda:0")
+    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_updates": 600}
+    assert label_efficiency.budget("topaz-resnet8", 50, True) == {"budget_cpu_s": None}
+
+
+def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, monkeypatch):
+    import table1
+
+    from datasets import BenchmarkSet
+    from runs import pupicker_code, sha256
+
+    labels = tmp_path / "n0010_seed0.tsv"
+    labels.write_text("micrograph\tx\ty\na\t1\t2\n")
+    chosen = BenchmarkSet("bgal", "", [], [], tmp_path / "truth.tsv", tmp_path, 1.0, 100.0, 50.0)
+    row = record(0.8, code=pupicker_code()["code"]) | {"labels_sha256": sha256(labels)}
+    (tmp_path / "r.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr(table1, "LABEL_EFFICIENCY", tmp_path / "r.jsonl")
+    assert table1.recorded_elsewhere(chosen, 10, 0)
+    labels.write_text("micrograph\tx\ty\na\t3\t4\n")
+    assert not table1.recorded_elsewhere(chosen, 10, 0), "other labels are another run"
+    assert table1.defaults_elsewhere()[0]["method"] == "defaults"
 
 
 def test_differences_are_tested_in_pairs(programs):
