@@ -156,9 +156,10 @@ class Topaz:
     def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, settings: dict[str, Any]
                ) -> tuple[dict[int, Path], dict[str, Any]]:
         """Updates -> model to score, and what the training took."""
-        budget, updates = settings.get("budget_cpu_s"), EPOCH_UPDATES[method]
-        epochs = -(-settings["budget_updates"] // updates) if "budget_updates" in settings else 100000
-        if budget is None and "budget_updates" not in settings:
+        budget, updates, epochs = settings.get("budget_cpu_s"), EPOCH_UPDATES[method], 100000
+        if "budget_updates" in settings:
+            epochs = -(-settings["budget_updates"] // updates)
+        elif budget is None:
             epochs, updates = DEFAULT_SCHEDULE
         seen: dict[int, float] = {}
         complete = [0.0]

@@ -111,8 +111,8 @@ def main() -> None:
         run(args)
         return
     own = of_one_code(Records(args.records).load())
-    known = {(r["set"], r["labels"]) for r in own}
-    text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"]) in known)])
+    measured = {(r["set"], r["labels"], r["draw"]) for r in own}
+    text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"], r["draw"]) in measured)])
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 
