@@ -4,8 +4,9 @@
     python benchmarks/ablation.py report
 
 Parts that `pupicker train` can leave out are listed in VARIANTS; the last one is the whole of the paper's way: random
-start, a class prior that is given (here the true one), 1,000 updates, nothing held out, no refit.  Results:
-results/ablation.jsonl and .md: the mean difference to the defaults over the draws that both have.
+start, a class prior that is given (here the true one), 1,000 updates, nothing held out, no refit.  The runs with the
+defaults are those of label_efficiency.py.  Results: results/ablation.jsonl and .md: the mean difference to the defaults
+over the draws that both have.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from datasets import SETS, BenchmarkSet, data_folder, load_set
-from label_efficiency_report import average_precisions, cell, group, of_one_code
+from label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
 from methods import paper_options, record_unit
 from runs import RESULTS, Records
 
 #: name -> options of `pupicker train`; None: the paper's way
 VARIANTS: dict[str, list[str] | None] = {
-    "defaults": [],
     "random start": ["--start", "random"],
+    "conv31": ["--network", "conv31"],
+    "contamination kept": ["--no-exclude-contamination"],
     "borders kept": ["--keep-borders"],
     "no refit": ["--no-refit"],
     "GE-KL": ["--objective", "ge-kl"],
@@ -40,14 +42,13 @@ def options_of(variant: str, chosen: BenchmarkSet, labels: int) -> list[str]:
 
 def table(records: list[dict[str, Any]]) -> str:
     """Average precision with the defaults, and what changes without each part."""
-    names = [v for v in VARIANTS if v != "defaults"]
     lines = ["# What each part brings", "",
              "Made by `python benchmarks/ablation.py report`: average precision on the test micrographs with the"
              " defaults (smallest–largest, number of draws), and the mean difference to it with a part left out.", "",
-             "| set | labels | defaults | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 3)]
+             "| set | labels | defaults | " + " | ".join(VARIANTS) + " |", "|" + "---|" * (len(VARIANTS) + 3)]
     for (name, labels), methods in group(records).items():
         plain, cells = methods.get("defaults", {}), []
-        for variant in names:
+        for variant in VARIANTS:
             common = set(plain) & set(methods.get(variant, {}))
             without = average_precisions(methods.get(variant, {}), common)
             pairs = zip(without, average_precisions(plain, common), strict=True)
@@ -70,7 +71,9 @@ def main() -> None:
     args = parser.parse_args()
     records = Records(args.records)
     if args.command == "report":
-        text = table(of_one_code(records.load()))
+        own = of_one_code(records.load())
+        measured = {(r["set"], r["labels"]) for r in own}
+        text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"]) in measured)])
         args.records.with_suffix(".md").write_text(text, encoding="utf-8")
         print(text)
         return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import REAL, SIMULATED
+from runs import RESULTS, Records, pupicker_code
 
 TITLES = {
     "pupicker": "pupicker",
@@ -46,6 +47,12 @@ def of_one_code(records: list[Record], code: str | None = None) -> list[Record]:
     if own and code is None:
         code = max(own, key=lambda r: r["finished"])["settings"]["code"]
     return [r for r in records if r["settings"].get("code", code) == code]
+
+
+def defaults_elsewhere() -> list[Record]:
+    """Records of label_efficiency.py with the present code, as other experiments name them: "defaults"."""
+    runs = of_one_code(Records(RESULTS / "label_efficiency.jsonl").load(), pupicker_code()["code"])
+    return [{**r, "method": "defaults"} for r in runs if r["method"] == "pupicker"]
 
 
 def group(records: list[Record]) -> dict[tuple[str, int], dict[str, dict[int, Record]]]:

@@ -30,10 +30,8 @@ from experiment import (
 )
 from presets import load_download, presets
 
-from runs import RESULTS as SHARED_RESULTS
-from runs import pupicker_code, sha256
-
-LABEL_EFFICIENCY = SHARED_RESULTS / "label_efficiency.jsonl"
+from label_efficiency_report import defaults_elsewhere
+from runs import sha256
 
 
 def recipe_of(name: str) -> dict[str, Any] | None:
@@ -55,14 +53,8 @@ def recipe_options(chosen: BenchmarkSet, labels: int, updates: int, given_prior:
     return options
 
 
-def defaults_elsewhere() -> list[dict[str, Any]]:
-    """Records of label_efficiency.py with pupicker's defaults, under the name that they have here."""
-    runs = of_one_code(Records(LABEL_EFFICIENCY).load(), pupicker_code()["code"])
-    return [{**r, "method": "defaults"} for r in runs if r["method"] == "pupicker"]
-
-
 def recorded_elsewhere(chosen: BenchmarkSet, labels: int, draw: int) -> bool:
-    """Whether this code's run with the defaults is one of :func:`defaults_elsewhere`."""
+    """Whether label_efficiency.py has this code's run with the defaults."""
     unit = chosen.name, labels, draw, sha256(chosen.labels(labels, draw))
     return any((r["set"], r["labels"], r["draw"], r["labels_sha256"]) == unit for r in defaults_elsewhere())
 
