@@ -8,7 +8,7 @@
 Each run becomes a record in results/label_efficiency.jsonl; what is recorded is skipped, so the program can be stopped
 and started again.  `report` makes results/label_efficiency.md and .png of the records that exist and says how many
 draws each figure rests on.  pupicker is told the diameter only.  A method with `-default` after its name is Topaz with
-its own schedule of 10,000 updates, however long that takes.
+its own schedule of 10,000 updates, which takes hours on a processor; `--minutes` ends such a training sooner.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from datasets import DRAWS, LABELS, SETS, data_folder, load_set
 from label_efficiency_report import write_report
-from methods import TOPAZ_NETWORKS, TOPAZ_RADIUS_PX, UPDATES_PER_S, Topaz, record_unit, topaz_scale
+from methods import DEFAULT_UPDATES, TOPAZ_NETWORKS, TOPAZ_RADIUS_PX, UPDATES_PER_S, Topaz, record_unit, topaz_scale
 from runs import DEVICE, RESULTS, Records, hardware, sha256
 
 METHODS = ("pupicker", *TOPAZ_NETWORKS, *[f"{name}-default" for name in TOPAZ_NETWORKS])
@@ -30,12 +30,16 @@ MOMENTS = (0.15, 0.5)  # fractions of it at which the model is scored as well
 
 
 def budget(network: str, labels: int, default_schedule: bool) -> dict[str, Any]:
-    """How long Topaz trains: processor seconds, on a GPU the updates that they give; None for its own schedule."""
+    """How long Topaz trains: processor seconds, on a GPU the updates that they give, or the updates of its schedule.
+
+    On the way through its own schedule the model is also scored after the updates that the processor seconds give.
+    """
+    updates = round(BUDGET_CPU_S[labels] * UPDATES_PER_S[network])
     if default_schedule:
-        return {"budget_cpu_s": None}
+        return {"budget_updates": DEFAULT_UPDATES, "moments": (updates / DEFAULT_UPDATES, *MOMENTS)}
     if DEVICE == "cpu":
-        return {"budget_cpu_s": BUDGET_CPU_S[labels]}
-    return {"budget_updates": round(BUDGET_CPU_S[labels] * UPDATES_PER_S[network])}
+        return {"budget_cpu_s": BUDGET_CPU_S[labels], "moments": MOMENTS}
+    return {"budget_updates": updates, "moments": MOMENTS}
 
 
 def run(args: argparse.Namespace) -> None:
@@ -56,10 +60,11 @@ def run(args: argparse.Namespace) -> None:
                         continue
                     network = method.removesuffix("-default")
                     settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX,
-                                **budget(network, labels, method != network), "moments": MOMENTS}
+                                **budget(network, labels, method != network)}
                     unit = {"set": name, "method": method, "labels": labels, "draw": draw, "settings": settings,
                             "labels_sha256": sha256(table)}
-                    records.run(unit, partial(topaz.run, network, chosen, table, settings),
+                    limit_min = args.minutes if method != network else None
+                    records.run(unit, partial(topaz.run, network, chosen, table, settings, limit_min),
                                 {"machine": machine, "versions": versions})
 
 
@@ -74,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--sets", nargs="+", default=["apoferritin", "bgal", "t20s", "stick", "trimer"], choices=SETS)
     measure.add_argument("--methods", nargs="+", default=METHODS[:3], choices=METHODS)
     measure.add_argument("--labels", type=int, nargs="+", default=list(LABELS), choices=LABELS)
+    measure.add_argument("--minutes", type=float, metavar="M", help="end a training of 10,000 updates after so many")
     measure.add_argument("--draws", type=int, nargs="+", default=list(DRAWS))
     table = commands.add_parser("report", help="table and figure from the records")
     table.add_argument("--code", help="digest of the pupicker code whose records count (default: that of the newest)")

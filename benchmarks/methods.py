@@ -5,8 +5,8 @@ up for its count of a disc's pixels, which is 2r+1 times too large (`--pi` = pi 
 itself comes from the true number of particles of the training micrographs, and data are loaded in one process, because
 its workers share one random state.  It trains until its process has used a given processor time and finished that
 epoch; the learning rate is constant, so any moment is as good as the end of a schedule.  On a GPU, where that time says
-nothing, it makes as many updates as the processor time gives on the fastest core seen.  Both programs' picks are scored
-alike.
+nothing, it makes as many updates as the processor time gives on the fastest core seen.  Its own schedule is 10,000
+updates.  Both programs' picks are scored alike.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PARTICLE_PX = 22  # extent of a particle at the working pixel size, of both prog
 EPOCH_UPDATES = {"topaz-conv31": 100, "topaz-resnet8": 25}  # how often there is a model, and the budget is looked at
 UPDATES_PER_S = {"topaz-conv31": 8.3, "topaz-resnet8": 1.5}  # of one core, the most that the records have
 TOPAZ_DEVICE = -1 if DEVICE == "cpu" else 0
-DEFAULT_SCHEDULE = (10, 1000)  # Topaz's own: epochs and updates of each
+DEFAULT_UPDATES = 10000  # of Topaz's own schedule
 
 
 def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str], curve: bool = False
@@ -125,19 +125,20 @@ class Topaz:
             process([self.program, "--version"], log)
             return log.read_text().strip().splitlines()[-1]
 
-    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any]) -> dict[str, Any]:
-        """Train with a budget of processor seconds, or the default schedule; score the last model.
+    def run(self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any],
+            limit_min: float | None = None) -> dict[str, Any]:
+        """Train with a budget of processor seconds or of updates; score the last model.
 
-        `settings` has `scale`, `radius_px`, `budget_cpu_s` (None: the default schedule) or `budget_updates`, and
-        `moments`: fractions of the training at which the model is scored too, because with few labels a longer training
-        may be a worse one.
+        `settings` has `scale`, `radius_px`, `budget_cpu_s` or `budget_updates`, and `moments`: fractions of the budget
+        at which the model is scored too, because with few labels a longer training may be a worse one.  After
+        `limit_min` minutes the training ends with fewer updates; the result says how many.
         """
         scale, radius = settings["scale"], settings["radius_px"]
         folder = self.preprocessed(chosen, scale)
         with tempfile.TemporaryDirectory(prefix="topaz-") as name:
             work = Path(name)
             prior = _write_training(chosen, table, folder, scale, radius, work)
-            models, training = self._train(method, work, prior, radius, settings)
+            models, training = self._train(method, work, prior, radius, settings, limit_min)
             scores = {updates: self._pick(chosen, folder, model, scale, work) for updates, model in models.items()}
         by_updates = {str(updates): scores[updates]["average_precision"] for updates in sorted(scores)}
         return {**scores[max(scores)], "training": training, "pi": round(prior["pi"], 6),
@@ -153,27 +154,25 @@ class Topaz:
             (folder / "done").touch()
         return folder
 
-    def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, settings: dict[str, Any]
-               ) -> tuple[dict[int, Path], dict[str, Any]]:
+    def _train(self, method: str, work: Path, prior: dict[str, float], radius: int, settings: dict[str, Any],
+               limit_min: float | None) -> tuple[dict[int, Path], dict[str, Any]]:
         """Updates -> model to score, and what the training took."""
-        budget, updates, epochs = settings.get("budget_cpu_s"), EPOCH_UPDATES[method], 100000
-        if "budget_updates" in settings:
-            epochs = -(-settings["budget_updates"] // updates)
-        elif budget is None:
-            epochs, updates = DEFAULT_SCHEDULE
-        seen: dict[int, float] = {}
-        complete = [0.0]
+        budget_s, updates = settings.get("budget_cpu_s"), EPOCH_UPDATES[method]
+        epochs = 100000 if budget_s else -(-settings["budget_updates"] // updates)
+        seen: dict[int, float] = {}  # epoch -> processor seconds when its model was there
+        start, complete = time.monotonic(), [0.0]
 
         def look(used: float) -> None:
             for file in work.glob("model_epoch*.sav"):
                 seen.setdefault(int(file.stem.rsplit("epoch", 1)[1]), used)
 
         def enough(used: float) -> bool:
-            look(used)
-            if budget is None or not any(spent >= budget for spent in seen.values()):
-                return False
-            complete[0] = complete[0] or time.monotonic()
-            return time.monotonic() - complete[0] > 2  # the file may still be being written
+            if not complete[0]:
+                look(used)
+                late = limit_min is not None and bool(seen) and time.monotonic() - start > 60 * limit_min
+                if late or (budget_s is not None and any(spent >= budget_s for spent in seen.values())):
+                    complete[0] = time.monotonic()
+            return bool(complete[0]) and time.monotonic() - complete[0] > 2  # the file may still be being written
 
         log = work / "train.log"
         seconds = process([
@@ -181,12 +180,13 @@ class Topaz:
             "--pi", f"{prior['argument']:.6f}", "-r", radius, *TOPAZ_NETWORKS[method], "--num-workers", 0, "-j", 1,
             "-d", TOPAZ_DEVICE, "--epoch-size", updates, "--num-epochs", epochs, "--save-prefix", work / "model",
             "-o", work / "curve.txt"], log, enough)
-        look(seconds["cpu_s"])
+        if not complete[0]:
+            look(seconds["cpu_s"])
         if "setting method to PN" in log.read_text():
             raise Failure("topaz train changed the objective to PN; the prior is wrong")
-        last = epochs if budget is None else min(e for e, spent in seen.items() if spent >= budget)
-        share = {epoch: seen[epoch] / seen[last] if budget else epoch / last for epoch in seen}
-        moments = {min(e for e, part in share.items() if part >= moment) for moment in settings["moments"]}
+        last = next((e for e in sorted(seen) if budget_s and seen[e] >= budget_s), max(seen))
+        done = {e: seen[e] / budget_s if budget_s else e / epochs for e in seen if e <= last}
+        moments = {min(e for e in done if done[e] >= moment) for moment in settings["moments"] if done[last] >= moment}
         models = {epoch * updates: _model(work, epoch) for epoch in sorted(moments | {last})}
         return models, {**seconds, "cpu_s": round(seen[last], 1), "updates": last * updates}
 

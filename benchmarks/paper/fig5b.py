@@ -55,7 +55,7 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
     names = list(dict.fromkeys(s for s, _ in groups))
     figure, panels = figure_and_axes(len(names))
     for name, axes in zip(names, panels, strict=True):
-        axes.axhline(0, color="#7f7f7f", linewidth=1)
+        axes.set(xscale="log", title=name, xlabel="labelled particles", ylabel="gain of average precision")
         for method, color in COLORS.items():
             curve = gains(groups, name, method)
             if curve:
@@ -63,7 +63,7 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
                 axes.errorbar(list(curve), [statistics.mean(v) for v in curve.values()], error, marker="o", capsize=3,
                               color=color, label=f"γ = {method}, {max(map(len, curve.values()))} draws")
                 axes.set_xticks(list(curve), [str(n) for n in curve])
-        axes.set(xscale="log", title=name, xlabel="labelled particles", ylabel="gain of average precision")
+        axes.axhline(0, color="#7f7f7f", linewidth=1)
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)

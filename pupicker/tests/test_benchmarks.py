@@ -127,16 +127,42 @@ def test_a_run_on_a_gpu_counts_but_its_time_does_not(programs, tmp_path):
 def test_topaz_trains_for_processor_seconds_or_on_a_gpu_for_the_updates_that_they_give(programs, monkeypatch):
     import label_efficiency
 
-    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_cpu_s": 400}
-    assert label_efficiency.budget("topaz-resnet8", 50, True) == {"budget_cpu_s": None}
+    moments = label_efficiency.MOMENTS
+    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_cpu_s": 400, "moments": moments}
     monkeypatch.setattr(label_efficiency, "DEVICE", "cuda:0")
-    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_updates": 600}
-    assert label_efficiency.budget("topaz-resnet8", 50, True) == {"budget_cpu_s": None}
+    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_updates": 600, "moments": moments}
+    own = {"budget_updates": 10000, "moments": (0.06, *moments)}
+    assert label_efficiency.budget("topaz-resnet8", 50, True) == own
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit_min", "scored"),
+    [({"budget_updates": 100, "moments": (0.2, 0.5)}, None, [25, 50, 100]),
+     ({"budget_updates": 10000, "moments": (0.0025, 0.5)}, 0.04, [25, 100]),
+     ({"budget_cpu_s": 0.01, "moments": (0.5,)}, None, [25])],
+    ids=["updates", "minutes", "processor seconds"],
+)
+def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min, scored):
+    """A program in Topaz's place writes a model every half second, four of them, and stays if it is to write more."""
+    from methods import Topaz
+
+    program = tmp_path / "topaz"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys, time\nfrom pathlib import Path\n"
+        "argument = dict(zip(sys.argv, sys.argv[1:]))\n"
+        "epochs = int(argument['--num-epochs'])\nfor epoch in range(1, min(epochs, 4) + 1):\n"
+        "    sum(range(2_000_000))\n    Path(argument['--save-prefix'] + f'_epoch{epoch}.sav').touch()\n"
+        "    time.sleep(0.5)\nif epochs > 4:\n    time.sleep(60)\n")
+    program.chmod(0o755)
+    models, training = Topaz(program)._train("topaz-resnet8", tmp_path, {"argument": 0.1}, 3, settings, limit_min)
+    assert list(models) == scored and training["updates"] == scored[-1]
+    assert all(path.name == f"model_epoch{updates // 25}.sav" for updates, path in models.items())
 
 
 def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, monkeypatch):
     import table1
 
+    import label_efficiency_report
     from datasets import BenchmarkSet
     from runs import pupicker_code, sha256
 
@@ -144,8 +170,8 @@ def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, mo
     labels.write_text("micrograph\tx\ty\na\t1\t2\n")
     chosen = BenchmarkSet("bgal", "", [], [], tmp_path / "truth.tsv", tmp_path, 1.0, 100.0, 50.0)
     row = record(0.8, code=pupicker_code()["code"]) | {"labels_sha256": sha256(labels)}
-    (tmp_path / "r.jsonl").write_text(json.dumps(row) + "\n")
-    monkeypatch.setattr(table1, "LABEL_EFFICIENCY", tmp_path / "r.jsonl")
+    (tmp_path / "label_efficiency.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr(label_efficiency_report, "RESULTS", tmp_path)
     assert table1.recorded_elsewhere(chosen, 10, 0)
     labels.write_text("micrograph\tx\ty\na\t3\t4\n")
     assert not table1.recorded_elsewhere(chosen, 10, 0), "other labels are another run"
