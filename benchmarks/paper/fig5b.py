@@ -55,15 +55,17 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
     names = list(dict.fromkeys(s for s, _ in groups))
     figure, panels = figure_and_axes(len(names))
     for name, axes in zip(names, panels, strict=True):
-        axes.set(xscale="log", title=name, xlabel="labelled particles", ylabel="gain of average precision")
         for method, color in COLORS.items():
             curve = gains(groups, name, method)
             if curve:
                 error = [statistics.stdev(v) / len(v) ** 0.5 if len(v) > 1 else 0.0 for v in curve.values()]
                 axes.errorbar(list(curve), [statistics.mean(v) for v in curve.values()], error, marker="o", capsize=3,
                               color=color, label=f"γ = {method}, {max(map(len, curve.values()))} draws")
-                axes.set_xticks(list(curve), [str(n) for n in curve])
         axes.axhline(0, color="#7f7f7f", linewidth=1)
+        axes.set(xscale="log", title=name, xlabel="labelled particles", ylabel="gain of average precision")
+        counts = sorted({n for method in COLORS for n in gains(groups, name, method)})
+        axes.set_xlim(counts[0] / 1.3, counts[-1] * 1.3)
+        axes.set_xticks(counts, [str(n) for n in counts])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
