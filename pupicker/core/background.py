@@ -9,9 +9,14 @@ where it leaves the image,
 with :math:`\bar v` the median of :math:`v`: the local mean becomes zero and the local spread that of a typical place of
 the micrograph, but is raised by at most the factor :math:`c = 2`, so that empty places are not blown up.
 
+What shows no specimen (gold, ice crystals, dense carbon) is given as :math:`w = 0`, all else has :math:`w = 1`.  Then
+:math:`m = (G * wx)/(G * w)` and :math:`v = (G * w(x - m)^2)/(G * w)`, the median is that of the rest, and
+:math:`y = 0` where :math:`w = 0`.  Otherwise a dark object raises its surroundings as far as :math:`G` reaches: a halo
+as wide as a particle.
+
 Limits: the identity for an image whose local mean is zero and local variance constant; invariant to adding any
-constant, and equivariant to scaling.  A large object's inside (a gold bead, an ice crystal) is darkened or brightened
-towards zero, only its rim stays.
+constant, and equivariant to scaling.  What has :math:`w = 0` changes nothing elsewhere, whatever its grey level.  A
+large object's inside that is not left out is darkened or brightened towards zero, only its rim stays.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST_GAIN = 2.0
+LEAST_WEIGHT = 1e-6  # far inside of what is left out, where nothing is looked at
 
 
 def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
@@ -36,7 +42,7 @@ def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
     return out
 
 
-def flatten(image: Tensor, sigma_px: float) -> Tensor:
+def flatten(image: Tensor, sigma_px: float, left_out: Tensor | None = None) -> Tensor:
     """Remove the local mean and even out the local spread; formula and limits in the module's docstring.
 
     Parameters
@@ -45,10 +51,19 @@ def flatten(image: Tensor, sigma_px: float) -> Tensor:
         ``(h, w)`` floating point.
     sigma_px
         Standard deviation of the Gaussian.
+    left_out
+        Bool ``(h, w)``: where there is no specimen, which becomes zero and counts for nothing else; not all of it.
     """
-    centred = image - gaussian_mean(image, sigma_px)
-    variance = gaussian_mean(centred**2, sigma_px)
-    typical = variance.median()
+    if left_out is None:
+        centred = image - gaussian_mean(image, sigma_px)
+        variance = gaussian_mean(centred**2, sigma_px)
+        typical = variance.median()
+    else:
+        counted = (~left_out).to(image.dtype)
+        weight = gaussian_mean(counted, sigma_px).clamp(min=LEAST_WEIGHT)
+        centred = (image - gaussian_mean(image * counted, sigma_px) / weight) * counted
+        variance = gaussian_mean(centred**2, sigma_px) / weight
+        typical = variance[~left_out].median()
     if not bool(typical > 0):
         return centred
     return centred * (typical / variance.clamp(min=float(typical) / LARGEST_GAIN**2)).sqrt()

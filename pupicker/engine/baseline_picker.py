@@ -55,7 +55,7 @@ class BaselinePicker(MicrographPicker):
 
     def candidates(self, micrograph: Resampled) -> Candidates:
         """``score`` in standard deviations of the filter's answers over the micrograph; no probability."""
-        image = flatten(_clipped(micrograph), self.geometry.background_px)
+        image = flatten(_clipped(micrograph), self.geometry.background_px, micrograph.foreign)
         distance = self.min_distance_ang / self.geometry.working_pixel_size_ang
         xy, score = best_places(self._answer, image, distance, self.threshold, micrograph.excluded)
         return Candidates(*leave_cut_borders(xy, score, image, micrograph.cut, self.geometry))

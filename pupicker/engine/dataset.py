@@ -22,7 +22,7 @@ from pupicker.core.histograms import stack_histograms
 from pupicker.core.normalization import Mixture, fit
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
-from pupicker.engine.exclusion import Exclusion, excluded_area, left_out_of, outside_labels, with_limit
+from pupicker.engine.exclusion import Exclusion, left_out_of, outside_labels, with_limit, without_excluded
 from pupicker.engine.preparation import Resampled, in_background, network_input, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
@@ -123,7 +123,7 @@ def load_training_set(
         try:
             micrograph = future.result()
             micrograph.histogram()
-            excluded_area(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
+            without_excluded(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
         except InputError as error:
             report.quarantine(path, str(error))
         else:
@@ -132,15 +132,16 @@ def load_training_set(
         progress.advance()
     report.require_some()
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
+    labels = _labels_in_working_pixels(loaded, picks)
+    exclusion = with_limit(exclusion, loaded, labels, lengths)
+    loaded = [without_excluded(m, exclusion, lengths) for m in loaded]
     images = [
         network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
-    labels = _labels_in_working_pixels(loaded, picks)
-    exclusion = with_limit(exclusion, loaded, labels, lengths)
-    areas = [excluded_area(m, exclusion, lengths) for m in loaded]
-    for m, area in zip(loaded, areas, strict=True):
-        report.left_out(m.path, *left_out_of(m.path, area, exclusion))
+    areas = [m.excluded for m in loaded]
+    for m in loaded:
+        report.left_out(m.path, *left_out_of(m.path, m.excluded, exclusion))
     labels = outside_labels(labels, areas, "labelled particles")
     others = outside_labels(_negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
     if labelled and not sum(len(label) for label in labels):

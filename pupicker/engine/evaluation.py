@@ -17,6 +17,7 @@ from pupicker.core.scoring import score_image
 from pupicker.engine.atomic import write_text
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
+from pupicker.engine.exclusion import exclusion_for, without_excluded
 from pupicker.engine.model_file import Model
 from pupicker.engine.names import match_names
 from pupicker.engine.preparation import network_input_of_new, resample
@@ -127,9 +128,11 @@ def region_precision(
     """Average precision over all working pixels of micrographs (the paper's figure)."""
     network = model.network.to(device).eval()
     truth = truth.renamed(match_names(truth.names(), paths))
+    exclusion = exclusion_for(model.exclusion, None, None, None, [])
     scores, positive = [], []
     for path in paths:
         micrograph = resample(path, pixel_size_ang, model.geometry.working_pixel_size_ang)
+        micrograph = without_excluded(micrograph, exclusion, model.geometry)
         image = network_input_of_new(micrograph, model.mixture, model.geometry.background_px)
         own = truth.of(str(path))
         xy = torch.from_numpy(micrograph.to_working(own.x, own.y))

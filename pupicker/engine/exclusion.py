@@ -84,8 +84,8 @@ def exclusion_for(
     return Exclusion(margin, folder, wanted, stored.get("contamination_depth"))
 
 
-def excluded_area(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry) -> Tensor | None:
-    """Bool ``(h, w)`` in working pixels, None if nothing is excluded anywhere.
+def without_excluded(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry) -> Resampled:
+    """The micrograph with what is foreign on it (masks, contamination) and what is excluded (the margin, too).
 
     Raises
     ------
@@ -93,23 +93,25 @@ def excluded_area(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry
         A mask cannot be read or does not fit, or everything is excluded.
     """
     if not exclusion.active:
-        return None
+        return micrograph
     shape = (int(micrograph.pixels.shape[0]), int(micrograph.pixels.shape[1]))
     working = lengths.working_pixel_size_ang
-    excluded = margin_mask(shape, exclusion.margin_ang / working)
+    foreign = torch.zeros(shape, dtype=torch.bool)
     path = exclusion.masks.of(micrograph.path) if exclusion.masks else None
     if path is not None:
-        excluded |= _mask_in_working_pixels(micrograph, path, shape)
+        foreign |= _mask_in_working_pixels(micrograph, path, shape)
     if exclusion.contamination:
         diameter = lengths.diameter_ang / working
         limit = limit_from_blobs(micrograph.pixels, diameter) if exclusion.limit is None else exclusion.limit
-        excluded |= contamination_mask(micrograph.pixels, diameter, limit)
+        foreign |= contamination_mask(micrograph.pixels, diameter, limit)
+    excluded = foreign | margin_mask(shape, exclusion.margin_ang / working)
     if bool(excluded.all()):
         raise InputError(
             f"{micrograph.path}: margin, mask and contamination exclude all of it; give a smaller margin, or leave the"
             " micrograph out"
         )
-    return excluded if bool(excluded.any()) else None
+    return replace(micrograph, foreign=foreign if bool(foreign.any()) else None,
+                   excluded=excluded if bool(excluded.any()) else None)
 
 
 def with_limit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.orbit import orbit_logits
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
-from pupicker.engine.exclusion import Exclusion, excluded_area, exclusion_for, left_out_of
+from pupicker.engine.exclusion import Exclusion, exclusion_for, left_out_of, without_excluded
 from pupicker.engine.model_file import Model
 from pupicker.engine.preparation import Resampled, in_background, network_input_of_new, resample
 from pupicker.engine.progress import Progress
@@ -98,7 +98,7 @@ class MicrographPicker(ABC):
         options = self.options
         working = self.geometry.working_pixel_size_ang
         micrograph = resample(path, options.pixel_size_ang, working, options.keep_borders)
-        return replace(micrograph, excluded=excluded_area(micrograph, self.exclusion, self.geometry))
+        return without_excluded(micrograph, self.exclusion, self.geometry)
 
     def pick(self, micrograph: Resampled) -> CoordinateTable:
         """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel."""

@@ -48,8 +48,10 @@ class Resampled:
         bool ``(rows, columns)`` of NaN or infinite input pixels, or None.
     area
         Rows and columns of the file that hold an image (:mod:`pupicker.core.borders`); None: all of them.
+    foreign
+        Bool ``(h, w)``: where there is no specimen (:mod:`pupicker.engine.exclusion`); None: nowhere.
     excluded
-        Bool ``(h, w)``: where nothing is picked (:mod:`pupicker.engine.exclusion`); None: nowhere.
+        Bool ``(h, w)``: where nothing is picked, what is foreign and a margin; None: nowhere.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class Resampled:
     step: tuple[float, float]
     invalid: np.ndarray | None
     area: tuple[slice, slice] | None = None
+    foreign: Tensor | None = None
     excluded: Tensor | None = None
 
     @property
@@ -145,8 +148,8 @@ def resample(
 
 
 def network_input(micrograph: Resampled, mixture: Mixture, scale: float, offset: float, background_px: float) -> Tensor:
-    """Normalised and flattened ``(h, w)``: what networks are trained on and score."""
-    return flatten(normalize(micrograph.pixels, mixture, scale, offset), background_px)
+    """Normalised and flattened ``(h, w)``, zero where it is foreign: what networks are trained on and score."""
+    return flatten(normalize(micrograph.pixels, mixture, scale, offset), background_px, micrograph.foreign)
 
 
 def network_input_of_new(micrograph: Resampled, mixture: Mixture, background_px: float) -> Tensor:

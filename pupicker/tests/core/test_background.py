@@ -87,3 +87,50 @@ def test_a_constant_image_becomes_zero(value):
     flat = flatten(torch.full((20, 30), value), 5.0)
     assert bool(flat.isfinite().all())
     assert float(flat.abs().max()) < 1e-5
+
+
+def left_out_half(rows, columns, seed=0):
+    """Noise whose right half is dark carbon, and where that is."""
+    image = noise(rows, columns, seed=seed)
+    carbon = torch.zeros(rows, columns, dtype=torch.bool)
+    carbon[:, columns // 2 :] = True
+    return image, carbon
+
+
+def test_mean_and_spread_are_those_of_what_is_not_left_out():
+    image, carbon = left_out_half(24, 30)
+    image, sigma = image + torch.linspace(0, 3, 30, dtype=torch.float64), 3.0
+    flat = flatten(image, sigma, carbon)
+    keep = (~carbon).double()
+    mean, variance = torch.zeros_like(image), torch.zeros_like(image)
+    for out, of in ((mean, lambda: image), (variance, lambda: (image - mean) ** 2)):
+        values = of()
+        for row in range(24):
+            for column in range(15):
+                out[row, column] = weighted_mean(values * keep, sigma, row, column) / weighted_mean(
+                    keep, sigma, row, column)
+    inside = ~carbon
+    typical = variance[inside].median()
+    expected = (image - mean) * (typical / variance.clamp(min=float(typical) / LARGEST_GAIN**2)).sqrt()
+    torch.testing.assert_close(flat[inside], expected[inside], rtol=1e-9, atol=1e-9)
+    assert not flat[carbon].any()
+
+
+def test_nothing_left_out_is_the_same_as_no_mask():
+    image = noise(50, 40)
+    torch.testing.assert_close(flatten(image, 6.0, torch.zeros(50, 40, dtype=torch.bool)), flatten(image, 6.0))
+
+
+@pytest.mark.parametrize("level", [-500.0, 80.0])
+def test_what_is_left_out_changes_nothing_elsewhere(level):
+    image, carbon = left_out_half(80, 100)
+    dark = torch.where(carbon, image + level, image)
+    torch.testing.assert_close(flatten(dark, 9.0, carbon), flatten(image, 9.0, carbon))
+
+
+def test_a_dark_edge_has_a_halo_unless_it_is_left_out():
+    image, carbon = left_out_half(400, 400)
+    image[carbon] -= 6.0
+    beside = (slice(None), slice(180, 199))
+    assert float(flatten(image, 20.0)[beside].mean()) > 0.5
+    assert abs(float(flatten(image, 20.0, carbon)[beside].mean())) < 0.05

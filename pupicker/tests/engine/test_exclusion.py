@@ -15,10 +15,10 @@ from pupicker.core.regions import mean_disc_area
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.dataset import load_training_set
 from pupicker.engine.errors import InputError, UsageError
-from pupicker.engine.exclusion import Exclusion, excluded_area, exclusion_for
+from pupicker.engine.exclusion import Exclusion, exclusion_for, without_excluded
 from pupicker.engine.expectation import expectation
 from pupicker.engine.masks import MaskFolder, read_mask
-from pupicker.engine.preparation import resample
+from pupicker.engine.preparation import network_input_of_new, resample
 from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
 
@@ -60,7 +60,7 @@ def _write_mask(folder, name, mask):
 
 
 def _area(path, exclusion):
-    return excluded_area(resample(path, None, WORKING), exclusion, LENGTHS)
+    return without_excluded(resample(path, None, WORKING), exclusion, LENGTHS).excluded
 
 
 def test_nothing_is_excluded_without_options(tmp_path):
@@ -75,6 +75,25 @@ def test_margin_in_angstrom(tmp_path):
     reach = int(100 / WORKING)
     assert area[:reach].all() and area[:, -reach:].all()
     assert not area[reach + 1 : -reach - 1, reach + 1 : -reach - 1].any()
+
+
+def test_the_network_sees_zero_where_there_is_no_specimen_but_sees_what_lies_in_the_margin(tmp_path):
+    path = _micrograph(tmp_path)
+    _write_mask(tmp_path / "masks", "a.mrc", _left_half(SHAPE, 1))
+    masks = MaskFolder(tmp_path / "masks", [path])
+    picks = CoordinateTable(np.array([str(path)]), np.array([200.0]), np.array([60.0]))
+    exclusion = Exclusion(margin_ang=60.0, masks=masks)
+    sets = [load_training_set([path], picks, None, LENGTHS, 1, Report("train"), exclusion=e)
+            for e in (Exclusion(), exclusion)]
+    plain, masked = (s.micrographs[0] for s in sets)
+    middle, reach = masked.image.shape[1] // 2, int(60 / WORKING)
+    assert not masked.image[:, : middle - 3].any()
+    assert masked.excluded[:, -reach:].all() and masked.image[:, -reach:].all()
+    far = (slice(None), slice(-10, None))
+    torch.testing.assert_close(masked.image[far], plain.image[far], rtol=0.05, atol=0.05)
+    new = without_excluded(resample(path, None, WORKING), exclusion, LENGTHS)
+    torch.testing.assert_close(network_input_of_new(new, sets[1].mixture, LENGTHS.background_px), masked.image,
+                               rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize(("name", "on"), [("a.mrc", 0.9), ("a_mask.png", 255), ("a_mask.png", 1), ("a.tif", 255)])
