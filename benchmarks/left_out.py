@@ -12,8 +12,8 @@ of the training, so finding them says little.  Contamination is excluded, as it 
 defaults its variant differs from: what won a comparison became the default of the next.
 
 Rule, fixed beforehand: a variant becomes the default only if its mean gain over the present one, paired by set and
-draw, is more than twice its standard error.  (The last stage but one has not passed it; section 7 of the method says why
-it is the default all the same.)  Results: results/left_out.jsonl and .md.
+draw, is more than twice its standard error.  (The whole prior has not passed it; section 7 of the method says why it is
+the default all the same.)  Results: results/left_out.jsonl and .md.
 """
 
 from __future__ import annotations

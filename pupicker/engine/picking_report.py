@@ -15,6 +15,7 @@ from pupicker.core.background import flatten
 from pupicker.core.downsampling import fourier_resize
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
+from pupicker.engine.exclusion import exclusion_for, without_excluded
 from pupicker.engine.html_report import HtmlReport
 from pupicker.engine.micrographs import read_image
 from pupicker.engine.model_card import card
@@ -155,6 +156,8 @@ def _marked(picking: Picking, path: Path) -> tuple[np.ndarray, Circles]:
     else:
         lengths = picking.model.geometry
         micrograph = resample(path, picking.pixel_size_ang, lengths.working_pixel_size_ang, picking.keep_borders)
+        stored = exclusion_for(picking.model.exclusion, None, None, None, [path])
+        micrograph = without_excluded(micrograph, stored, lengths)
         image = network_input_of_new(micrograph, picking.model.mixture, lengths.background_px)
         radius = lengths.diameter_ang / lengths.working_pixel_size_ang / 2
         xy = micrograph.to_working(own.x, own.y)
