@@ -1,10 +1,12 @@
 """Make the weights that a training starts from: pupicker/weights/NETWORK.safetensors.
 
-    python tools/pretrain.py [--network conv47] [--scenes 2400] [--updates 12000] [--threads 2] [--output FILE]
+    python tools/pretrain.py [--network conv47] [--scenes 2400] [--updates 12000] [--threads 2] [--device cpu]
+        [--output FILE]
 
 The network learns to tell centres of particles from everything else on simulated micrographs of thousands of made-up
 particles (pupicker/simulation/random_scene.py), in which the truth is known.  No real micrograph and no known structure
-is used, so that a model that starts from these weights can be judged on any of them.
+is used, so that a model that starts from these weights can be judged on any of them.  Contamination is left out of the
+scenes as training leaves it out of micrographs (pupicker/core/exclusion.py).
 
 A minibatch has 32 patches of 4×4 regions, all of which the truth labels: half of the patches have one of their regions
 on the centre of a particle, half lie anywhere.  Contrast, grey level and noise of each patch vary.  With g the
@@ -38,6 +40,13 @@ from torch import Tensor
 import pupicker
 from pupicker.core.background import flatten
 from pupicker.core.crops import gather, margin_for, perturb, random_transforms, stack_micrographs
+from pupicker.core.exclusion import (
+    DEPTH_WITHOUT_LABELS,
+    contamination_mask,
+    depth,
+    limit_from_particles,
+    pixels_of,
+)
 from pupicker.core.geometry import BACKGROUND, MATCH_RADIUS, MIN_DISTANCE, TRAINING_RADIUS
 from pupicker.core.histograms import histogram, stack_histograms
 from pupicker.core.metrics import match_picks, precision_recall
@@ -63,10 +72,14 @@ def example(seed: int, index: int) -> Example:
     """Network input ``(h, w)`` float16 of a scene, normalised and flattened as micrographs are, and its centres."""
     torch.set_num_threads(1)
     scene = random_scene(seed, index)
-    image = torch.from_numpy(scene.image)
+    image, xy = torch.from_numpy(scene.image), torch.from_numpy(scene.xy)
     joint = fit(stack_histograms([histogram(image)]))
     normal = normalize(image, joint.mixture, float(joint.scale[0]), float(joint.offset[0]))
-    return flatten(normal, BACKGROUND * DIAMETER_PX).half(), torch.from_numpy(scene.xy)
+    limit = limit_from_particles([depth(image, DIAMETER_PX, DEPTH_WITHOUT_LABELS)], [xy], DIAMETER_PX)
+    foreign = contamination_mask(image, DIAMETER_PX, limit)
+    if not bool(foreign.any()):
+        return flatten(normal, BACKGROUND * DIAMETER_PX).half(), xy
+    return flatten(normal, BACKGROUND * DIAMETER_PX, foreign).half(), xy[~foreign[pixels_of(xy, foreign)]]
 
 
 class Batches:
@@ -111,8 +124,8 @@ def average_precision(network: Classifier, examples: list[Example]) -> float:
     return statistics.mean(values)
 
 
-def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tensor]:
-    """Fit and return the average of the weights."""
+def train(network: Classifier, batches: Batches, updates: int, device: torch.device) -> dict[str, Tensor]:
+    """Fit and return the average of the weights, on the processor."""
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-2)
     losses, start = [], time.monotonic()
@@ -120,7 +133,7 @@ def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tens
         falling = 0.05 + 0.475 * (1 + math.cos(math.pi * update / updates))
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, update / WARM_UP) * falling
-        patches, on, off = batches.draw()
+        patches, on, off = (part.to(device) for part in batches.draw())
         logits = network(patches.contiguous(memory_format=torch.channels_last)).flatten(1)
         positive, negative = F.softplus(-logits[on]).mean(), F.softplus(logits[off]).mean()
         loss = POSITIVE_WEIGHT * positive + (1 - POSITIVE_WEIGHT) * negative
@@ -134,7 +147,7 @@ def train(network: Classifier, batches: Batches, updates: int) -> dict[str, Tens
         if update % 500 == 0 or update == updates:
             sys.stderr.write(f"{update}/{updates}: loss {statistics.mean(losses[-500:]):.4f},"
                              f" {time.monotonic() - start:.0f} s\n")
-    return mean
+    return {name: value.cpu() for name, value in mean.items()}
 
 
 def main() -> None:
@@ -145,6 +158,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--output", type=Path, help="default: the package's own file for the network")
     args = parser.parse_args()
     output = args.output or WEIGHTS / f"{args.network}.safetensors"
@@ -152,10 +166,10 @@ def main() -> None:
         examples = list(pool.map(partial(example, args.seed), range(args.scenes), chunksize=8))
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    network = build(args.network).channels_last()
+    network = build(args.network).to(args.device).channels_last()
     batches = Batches(examples[HELD_OUT:], network, args.seed)
-    weights = train(network.train(), batches, args.updates)
-    network.load_state_dict(weights)
+    weights = train(network.train(), batches, args.updates, args.device)
+    network.cpu().load_state_dict(weights)
     precision = average_precision(network.eval(), examples[:HELD_OUT])
     header = {
         "network": args.network, "made_by": "tools/pretrain.py", "scenes": args.scenes, "updates": args.updates,
