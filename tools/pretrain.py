@@ -77,8 +77,6 @@ def example(seed: int, index: int) -> Example:
     normal = normalize(image, joint.mixture, float(joint.scale[0]), float(joint.offset[0]))
     limit = limit_from_particles([depth(image, DIAMETER_PX, DEPTH_WITHOUT_LABELS)], [xy], DIAMETER_PX)
     foreign = contamination_mask(image, DIAMETER_PX, limit)
-    if not bool(foreign.any()):
-        return flatten(normal, BACKGROUND * DIAMETER_PX).half(), xy
     return flatten(normal, BACKGROUND * DIAMETER_PX, foreign).half(), xy[~foreign[pixels_of(xy, foreign)]]
 
 
