@@ -70,10 +70,11 @@ def average_precisions(runs: dict[int, Record], draws: set[int] | None = None) -
     return [runs[d]["average_precision"] for d in sorted(runs) if draws is None or d in draws]
 
 
-def better_rival(methods: dict[str, dict[int, Record]], draws: set[int]) -> tuple[str, list[float]] | None:
-    """The Topaz variant with the higher mean over the draws; None if none has them all."""
-    known = [(m, average_precisions(methods[m], draws)) for m in RIVALS if m in methods and draws <= set(methods[m])]
-    return max(known, key=lambda pair: statistics.mean(pair[1]), default=None) if draws else None
+def better_rival(methods: dict[str, dict[int, Record]]) -> dict[int, Record]:
+    """Runs of the Topaz variant with the higher mean over the draws that pupicker has too."""
+    own = set(methods.get("pupicker", {}))
+    shared = [{d: r for d, r in methods.get(m, {}).items() if d in own} for m in RIVALS]
+    return max(filter(None, shared), key=lambda runs: statistics.mean(average_precisions(runs)), default={})
 
 
 def cell(values: list[float]) -> str:
@@ -92,16 +93,17 @@ def best_moment(methods: dict[str, dict[int, Record]]) -> str:
 
 
 def comparison(methods: dict[str, dict[int, Record]]) -> str:
-    """The difference of pupicker to the better Topaz on the draws that all have."""
-    compared = [set(methods[m]) for m in ("pupicker", *RIVALS) if m in methods]
-    common = set.intersection(*compared) if "pupicker" in methods and len(compared) > 1 else set()
-    rival = better_rival(methods, common)
-    if rival is None:
+    """The difference of pupicker to the better Topaz, and in how many draws it is ahead of all that Topaz has there."""
+    rival = better_rival(methods)
+    if not rival:
         return "–"
-    own = average_precisions(methods["pupicker"], common)
-    ahead = sum(a > b for a, b in zip(own, rival[1], strict=True))
-    note = "" if len(compared) == 3 else f" (only {rival[0].removeprefix('topaz-')} is recorded)"
-    return f"{statistics.mean(own) - statistics.mean(rival[1]):+.3f}, ahead in {ahead} of {len(own)}{note}"
+    own = {d: methods["pupicker"][d]["average_precision"] for d in rival}
+    best = [max(methods[m][d]["average_precision"] for m in RIVALS if d in methods.get(m, {})) for d in rival]
+    ahead = sum(own[d] > b for d, b in zip(rival, best, strict=True))
+    shared = {m.removeprefix("topaz-"): len(set(methods["pupicker"]) & set(methods.get(m, {}))) for m in RIVALS}
+    counts = [f"{name} in {number}" for name, number in shared.items()]
+    difference = statistics.mean(own.values()) - statistics.mean(average_precisions(rival))
+    return f"{difference:+.3f}, ahead in {ahead} of {len(own)} ({', '.join(counts)})"
 
 
 def processor(methods: dict[str, dict[int, Record]]) -> str:
@@ -123,7 +125,8 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
         "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. The last"
         " three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
         " moments that were scored (Topaz itself does not say when to stop); pupicker less the better Topaz at the end"
-        " of its training, on the draws that both have; processor seconds of training, pupicker / Topaz (the smaller of"
+        " of its training, on the draws that both have, with the number of those in which pupicker is ahead of every"
+        " Topaz that was run, and in how many each was; processor seconds of training, pupicker / Topaz (the smaller of"
         " its two; `(!)` where that is less than pupicker's).", "",
         "| set | labels | goal | " + " | ".join(TITLES[m] for m in shown)
         + " | Topaz at its best moment | pupicker − Topaz | training, CPU s |",

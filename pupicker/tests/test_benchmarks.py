@@ -106,10 +106,24 @@ def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "0.810 (0.800–0.820), 2" in text, "only records of the newest code"
     assert "0.720 (0.700–0.740), 3" in text
-    assert "+0.100, ahead in 2 of 2 (only conv31 is recorded)" in text
+    assert "+0.100, ahead in 2 of 2 (conv31 in 2, resnet8 in 0)" in text
     assert "0.773 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
     assert "50 / 20 (!)" in text
     assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_a_draw_counts_as_ahead_only_if_no_topaz_of_it_found_more(programs):
+    from label_efficiency_report import comparison
+
+    own = {d: record(0.80, draw=d) for d in (0, 1, 2)}
+    conv31 = {0: record(0.90), 3: record(0.99)}
+    resnet8 = {d: record(0.70, draw=d) for d in (0, 1)}
+    text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
+    assert text == "-0.100, ahead in 0 of 1 (conv31 in 1, resnet8 in 2)"
+    conv31[1] = record(0.10)
+    text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
+    assert text == "+0.100, ahead in 1 of 2 (conv31 in 2, resnet8 in 2)"
+    assert comparison({"topaz-conv31": conv31}) == "–"
 
 
 def test_a_run_on_a_gpu_counts_but_its_time_does_not(programs, tmp_path):
