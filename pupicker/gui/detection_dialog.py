@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tkinter as tk
 from typing import Any, Callable, Dict, List, Optional
 
@@ -37,7 +38,9 @@ class DetectionDialog(MicrographDialog):
                  radiusPx: float, threshold: float, minDistanceAng: float) -> None:
         self._start, self._radius = start, radiusPx
         self.threshold, self.minDistanceAng = threshold, minDistanceAng
-        self._lowest, self._highest = min(LOWEST_SCORE, threshold), max(-LOWEST_SCORE, threshold)
+        # whole steps, to which the slider rounds
+        self._lowest = min(LOWEST_SCORE, STEP * math.floor(threshold / STEP))
+        self._highest = max(-LOWEST_SCORE, STEP * math.ceil(threshold / STEP))
         self._picks: Dict[int, List[convert.Pick]] = {}
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process

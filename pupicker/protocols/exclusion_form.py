@@ -74,6 +74,7 @@ class ExclusionForm:
         if not found:
             return []
         links = os.path.join(folder, "masks")
+        pwutils.cleanPath(links)  # of a start that was interrupted
         pwutils.makePath(links)
         for micId, path in found:
             link = os.path.join(links, convert.linkName(micId) + os.path.splitext(path)[1].lower())

@@ -37,6 +37,7 @@ class PickingState:
             output.setObjComment(self.getSummary(output))
             self._updateOutputSet(OUTPUT, output, output.STREAM_OPEN)
         self._retryQuarantined()
+        pwutils.cleanPath(self._getUnpickedFile())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
         convert.writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
                                                   "picked": self.pickedMicrographs.get()})
@@ -114,7 +115,7 @@ class PickingState:
             lines.append("*Micrographs without a mask: %d* (picked whole; masks that are written later count after a "
                          "_Restart_)" % len(without))
         unpicked = convert.readJson(self._getUnpickedFile()).get("micrographs", [])
-        if unpicked and not self.isActive():
+        if unpicked:
             lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
                          "after the end; for these, _Continue_."
                          % (len(unpicked), ", ".join(unpicked[:LISTED]), ", ..." if len(unpicked) > LISTED else ""))
