@@ -58,8 +58,8 @@ class PickingForm(ExclusionForm):
     def _defineStreaming(self: Any, form: Any) -> None:
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set(
-            "How micrographs that still arrive are taken up: up to one less than a batch wait until more arrive, or "
-            "the set is closed.")
+            "How micrographs that still arrive are taken up. A batch starts when it is full; what is left over waits "
+            "until more arrive or the set is closed.")
         form.getParam("streamingBatchSize").setDefault(16)
         form.addParallelSection(threads=2, mpi=0, binThreads=4)
 
