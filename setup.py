@@ -58,7 +58,7 @@ setup(
     ],
     packages=find_packages(include=["pupicker", "pupicker.*"]),
     package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*", "weights/*.safetensors"]},
-    # The plugin modules run in any Scipion 3; the extra [core] (command line, training, picking) needs Python 3.10.
+    # The plugin modules run on any Python of Scipion; the extra [core] (command line, training, picking) needs 3.10.
     python_requires=">=3.8",
     install_requires=requirements(),
     extras_require={"core": CORE, "test": TEST},

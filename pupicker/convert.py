@@ -7,11 +7,10 @@ first pixel is (0, 0) and y is not flipped, in Scipion as in pupicker.
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import math
 import os
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
 
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
@@ -19,7 +18,6 @@ from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
-from pupicker.set_columns import readColumns
 
 READ_DIRECTLY = (".mrc", ".tif", ".tiff")
 MASK_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".png")
@@ -36,14 +34,6 @@ class Pick(NamedTuple):
     score: float
     probability: Optional[float]
     scoreSd: Optional[float] = None
-
-
-class Labels(NamedTuple):
-    """Labelled particles of one set, brought onto the micrographs of another."""
-
-    points: Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
-    unmatched: List[str]  # names of labelled micrographs that the set does not hold
-    scale: float  # pixels of the set per pixel of the labels
 
 
 # ------------------------------ micrographs ------------------------------
@@ -81,6 +71,12 @@ def linkMicrograph(mic: Any, folder: str) -> str:
     return converted
 
 
+def stem(micName: str) -> str:
+    """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
+    short, extension = os.path.splitext(os.path.basename(micName))
+    return short if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
+
+
 def masksByName(folder: str) -> Dict[str, str]:
     """Masks of a folder by the name of their micrograph: ``a.png``, ``a_mask.mrc`` belong to ``a``."""
     masks = {}
@@ -106,76 +102,6 @@ def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
     with open(starFile, "w", encoding="utf-8") as stream:
         stream.write("\ndata_micrographs\n\nloop_\n_rlnMicrographName #1\n")
         stream.writelines("%s\n" % path for path in paths)
-
-
-# ------------------------------ labels ------------------------------
-def rescale(value: float, factor: float) -> float:
-    """Move a pixel coordinate to a grid with `factor` times as many pixels.
-
-    A plain ratio, as RELION's extraction and Scipion scale: pixel 0 stays on pixel 0, which is exact for micrographs
-    that were downsampled by Fourier cropping.
-    """
-    return value * factor
-
-
-def stem(micName: str) -> str:
-    """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
-    short, extension = os.path.splitext(os.path.basename(micName))
-    return short if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
-
-
-def _micrographIndex(micSet: Any) -> Dict[str, Optional[int]]:
-    """Name -> id, and stem -> id (None where two micrographs share a stem: then only full names count)."""
-    names: Dict[str, Optional[int]] = {}
-    stems: Dict[str, Optional[int]] = {}
-    for mic in micSet:
-        names[mic.getMicName()] = mic.getObjId()
-        short = stem(mic.getMicName())
-        stems[short] = None if short in stems else mic.getObjId()
-    stems.update(names)
-    return stems
-
-
-def _labelsByName(coordSet: Any) -> Dict[str, List[Tuple[float, float]]]:
-    """Centres by micrograph name; a picker that stored ids only is read through its micrographs."""
-    known = {mic.getObjId(): mic.getMicName() for mic in coordSet.getMicrographs()}
-    xs, ys, ids, names = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName"])
-    points: Dict[str, List[Tuple[float, float]]] = {}
-    for x, y, micId, name in zip(xs or (), ys or (), ids or (), names or itertools.repeat(None)):
-        points.setdefault(name or known.get(micId) or "micrograph %s" % micId, []).append((x, y))
-    return points
-
-
-def matchLabels(coordSet: Any, micSet: Any) -> Labels:
-    """Bring the coordinates of `coordSet` onto the micrographs of `micSet`.
-
-    Micrographs are matched by name, else by name without folder and extension; ids are not used, because another
-    import numbers the same files differently.  Positions follow the ratio of the sampling rates.
-
-    Raises
-    ------
-    SetError
-        The file of the coordinates is missing or is no set.
-    """
-    scale = coordSet.getMicrographs().getSamplingRate() / micSet.getSamplingRate()
-    index = _micrographIndex(micSet)
-    points: Dict[int, List[Tuple[float, float]]] = {}
-    unmatched = []
-    for name, centres in _labelsByName(coordSet).items():
-        micId = index.get(name) or index.get(stem(name))
-        if micId is None:
-            unmatched.append(name)
-        else:
-            points.setdefault(micId, []).extend((rescale(x, scale), rescale(y, scale)) for x, y in centres)
-    return Labels(points, sorted(unmatched), scale)
-
-
-def writeLabels(points: Dict[int, List[Tuple[float, float]]], path: str) -> None:
-    """Write the table that ``pupicker train --picks`` reads."""
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write("micrograph\tx\ty\n")
-        for micId in sorted(points):
-            stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])
 
 
 # ------------------------------ picks ------------------------------

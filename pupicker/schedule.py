@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any, List, Optional
+from typing import AbstractSet, Any, Dict, Iterable, List, Optional
 
+from pyworkflow.object import Set
 from pyworkflow.project import Manager
 from pyworkflow.protocol import STATUS_SAVED
 
@@ -26,13 +27,29 @@ def newRuns(project: Any) -> List[Any]:
     return sorted((run for run in project.getRuns() if run.getStatus() == STATUS_SAVED), key=lambda run: run.getObjId())
 
 
-def problems(runs: List[Any]) -> List[str]:
-    """What is wrong with runs whose inputs are there already: they would wait for ever."""
+def problems(runs: List[Any], growing: bool = False) -> List[str]:
+    """What is wrong with runs whose inputs are there already: they would wait for ever.
+
+    With `growing`, a set that is still open may yet become right.
+    """
     lines = []
     for run in runs:
-        if all(pointer.get() is not None for _, pointer in run.iterInputPointers() if pointer.hasValue()):
+        inputs = [pointer.get() for _, pointer in run.iterInputPointers() if pointer.hasValue()]
+        if not any(item is None or (growing and isinstance(item, Set) and item.isStreamOpen()) for item in inputs):
             lines += ["%s: %s" % (nameOf(run), message) for message in run.validate()]
     return lines
+
+
+def missingOutput(run: Any, runs: Iterable[Any]) -> str:
+    """Which output `run` would wait for in vain, because the run that should make it has ended; "" if there is none."""
+    known = {other.getObjId(): other for other in runs}
+    for _, pointer in run.iterInputPointers():
+        source = known.get(pointer.getObjValue().getObjId()) if pointer.hasValue() else None
+        if source is None or not pointer.hasExtended() or source.isActive():
+            continue
+        if getattr(source, pointer.getExtendedParts()[0], None) is None:
+            return "%s: not started, because %s has made no %s" % (nameOf(run), nameOf(source), pointer.getExtended())
+    return ""
 
 
 def nameOf(run: Any) -> str:
@@ -40,46 +57,65 @@ def nameOf(run: Any) -> str:
     return "run %d (%s)" % (run.getObjId(), run.getObjLabel() or run.getClassLabel())
 
 
-def waitForAll(project: Any) -> List[str]:
-    """Wait until no run is active any more; returns one line for each that did not finish.
+def waitForAll(project: Any, started: AbstractSet[int]) -> List[str]:
+    """Wait until none of the runs with the ids `started` is active; returns one line for each that did not finish.
 
-    After a failure, or when a run has its inputs and cannot start with them, what still waits is stopped.
+    A run that waits for an output which will never come is stopped, and the others go on.  After a failure, or when a
+    run has its inputs and cannot start with them, what still waits is stopped.  Other runs of the project do not count.
     """
+    stuck: Dict[int, str] = {}  # what is said of runs that were stopped because they would wait for ever
     while True:
-        runs = project.getRuns(refresh=True, checkPids=True)
-        for run in runs:
+        everything = project.getRuns(refresh=True, checkPids=True)
+        for run in everything:
             if run.isActive():
                 project._updateProtocol(run)
+        runs = [run for run in everything if run.getObjId() in started and run.getObjId() not in stuck]
         waiting = [run for run in runs if run.isScheduled()]
-        busy = any(run.isActive() and not run.isScheduled() for run in runs)
-        stuck = [] if busy else problems(waiting)
-        if stuck or any(run.isFailed() or run.isAborted() for run in runs):
+        for run in waiting:
+            missing = missingOutput(run, everything)
+            if missing:
+                stuck[run.getObjId()] = missing
+                project.stopProtocol(run)
+        waiting = [run for run in waiting if run.getObjId() not in stuck]
+        busy = any(run.isActive() and not run.isScheduled() for run in everything)
+        refused = [] if busy else problems(waiting)
+        if refused or any(run.isFailed() or (run.isAborted() and run.getObjId() not in stuck) for run in runs):
             for run in waiting:
                 project.stopProtocol(run)
-            runs = project.getRuns(refresh=True, checkPids=True)
+            runs = [run for run in project.getRuns(refresh=True, checkPids=True) if run.getObjId() in started]
         if not any(run.isActive() for run in runs):
-            return stuck + ["%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip())
-                            for run in runs if not run.isFinished() and not run.isSaved()]
+            return refused + list(stuck.values()) + [
+                "%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip()) for run in runs
+                if run.getObjId() not in stuck and not run.isFinished() and not run.isSaved()]
         time.sleep(POLL_S)
 
 
 def runOneByOne(project: Any, runs: List[Any]) -> List[str]:
-    """Run them in this order up to the first failure; what was left out is named too."""
+    """Run them in this order up to the first failure; what was left out is named too.
+
+    One whose input will never come is left out, and the others go on.
+    """
+    left: List[str] = []
     for number, run in enumerate(runs):
+        missing = missingOutput(run, project.getRuns(refresh=True))
+        if missing:
+            left.append(missing)
+            continue
         failed = problems([run])
         if not failed:
             project.scheduleProtocol(run)
-            failed = waitForAll(project)
+            failed = waitForAll(project, {run.getObjId()})
         if failed:
-            return failed + ["%s: not started" % nameOf(other) for other in runs[number + 1:]]
-    return []
+            return left + failed + ["%s: not started" % nameOf(other) for other in runs[number + 1:]]
+    return left
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Exit code 0; 1 if a run cannot start, or with ``--wait`` did not finish; 2 if there is no such project."""
     parser = argparse.ArgumentParser(prog="pupicker.schedule", description="Start every new run of a Scipion project.")
     parser.add_argument("project", help="name of the project")
-    parser.add_argument("--wait", action="store_true", help="return when all runs have ended; 1 if one has failed")
+    parser.add_argument("--wait", action="store_true",
+                        help="return when they have ended; 1 if one has failed or could not start")
     parser.add_argument("--one-by-one", action="store_true",
                         help="start a run when the one before has ended, for computers with few cores; waits, too")
     args = parser.parse_args(arguments)
@@ -89,14 +125,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
                      % (args.project, ", ".join(info.getName() for info in manager.listProjects()) or "none"))
     project = manager.loadProject(args.project)
     runs = newRuns(project)
-    failed = problems(runs)
+    failed = problems(runs, growing=True)
     if not failed and args.one_by_one:
         failed = runOneByOne(project, runs)
     elif not failed:
         for run in runs:
             project.scheduleProtocol(run)
         sys.stdout.write("%d runs started\n" % len(runs))
-        failed = waitForAll(project) if args.wait else []
+        failed = waitForAll(project, {run.getObjId() for run in runs}) if args.wait else []
     for line in failed:
         sys.stderr.write("pupicker.schedule: error: %s\n" % line)
     return 1 if failed else 0

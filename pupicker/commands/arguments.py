@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,22 +88,26 @@ def first_geometry(
     paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
     *overrides: Any,
 ) -> tuple[Geometry, float]:
-    """Lengths of the task, and the pixel size of the first micrograph whose header can be read.
+    """Lengths of the task, and the pixel size that they follow from: the middle one of all readable headers.
 
+    A single wrong header decides nothing then; its micrograph is quarantined where it is read, if it cannot be used.
     `overrides` are those of :func:`pupicker.core.geometry.geometry`.
     """
     from pupicker.core.geometry import geometry
     from pupicker.engine.micrographs import read_header, resolve_pixel_size
 
     problem: InputError | None = None
+    found: list[float] = []
     for path in paths:
         try:
-            pixel_size = resolve_pixel_size(read_header(path), pixel_size_ang)
-            break
+            found.append(resolve_pixel_size(read_header(path), pixel_size_ang))
         except InputError as error:
             problem = problem or error
-    else:
+        if found and pixel_size_ang is not None:
+            break
+    if not found:
         raise problem or InputError("there are no micrographs")
+    pixel_size = statistics.median_low(found)
     try:
         return geometry(diameter_ang, pixel_size, particle_px, *overrides), pixel_size
     except ValueError as error:

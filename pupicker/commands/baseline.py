@@ -27,13 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_micrographs(parser)
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
-    parser.add_argument("--template", default="disc", metavar="disc|FILE",
-                        help="a soft disc of the diameter, or views of the particle: an MRC image or stack, or a STAR"
-                        " file with _rlnImageName, such as class averages, either contrast")
+    parser.add_argument("--template", metavar="disc|FILE",
+                        help="with template: a soft disc of the diameter, or views of the particle: an MRC image or"
+                        " stack, or a STAR file with _rlnImageName, such as class averages, either contrast (default:"
+                        " disc)")
     parser.add_argument("--template-pixel-size", type=float, metavar="A",
                         help="of the views, in A (default: from their header)")
-    parser.add_argument("--rotation-step", type=float, default=15.0, metavar="DEG",
-                        help="views are turned by this, in degrees, all round")
+    parser.add_argument("--rotation-step", type=float, metavar="DEG",
+                        help="views are turned by this, in degrees, all round (default: 15)")
     parser.add_argument("--bright", action="store_true",
                         help="particles are brighter than their surroundings (default: darker)")
     add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 1 for"
@@ -49,13 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.baseline_picker import BaselinePicker, answer_of
+    from pupicker.engine.baseline_picker import DISC, ROTATION_STEP_DEG, BaselinePicker, answer_of
     from pupicker.engine.device import set_threads
     from pupicker.engine.exclusion import exclusion_for
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.picker import PickingOptions
 
     check(args)
+    _check_template(args)
     threads = set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
 
@@ -63,10 +65,24 @@ def run(args: argparse.Namespace) -> int:
         wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
         lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide)
         left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
-        answer = answer_of(args.method, lengths, args.template, args.template_pixel_size, args.rotation_step,
-                           args.bright)
+        step = ROTATION_STEP_DEG if args.rotation_step is None else args.rotation_step
+        answer = answer_of(args.method, lengths, args.template or DISC, args.template_pixel_size, step, args.bright)
         return BaselinePicker(args.method, answer, lengths, PickingOptions(
             args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=left_out
         ))
 
     return pick_all(args, paths, make, threads)
+
+
+def _check_template(args: argparse.Namespace) -> None:
+    """Nothing that the method would not look at is accepted."""
+    from pupicker.engine.baseline_picker import DISC
+    from pupicker.engine.errors import UsageError
+
+    views = args.method == "template" and args.template not in (None, DISC)
+    if args.method == "dog" and args.template is not None:
+        raise UsageError(f"--template {args.template}: dog takes no template; call pupicker baseline template")
+    for option in ("template_pixel_size", "rotation_step"):
+        if getattr(args, option) is not None and not views:
+            raise UsageError(f"--{option.replace('_', '-')}: is for views of the particle; give them with"
+                             " pupicker baseline template --template FILE")

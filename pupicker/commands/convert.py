@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale", type=float, default=1.0, metavar="S",
         help="size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
     )
+    parser.add_argument(
+        "--averaged", action="store_true",
+        help="with --scale: the smaller micrographs are averages of whole pixels, which moves their grid by half a"
+        " pixel; without it they were made by Fourier cropping, as pupicker preprocess and nearly all programs do",
+    )
     parser.add_argument("--box-size", type=int, metavar="PX", help="side of the boxes in new pixels; .box needs it")
     parser.add_argument(
         "--per-micrograph", metavar="SUFFIX",
@@ -44,12 +49,14 @@ def run(args: argparse.Namespace) -> int:
 
     if not (math.isfinite(args.scale) and args.scale > 0):
         raise UsageError(f"--scale {args.scale:g}: expected a number above 0")
+    if args.averaged and args.scale == 1.0:
+        raise UsageError("--averaged: says what --scale means; give that, or leave it out")
     if args.box_size is not None and args.box_size <= 0:
         raise UsageError(f"--box-size {args.box_size}: expected pixels above 0")
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
     table = read_coordinates(args.input, micrographs)
     if args.scale != 1.0:
-        table = table.scaled(args.scale)
+        table = table.scaled(args.scale, args.averaged)
     write_coordinates(args.output, table, micrographs, args.box_size, args.per_micrograph)
     sys.stdout.write(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
     return 0

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _given(args: argparse.Namespace) -> list[str]:
     """The user's line without the command and its own options: what a training would take."""
-    own = argparse.ArgumentParser(add_help=False)
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     _add_own(own)
     return own.parse_known_args(shlex.split(args.command_line)[2:])[1]
 

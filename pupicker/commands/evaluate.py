@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_device, print_json, print_rows
+from pupicker.commands.arguments import add_device, check_output_file, print_json, print_rows
 
 if TYPE_CHECKING:
     from pupicker.engine.coordinates import CoordinateTable
@@ -25,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pixel-size", type=float, metavar="A", help="of the micrographs")
     parser.add_argument("--radius", type=float, metavar="PX", help="instead: largest distance of a hit")
     parser.add_argument("--micrographs", nargs="+", metavar="MIC",
-                        help="count these only: names, files, folders or a STAR file (default: all of the truth,"
-                             " picked or not)")
+                        help="count these and no others: names, files, folders or a STAR file; a pick on one that the"
+                             " truth does not name is a false one (default: all of the truth, picked or not)")
     parser.add_argument("--model", type=Path, metavar="MODEL",
                         help="with --micrographs files: also the average precision over regions, as in the paper")
-    parser.add_argument("--plot", type=Path, metavar="PNG",
-                        help="draw the curves; for picks with probabilities (.tsv, .csv) also whether these are right")
+    parser.add_argument("--plot", type=Path, metavar="FILE",
+                        help="draw the curves (.png, .svg or .pdf); for picks with probabilities (.tsv, .csv) also"
+                        " whether these are right")
     parser.add_argument("--matches", type=Path, metavar="TSV",
                         help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -42,10 +43,16 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.core.reliability import reliability
     from pupicker.engine.coordinates import read_coordinates
     from pupicker.engine.device import set_threads
+    from pupicker.engine.errors import UsageError
     from pupicker.engine.evaluation import evaluate, write_matches
-    from pupicker.engine.plots import plot_precision_recall
+    from pupicker.engine.plots import PLOT_SUFFIXES, plot_precision_recall
 
     radius = _radius(args)
+    for option in ("plot", "matches"):
+        if getattr(args, option):
+            check_output_file(getattr(args, option), f"--{option}")
+    if args.plot and args.plot.suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
     set_threads(args.threads)
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
     result = evaluate(picks, truth, radius, _only(args))

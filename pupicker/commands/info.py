@@ -23,9 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
+    from pupicker.engine.errors import UsageError
     from pupicker.engine.micrographs import MICROGRAPH_SUFFIXES
 
-    content, rows = _micrograph(args) if args.file.suffix.lower() in MICROGRAPH_SUFFIXES else _model(args.file)
+    is_micrograph = args.file.suffix.lower() in MICROGRAPH_SUFFIXES
+    if not is_micrograph and (args.pixel_size is not None or args.diameter is not None):
+        raise UsageError(f"--pixel-size and --diameter are for a micrograph, and {args.file} is none: what a model"
+                         " stores is shown as it is")
+    content, rows = _micrograph(args) if is_micrograph else _model(args.file)
     if args.json:
         print_json(content)
     else:

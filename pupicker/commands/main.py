@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import pupicker
-from pupicker.engine.errors import PuPickerError
+from pupicker.engine.errors import PuPickerError, out_of_memory
 
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")
@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(f"pupicker.commands.{name.replace('-', '_')}")
         command = sub.add_parser(
             name, help=module.HELP, description=module.HELP, formatter_class=_Formatter,
-            epilog=f"example:\n  {module.EXAMPLE}",
+            epilog=f"example:\n  {module.EXAMPLE}", allow_abbrev=False,
         )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
@@ -63,6 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"pupicker {args.command}: error: {where}{error.strerror or error}\n")
+        return EXIT_FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        sys.stderr.write(f"pupicker {args.command}: error: out of memory ({' '.join(str(error).split())[:200]}); give"
+                         " fewer or smaller micrographs, another --device, or a machine with more memory\n")
         return EXIT_FAILED
     except KeyboardInterrupt:
         sys.stderr.write(f"pupicker {args.command}: interrupted\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from pupicker.commands.arguments import (
 )
 
 if TYPE_CHECKING:
+    from pupicker.engine.coordinates import CoordinateTable
     from pupicker.engine.picker import MicrographPicker
 
 HELP = "Pick particles with a model."
@@ -46,8 +49,8 @@ def add_output(parser: argparse.ArgumentParser, threshold: str, distance: str) -
     """Where picks go, and which; `threshold`, `distance`: help of these."""
     parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
                         help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
-    parser.add_argument("--format", default="star", choices=("star", "tsv", "csv", "box"),
-                        help="of the tables in a folder")
+    parser.add_argument("--format", choices=("star", "tsv", "csv", "box"),
+                        help="of the tables in a folder (default: star); a single table has that of its extension")
     parser.add_argument("--threshold", type=float, metavar="S", help=threshold)
     parser.add_argument("--min-distance", type=float, metavar="A", help=distance)
 
@@ -78,6 +81,7 @@ def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], Mic
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
     from pupicker.engine.coordinate_formats import format_of
     from pupicker.engine.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.errors import PuPickerError
     from pupicker.engine.progress import Progress
     from pupicker.engine.report import Report
     from pupicker.engine.report_sections import Provenance, read_names
@@ -90,16 +94,18 @@ def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], Mic
     report, progress = Report(args.command), Progress(len(paths), "picking")
     tables: list[CoordinateTable] = []
     counts: dict[str, int] = {}
-    with report_of_failure(report, args, args.output):
+    with report_of_failure(report, args, args.output), _kept(args.output, [] if targets else tables) as stop:
         for found in picker.pick_files(paths, threads, report, progress):
             name = str(found.path)
             counts[name] = len(found.table)
             if name in targets:
-                # At once, also without picks: a run that is stopped has lost nothing, an empty table says "done".
+                # At once, also without picks: an empty table says "done".
                 box_size = picker.geometry.box_size_px(found.pixel_size_ang)
                 format_of(targets[name]).write(targets[name], found.table, box_size)
             if not targets or args.html:
                 tables.append(found.table)
+            if stop() and len(counts) < len(paths):
+                raise PuPickerError(f"stopped after {len(counts)} of {len(paths)} micrographs")
         report.require_some()
     if not targets:
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
@@ -116,6 +122,24 @@ def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], Mic
     rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
             ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)
+
+
+@contextmanager
+def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether to stop; if the block fails, `tables` so far go beside `output`."""
+    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.interruption import stop_on_signals
+
+    unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
+    try:
+        with stop_on_signals() as stop:
+            yield stop
+    except BaseException:
+        if tables:
+            write_coordinates(unfinished, CoordinateTable.concatenate(tables))
+            sys.stderr.write(f"note: the picks of {len(tables)} micrographs are in {unfinished}\n")
+        raise
+    unfinished.unlink(missing_ok=True)
 
 
 def check(args: argparse.Namespace) -> None:
@@ -138,9 +162,12 @@ def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
 
     output: Path = args.output
     if output.suffix == "" or output.is_dir():
-        return {name: output / f"{stem}.{args.format}" for name, stem in distinct_stems(map(str, paths)).items()}
+        suffix = args.format or "star"
+        return {name: output / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
     format_of(output)  # an unknown one is an error now, not after an hour of picking
     check_output_file(output)
+    if args.format and f".{args.format}" != output.suffix.lower():
+        raise UsageError(f"--format {args.format}: is for the tables in a folder, --output {output} is a single one")
     if output.suffix.lower() != ".box":
         return {}
     if len(paths) > 1:

@@ -103,7 +103,7 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
-    """Lengths of the task, and the pixel size of the first micrograph whose header can be read."""
+    """Lengths of the task, and the pixel size of the micrographs that they follow from."""
     from pupicker.engine.errors import UsageError
 
     lengths, pixel_size = first_geometry(
@@ -124,6 +124,7 @@ def _train(
 ) -> tuple[Model, float]:
     import time
 
+    import pupicker
     from pupicker.engine.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
     from pupicker.engine.first_guess import general_density
     from pupicker.engine.interruption import stop_on_signals
@@ -136,7 +137,7 @@ def _train(
         save_checkpoint(path, tensors, {**progress, "identity": identity})
         status.epoch(progress)
 
-    identity = identity_of(data.digest, lengths, options, args.validation_fraction)
+    identity = identity_of(data.digest, lengths, options, args.validation_fraction, pupicker.__version__)
     begin = time.monotonic()
     name = options.fitting.network
     seen = start.name == GENERAL and start.weights is not None

@@ -67,8 +67,8 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validation-fraction", type=float, default=0.25, metavar="F",
                         help="share of the labels held out, as whole micrographs, to choose the length of training")
     parser.add_argument("--updates", type=int, metavar="N",
-                        help="most updates of the weights (default: 25 times the number of labels to the power 0.9,"
-                        " 200 to 2000; 200 with --proposals)")
+                        help="most updates of the weights (default: 60 times the square root of the number of"
+                        " labels, from random weights 25 times its power 0.9, 200 to 2000; 200 with --proposals)")
     parser.add_argument("--no-refit", dest="refit", action="store_false",
                         help="keep the best epoch itself instead of training once more on all labels")
     parser.add_argument("--working-pixel-size", type=float, metavar="A",
@@ -111,6 +111,8 @@ def check(args: argparse.Namespace) -> None:
     for name, least in (("updates", 1), ("batch_size", 32), ("proposal_count", 1)):
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
+    if args.proposal_count is not None and not args.proposals:
+        raise UsageError("--proposal-count: says how many --proposals to take; give those, or leave it out")
     if not args.learning_rate > 0:
         raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
     if not 0 <= args.weight_decay < float("inf"):

@@ -27,6 +27,7 @@ from pupicker.engine.views import read_views
 
 METHODS = ("dog", "template")
 DISC = "disc"
+ROTATION_STEP_DEG = 15.0
 CLIP = 6.0
 DEFAULT_THRESHOLDS = {"dog": 1.0, "template": 1.7}
 """About the best F1 on training micrographs of apoferritin and beta-galactosidase (0.5 and 1.2; 1.9 and 1.6)."""
@@ -77,7 +78,7 @@ def best_places(
 
 def answer_of(
     method: str, geometry: Geometry, template: str = DISC, template_pixel_size_ang: float | None = None,
-    step_deg: float = 15.0, bright: bool = False,
+    step_deg: float = ROTATION_STEP_DEG, bright: bool = False,
 ) -> Answer:
     """The filter of a method.
 
@@ -97,7 +98,7 @@ def answer_of(
     Raises
     ------
     UsageError, InputError
-        The file is no stack of square views, or they have no contrast.
+        The file is no stack of square views, or one has no contrast.
     """
     sign = -1.0 if bright else 1.0
     diameter = geometry.diameter_ang / geometry.working_pixel_size_ang

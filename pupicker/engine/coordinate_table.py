@@ -101,11 +101,13 @@ class CoordinateTable:
         renamed = [str(names.get(name, name)) for name in self.micrograph.tolist()]
         return replace(self, micrograph=np.array(renamed, dtype=object))
 
-    def scaled(self, factor: float) -> CoordinateTable:
+    def scaled(self, factor: float, averaged: bool = False) -> CoordinateTable:
         """Coordinates on the same image with `factor` times as many pixels along each side.
 
-        The edges of the image stay edges, and a coordinate is the centre of its pixel:
-        ``x' = (x + 0.5) * factor - 0.5``.
+        Fourier cropping, with which micrographs are nearly always downsampled, leaves the centre of the first pixel
+        where it is: ``x' = x * factor``.  Averaging of pixels (`averaged`) leaves the edges of the image where they
+        are: ``x' = (x + 0.5) * factor - 0.5``.
         """
-        x, y = ((values + 0.5) * factor - 0.5 for values in (self.x, self.y))
+        shift = 0.5 if averaged else 0.0
+        x, y = ((values + shift) * factor - shift for values in (self.x, self.y))
         return replace(self, x=x, y=y)

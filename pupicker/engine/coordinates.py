@@ -43,8 +43,8 @@ def read_coordinates(
         line), or a name that fits several micrographs.
     """
     path = Path(path)
-    named_after = {stem: name for name, stem in distinct_stems(map(str, micrographs)).items()} if micrographs else {}
     files = _tables_of(path) if path.is_dir() else [path]
+    named_after = _named_after(micrographs or [], path.is_dir())
     table = CoordinateTable.concatenate([_read_file(file, named_after) for file in files])
     return table.renamed(match_names(table.names(), micrographs)) if micrographs else table
 
@@ -93,6 +93,16 @@ def write_coordinates(
     for name, stem in distinct_stems([*table.names(), *without]).items():
         target = path / f"{stem}{suffix}"
         format_of(target).write(target, table.of(name), box_size_px)
+
+
+def _named_after(micrographs: Sequence[Path], one_each: bool) -> dict[str, str]:
+    """Micrograph that a table of this name belongs to; a single table need not be named after one."""
+    try:
+        return {stem: name for name, stem in distinct_stems(map(str, micrographs)).items()}
+    except InputError:
+        if one_each:
+            raise
+        return {}
 
 
 def _tables_of(folder: Path) -> list[Path]:

@@ -7,13 +7,10 @@ out; their discs belong neither to the positive nor to the unlabelled regions.
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,14 +18,13 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.histograms import stack_histograms
 from pupicker.core.normalization import Mixture, fit
 from pupicker.engine.coordinates import CoordinateTable
+from pupicker.engine.data_digest import data_digest, file_digest
 from pupicker.engine.errors import InputError
 from pupicker.engine.exclusion import Exclusion, left_out_of, outside_labels, with_limit, without_excluded
 from pupicker.engine.preparation import Resampled, in_background, network_input, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
-
-MOST_OUTSIDE = 0.1
-"""More labels outside of the micrographs than this fraction mean that the coordinates are on another scale."""
+from pupicker.engine.training_labels import labels_in_working_pixels, negatives_in_working_pixels, no_labels
 
 
 @dataclass(frozen=True)
@@ -116,25 +112,31 @@ def load_training_set(
         If no micrograph or no label is left.
     """
     loaded: list[Resampled] = []
+    stored: dict[Path, str] = {}
     exclusion = exclusion or Exclusion()
     progress = Progress(len(paths), "reading micrographs")
     working = lengths.working_pixel_size_ang
-    for path, future in in_background(lambda p: resample(p, pixel_size_ang, working, keep_borders), paths, threads):
+
+    def read(path: Path) -> tuple[Resampled, str]:
+        return resample(path, pixel_size_ang, working, keep_borders), file_digest(path)
+
+    for path, future in in_background(read, paths, threads):
         try:
-            micrograph = future.result()
+            micrograph, own_digest = future.result()
             micrograph.histogram()
             without_excluded(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
         except InputError as error:
             report.quarantine(path, str(error))
         else:
-            loaded.append(micrograph)
+            stored[path] = own_digest
             report.used(path, micrograph.n_invalid, micrograph.borders)
+            loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
         progress.advance()
     report.require_some()
-    joint = fit(stack_histograms([m.histogram() for m in loaded]))
-    labels = _labels_in_working_pixels(loaded, picks)
+    labels = labels_in_working_pixels(loaded, picks)
     exclusion = with_limit(exclusion, loaded, labels, lengths)
-    loaded = [without_excluded(m, exclusion, lengths) for m in loaded]
+    loaded, labels = _without_excluded(loaded, labels, exclusion, lengths, report)
+    joint = fit(stack_histograms([m.histogram() for m in loaded]))
     images = [
         network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
@@ -143,83 +145,30 @@ def load_training_set(
     for m in loaded:
         report.left_out(m.path, *left_out_of(m.path, m.excluded, exclusion))
     labels = outside_labels(labels, areas, "labelled particles")
-    others = outside_labels(_negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
+    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
     if labelled and not sum(len(label) for label in labels):
-        raise InputError(_no_labels(paths, picks))
-    digest = hashlib.sha256()
-    for micrograph, label, other, area in zip(loaded, labels, others, areas, strict=True):
-        digest.update(micrograph.pixels.numpy().tobytes())
-        digest.update(label.numpy().tobytes())
-        digest.update(other.numpy().tobytes())
-        digest.update(b"" if area is None else area.numpy().tobytes())
+        raise InputError(no_labels(paths, picks))
+    digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,
+                         keep_borders)
     micrographs = [
         LabelledMicrograph(m.path, image, label, other, m.cut, area)
         for m, image, label, other, area in zip(loaded, images, labels, others, areas, strict=True)
     ]
-    return TrainingSet(micrographs, joint.mixture, digest.hexdigest(), exclusion)
+    return TrainingSet(micrographs, joint.mixture, digest, exclusion)
 
 
-def _labels_in_working_pixels(
-    micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particles"
-) -> list[Tensor]:
-    """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
-    labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
-    for micrograph in micrographs:
-        own = picks.of(str(micrograph.path))
-        rows, columns = micrograph.shape
-        inside = (own.x > -0.5) & (own.x < columns - 0.5) & (own.y > -0.5) & (own.y < rows - 0.5)
-        if not inside.all():
-            worst = (f"{micrograph.path} has {columns} x {rows} pixels, its labels reach x = {own.x.max():.0f},"
-                     f" y = {own.y.max():.0f}")
-        inside_total += int(inside.sum())
-        outside_total += int((~inside).sum())
-        live = inside & micrograph.holds(own.x, own.y)
-        dead += int(inside.sum() - live.sum())
-        xy = micrograph.to_working(own.x[live], own.y[live])
-        labels.append(torch.from_numpy(np.unique(xy, axis=0)))
-    if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
-        raise InputError(
-            f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
-            f" ({worst}); coordinates must be in pixels of the micrographs given, see pupicker convert --scale"
-        )
-    if outside_total:
-        sys.stderr.write(f"warning: {outside_total} {what} outside of their micrographs are left out: {worst}\n")
-    if dead:
-        sys.stderr.write(f"warning: {dead} {what} on borders without an image are left out\n")
-    return labels
-
-
-def _negatives_in_working_pixels(
-    micrographs: list[Resampled], negatives: CoordinateTable | None, labels: list[Tensor], lengths: Geometry
-) -> list[Tensor]:
-    """Places that are no particles; those within a quarter of the diameter of a labelled particle are left out."""
-    if negatives is None:
-        return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
-    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
-    kept, left_out = [], 0
-    for place, label in zip(_labels_in_working_pixels(micrographs, negatives, "non-particles"), labels, strict=True):
-        free = (torch.cdist(place, label) > near_px).all(dim=1)
-        kept.append(place[free])
-        left_out += int((~free).sum())
-    if left_out:
-        sys.stderr.write(
-            f"warning: {left_out} places labelled as no particle lie on labelled particles and are left out\n"
-        )
-    if not sum(map(len, kept)):
-        raise InputError(
-            f"none of the {len(negatives)} places labelled as no particle can be used: check that the table is that of"
-            " these micrographs, and not the particles themselves"
-        )
-    return kept
-
-
-def _no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:
-    if not len(picks):
-        return "the table of picks is empty: label some particles first"
-    return (
-        f"none of the {len(picks)} picks belongs to one of the {len(paths)} micrographs that can be used: the table"
-        f" names {picks.names()[0]!r}, the first micrograph is {paths[0].name!r}"
-    )
+def _without_excluded(
+    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, lengths: Geometry, report: Report
+) -> tuple[list[Resampled], list[Tensor]]:
+    """With what is excluded on each; a micrograph of which nothing is left is quarantined, its labels with it."""
+    kept: list[tuple[Resampled, Tensor]] = []
+    for micrograph, own in zip(loaded, labels, strict=True):
+        try:
+            kept.append((without_excluded(micrograph, exclusion, lengths), own))
+        except InputError as error:
+            report.not_used(micrograph.path, str(error))
+    report.require_some()
+    return [micrograph for micrograph, _ in kept], [own for _, own in kept]
 
 
 def split_validation(data: TrainingSet, fraction: float, seed: int) -> Split:

@@ -23,3 +23,9 @@ class UsageError(PuPickerError):
     """A combination of options makes no sense."""
 
     exit_code = 2
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error means that the memory of the machine or of its GPU did not suffice; torch has no one class."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -32,7 +32,7 @@ class Evaluation:
     curve
         Over the picks of all micrographs.
     micrographs
-        Name -> ``{"picks", "truth", "hits", "average_precision"}``.
+        Name -> ``{"picks", "truth", "hits", "average_precision"}``, the last None where there is no truth.
     hit
         bool for each row of the picks that were evaluated.
     picks
@@ -42,7 +42,7 @@ class Evaluation:
     """
 
     curve: Curve
-    micrographs: dict[str, dict[str, float]]
+    micrographs: dict[str, dict[str, float | None]]
     hit: np.ndarray
     picks: CoordinateTable
     missed: CoordinateTable
@@ -60,7 +60,8 @@ def evaluate(
     radius_px
         Largest distance of a hit.
     only
-        Micrographs to count (as named in the truth or by file); default: all of the truth, picked or not.
+        Micrographs to count (as named in the truth or by file), also those of which the truth has no particle;
+        default: all of the truth, picked or not.
 
     Raises
     ------
@@ -71,10 +72,12 @@ def evaluate(
     if not names:
         raise InputError("the truth table is empty")
     if only is not None:
-        chosen = set(match_names(names, [Path(name) for name in only]))
+        chosen = match_names(names, [Path(name) for name in only])
         names = [name for name in names if name in chosen]
         if not names:
             raise InputError(f"no micrograph of the truth table is among the {len(only)} chosen ones, e.g. {only[0]}")
+        with_truth = {str(path) for path in chosen.values()}
+        names += [str(Path(name)) for name in dict.fromkeys(only) if str(Path(name)) not in with_truth]
     renamed = picks.renamed(match_names(picks.names(), [Path(name) for name in names]))
     foreign = sorted(set(renamed.names()) - set(names))
     if len(renamed) and len(foreign) == len(renamed.names()):
@@ -89,7 +92,7 @@ def evaluate(
         hit = taken >= 0
         curve = precision_recall([hit], [score], len(known))
         table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()),
-                       "average_precision": curve.average_precision}
+                       "average_precision": curve.average_precision if len(known) else None}
         hits.append(hit)
         scores.append(score)
         rows.append(own)

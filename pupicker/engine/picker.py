@@ -115,13 +115,17 @@ class MicrographPicker(ABC):
     def pick_files(
         self, paths: Sequence[Path], threads: int, report: Report, progress: Progress
     ) -> Iterator[Picked]:
-        """Picks of one micrograph after the other; those that cannot be read are quarantined, not yielded."""
-        for path, future in in_background(self.prepare, paths, min(threads, 4)):
+        """Picks of one micrograph after the other; those that cannot be picked are quarantined, not yielded."""
+        for path, future in in_background(self.prepare, paths, threads):
             try:
                 micrograph = future.result()
                 table = self.pick(micrograph)
             except InputError as error:
                 report.quarantine(path, str(error))
+            except (MemoryError, RuntimeError) as error:  # of torch, out of memory included: the next may be smaller
+                report.quarantine(path, f"{path}: {type(error).__name__}: {error}")
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
             else:
                 report.used(path, micrograph.n_invalid, micrograph.borders)
                 report.left_out(path, *left_out_of(path, micrograph.excluded, self.exclusion))

@@ -1,4 +1,4 @@
-"""Figures as PNG files."""
+"""Figures as files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pupicker.engine.cross_validation_table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def plot_precision_recall(path: Path, curve: Curve, title: str, checked: Reliability | None = None) -> None:

@@ -29,6 +29,14 @@ LARGEST_ENLARGEMENT = 2.0
 
 SMALLEST_SIDE_PX = 16
 
+LARGEST_BLANK = 0.6
+"""Share of the pixels that may have one and the same value: with more than two thirds an image has no robust spread,
+and the joint fit of the normalisation would give all micrographs another scale."""
+
+_BLANK_SAMPLE = 100_000
+
+MOST_READERS = 4
+
 T = TypeVar("T")
 
 
@@ -134,6 +142,7 @@ def resample(
     area = None if keep_borders else live_area(pixels)
     if area is not None:
         pixels = pixels[area]
+    _check_filled(path, pixels)
     rows, columns = pixels.shape
     smallest = SMALLEST_SIDE_PX * working_pixel_size_ang
     if min(rows, columns) * pixel_size < smallest:
@@ -145,6 +154,18 @@ def resample(
     shape = resized_shape((rows, columns), pixel_size, working_pixel_size_ang)
     step = (rows / shape[0], columns / shape[1])
     return Resampled(path, pixel_size, whole, fourier_resize(pixels, shape), step, image.invalid, area)
+
+
+def _check_filled(path: Path, pixels: Tensor) -> None:
+    """Most pixels have values of their own, judged by a sample of them."""
+    flat = pixels.reshape(-1)
+    values, counts = flat[:: max(1, len(flat) // _BLANK_SAMPLE)].unique(return_counts=True)
+    share = float(counts.max() / counts.sum())
+    if share > LARGEST_BLANK:
+        raise InputError(
+            f"{path}: {100 * share:.0f} % of its pixels have one value, {float(values[counts.argmax()]):g} (blank, or"
+            " NaN); leave it out or compute it again"
+        )
 
 
 def network_input(micrograph: Resampled, mixture: Mixture, scale: float, offset: float, background_px: float) -> Tensor:
@@ -159,8 +180,12 @@ def network_input_of_new(micrograph: Resampled, mixture: Mixture, background_px:
 
 
 def in_background(work: Callable[[Path], T], paths: Sequence[Path], threads: int) -> Iterator[tuple[Path, Future[T]]]:
-    """Run `work` for each path in `threads` threads, a few ahead of the consumer; yields in the order of `paths`."""
-    with ThreadPoolExecutor(max(1, threads)) as pool:
+    """Run `work` for each path in `threads` threads, a few ahead of the consumer; yields in the order of `paths`.
+
+    At most :data:`MOST_READERS` threads: each holds a micrograph and its transform, and disks are no faster with more.
+    """
+    threads = min(max(1, threads), MOST_READERS)
+    with ThreadPoolExecutor(threads) as pool:
         pending: list[tuple[Path, Future[T]]] = []
         for path in paths:
             pending.append((path, pool.submit(work, path)))

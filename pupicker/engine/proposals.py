@@ -39,14 +39,15 @@ def with_proposals(
     network
         Whose general weights are used.
     count
-        How many; None: :data:`PROPOSALS_A_MICROGRAPH` for each micrograph.
+        How many; None: :data:`PROPOSALS_A_MICROGRAPH` for each micrograph.  What lies on labelled negatives is none.
 
     Raises
     ------
     InputError
         If nothing is proposed.
     """
-    found = propose(data.micrographs, source, geometry, network, device)
+    found = [_away_from_negatives(m, xy, score, geometry) for m, (xy, score) in
+             zip(data.micrographs, propose(data.micrographs, source, geometry, network, device), strict=True)]
     wanted = count or PROPOSALS_A_MICROGRAPH * len(data.micrographs)
     scores = torch.cat([score for _, score in found])
     if not len(scores):
@@ -55,6 +56,15 @@ def with_proposals(
     micrographs = [replace(m, labels=xy[score >= lowest].double()) for m, (xy, score) in
                    zip(data.micrographs, found, strict=True)]
     return replace(data, micrographs=micrographs, digest=f"{data.digest}, {source} {wanted}")
+
+
+def _away_from_negatives(
+    micrograph: LabelledMicrograph, xy: Tensor, score: Tensor, geometry: Geometry
+) -> tuple[Tensor, Tensor]:
+    """Without the proposals within a quarter of the diameter of a place that is labelled as no particle."""
+    near_px = geometry.diameter_ang / 4 / geometry.working_pixel_size_ang
+    free = (torch.cdist(xy.double(), micrograph.negatives) > near_px).all(dim=1)
+    return xy[free], score[free]
 
 
 def propose(

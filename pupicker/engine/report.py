@@ -59,6 +59,13 @@ class Report:
                 )
             self.borders[str(path)] = borders
 
+    def not_used(self, path: Path, reason: str) -> None:
+        """Take back :meth:`used`: a micrograph that was read turns out to be unusable."""
+        self.done.remove(path)
+        self.masked.pop(str(path), None)
+        self.borders.pop(str(path), None)
+        self.quarantine(path, reason)
+
     def left_out(self, path: Path, share: float, without_mask: bool) -> None:
         """Note the share of a micrograph in which nothing is picked, and whether it lacks a mask; the latter once."""
         if share:

@@ -122,11 +122,10 @@ class Training:
     def _select(self) -> None:
         chosen = self.split.training
         sampler = self._sampler([self.data.micrographs[i] for i in chosen], [self.split.held_out[i] for i in chosen])
-        epochs = max(1, self.options.updates // self.options.epoch_updates)
-        progress = Progress(epochs, "training")
+        progress = Progress(math.ceil(self.options.updates / self.options.epoch_updates), "training")
         progress.done = len(self.curve)
-        while len(self.curve) < epochs and not self._out_of_patience():
-            loss = self._epoch(sampler)
+        while self.fitting.updates < self.options.updates and not self._out_of_patience():
+            loss = self._epoch(sampler, self.options.updates)
             if self.split.validation:
                 self._validate(loss)
             else:
@@ -143,11 +142,13 @@ class Training:
         progress = Progress(self.best_updates, "training on all labels")
         progress.done = self.fitting.updates
         while self.fitting.updates < self.best_updates:
-            self._record(self._epoch(sampler), None)
-            progress.advance(self.options.epoch_updates, self._note())
+            self._record(self._epoch(sampler, self.best_updates), None)
+            progress.advance(self.fitting.updates - progress.done, self._note())
 
-    def _epoch(self, sampler: Sampler) -> float:
-        before, wanted = self.fitting.updates, self.options.epoch_updates
+    def _epoch(self, sampler: Sampler, most: int) -> float:
+        """Updates until the next validation, or until there were `most`; their mean loss."""
+        before = self.fitting.updates
+        wanted = min(self.options.epoch_updates, most - before)
         loss = self.fitting.update_many(sampler, self._unlabelled_prior(sampler), wanted, self._stop)
         if self.fitting.updates - before < wanted:
             raise Interrupted(f"stopped after {before} updates; the same command with --resume goes on from there")

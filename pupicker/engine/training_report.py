@@ -23,7 +23,7 @@ from pupicker.engine.report_figures import (
     training_curve,
 )
 from pupicker.engine.report_sections import Provenance, for_the_eye, how_it_was_made, left_out, plain_rows
-from pupicker.engine.validation import leave_cut_borders, pick_image
+from pupicker.engine.validation import leave_cut_borders, pick_image, representative
 
 SHOWN_MICROGRAPHS = 3
 
@@ -31,7 +31,7 @@ SHOWN_MICROGRAPHS = 3
 def training_report(
     model: Model, data: TrainingSet, report: Report, device: torch.device, origin: Provenance
 ) -> HtmlReport:
-    """The document; every training micrograph is picked once more for it."""
+    """The document; the micrographs that it shows and some others are picked once more for it."""
     content = card(model)
     curve: list[dict[str, Any]] = content["curve"]
     page = HtmlReport(
@@ -47,9 +47,10 @@ def training_report(
                 " best.")
     if any(epoch["stage"] == "selection" for epoch in curve):
         page.figure(particles_curve(curve), f"Particles on an average micrograph: {content['class_prior_source']}.")
-    found = [_picks(model, micrograph, device) for micrograph in data.micrographs]
-    _expected(page, model, [logit for _, logit in found], len(data.micrographs))
-    _examples(page, model, data.micrographs, found, origin)
+    some, shown = representative(data.micrographs), _most_labelled(data.micrographs)
+    found = {i: _picks(model, data.micrographs[i], device) for i in sorted({*some, *shown})}
+    _expected(page, model, [found[i][1] for i in some])
+    _examples(page, model, [(data.micrographs[i], *found[i]) for i in shown], origin)
     left_out(page, report.to_dict(), origin)
     page.section("Model")
     page.table(("", ""), plain_rows({name: value for name, value in content.items() if name != "curve"}))
@@ -84,37 +85,42 @@ def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -
     return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, lengths)
 
 
-def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor], micrographs: int) -> None:
+def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> None:
     logit = torch.cat(logits).sort(descending=True).values
     if not len(logit):
         return
     page.section("What a threshold does")
-    expected = float(model.details["particles_per_micrograph"]) * micrographs
+    expected = float(model.details["particles_per_micrograph"]) * len(logits)
     precision, recall, f1 = expected_curve(model.calibration.probability(logit), expected)
     score = model.calibration.log_likelihood_ratio(logit)
     page.figure(
         expected_precision_recall(
             score.numpy(), precision.numpy(), recall.numpy(), f1.numpy(), model.suggested_threshold
         ),
-        "Expected precision and recall on the training micrographs, if only picks with at least this score are taken."
+        f"Expected precision and recall on {len(logits)} training micrographs, if only picks with at least this score"
+        " are taken."
         " They follow from the calibrated probabilities and the expected number of particles; no truth is known.",
     )
 
 
+def _most_labelled(micrographs: list[LabelledMicrograph]) -> list[int]:
+    """Indices of the micrographs with the most labels."""
+    most = sorted(range(len(micrographs)), key=lambda i: -len(micrographs[i].labels))[:SHOWN_MICROGRAPHS]
+    return [i for i in most if len(micrographs[i].labels)]
+
+
 def _examples(
-    page: HtmlReport, model: Model, micrographs: list[LabelledMicrograph],
-    found: list[tuple[torch.Tensor, torch.Tensor]], origin: Provenance,
+    page: HtmlReport, model: Model, shown: list[tuple[LabelledMicrograph, torch.Tensor, torch.Tensor]],
+    origin: Provenance,
 ) -> None:
-    """The micrographs with the most labels: are the picks what was labelled, and what else is picked?"""
+    """Are the picks what was labelled, and what else is picked?"""
     page.section("Labels and picks")
     radius = model.geometry.diameter_ang / model.geometry.working_pixel_size_ang / 2
-    most = sorted(range(len(micrographs)), key=lambda i: -len(micrographs[i].labels))[:SHOWN_MICROGRAPHS]
-    for i in (i for i in most if len(micrographs[i].labels)):
-        xy, logit = found[i]
+    for micrograph, xy, logit in shown:
         good = xy[model.calibration.log_likelihood_ratio(logit) >= model.suggested_threshold]
         groups = [
             Circles(good.numpy(), radius, PICK, "picks at the suggested threshold"),
-            Circles(micrographs[i].labels.numpy(), 0.7 * radius, LABEL, "labels"),
+            Circles(micrograph.labels.numpy(), 0.7 * radius, LABEL, "labels"),
         ]
-        figure = marked_micrograph(for_the_eye(micrographs[i].image, radius), groups)
-        page.figure(figure, f"{origin.shown(micrographs[i].path)}, as the network sees it, smoothed", half=True)
+        figure = marked_micrograph(for_the_eye(micrograph.image, radius), groups)
+        page.figure(figure, f"{origin.shown(micrograph.path)}, as the network sees it, smoothed", half=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tkinter as tk
 from typing import Any, Callable, Dict, List, Optional
 
@@ -12,7 +13,7 @@ from pupicker.child_process import ChildProcess
 from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 
-LOWEST_SCORE = -6.0  # end of the slider: below it hardly anything is a particle, and there is much of it
+LOWEST_SCORE = -6.0  # end of the slider, unless a lower one is given: below it hardly anything is a particle
 STEP = 0.1
 POLL_MS = 150
 
@@ -36,7 +37,10 @@ class DetectionDialog(MicrographDialog):
     def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], ChildProcess],
                  radiusPx: float, threshold: float, minDistanceAng: float) -> None:
         self._start, self._radius = start, radiusPx
-        self.threshold, self.minDistanceAng = max(threshold, LOWEST_SCORE), minDistanceAng
+        self.threshold, self.minDistanceAng = threshold, minDistanceAng
+        # whole steps, to which the slider rounds
+        self._lowest = min(LOWEST_SCORE, STEP * math.floor(threshold / STEP))
+        self._highest = max(-LOWEST_SCORE, STEP * math.ceil(threshold / STEP))
         self._picks: Dict[int, List[convert.Pick]] = {}
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process
@@ -50,8 +54,8 @@ class DetectionDialog(MicrographDialog):
     def createControls(self, frame: Any) -> None:
         frame.columnconfigure(1, weight=1)
         tk.Label(frame, text="Threshold (score)").grid(row=0, column=0, sticky="w")
-        self.slider = tk.Scale(frame, from_=LOWEST_SCORE, to=-LOWEST_SCORE, orient="horizontal", showvalue=False,
-                               resolution=STEP, command=lambda value: self.setThreshold(float(value)))
+        self.slider = tk.Scale(frame, from_=self._lowest, to=self._highest, orient="horizontal",
+                               showvalue=False, resolution=STEP, command=lambda value: self.setThreshold(float(value)))
         self.slider.grid(row=0, column=1, columnspan=2, sticky="ew", padx=6)
         self.text = tk.Label(frame, width=34, anchor="w")
         self.text.grid(row=0, column=3)
@@ -67,7 +71,7 @@ class DetectionDialog(MicrographDialog):
     # ------------------------- threshold -------------------------
     def setThreshold(self, threshold: float) -> None:
         """Change the threshold; it stays on the slider."""
-        self.threshold = min(max(round(threshold, 2), LOWEST_SCORE), float(self.slider["to"]))
+        self.threshold = min(max(round(threshold, 2), self._lowest), float(self.slider["to"]))
         self.slider.set(self.threshold)
         self.draw()
 
@@ -88,7 +92,7 @@ class DetectionDialog(MicrographDialog):
             return
         self.info("picking…")
         try:
-            self._process = self._start(self.current, self.minDistanceAng, LOWEST_SCORE)
+            self._process = self._start(self.current, self.minDistanceAng, self._lowest)
         except Exception as error:
             self._failed(error)
         else:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable, List
+from typing import Any, Iterable, List, Tuple
 
 import pyworkflow.utils as pwutils
 from pyworkflow.protocol import params
 
 from pupicker import convert
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
+from pupicker.protocols.protocol_base import fileState
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
-               "nothing out.")
+               "nothing out. For picks that sit at the edges.")
 CONTAMINATION_HELP = ("Yes: nothing is picked, nor learnt, where the image is far darker than particles are: gold, ice "
-                      "crystals, dense carbon. Clean micrographs stay as they are.")
+                      "crystals, dense carbon. Clean micrographs stay as they are. Switch it off if particles in dark "
+                      "places are missed.")
 
 
 class ExclusionForm:
@@ -40,7 +42,8 @@ class ExclusionForm:
                       help="One image for each micrograph, named like it (NAME or NAME_mask; MRC, TIFF or PNG; any "
                            "size with the same proportions): nothing is picked where it is bright, above half of 1 or "
                            "of its largest value, as MicrographCleaner writes them. A micrograph without a mask is "
-                           "used whole. Empty: no masks.")
+                           "used whole, and so is one that is picked before its mask is written. Empty: no masks. For "
+                           "carbon and ice that is picked although contamination is left out.")
 
     # --------------------------- UTILS functions -----------------------------
     def _getExclusionArguments(self) -> List[str]:
@@ -52,25 +55,29 @@ class ExclusionForm:
         return ["--margin", repr(self.margin.get() or 0.0),  # type: ignore[attr-defined]
                 "--exclude-contamination" if contamination else "--no-exclude-contamination"]
 
-    def _getMasksDigest(self) -> List[Any]:
-        """What tells that the masks are still the same."""
-        folder = self._getMasksFolder()
-        if not os.path.isdir(folder):
-            return []
-        return [(name, os.stat(os.path.join(folder, name)).st_mtime_ns) for name in sorted(os.listdir(folder))]
-
-    def _linkMasks(self, mics: Iterable[Any], folder: str) -> List[str]:
-        """Links to the masks of `mics` under the names that the micrographs have there; the option that names them."""
+    def _getMasks(self, mics: Iterable[Any]) -> List[Tuple[int, str]]:
+        """Ids of those of `mics` that have a mask, with its path."""
         if not self._getMasksFolder():
             return []
         known = convert.masksByName(self._getMasksFolder())
-        found = [(mic, known[name]) for mic in mics for name in [convert.stem(mic.getMicName())] if name in known]
+        # ids: a set that is gone through gives one and the same object again and again
+        named = [(mic.getObjId(), convert.stem(mic.getMicName())) for mic in mics]
+        return [(micId, known[name]) for micId, name in named if name in known]
+
+    def _getMasksDigest(self, mics: Iterable[Any]) -> List[Any]:
+        """What tells that the masks of `mics` are still the same; those of other micrographs do not count."""
+        return [[micId, path, fileState(path)] for micId, path in self._getMasks(mics)]
+
+    def _linkMasks(self, mics: Iterable[Any], folder: str) -> List[str]:
+        """Links to the masks of `mics` under the names that the micrographs have there; the option that names them."""
+        found = self._getMasks(mics)
         if not found:
             return []
         links = os.path.join(folder, "masks")
+        pwutils.cleanPath(links)  # of a start that was interrupted
         pwutils.makePath(links)
-        for mic, path in found:
-            link = os.path.join(links, convert.linkName(mic.getObjId()) + os.path.splitext(path)[1].lower())
+        for micId, path in found:
+            link = os.path.join(links, convert.linkName(micId) + os.path.splitext(path)[1].lower())
             pwutils.createAbsLink(os.path.abspath(path), link)
         return ["--masks", links]
 

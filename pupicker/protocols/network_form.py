@@ -41,21 +41,22 @@ class NetworkForm:
                            "pupicker for this one and conv31, the others start from random ones and need more "
                            "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
                            "for particles whose detail is lost when they are shrunk to 22 pixels; 3 and 13 times "
-                           "slower.\n_resnet31_: a small residual network.\n_of another package_: one that an "
-                           "installed package offers.")
+                           "slower.\n_resnet31_: a small residual network, to compare.\n_of another "
+                           "package_: one of your own that an installed package offers.")
         form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
                       condition="network==%d" % NETWORK_OTHER, label="Name of the network",
-                      help="As the package calls it. The package must be installed where training and picking run "
-                           "(see PUPICKER_PYTHON).")
+                      help="As the package names it among its entry points pupicker.networks. The package must be "
+                           "installed where training and picking run (see PUPICKER_PYTHON).")
         form.addParam("networkSettings", params.StringParam, default="", expertLevel=expert,
                       condition="network==%d" % NETWORK_OTHER, label="Its settings (NAME=VALUE ...)",
-                      help="Settings that the network has, separated by spaces, e.g. channels=16 depth=4. Empty: its "
-                           "defaults. Units are those of the package.")
+                      help="Settings that the network has, separated by spaces, e.g. channels=16 depth=4; names and "
+                           "units are those of the package. Empty: its defaults, good for a first try.")
         form.addParam("norm", params.EnumParam, choices=list(NORM_CHOICES), default=0, expertLevel=expert,
                       label="Normalisation layers",
-                      help="_batch_: statistics of the minibatch, as in the paper. _group_: of groups of channels at "
-                           "each position; for very small minibatches. _affine_: only a learnt scale and shift. "
-                           "_none_. With others than batch training starts from random weights.")
+                      help="_batch_: statistics of the minibatch, as in the paper; keep it.\n_group_: of groups of "
+                           "channels at each position.\n_affine_: only a learnt scale and shift; _none_: not even "
+                           "that. With others than batch, which are there to compare, training starts from random "
+                           "weights and needs more labels.")
         form.addParam("dropout", params.FloatParam, default=0, expertLevel=expert, label="Dropout (0 to 0.9)",
                       help="Fraction of the last features that is left out at random while training, no unit. Worth "
                            "a try, e.g. 0.2, when the validation AP falls early.")
@@ -71,7 +72,8 @@ class NetworkForm:
         form.addParam("autoencoderWeight", params.FloatParam, default=0.1, expertLevel=expert,
                       condition="autoencoder==%d" % AUTOENCODER_GIVEN, label="Its weight (0 to 10)",
                       help="Factor of the squared distance between region and drawing, summed over pixels in units of "
-                           "the background's variance. 10/N for N labels in the paper.")
+                           "the background's variance; 10/N for N labels in the paper. Lower it if the validation AP "
+                           "is worse than without the term.")
         form.addParam("ringNegatives", params.BooleanParam, default=False, expertLevel=expert,
                       label="Negatives around labels?",
                       help="Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "

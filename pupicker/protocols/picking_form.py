@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, List
 
 from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.protocol import params
 
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
+from pupicker.labels import repeatedNames
 from pupicker.protocols.exclusion_form import ExclusionForm
 
 
@@ -31,7 +33,7 @@ class PickingForm(ExclusionForm):
         form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
                       label="Threshold (score)",
                       help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
-                           "0 means undecided, -3 keeps nearly everything, 3 only the surest.")
+                           "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
         self._definePickLengths(form, "of the model", "of the model")
         form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Uncertainty of each pick?",
@@ -50,11 +52,14 @@ class PickingForm(ExclusionForm):
         form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
                       label="Box size (px, 0 = %s)" % box,
                       help="Box size of the output in pixels of the input micrographs, even. It does not change the "
-                           "picks; extraction takes it as its default. 0 follows from the particle's diameter.")
+                           "picks, and with another one _Continue_ picks nothing again; extraction takes it as its "
+                           "default. 0 follows from the particle's diameter.")
 
     def _defineStreaming(self: Any, form: Any) -> None:
         self._defineStreamingParams(form)
-        form.getParam("streamingWarning").help.set("How micrographs that still arrive are taken up.")
+        form.getParam("streamingWarning").help.set(
+            "How micrographs that still arrive are taken up. A batch starts when it is full; what is left over waits "
+            "until more arrive or the set is closed.")
         form.getParam("streamingBatchSize").setDefault(16)
         form.addParallelSection(threads=2, mpi=0, binThreads=4)
 
@@ -65,7 +70,7 @@ class PickingForm(ExclusionForm):
         if model is not None and not model.exists():
             errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
         errors += self._validateLengths("that of the model", "that of the model")
-        errors += self._validateExclusion(self.getInputMicrographs())
+        errors += self._validateNames() + self._validateExclusion(self.getInputMicrographs())
         if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
             errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
         return errors
@@ -76,9 +81,19 @@ class PickingForm(ExclusionForm):
             errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
         if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
             errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
+        if (self.streamingBatchSize.get() if self.streamingBatchSize.hasValue() else -1) < 0:
+            errors.append("*Batch size*: give a number of micrographs, e.g. 16, or 0 for all that are there.")
         if self.getBinThreads() < 1:
             errors.append("*Threads*: give 1 or a larger number.")
         return errors
+
+    def _validateNames(self: Any) -> List[str]:
+        """Scipion's streaming knows micrographs by name, and so does what follows: one of two would be lost."""
+        micSet = self.getInputMicrographs()
+        repeated = repeatedNames(micSet) if micSet is not None and os.path.exists(micSet.getFileName()) else []
+        return ["*Input micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
+                "of their own, or pick the sets that were joined one by one."
+                % (", ".join(repeated[:3]), ", ..." if len(repeated) > 3 else "")] if repeated else []
 
     def _warnings(self: Any) -> List[str]:
         warnings = []

@@ -42,7 +42,18 @@ def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
     return lines
 
 
-def pickingProgress(picked: int, known: int, elapsedS: float) -> str:
-    """One line of a picking that still runs; `known` micrographs have arrived so far."""
-    rate = "" if not picked or elapsedS <= 0 else ", %0.1f micrographs a minute" % (60 * picked / elapsedS)
+def pickingProgress(picked: int, known: int, elapsedS: float, earlier: int = 0) -> str:
+    """One line of a picking that still runs.
+
+    Parameters
+    ----------
+    picked, known
+        Micrographs that are done, and that have arrived so far.
+    elapsedS
+        Since this start of the run.
+    earlier
+        Those of `picked` that were done before it.
+    """
+    here = picked - earlier
+    rate = "" if here <= 0 or elapsedS <= 0 else ", %0.1f micrographs a minute" % (60 * here / elapsedS)
     return "*Picking*: %d of %d micrographs that have arrived%s" % (picked, known, rate)

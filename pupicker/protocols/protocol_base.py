@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import subprocess
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
 
 import pyworkflow.utils as pwutils
 from pyworkflow.protocol import params
@@ -32,6 +32,15 @@ def fileDigest(path: str) -> str:
     """Digest of the content of a (small) file."""
     with open(path, "rb") as stream:
         return hashlib.sha1(stream.read()).hexdigest()[:12]
+
+
+def fileState(path: str) -> List[int]:
+    """Size and time of a file; empty if there is none, or a broken link."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return []
+    return [state.st_size, state.st_mtime_ns]
 
 
 class CoreError(Exception):
@@ -63,12 +72,13 @@ class ProtPuPickerBase:
     # ------------------------- form -------------------------
     def _defineGpuParams(self, form: Any) -> None:
         form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.usesGpuByDefault(), label="Use GPU?",
-                       help="Yes: runs on the GPU given by its number, and fails if there is none. "
-                            "No: runs on the processor; training takes minutes, picking seconds a micrograph.")
+                       help="Yes: runs on the GPU given by its number, and fails if there is none. No: runs on the "
+                            "processor; training takes minutes, picking seconds a micrograph. Choose No if others need "
+                            "the GPU: the accuracy is the same.")
         form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
                        help="Numbers of the GPUs as nvidia-smi lists them, e.g. 0 or 0,1. One process uses one GPU: "
                             "training takes the first; picking runs as many batches at once as there are GPUs, if "
-                            "the number of Scipion threads is one more than that.")
+                            "the number of Scipion threads is one more than that. Change it where others use GPU 0.")
 
     def getGpuList(self) -> List[int]:
         """GPUs for which Scipion keeps slots; none on the processor, where steps must not wait for one."""
@@ -82,8 +92,8 @@ class ProtPuPickerBase:
             return "cpu"
         gpus = self._stepsExecutor.getGpuList()  # type: ignore[attr-defined]
         if not gpus:
-            raise Exception("No GPU is free for this step: give at least one GPU for each parallel thread, "
-                            "or choose 'Use GPU: No'.")
+            raise Exception("No GPU is free for this step: give the number of a GPU, as nvidia-smi lists them, or "
+                            "choose 'Use GPU: No'.")
         if self.useQueue():  # type: ignore[attr-defined]
             return "cuda:%d" % gpus[0]  # a number among those that the queue granted
         environ["CUDA_VISIBLE_DEVICES"] = str(gpus[0])
@@ -167,6 +177,11 @@ class ProtPuPickerBase:
         entries = [convert.readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
         return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
 
+    def _getQuarantinedIds(self) -> Set[int]:
+        folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
+        return {convert.micIdOf(name) for name in os.listdir(folder)
+                if name.endswith(".json")} if os.path.isdir(folder) else set()
+
     def _cleanQuarantine(self) -> None:
         pwutils.cleanPath(self._getExtraPath("quarantined"))  # type: ignore[attr-defined]
 
@@ -174,8 +189,8 @@ class ProtPuPickerBase:
         quarantined = self._getQuarantined()
         if not quarantined:
             return []
-        lines = ["*Quarantined micrographs: %d* (left out; the reasons are in %s)"
-                 % (len(quarantined), self._getExtraPath("quarantined"))]  # type: ignore[attr-defined]
+        lines = ["*Quarantined micrographs: %d* (left out; the reasons are in %s; once they are repaired, _Continue_ "
+                 "takes them up)" % (len(quarantined), self._getExtraPath("quarantined"))]  # type: ignore[attr-defined]
         lines += ["  %s: %s" % entry for entry in quarantined[:LISTED]]
         if len(quarantined) > LISTED:
             lines.append("  and %d more" % (len(quarantined) - LISTED))
@@ -196,3 +211,8 @@ class ProtPuPickerBase:
     def _setDigest(inputSet: Any) -> List[Any]:
         """What tells that a closed input set is still the same: its id, size and the time of its file."""
         return [inputSet.getObjId(), inputSet.getSize(), os.stat(inputSet.getFileName()).st_mtime_ns]
+
+    @staticmethod
+    def _filesDigest(mics: Iterable[Any]) -> List[Any]:
+        """What tells that the files of micrographs are still the same, so that one that was repaired is taken up."""
+        return [[mic.getObjId(), mic.getLocation(), fileState(mic.getFileName())] for mic in mics]

@@ -84,7 +84,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
             errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
         if not 0 < (self.rotationStep.get() or 0) <= 360:
             errors.append("*Rotation step*: give degrees above 0 and at most 360, e.g. 15.")
-        return errors + self._validateExclusion(self.getInputMicrographs())
+        return errors + self._validateNames() + self._validateExclusion(self.getInputMicrographs())
 
     def _warnings(self) -> List[str]:
         return []

@@ -68,6 +68,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
                      "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
                      "--threads", self.getBinThreads(), "--report", self._getReportPath(),
                      "--status", self._getStatusPath()] + self._getTrainingArguments()
+        arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
+                                     self._getInputFolder())
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
         self._runCore("cross-validate", arguments, "cross_validate", gpu=True)
@@ -84,6 +86,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
         errors = ProtPuPickerTrain._validate(self)
+        if not self._usesLabels():
+            errors.append("*Learn from*: choose the labelled particles; only they tell which options are better.")
         if (self.folds.get() or 0) < 2:
             errors.append("*Folds*: give 2 or a larger number.")
         for line in self._getAxes():

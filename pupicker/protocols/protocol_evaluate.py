@@ -13,6 +13,7 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker import convert
+from pupicker.labels import Labels, matchLabels, writeLabels
 from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
 
 
@@ -71,7 +72,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     def convertInputStep(self, inputs: str) -> List[str]:
         reference = self._matchReference()
         convert.writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
-        convert.writeLabels(reference.points, self._getExtraPath("reference.tsv"))
+        writeLabels(reference.points, self._getExtraPath("reference.tsv"))
         convert.writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
                                                              "scale": reference.scale})
         return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
@@ -123,8 +124,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
             errors.append("*Score attribute*: the picks have no %s. Give the attribute that holds their score."
                           % (attribute or "name given"))
         if not self._matchReference().points:
-            errors.append("*Reference*: none of its micrographs has the name of a picked one (%s ... against %s ...). "
-                          "Give a reference for these micrographs."
+            errors.append("*Reference*: none of its micrographs has the name of a picked one (%s ... against %s ...), "
+                          "or several have it. Give a reference for these micrographs."
                           % (reference.getMicrographs().getFirstItem().getMicName(),
                              picks.getMicrographs().getFirstItem().getMicName()))
         return errors
@@ -145,7 +146,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         if abs(inputs.get("scale", 1) - 1) > 1e-6:
             lines.append("The reference was rescaled by %0.4g to the pixels of the picks" % inputs["scale"])
         if inputs.get("unmatched"):
-            lines.append("*Reference micrographs that are not among the picked ones: %d* (left out; %s%s)"
+            lines.append("*Reference micrographs left out: %d*, not among the picked ones or of a name that several "
+                         "have (%s%s)"
                          % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
                             ", ..." if len(inputs["unmatched"]) > 3 else ""))
         return lines
@@ -174,5 +176,5 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     def _getSamplingRate(self) -> float:
         return float(self.inputCoordinates.get().getMicrographs().getSamplingRate())
 
-    def _matchReference(self) -> convert.Labels:
-        return convert.matchLabels(self.referenceCoordinates.get(), self.inputCoordinates.get().getMicrographs())
+    def _matchReference(self) -> Labels:
+        return matchLabels(self.referenceCoordinates.get(), self.inputCoordinates.get().getMicrographs())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Iterable, List, Set
 
 import pyworkflow.utils as pwutils
@@ -15,11 +16,11 @@ from pupicker import convert
 from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
 from pupicker.protocols.picking_form import PickingForm
-from pupicker.protocols.progress_text import pickingProgress
+from pupicker.protocols.picking_state import PickingState
 from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf, fileDigest
 
 
-class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
+class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticlePickingAuto):
     """
     Picks particles in micrographs with a trained model, while micrographs still arrive if need be.
 
@@ -27,8 +28,8 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
     particle), _pupickerProbability (0 to 1), and the score under RELION's names (_rlnAutopickFigureOfMerit), so that
     sets can be filtered by score, and exported to RELION with it.
 
-    The threshold is best chosen generously here: a filter on the score can always be applied later (_filter set_), and
-    2D classification removes false picks, but a particle left out does not come back.
+    The threshold is best chosen generously here: a stricter one can always be applied later (_pupicker - threshold_),
+    and 2D classification removes false picks, but a particle left out does not come back.
 
     Positions and box size are in pixels of the input micrographs, whatever the pixel size the network works at.
     """
@@ -45,41 +46,20 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
+        # Masks may arrive with their micrographs: only the folder counts.
         self._digest = digestOf(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
-                                self._getPickArguments(), self.boxSize.get(), *self._getMasksDigest())
-        self._forgetOtherPicks()
+                                self._getPickArguments(), self._getMasksFolder())
+        self._takeUpEarlierPicks(self._digest)
         ProtParticlePickingAuto._insertAllSteps(self)
 
     def _getPickArgs(self) -> List[str]:
-        return [self._digest]
+        return [self._digest] + ([self._retry] if self._retry else [])
 
     def _insertFinalSteps(self, micSteps: List[int]) -> None:
-        self._insertFunctionStep(self.createOutputStep, self._digest, prerequisites=micSteps, wait=True,
-                                 needsGPU=False)
-
-    def _forgetOtherPicks(self) -> None:
-        """On Continue with another model or threshold nothing of the earlier picks may stay.
-
-        The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
-        and the content of the set go together.  The set itself stays, because other runs may point to it.
-        """
-        marker = self._getExtraPath("picking.json")
-        earlier = convert.readJson(marker).get("digest")
-        if earlier not in (None, self._digest):
-            pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(),
-                              self._getHtmlPath())
-            self._cleanQuarantine()
-            self.emptyMicrographs.set(0)
-            self.pickedMicrographs.set(0)
-            output = getattr(self, "outputCoordinates", None)
-            if output is not None:
-                output.enableAppend()
-                output.clear()
-                # setMicrographs() would give the pointer the id of the input's: the output is stored already
-                output.getMicrographs(asPointer=True).copy(self.getInputMicrographsPointer(), copyId=False)
-                self._updateOutputSet("outputCoordinates", output, output.STREAM_OPEN)
-        pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
-        convert.writeJson(marker, {"digest": self._digest})
+        # With the time it never equals that of an earlier start: if it did, Continue would end there and then, even
+        # if the set of micrographs is growing again.
+        self._insertFunctionStep(self.createOutputStep, self._digest, repr(time.time()), prerequisites=micSteps,
+                                 wait=True, needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------
     def _pickMicrograph(self, mic: Any, *args: Any) -> None:
@@ -106,6 +86,7 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
                 repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
                 reportFile] + self._getPickArguments()
             arguments += self._linkMasks(todo, folder)
+            self._noteWithoutMask(todo, folder)
             try:
                 self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
             except CoreError:
@@ -117,8 +98,10 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
             convert.writeJson(record, batchRecord(report, todo, links, earlier))
         pwutils.cleanPath(folder)
 
-    def createOutputStep(self, digest: str = "") -> None:
+    def createOutputStep(self, digest: str = "", start: str = "") -> None:
         """Waits for the last micrograph; the output was filled on the way.  Then all is known for the report."""
+        self._checkSomethingIsPicked()
+        self._noteUnpicked()
         try:
             self._writeHtmlReport()
         except CoreError as error:  # the picks are whole without it
@@ -182,14 +165,7 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")
         elif empty:
             lines.append("Micrographs without a pick: %d" % empty)
-        return lines + self._htmlSummary() + self._quarantineSummary()
-
-    def _progressSummary(self) -> List[str]:
-        """How far a run is that is still active."""
-        if not self.isActive() or self.getInputMicrographs() is None:
-            return []
-        return [pickingProgress(self.pickedMicrographs.get(), self.getInputMicrographs().getSize(),
-                                self.getElapsedTime().total_seconds())]
+        return lines + self._htmlSummary() + self._leftOutSummary() + self._quarantineSummary()
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
@@ -219,7 +195,8 @@ class ProtPuPickerPick(PickingForm, ProtPuPickerBase, ProtParticlePickingAuto):
     def _getThresholdText(self) -> str:
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             return "%0.2f" % self.threshold.get()
-        return "%0.2f (of the model)" % (self.inputModel.get().getSuggestedThreshold() or 0)
+        model = self.inputModel.get()  # None: deleted since
+        return "that of the model" if model is None else "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
 
     def _getModelDigest(self) -> str:
         return fileDigest(self._getModelPath())

@@ -56,7 +56,8 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        digest = digestOf(self._setDigest(self.inputMicrographs.get()), self._getPixelArguments())
+        micSet = self.inputMicrographs.get()
+        digest = digestOf(self._setDigest(micSet), self._filesDigest(micSet), self._getPixelArguments())
         self._insertFunctionStep(self.preprocessStep, digest, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePicking
@@ -17,6 +17,7 @@ from pupicker.constants import (
     START_MODEL,
     TRAIN_FROM_LABELS,
 )
+from pupicker.labels import Labels, matchLabels, writeLabels
 from pupicker.objects import PuPickerModel
 from pupicker.protocols.progress_text import trainingProgress
 from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
@@ -44,14 +45,15 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        negatives = self.inputNegatives.get()
-        labels = self.inputCoordinates.get() if self._usesLabels() else None
-        inputs = digestOf(self._setDigest(labels) if labels is not None else None,
-                          self._setDigest(self._getMicrographs()),
-                          self._setDigest(negatives) if negatives is not None else None)
+        labels = self._matchLabels()
+        mics = self._getUsedMicrographs(labels)
+        # What is used, not the whole set: more micrographs may arrive without a change for the training.
+        inputs = digestOf([[mic.getObjId(), mic.getMicName()] for mic in mics],
+                          self._getMicrographs().getSamplingRate(), sorted(labels.points.items()), labels.unmatched,
+                          self._negativesDigest(labels))
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
-        training = digestOf(inputs, self._getTrainingArguments(), fileDigest(start.getPath()) if start else None,
-                            *self._getMasksDigest())
+        training = digestOf(inputs, self._filesDigest(mics), self._getTrainingArguments(),
+                            fileDigest(start.getPath()) if start else None, self._getMasksDigest(mics))
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -59,11 +61,10 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- STEPS functions -----------------------------
     def convertInputStep(self, inputs: str) -> List[str]:
         labels = self._matchLabels()
-        names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getMicrographs()
-                 if mic.getObjId() in labels.points or not self._usesLabels()}
-        convert.writeLabels(labels.points, self._getLabelsFile())
+        names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getUsedMicrographs(labels)}
+        writeLabels(labels.points, self._getLabelsFile())
         if self.inputNegatives.get() is not None:
-            convert.writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
+            writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
         convert.writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                                  "labels": sum(map(len, labels.points.values())),
                                                  "unmatched": labels.unmatched})
@@ -87,8 +88,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
-        files = [(os.stat(link).st_size, os.stat(link).st_mtime_ns) for link in links]
-        if self._startedBefore(digestOf(pupicker.__version__, training, files)):
+        if self._startedBefore(digestOf(pupicker.__version__, training)):
             arguments.append("--resume")
         self._runCore("train", arguments, "train", gpu=True)
         self._quarantineReported(convert.readJson(report), names)
@@ -108,6 +108,17 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPath(self._getInputFolder())
 
+    # --------------------------- streaming -----------------------------------
+    @classmethod
+    def worksInStreaming(cls) -> bool:
+        """Micrographs may still arrive: only those with labels are used.  It does not wait for more of them."""
+        return True
+
+    def getInputStatus(self) -> Tuple[bool, bool, bool]:
+        """For the form, which offers *Schedule* where a set has to be complete."""
+        emptyInput, openSet, emptyPointers = ProtParticlePicking.getInputStatus(self)
+        return emptyInput, openSet or bool(self._getGrowingInputs()), emptyPointers
+
     # --------------------------- INFO functions ------------------------------
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
@@ -125,7 +136,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
             if abs(inputs["scale"] - 1) > 1e-6:
                 lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
             if inputs["unmatched"]:
-                lines.append("*Labelled micrographs that are not in the set: %d* (%s%s)"
+                lines.append("*Labelled micrographs left out: %d*, not in the set or of a name that several have (%s%s)"
                              % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
                                 ", ..." if len(inputs["unmatched"]) > 3 else ""))
         return lines + self._quarantineSummary()
@@ -153,14 +164,24 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def _usesLabels(self) -> bool:
         return bool(self.trainFrom.get() == TRAIN_FROM_LABELS)
 
-    def _matchLabels(self) -> convert.Labels:
+    def _matchLabels(self) -> Labels:
         if not self._usesLabels():
-            return convert.Labels({}, [], 1.0)
-        return convert.matchLabels(self.inputCoordinates.get(), self._getMicrographs())
+            return Labels({}, [], 1.0)
+        return matchLabels(self.inputCoordinates.get(), self._getMicrographs())
+
+    def _getUsedMicrographs(self, labels: Labels) -> List[Any]:
+        """Those with labels; without labels all."""
+        return [mic.clone() for mic in self._getMicrographs()
+                if mic.getObjId() in labels.points or not self._usesLabels()]
+
+    def _negativesDigest(self, labels: Labels) -> Any:
+        if self.inputNegatives.get() is None:
+            return None
+        return sorted(self._matchNegatives(labels.points).items())
 
     def _matchNegatives(self, labelled: Iterable[int]) -> Dict[int, Any]:
         """Places that are no particles, on the micrographs that are trained on."""
-        points = convert.matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
+        points = matchLabels(self.inputNegatives.get(), self._getMicrographs()).points
         return {micId: places for micId, places in points.items() if micId in labelled or not self._usesLabels()}
 
     def _getObjective(self) -> str:

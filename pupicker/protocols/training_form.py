@@ -50,7 +50,8 @@ class TrainingForm(ExclusionForm, NetworkForm):
                            "normalised. Without labels they are needed.")
         form.addParam("proposalCount", params.IntParam, default=0, condition="trainFrom!=%d" % TRAIN_FROM_LABELS,
                       expertLevel=params.LEVEL_ADVANCED, label="Proposals (0 = 25 per micrograph)",
-                      help="How many of the surest finds are taken, on all micrographs together.")
+                      help="How many of the surest finds are taken, on all micrographs together. 0 takes 25 for each "
+                           "micrograph; less where there are fewer particles than that.")
         form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
                       expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
                       help="Places on the same micrographs that are no particles, for example false picks of an "
@@ -69,50 +70,59 @@ class TrainingForm(ExclusionForm, NetworkForm):
         form.addParam("priorMode", params.EnumParam, choices=list(PRIOR_CHOICES), default=PRIOR_AUTO,
                       label="Share of particles",
                       help="How much of the image is particle, which training has to know because most particles are "
-                           "not labelled.\n_automatic_: taken from the labels by a rule that the log states.\n"
-                           "_fraction_: the class prior itself.\n_particles per micrograph_: what you expect to be on "
-                           "an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
+                           "not labelled.\n_automatic_: estimated while training, from the scores of labels and "
+                           "candidates, and printed with an interval; leave it unless the summary's number is clearly "
+                           "wrong.\n_fraction_: the class prior itself.\n_particles per micrograph_: what you expect "
+                           "on an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
         form.addParam("classPrior", params.FloatParam, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION,
                       label="Class prior (0 to 1)",
                       help="Fraction of the positions of a micrograph that lie within the training radius of a "
-                           "particle's centre. No unit.")
+                           "particle's centre. No unit. To repeat a training with the number that its summary states; "
+                           "else particles per micrograph are easier to give.")
         form.addParam("particlesPerMicrograph", params.FloatParam, default=100,
                       condition="priorMode==%d" % PRIOR_COUNT, label="Particles per micrograph",
-                      help="Expected number of particles on an average micrograph. Right within a factor of two is "
-                           "good enough.")
+                      help="Expected number of particles on an average micrograph, labelled or not; count two or "
+                           "three by eye. Right within a factor of two is good enough.")
         form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_GENERAL,
                       expertLevel=expert, label="Start from",
                       help="Weights that training starts from.\n_general_: come with pupicker, trained on simulated "
                            "particles of all kinds; worth many labels. They exist for conv47 and conv31 with batch "
                            "normalisation; others start from random ones, which the log says.\n_random_: nothing is "
-                           "known beforehand, as in the paper.\n_earlier model_: goes on learning, for example after "
+                           "known beforehand, as in the paper; it needs more labels, and serves to compare.\n_earlier "
+                           "model_: goes on learning, for example after "
                            "more particles were labelled.")
         form.addParam("startModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
                       expertLevel=expert, condition="startMode==%d" % START_MODEL, label="Earlier model",
-                      help="Its weights are the start; its diameter should be about the same. It is not changed.")
+                      help="Its weights are the start; it should be of the same or a similar particle, of about the "
+                           "same diameter. It is not changed.")
         form.addParam("objective", params.EnumParam, choices=list(OBJECTIVES), default=0, expertLevel=expert,
                       label="Objective",
-                      help="What training minimises. _ge-binomial_: the number of particles in a batch should follow "
-                           "the binomial distribution that the class prior predicts [Bepler2019]. _ge-kl_: only its "
-                           "mean should. _nnpu_: non-negative risk estimator [Kiryo2017]. _pn_: everything without a "
-                           "label is background; for completely labelled micrographs. _ge-gaussian_, _ge-squared_: "
-                           "ge-binomial with the Gaussian of the paper, and as the square of the mean's deviation; "
-                           "they hardly differ from it.")
+                      help="What training minimises.\n_ge-binomial_: the number of particles in a batch should follow "
+                           "the binomial distribution that the class prior predicts [Bepler2019]; keep it.\n_pn_: "
+                           "everything without a label is background; where every particle is labelled.\n_ge-kl_: only "
+                           "the mean number should follow. _nnpu_: non-negative risk estimator [Kiryo2017]. "
+                           "_ge-gaussian_, _ge-squared_: ge-binomial with the Gaussian of the paper, and as the square "
+                           "of the mean's deviation. These four to compare with the literature.")
         form.addParam("validationFraction", params.FloatParam, default=0.25, expertLevel=expert,
                       label="Validation fraction (0 to 0.9)",
                       help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
                            "find how long to train and which threshold to suggest; then training uses all labels. 0 "
-                           "holds out nothing.")
+                           "holds out nothing: no threshold is chosen from held-out labels and no average precision "
+                           "is known; only where you have too few labels to spare any.")
         self._defineExclusionParams(form)
         form.addParam("updates", params.IntParam, default=0, expertLevel=expert, label="Updates (0 = automatic)",
                       help="Most updates of the weights, one minibatch each; training ends earlier if the held-out "
-                           "labels show no more progress. 0 takes the default.")
+                           "labels show no more progress. 0 takes the default: for N labels 60 times the root of N "
+                           "from given weights, 25 N^0.9 from random ones, at least 200 and at most 2,000; 200 for "
+                           "proposals. Raise it if the validation AP still rises at the end.")
         form.addParam("workingPixelSize", params.FloatParam, default=0, expertLevel=expert,
                       label="Working pixel size (Å/px, 0 = automatic)",
                       help="Pixel size to which micrographs are downsampled inside. 0 follows from the diameter, so "
-                           "that the network sees a particle whole. Picks are in pixels of the input in any case.")
+                           "that the network sees a particle whole; there is rarely a reason for another one. "
+                           "Picks are in pixels of the input in any case.")
         form.addParam("seed", params.IntParam, default=0, expertLevel=expert, label="Random seed",
-                      help="Whole number, 0 or larger. The same seed and data give the same model on the same machine.")
+                      help="Whole number, 0 or larger. The same seed and data give the same model on the same machine; "
+                           "another one shows how much of the result is chance.")
         self._defineNetworkParams(form)
 
     # --------------------------- checks and options ---------------------------
@@ -128,11 +138,19 @@ class TrainingForm(ExclusionForm, NetworkForm):
         if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
             errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
         errors += self._validateStart()
+        errors += ["*%s*: the set is still growing. Wait until the run that makes it has ended, or schedule this one."
+                   % self.getParam(name).getLabel() for name in self._getGrowingInputs()]
         for name in ("updates", "workingPixelSize", "seed", "proposalCount"):
             if (getattr(self, name).get() or 0) < 0:
                 errors.append("*%s*: give 0 or a larger number." % self.getParam(name).getLabel())
         return (errors + self._validateNetwork() + self._validateLabels()
                 + self._validateExclusion(self._getMicrographs()))
+
+    def _getGrowingInputs(self: Any) -> List[str]:
+        """Fields with a set that has to be complete and is not yet; without labels all micrographs are learnt from."""
+        names = ["inputNegatives", "inputCoordinates" if self._usesLabels() else "inputMicrographs"]
+        return [name for name in names
+                if getattr(self, name).get() is not None and getattr(self, name).get().isStreamOpen()]
 
     def _validateStart(self: Any) -> List[str]:
         """Whether the earlier model is there and has the network of the form."""
@@ -158,8 +176,9 @@ class TrainingForm(ExclusionForm, NetworkForm):
         if coordSet.getSize() == 0:
             return ["*Labelled particles*: the set is empty. Pick some particles first."]
         if self.inputMicrographs.get() is not None and not self._matchLabels().points:
-            return ["*Micrographs (optional)*: none has the name of a labelled micrograph (%s ... against %s ...). "
-                    "Give the set that the particles were labelled on, or another version of it with the same names."
+            return ["*Micrographs (optional)*: none has the name of a labelled micrograph (%s ... against %s ...), or "
+                    "several have it. Give the set that the particles were labelled on, or another version of it "
+                    "with the same names."
                     % (coordSet.getMicrographs().getFirstItem().getMicName(),
                        self.inputMicrographs.get().getFirstItem().getMicName())]
         negatives = self.inputNegatives.get()

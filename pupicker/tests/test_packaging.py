@@ -81,7 +81,7 @@ def test_plugin_needs_scipion_only(installed):
     assert installed.metadata["License"] == "GPL-3.0-or-later"
     assert installed.metadata["Requires-Python"] == ">=3.8"
     requirements = installed.requires or []
-    assert [line for line in requirements if "extra ==" not in line] == ["scipion-em"]
+    assert [line for line in requirements if "extra ==" not in line] == ["scipion-em>=3.11"]
     core = {line.split(";")[0].strip() for line in requirements if re.search(r"extra == .core.", line)}
     assert "torch>=2.4" in core
     assert core == set(CORE_REQUIREMENTS), "what the plugin installs for the core is the extra [core]"

@@ -142,19 +142,28 @@ class PuPickerScoresViewer(Viewer):
 
     @classmethod
     def can_handle_this_instance(cls, instance: Any) -> bool:
-        return not isinstance(instance, SetOfCoordinates) or hasScores(instance)
+        """Sets with scores; runs that have no picks yet, or some with scores."""
+        if isinstance(instance, SetOfCoordinates):
+            return hasScores(instance)
+        sets = [output for _, output in instance.iterOutputAttributes() if isinstance(output, SetOfCoordinates)]
+        return not sets or any(output.getSize() == 0 or hasScores(output) for output in sets)
+
+    def _maker(self, coordSet: Any) -> Any:
+        """The run that made the set; it may be shown as the input of another one."""
+        try:
+            return self._project.getProtocol(coordSet.getObjParentId())
+        except Exception:  # whatever Scipion says of an id that it does not know
+            return self.protocol
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        source = self.protocol
-        if isinstance(obj, SetOfCoordinates):
-            source = source or self._project.getProtocol(obj.getObjParentId())
-        else:
-            source = obj
+        source = self._maker(obj) if isinstance(obj, SetOfCoordinates) else obj
         sets = {name: output for name, output in source.iterOutputAttributes() if isinstance(output, SetOfCoordinates)}
         if isinstance(obj, SetOfCoordinates):
             sets = {name: output for name, output in sets.items() if output.getObjId() == obj.getObjId()}
         if not sets:
             return [self.errorMessage("This run has no coordinates yet.", "pupicker scores")]
+        if not any(output.getSize() for output in sets.values()):
+            return [self.errorMessage("This run has not a single pick.", "pupicker scores")]
         name = max(sets, key=lambda key: sets[key].getSize())  # nested sets: the largest holds the others
         try:
             data = readScoredSet(sets[name])

@@ -23,6 +23,10 @@ class PuPickerDetectionWizard(Wizard):
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
+        if not hasattr(protocol, "inputModel"):  # Scipion offers a wizard for the classes below its target too
+            dialog.showWarning("Detection preview", "The preview shows what a model finds, and this protocol has none. "
+                               "Run it on a few micrographs and look at them with Analyze results.", form.root)
+            return
         micSet, model = protocol.getInputMicrographs(), protocol.inputModel.get()
         messages = Plugin.validateInstallation()
         if micSet is None or model is None:
@@ -31,6 +35,8 @@ class PuPickerDetectionWizard(Wizard):
             messages = ["There is no micrograph in the set yet."]
         elif not model.exists():
             messages = ["The file of the model, %s, is missing. Train or import it again." % model.getPath()]
+        else:
+            messages = messages + protocol._validateExclusion(micSet)
         if messages:
             dialog.showWarning("Detection preview", messages[0], form.root)
             return
@@ -56,7 +62,9 @@ def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: fl
                      "--threads", max(1, protocol.getBinThreads())]
         if minDistanceAng:
             arguments += ["--min-distance", repr(minDistanceAng)]
-        gpus = protocol.getGpuList()
+        arguments += protocol._getExclusionArguments() + protocol._linkMasks([mic], process.folder)
+        # The run may be meant for another machine, with a GPU.
+        gpus = protocol.getGpuList() if Plugin.hasGpu() else []
         process.start("pick", arguments, gpu=str(gpus[0]) if gpus else "")
     except Exception:
         process.close()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mrcfile
 import numpy as np
 import pytest
+import torch
 
-from pupicker.engine.coordinates import read_coordinates
+from pupicker.core.geometry import geometry
+from pupicker.engine.coordinates import CoordinateTable, read_coordinates
+from pupicker.engine.dataset import load_training_set
 from pupicker.engine.model_file import load_model
+from pupicker.engine.proposals import with_proposals
+from pupicker.engine.report import Report
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.conftest import QUICK
 from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG
@@ -116,6 +123,28 @@ def test_a_model_trained_without_labels_picks(capsys, simulated, tmp_path):
         DIAMETER_ANG, "--output", model, "--updates", 150, "--batch-size", 64, "--threads", 1)
     run(capsys, "pick", *simulated.micrographs, "--model", model, "--output", picks, "--threshold=-50", "--threads", 1)
     assert _average_precision(capsys, simulated, picks) > 0.85
+
+
+def test_proposals_are_not_taken_from_negatives(simulated):
+    """What somebody marked as no particle is what the weights would propose again."""
+    lengths = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
+    data = load_training_set(simulated.labelled, CoordinateTable.empty(), None, lengths, 1, Report("train"),
+                             labelled=False)
+    first = with_proposals(data, "general", lengths, "conv47", torch.device("cpu"), 12)
+    marked = replace(data, micrographs=[
+        replace(m, negatives=own.labels) for m, own in zip(data.micrographs, first.micrographs, strict=True)])
+    second = with_proposals(marked, "general", lengths, "conv47", torch.device("cpu"), 12)
+    assert first.label_count == second.label_count == 12
+    near_px = DIAMETER_ANG / 4 / lengths.working_pixel_size_ang
+    assert all(bool((torch.cdist(m.labels, m.negatives) > near_px).all()) for m in second.micrographs)
+
+
+@pytest.mark.parametrize(("method", "options", "word"), [
+    ("dog", ("--template", "views.mrcs"), "dog takes no template"), ("dog", ("--rotation-step", 5), "--rotation-step"),
+    ("template", ("--template-pixel-size", 2), "--template-pixel-size"),
+])
+def test_options_that_the_method_ignores_are_refused(baseline, tmp_path, method, options, word):
+    assert word in baseline(method, tmp_path / "p.tsv", *options).error(2)
 
 
 def test_labels_or_proposals(train, simulated, tmp_path):

@@ -29,6 +29,8 @@ def test_to_a_folder_of_scaled_boxes(picks):
     folder = picks.parent / "boxes"
     options = ["--per-micrograph", ".box", "--box-size", "20", "--scale", "4"]
     assert main(["convert", str(picks), str(folder), *options]) == 0
+    assert (folder / "a.box").read_text() == "-10\t32\t20\t20\t0.5\n"  # centre 0, 42
+    assert main(["convert", str(picks), str(folder), *options, "--averaged"]) == 0
     assert (folder / "a.box").read_text() == "-8.5\t33.5\t20\t20\t0.5\n"  # centre 1.5, 43.5
     assert sorted(path.name for path in folder.iterdir()) == ["a.box", "b.box"]
 
@@ -45,6 +47,7 @@ def test_micrographs_name_the_rows_and_get_a_table_each(picks):
 
 @pytest.mark.parametrize(("options", "code", "said"), [
     (["--scale", "0"], 2, "--scale 0"), (["--scale", "nan"], 2, "--scale nan"),
+    (["--averaged"], 2, "--averaged: says what --scale means"),
     (["--box-size", "-2"], 2, "--box-size -2"),
     (["--micrographs", "nowhere"], 1, "nowhere"),
 ])

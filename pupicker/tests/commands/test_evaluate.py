@@ -17,12 +17,13 @@ def table(rows):
 
 
 TRUTH = table([("a.mrc", 10, 10, 1), ("a.mrc", 50, 50, 1), ("b.mrc", 20, 20, 1), ("c.mrc", 5, 5, 1)])
-PICKS = table([
+ROWS = [
     ("a.mrc", 12, 10, 9),  # hit
     ("a.mrc", 9, 10, 8),  # the same particle once more
     ("b.mrc", 20, 23, 7),  # hit
     ("b.mrc", 90, 90, 6),  # nothing there
-])
+]
+PICKS = table(ROWS)
 
 
 @pytest.fixture
@@ -159,3 +160,18 @@ def test_nothing_to_compare(evaluate):
 def test_missing_table(capsys, tmp_path):
     result = run(capsys, "evaluate", "--picks", tmp_path / "no.star", "--truth", tmp_path / "no.star", "--radius", 5)
     assert str(tmp_path / "no.star") in result.error(1)
+
+
+def test_picks_where_there_are_no_particles_are_false(evaluate, capsys):
+    """A micrograph that is asked for counts, also if the truth does not name it; others do not."""
+    empty = table([*[row for row in ROWS if row[0] != "a.mrc"], ("hole.mrc", 1, 1, 99), ("carbon.mrc", 1, 1, 98)])
+    content = evaluate("--micrographs", "b.mrc", "hole.mrc", "--json", picks=empty).json
+    assert content["micrographs"]["hole.mrc"] == {"picks": 1, "truth": 0, "hits": 0, "average_precision": None}
+    assert (content["picks"], content["truth"]) == (3, 1) and content["average_precision"] == 0.5
+    plain = evaluate("--json", picks=empty)
+    assert list(plain.json["micrographs"]) == ["a.mrc", "b.mrc", "c.mrc"] and "on 2 micrographs without" in plain.err
+
+
+@pytest.mark.parametrize("name", ["curve", "curve.tsv"])
+def test_a_figure_needs_the_ending_of_one(evaluate, tmp_path, name):
+    assert f"{name}: must end with .png" in evaluate("--plot", tmp_path / name).error(2)

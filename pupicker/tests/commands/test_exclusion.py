@@ -95,7 +95,6 @@ def test_off_trains_the_same_model(train, simulated, tmp_path):
     assert train("--margin", 0).code == 0  # contamination is left out, but there is none
     second = load_model(tmp_path / "m.pupicker")
     assert second.exclusion["contamination"]
-    assert second.details["training_data_sha256"] == first.details["training_data_sha256"]
     for name, weight in first.network.state_dict().items():
         assert (weight == second.network.state_dict()[name]).all(), name
 

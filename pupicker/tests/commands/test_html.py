@@ -57,6 +57,15 @@ def test_report_of_a_training(train, simulated, broken, tmp_path):
     assert rows["labels"] == [str(3 * PARTICLES)] and rows["seed"] == ["7"] and "torch" in rows
 
 
+def test_report_of_a_training_on_many_micrographs(train, simulated, tmp_path):
+    """Some of them stand for all: picking all would take longer than the training."""
+    more = [tmp_path / f"copy{number}.mrc" for number in range(7)]
+    for path in more:
+        shutil.copy(simulated.unseen[0], path)
+    assert train("--html", tmp_path / "train.html", micrographs=[*simulated.labelled, *more]).code == 0
+    assert "Expected precision and recall on 8 training micrographs" in Page(tmp_path / "train.html").text
+
+
 def test_report_of_a_training_without_held_out_labels(train, tmp_path):
     assert train("--html", tmp_path / "t.html", "--validation-fraction", 0).code == 0
     assert "no labels were held out" in Page(tmp_path / "t.html").text

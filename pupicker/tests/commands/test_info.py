@@ -88,3 +88,7 @@ def test_file_that_is_neither(capsys, tmp_path):
 
 def test_folder(capsys, tmp_path):
     assert str(tmp_path) in run(capsys, "info", tmp_path).error(1)
+
+
+def test_lengths_of_a_model_are_not_asked_for(capsys, model_path):
+    assert "are for a micrograph" in run(capsys, "info", model_path, "--diameter", 180).error(2)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import torch
 
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.micrographs import read_image, write_mrc
+from pupicker.engine.picker import Picker
 from pupicker.tests.commands.same_picks import assert_same_picks
 from pupicker.tests.simulated import PIXEL_SIZE_ANG
+
+MANY = 500
+"""Micrographs that take longer than it takes to stop."""
+
 
 # ---- formats
 
@@ -121,3 +131,44 @@ def test_impossible_options(pick, simulated, tmp_path, option, value):
 def test_empty_folder(pick, tmp_path):
     (tmp_path / "none").mkdir()
     assert "no micrographs" in pick([tmp_path / "none"], tmp_path / "p.star").error(1)
+
+
+def test_out_of_memory_on_one_micrograph_stops_no_other(pick, simulated, tmp_path, monkeypatch):
+    candidates = Picker.candidates
+
+    def full_once(picker, micrograph):
+        if micrograph.path == simulated.micrographs[1]:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
+        return candidates(picker, micrograph)
+
+    monkeypatch.setattr(Picker, "candidates", full_once)
+    result = pick(simulated.micrographs[:3], tmp_path / "p.star", "--json")
+    assert result.code == 3 and len(result.json["picks"]) == 2
+    assert "CUDA out of memory. Tried" in result.json["quarantined"][0]["reason"]
+    assert len(read_coordinates(tmp_path / "p.star").names()) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_leaves_its_picks(simulated, model_path, tmp_path, number):
+    """Beside the table, which is there when it is whole; the next run takes them away."""
+    for copy in range(MANY):
+        os.link(simulated.unseen[0], tmp_path / f"m{copy:03d}.mrc")
+    output, unfinished = tmp_path / "p.star", tmp_path / "p.unfinished.star"
+    command = [sys.executable, "-m", "pupicker", "pick", "--model", str(model_path), "--output", str(output),
+               "--threads", "1"]
+    process = subprocess.Popen([*command, str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("picking: "):
+        assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 1 and out == "" and not output.exists()
+    done = len(read_coordinates(unfinished).names())
+    assert 2 <= done < MANY and f"stopped after {done} of {MANY} micrographs" in err and str(unfinished) in err
+    assert subprocess.run([*command, str(tmp_path / "m000.mrc")], check=False, capture_output=True).returncode == 0
+    assert output.exists() and not unfinished.exists()
+
+
+def test_the_format_of_a_single_table_is_that_of_its_name(pick, simulated, tmp_path):
+    assert "--format box: is for" in pick(simulated.unseen[:1], tmp_path / "p.star", "--format", "box").error(2)
+    assert pick(simulated.unseen[:1], tmp_path / "p.star", "--format", "star").code == 0

@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.engine.micrographs import read_image, write_mrc
+from pupicker.tests.commands.command_line import run
 
 
 def test_labels_on_another_scale(train, simulated, tmp_path):
@@ -96,12 +98,15 @@ def test_bad_micrographs_are_set_aside(train, simulated, tmp_path):
     truncated, constant = tmp_path / "truncated.mrc", tmp_path / "constant.mrc"
     truncated.write_bytes(simulated.labelled[0].read_bytes()[:5000])
     write_mrc(constant, np.full((300, 300), 7, dtype=np.float32), 6.0)
-    result = train("--json", micrographs=[truncated, *simulated.labelled, constant])
+    blank, pixels = tmp_path / "blank.mrc", read_image(simulated.labelled[0]).pixels.copy()
+    pixels[: int(0.8 * len(pixels))] = pixels.mean()
+    write_mrc(blank, pixels, 6.0)
+    result = train("--json", micrographs=[truncated, *simulated.labelled, constant, blank])
     assert result.code == 3
     assert result.json["micrographs"] == 3
     report = json.loads((tmp_path / "m.pupicker.report.json").read_text())
     assert {entry["micrograph"]: entry["reason"].split(": ")[1].split()[0] for entry in report["quarantined"]} == {
-        str(truncated): "truncated", str(constant): "all",
+        str(truncated): "truncated", str(constant): "all", str(blank): "80",
     }
     assert (tmp_path / "m.pupicker").exists()
     assert f"quarantined: {truncated}" in result.err
@@ -114,3 +119,26 @@ def test_all_micrographs_bad(train, tmp_path):
     assert str(bad) in message
     assert [entry["micrograph"] for entry in json.loads((tmp_path / "r.json").read_text())["quarantined"]] == [str(bad)]
     assert not (tmp_path / "m.pupicker").exists()
+
+
+@pytest.mark.parametrize("wrong", [30.0, 90.0])
+def test_one_wrong_pixel_size_decides_nothing(train, simulated, tmp_path, wrong):
+    """Neither the lengths of all nor the end of the run, even if it is that of the first micrograph."""
+    first = tmp_path / "a_first.mrc"
+    write_mrc(first, read_image(simulated.labelled[0]).pixels, wrong)
+    result = train("--json", micrographs=[first, *simulated.labelled])
+    assert result.code == 3 and [q["micrograph"] for q in result.json["quarantined"]] == [str(first)]
+    assert result.json["training_pixel_size_ang"] == 6.0 and result.json["micrographs"] == 3
+
+
+def test_out_of_memory_is_one_line(train, monkeypatch):
+    def full(*arguments, **more):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB\nSee documentation")
+
+    monkeypatch.setattr("pupicker.engine.dataset.load_training_set", full)
+    assert "out of memory (CUDA out of memory." in train().error(1)
+
+
+def test_options_that_nothing_looks_at_are_refused(train, capsys):
+    assert "--proposal-count" in train("--proposal-count", 20).error(2)
+    assert "--diam" in run(capsys, "train", "a.mrc", "--picks", "a.star", "--diam", 180, "--output", "m").err

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from gemmi import cif
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pupicker.core.downsampling import fourier_resize
 from pupicker.engine.coordinate_formats import FORMATS
 from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.engine.errors import InputError
@@ -89,11 +91,23 @@ def test_concatenate_keeps_scores_that_all_have():
     assert len(CoordinateTable.concatenate([])) == 0
 
 
-def test_scaling_keeps_edges_and_pixel_centres():
+def test_scaling_keeps_the_first_pixel_or_the_edges():
     table = table_of(("a", -0.5, 0), ("a", 99.5, 49.5))  # of an image 100 px wide
-    scaled = table.scaled(4)
+    assert table.scaled(4).x.tolist() == [-2, 398] and table.scaled(4).y.tolist() == [0, 198]
+    scaled = table.scaled(4, averaged=True)
     assert scaled.x.tolist() == [-0.5, 399.5] and scaled.y.tolist() == [1.5, 199.5]
-    np.testing.assert_allclose(scaled.scaled(0.25).y, table.y)
+    np.testing.assert_allclose(scaled.scaled(0.25, averaged=True).y, table.y)
+
+
+def test_scaling_is_that_of_fourier_cropping():
+    """A blob of a cropped image comes back to where it was."""
+    y, x = np.mgrid[:256, :320].astype(np.float32)
+    image = torch.from_numpy(np.exp(-((x - 200) ** 2 + (y - 120) ** 2) / 200))
+    small = fourier_resize(image, (64, 80))
+    row, column = (float((small * axis).sum() / small.sum()) for axis in torch.meshgrid(
+        torch.arange(64.0), torch.arange(80.0), indexing="ij"))
+    back = table_of(("a", column, row)).scaled(4)
+    assert back.x[0] == pytest.approx(200, abs=0.05) and back.y[0] == pytest.approx(120, abs=0.05)
 
 
 # ---- round trips
@@ -410,7 +424,7 @@ def test_equal_truth_in_two_formats():
 def test_scaling_of_the_real_truth():
     folder = shared("data/empiar10017_bgal/truth")
     small, full = (read_coordinates(folder / f"particles_{size}.star") for size in ("bin4_7.08A", "full_1.77A"))
-    scaled = small.scaled(4)
+    scaled = small.scaled(4, averaged=True)
     assert scaled.micrograph.tolist() == full.micrograph.tolist()
     np.testing.assert_allclose(scaled.x, full.x, atol=0.03)  # the small table has two decimals
     np.testing.assert_allclose(scaled.y, full.y, atol=0.03)
@@ -426,3 +440,14 @@ def test_spread_of_the_score_survives(tmp_path, suffix):
     read = read_coordinates(tmp_path / f"picks{suffix}")
     assert read.score_sd is not None and read.score_sd.tolist() == [0.25, 1.5, 0.25, 1.5]
     assert read.of("b.mrc").score_sd.tolist() == [1.5, 1.5]
+
+
+def test_micrographs_of_one_name_and_two_formats(tmp_path):
+    """A table that names them with their extensions tells them apart; a folder of tables cannot."""
+    micrographs = [tmp_path / "a.mrc", tmp_path / "a.tif"]
+    write_coordinates(tmp_path / "one.star", table_of(("a.mrc", 1, 2), ("a.tif", 3, 4)))
+    assert read_coordinates(tmp_path / "one.star", micrographs).names() == list(map(str, micrographs))
+    (tmp_path / "each").mkdir()
+    (tmp_path / "each" / "a.box").write_text("0\t0\t10\t10\n")
+    with pytest.raises(InputError, match=r"a\.mrc and .*a\.tif would have the same table name"):
+        read_coordinates(tmp_path / "each", micrographs)

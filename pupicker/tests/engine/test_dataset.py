@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +161,33 @@ def test_split_depends_on_the_seed_alone():
     data = data_of([5] * 10)
     assert split_validation(data, 0.25, 3).validation == split_validation(data, 0.25, 3).validation
     assert len({tuple(split_validation(data, 0.25, seed).validation) for seed in range(10)}) > 5
+
+
+# ---- digest
+
+
+def test_the_digest_is_that_of_what_is_stored(simulated, tmp_path):
+    """Of files and tables, so that it is the same where sums are added in another order, and names do not count."""
+    paths = [tmp_path / "elsewhere" / path.name for path in simulated.labelled]
+    paths[0].parent.mkdir()
+    for path, source in zip(paths, simulated.labelled, strict=True):
+        shutil.copy(source, path)
+    table = read_coordinates(simulated.labels, simulated.labelled)
+    moved = read_coordinates(simulated.labels, paths)
+    reference = load(simulated.labelled, table).digest
+    assert load(paths, moved.select(np.arange(len(moved))[::-1])).digest == reference
+    assert load(simulated.labelled, table.select(np.arange(1, len(table)))).digest != reference
+    pixels = read_image(paths[1]).pixels.copy()
+    pixels[5, 5] += 1
+    write_mrc(paths[1], pixels, PIXEL_SIZE_ANG)
+    assert load(paths, moved).digest != reference
+
+
+def test_the_digest_is_the_same_on_another_processor(simulated):
+    code = ("import sys; from pathlib import Path; from pupicker.tests.engine.test_dataset import load;"
+            "from pupicker.engine.coordinates import read_coordinates as read;"
+            "paths = list(map(Path, sys.argv[2:])); print(load(paths, read(sys.argv[1], paths)).digest)")
+    arguments = [sys.executable, "-c", code, str(simulated.labels), *map(str, simulated.labelled)]
+    digests = [subprocess.run(arguments, capture_output=True, text=True, check=True,
+                              env={**os.environ, "ATEN_CPU_CAPABILITY": kind}).stdout for kind in ("default", "avx2")]
+    assert digests[0] == digests[1] and len(digests[0].strip()) == 64

@@ -212,3 +212,20 @@ class TestTraining:
         some = [load_training_set([path], picks, None, LENGTHS, 1, Report("train"), exclusion=exclusion).digest
                 for exclusion in (None, Exclusion(), Exclusion(margin_ang=60.0))]
         assert some[0] == some[1] != some[2]
+
+
+def test_a_micrograph_of_which_nothing_is_left_stops_no_other(tmp_path):
+    """Each alone leaves something: the mask a hole, contamination all but what is as dark as the hole."""
+    good, covered = _micrograph(tmp_path, "good"), _micrograph(tmp_path, "covered", 1)
+    with mrcfile.open(covered, mode="r+") as file:
+        file.data[100:200, 80:160] -= 3000
+    mask = np.ones(SHAPE)
+    mask[120:180, 100:140] = 0
+    _write_mask(tmp_path / "masks", "covered.mrc", mask)
+    exclusion = exclusion_for(None, 0.0, tmp_path / "masks", True, [good, covered])
+    labels = CoordinateTable(np.array([str(good)] * 3, dtype=object), np.array([50.0, 120, 180]),
+                             np.array([60.0, 150, 220]))
+    report = Report("train")
+    data = load_training_set([good, covered], labels, None, LENGTHS, 1, report, exclusion=exclusion)
+    assert [m.path for m in data.micrographs] == [good] == report.done and data.label_count == 3
+    assert [path for path, _ in report.quarantined] == [covered]

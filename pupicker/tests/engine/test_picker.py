@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import torch
 
 from pupicker.core.networks import NETWORKS
 from pupicker.engine.errors import InputError
+from pupicker.engine.exclusion import Exclusion
 from pupicker.engine.micrographs import read_image, write_mrc
 from pupicker.engine.model_file import load_model
 from pupicker.engine.picker import Picker, PickingOptions
@@ -99,11 +103,14 @@ def test_picks_lie_inside_images_of_any_size(shape):
 
 
 def test_flat_image_gives_no_error(simulated, model_path, tmp_path):
-    """Empty ice with one bad pixel column: whatever is picked, nothing breaks."""
+    """Hardly any noise and one bad pixel column: whatever is picked, nothing breaks; without any noise it is blank."""
     pixels = np.full((300, 300), 100.0, dtype=np.float32)
     pixels[:, 17] = 104.0
-    write_mrc(tmp_path / "flat.mrc", pixels, 6.0)
-    picker = Picker(load_model(model_path), CPU)
+    write_mrc(tmp_path / "blank.mrc", pixels, 6.0)
+    picker = Picker(load_model(model_path), CPU, PickingOptions(exclusion=Exclusion()))
+    with pytest.raises(InputError, match=r"100 % of its pixels have one value, 100 \(blank, or NaN\)"):
+        picker.prepare(tmp_path / "blank.mrc")
+    write_mrc(tmp_path / "flat.mrc", pixels + np.random.default_rng(0).random((300, 300), dtype=np.float32) / 1e3, 6.0)
     table = picker.pick(picker.prepare(tmp_path / "flat.mrc"))
     assert np.isfinite(table.x).all() and np.isfinite(table.y).all()
 
@@ -153,3 +160,19 @@ def test_background_work_keeps_order_and_delivers_exceptions(tmp_path, threads):
         results.append(str(error) if error else future.result())
         assert path == paths[len(results) - 1]
     assert results == [*range(7), "seven", *range(8, 20)]
+
+
+def test_few_micrographs_are_read_at_the_same_time():
+    """However many threads there are: each reader holds a micrograph and its transform."""
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work(path):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        with lock:
+            now[0] -= 1
+
+    assert len(list(in_background(work, [Path(str(n)) for n in range(40)], 64))) == 40
+    assert 1 < most[0] <= 4

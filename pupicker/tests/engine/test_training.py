@@ -271,3 +271,12 @@ def test_candidates_of_seen_labels_do_not_count():
     assert len(everything.scores) - len(half.scores) == matched_seen
     # Hits are candidates too, with the same scores.
     assert torch.isin(half.hits, half.scores).all() and torch.isin(half.scores, everything.scores).all()
+
+
+def test_the_last_epoch_is_shorter_if_updates_are_no_multiple():
+    """As many updates as were asked for, while choosing the length and after it."""
+    model = training(replace(OPTIONS, updates=10, patience=9)).run()
+    curve = model.details["curve"]
+    assert [epoch["updates"] for epoch in curve if epoch["stage"] == "selection"] == [4, 8, 10]
+    assert max(epoch["updates"] for epoch in curve if epoch["stage"] == "refit") == (
+        model.details["validation"]["best_updates"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import unittest
+from contextlib import closing
 
 from pupicker.tests.protocols import scipion_environment  # before pyworkflow is imported
 
@@ -13,6 +15,7 @@ import numpy as np  # isort: skip
 from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
 
 from pupicker import convert  # isort: skip
+from pupicker.labels import matchLabels, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
 
@@ -55,7 +58,7 @@ class TestMatchLabels(ConvertTestCase):
 
     def testSamePixelsAreUntouched(self):
         mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
-        labels = convert.matchLabels(self.coordinates(mics, [(1, 0, 7), (2, 31, 5), (1, 3, 4)]), mics)
+        labels = matchLabels(self.coordinates(mics, [(1, 0, 7), (2, 31, 5), (1, 3, 4)]), mics)
         self.assertEqual(labels.points, {1: [(0, 7), (3, 4)], 2: [(31, 5)]})
         self.assertEqual((labels.unmatched, labels.scale), ([], 1.0))
 
@@ -63,42 +66,74 @@ class TestMatchLabels(ConvertTestCase):
         """As RELION's extraction does; Fourier cropping keeps pixel 0 on pixel 0."""
         small = self.micrographs("a.sqlite", 4.0, ["one.mrc"])
         large = self.micrographs("b.sqlite", 2.0, ["one.mrc"])
-        labels = convert.matchLabels(self.coordinates(small, [(1, 0, 10)]), large)
+        labels = matchLabels(self.coordinates(small, [(1, 0, 10)]), large)
         self.assertEqual(labels.points, {1: [(0.0, 20.0)]})
         self.assertEqual(labels.scale, 2.0)
 
     def testRescalingThereAndBackIsTheIdentity(self):
         for value in (-0.5, 0, 1, 17.25, 4095):
             for factor in (0.25, 1.77 / 7.08, 3.0, 1 / 3):
-                self.assertAlmostEqual(convert.rescale(convert.rescale(value, factor), 1 / factor), value, places=9)
+                self.assertAlmostEqual(rescale(rescale(value, factor), 1 / factor), value, places=9)
 
     def testNamesCountNotIds(self):
         picked = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
         other = self.micrographs("b.sqlite", 1.0, ["two.mrc", "three.mrc"])
-        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
         self.assertEqual(labels.points, {1: [(2, 2)]})
         self.assertEqual(labels.unmatched, ["one.mrc"])
 
     def testExtensionAndFolderMayDiffer(self):
         picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57.tif", "x.mrc"])
         other = self.micrographs("b.sqlite", 1.0, ["x", "job/May08_04.33.57.mrc"])
-        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
         self.assertEqual(labels.points, {2: [(1, 1)], 1: [(2, 2)]})
 
     def testDotsInANameAreNoExtension(self):
         picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57"])
         other = self.micrographs("b.sqlite", 1.0, ["May08_04.33.mrc"])
-        labels = convert.matchLabels(self.coordinates(picked, [(1, 1, 1)]), other)
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1)]), other)
         self.assertEqual((labels.points, labels.unmatched), ({}, ["May08_04.33.57"]))
 
     def testEqualStemsAreNotGuessedBetween(self):
         picked = self.micrographs("a.sqlite", 1.0, ["one.tif"])
         other = self.micrographs("b.sqlite", 1.0, ["x/one.mrc", "y/one.mrc"])
-        self.assertEqual(convert.matchLabels(self.coordinates(picked, [(1, 1, 1)]), other).unmatched, ["one.tif"])
+        self.assertEqual(matchLabels(self.coordinates(picked, [(1, 1, 1)]), other).unmatched, ["one.tif"])
+
+    def testEqualNamesOfOneSetAreToldApartByIds(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(mics, [(1, 1, 1), (2, 2, 2), (3, 3, 3), (1, 4, 4)]), mics)
+        self.assertEqual(labels.points, {1: [(1, 1), (4, 4)], 2: [(2, 2)], 3: [(3, 3)]})
+        self.assertEqual(labels.unmatched, [])
+        self.assertEqual(repeatedNames(mics), ["one.mrc"])
+
+    def testIdOfAnotherMicrographThanTheNameIsNotBelieved(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        coordinates = self.coordinates(mics, [(1, 1, 1)])
+        with closing(sqlite3.connect(coordinates.getFileName())) as database:
+            column = dict(database.execute("SELECT label_property, column_name FROM Classes"))["_micId"]
+            database.execute(f"UPDATE Objects SET {column} = 2")
+            database.commit()
+        self.assertEqual(matchLabels(coordinates, mics).points, {1: [(1, 1)]})
+
+    def testNameOfSeveralInTheOtherSetIsNotGuessed(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["one.mrc", "one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual((labels.points, labels.unmatched), ({3: [(2, 2)]}, ["one.mrc"]))
+        self.assertEqual((repeatedNames(picked), repeatedNames(other)), ([], ["one.mrc"]))
+
+    def testLabelsOfSeveralDoNotComeTogetherOnOne(self):
+        for names in (["one.mrc", "one.mrc", "two.mrc"], ["x/one.tif", "y/one.tif", "two.mrc"]):
+            with self.subTest(names=names):
+                self.setUp()
+                picked = self.micrographs("a.sqlite", 1.0, names)
+                other = self.micrographs("b.sqlite", 1.0, ["one.mrc", "two.mrc"])
+                labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 9, 9), (3, 2, 2)]), other)
+                self.assertEqual((labels.points, labels.unmatched), ({2: [(2, 2)]}, sorted(set(names[:2]))))
 
     def testPickerThatStoredIdsOnly(self):
         mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
-        labels = convert.matchLabels(self.coordinates(mics, [(2, 8, 9)], byName=False), mics)
+        labels = matchLabels(self.coordinates(mics, [(2, 8, 9)], byName=False), mics)
         self.assertEqual(labels.points, {2: [(8, 9)]})
 
     def testMissingFileOfTheLabelsIsNamed(self):
@@ -106,10 +141,10 @@ class TestMatchLabels(ConvertTestCase):
         labels = self.coordinates(mics, [(1, 8, 9)])
         os.remove(labels.getFileName())
         with self.assertRaisesRegex(SetError, "no such file; run the protocol again"):
-            convert.matchLabels(labels, mics)
+            matchLabels(labels, mics)
 
     def testLabelTable(self):
-        convert.writeLabels({12: [(0.5, 20.5)], 3: [(1, 2), (3, 4)]}, self.path("labels.tsv"))
+        writeLabels({12: [(0.5, 20.5)], 3: [(1, 2), (3, 4)]}, self.path("labels.tsv"))
         with open(self.path("labels.tsv")) as stream:
             self.assertEqual(stream.read().splitlines(), [
                 "micrograph\tx\ty", "mic000003\t1.000\t2.000", "mic000003\t3.000\t4.000", "mic000012\t0.500\t20.500"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from unittest import mock
 
 from pupicker.tests.protocols.workflow import DIAMETER, WorkflowTestCase
 
@@ -76,8 +78,23 @@ class TestCrossValidation(WorkflowTestCase):
         self.assertEqual({name: after[name] for name in before}, before)
         self.assertEqual(len(self.comparison.getTable()["cells"]), 3)
 
+    def test4MasksAreHandedOver(self):
+        masks = os.path.join(self.raw, "masks")
+        os.makedirs(masks)
+        shutil.copy(os.path.join(self.raw, self.NAMES[1]), os.path.join(masks, "mic2_mask.mrc"))
+        run = self.newRun("updates=1,2", masksFolder=masks)
+        self.proj.saveProtocol(run)
+        run.makePathsAndClean()
+        run.convertInputStep("")
+        with mock.patch.object(run, "_runCore") as core:
+            run.trainStep("")
+        arguments = list(map(str, core.call_args[0][1]))
+        folder = arguments[arguments.index("--masks") + 1]
+        self.assertEqual(os.listdir(folder), ["mic000002.mrc"])
+
     def test5WrongFields(self):
-        for values, words in (({"grid": "updates"}, "updates=400,800"), ({"grid": "=3"}, "of its own"),
+        for values, words in (({"trainFrom": 1}, "Learn from"),
+                              ({"grid": "updates"}, "updates=400,800"), ({"grid": "=3"}, "of its own"),
                               ({"folds": 1}, "Folds"), ({"diameter": -1.0}, "Particle diameter")):
             run = self.newRun(values.get("grid", "updates=1,2"), **{k: v for k, v in values.items() if k != "grid"})
             self.assertIn(words, "\n".join(run.validate()))

@@ -66,8 +66,9 @@ class TestDiscovery(unittest.TestCase):
         for protocol in PROTOCOLS:
             self.assertEqual(entries.count(protocol.__name__), 1, protocol.__name__)
 
-    def testOnlyPickingWorksInStreaming(self):
-        self.assertEqual([p for p in PROTOCOLS if p.worksInStreaming()], [ProtPuPickerBaseline, ProtPuPickerPick])
+    def testOnlyPickingAndTrainingTakeASetThatGrows(self):
+        self.assertEqual({p for p in PROTOCOLS if p.worksInStreaming()},
+                         {ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerTrain})
 
     def testLogoIsAnImage(self):
         path = ProtPuPickerTrain.getPluginLogoPath()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import os
+import re
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
@@ -15,9 +19,11 @@ import numpy as np  # isort: skip
 import pyworkflow  # isort: skip
 from pyworkflow.viewer import DESKTOP_TKINTER  # isort: skip
 
+import pupicker  # isort: skip
 from pupicker.constants import THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerEvaluate  # isort: skip
 from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer  # isort: skip
+from pupicker.viewers.browser import WindowView  # isort: skip
 from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
 from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
 from pupicker.viewers.scored_set import ViewerError  # isort: skip
@@ -144,6 +150,38 @@ class TestViewers(WorkflowTestCase):
             names = [viewer.__name__ for viewer in domain.findViewers(coordinates, DESKTOP_TKINTER)]
             self.assertEqual(names[0], first)
             self.assertEqual(len(names), len(set(names)))
+
+    def testASetIsShownAsTheInputOfAnotherRun(self):
+        picks = self.evaluation.inputCoordinates.get()
+        (view,) = PuPickerScoresViewer(project=self.proj, protocol=self.evaluation)._visualize(picks)
+        self.assertIsInstance(view, WindowView)
+
+    def testRunsWithoutScoresAreLeftToOtherViewers(self):
+        def run(*sets):
+            return SimpleNamespace(iterOutputAttributes=lambda: [("outputCoordinates", some) for some in sets])
+
+        scored, foreign = self.picking.outputCoordinates, self.reference.outputCoordinates
+        for sets, expected_answer in (((), True), ((scored,), True), ((foreign,), False), ((foreign, scored), True)):
+            self.assertEqual(PuPickerScoresViewer.can_handle_this_instance(run(*sets)), expected_answer)
+        self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking))
+
+    def testTheLineOfTheGuideMakesTheScoresThePreferredViewer(self):
+        """``scipion3 project`` prefers a viewer of Xmipp for coordinates unless VIEWERS says otherwise."""
+        page = os.path.join(os.path.dirname(pupicker.__file__), "..", "docs", "guide", "first-picks.md")
+        if not os.path.isfile(page):
+            self.skipTest("needs the repository: docs are not beside the package")
+        with open(page, encoding="utf-8") as stream:
+            (line,) = re.findall(r"^VIEWERS = (.+)$", stream.read(), re.MULTILINE)
+        domain = pyworkflow.Config.getDomain()
+        for viewers, first in (({"SetOfCoordinates": ["pwem.viewers.DataViewer"]}, "DataViewer"),
+                               (ast.literal_eval(line), "PuPickerScoresViewer")):
+            with mock.patch.object(pyworkflow.Config, "VIEWERS", viewers), \
+                    mock.patch.object(domain, "_preferred_viewers", None):
+                found = domain.findViewers(self.picking.outputCoordinates, DESKTOP_TKINTER)
+                self.assertEqual(found[0].__name__, first)
+                if first != "DataViewer":
+                    other = domain.findViewers(self.reference.outputCoordinates, DESKTOP_TKINTER)
+                    self.assertEqual(other[0].__name__, "CoordinateViewer")
 
     @pytest.mark.gui
     def testWindows(self):

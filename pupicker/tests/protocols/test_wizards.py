@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import tempfile
+from unittest import mock
 
 import pytest
 
@@ -12,10 +15,48 @@ from pupicker.tests.protocols.screen import assert_shows_something, need_screen,
 from pupicker.tests.protocols.test_threshold import complete
 from pupicker.tests.protocols.workflow import HEIGHT, PIXEL_SIZE, WIDTH, WorkflowTestCase
 
-from pupicker.protocols import ProtPuPickerImportModel  # isort: skip
+from pupicker import Plugin  # isort: skip
+from pupicker.child_process import ChildProcess  # isort: skip
+from pupicker.constants import EXCLUSION_GIVEN  # isort: skip
+from pupicker.objects import PuPickerModel  # isort: skip
+from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPick  # isort: skip
+from pupicker.wizards.wizard_detection import startPicking  # isort: skip
 
 BOX = 44
 LABELS = (6, 12, 3)
+
+
+class TestPreviewProcess(WorkflowTestCase):
+    """How the preview picks, without a window."""
+
+    NAMES = ["mic1.mrc"]
+
+    def start(self, **values):
+        """Command line and GPU of the preview of the first micrograph."""
+        run = self.newProtocol(ProtPuPickerPick, **values)
+        self.link(run.inputMicrographs, self.mics, "outputMicrographs")
+        run.inputModel.set(PuPickerModel("some.pupicker"))
+        with mock.patch.object(ChildProcess, "start") as start:
+            process = startPicking(run, self.mics.outputMicrographs.getFirstItem(), 0.0, -6.0)
+            self.addCleanup(process.close)
+        (command, arguments), options = start.call_args
+        self.assertEqual(command, "pick")
+        return list(map(str, arguments)), options["gpu"]
+
+    def testGpuOnlyWhereThereIsOne(self):
+        for hasGpu, expected in ((False, ""), (True, "0")):
+            with mock.patch.object(Plugin, "hasGpu", return_value=hasGpu):
+                self.assertEqual(self.start(useGpu=True)[1], expected)
+
+    def testWhatIsLeftOutIsThatOfTheForm(self):
+        masks = tempfile.mkdtemp(dir=self.raw)
+        shutil.copy(os.path.join(self.raw, "mic1.mrc"), masks)
+        arguments, _ = self.start(exclusionMode=EXCLUSION_GIVEN, margin=50.0, excludeContamination=False,
+                                  masksFolder=masks)
+        self.assertEqual(arguments[arguments.index("--margin") + 1], "50.0")
+        self.assertIn("--no-exclude-contamination", arguments)
+        self.assertEqual(os.listdir(arguments[arguments.index("--masks") + 1]), ["mic000001.mrc"])
+        self.assertEqual([name for name in self.start()[0] if name in ("--margin", "--masks")], [])
 
 
 @pytest.mark.gui
@@ -96,6 +137,14 @@ class TestWizards(WorkflowTestCase):
         self.assertAlmostEqual(found["threshold"], 1.7, delta=0.001)
         self.assertTrue(found["text"].startswith("1.7: "), found["text"])
         self.assertEqual(found["minDistance"], 95.0)
+
+    def testDetectionKeepsALowThreshold(self):
+        found = self.results["low threshold"]
+        self.assertEqual((found["threshold"], found["lowest"]), (-9.0, -9.0))
+        self.assertTrue(found["text"].startswith("-9.0: "), found["text"])
+
+    def testDetectionNeedsAModel(self):
+        self.assertIn("this protocol has none", self.results["no model"]["warning"])
 
     def testDetectionWithABrokenModel(self):
         (message,) = self.results["broken"]["error"]

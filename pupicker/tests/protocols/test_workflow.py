@@ -11,6 +11,7 @@ from pwem.protocols import ProtSetFilter  # isort: skip
 from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
 
 from pupicker import convert  # isort: skip
+from pupicker.labels import rescale  # isort: skip
 from pupicker.constants import (  # isort: skip
     NETWORK_CHOICES,
     NETWORK_DEFAULT,
@@ -137,7 +138,7 @@ class TestWorkflow(WorkflowTestCase):
         self.assertIn(micSet.getObjId(), [row["object_child_id"] for row in transforms])
 
         factor = PIXEL_SIZE / micSet.getSamplingRate()
-        points = {name: [(round(convert.rescale(x, factor)), round(convert.rescale(y, factor))) for x, y in some]
+        points = {name: [(round(rescale(x, factor)), round(rescale(y, factor))) for x, y in some]
                   for name, some in self.truth.items()}
         labels = self.importCoordinates(small, points, BOX // 2)
         training = self.launchProtocol(self.newTraining(labels, self.mics))

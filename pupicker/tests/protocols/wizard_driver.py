@@ -166,6 +166,15 @@ def preview(dialog, result):
     press(dialog, "OK")
 
 
+def previewOfALowThreshold(dialog, result):
+    until = time.time() + 150
+    yield 200
+    while dialog._process is not None and time.time() < until:
+        yield 200
+    result["text"], result["lowest"] = dialog.text["text"], dialog.slider["from"]
+    press(dialog, "OK")
+
+
 def previewFails(dialog, result):
     until = time.time() + 150
     errors = []
@@ -208,6 +217,7 @@ def main():
     project, folder, labels, model, broken, *only = sys.argv[1:]
     driver = Driver(project, folder, {"labels": labels, "model": model, "broken": broken})
     from pupicker.protocols import (
+        ProtPuPickerBaseline,
         ProtPuPickerEvaluate,
         ProtPuPickerPick,
         ProtPuPickerPreprocess,
@@ -232,6 +242,9 @@ def main():
         ("evaluated diameter", ProtPuPickerEvaluate, "diameter", changeDiameter, both, {}),
         ("evaluated attribute", ProtPuPickerEvaluate, "scoreAttribute", chooseAttribute, both, {}),
         ("detection", ProtPuPickerPick, "thresholdMode", preview, picking, {"useGpu": False}),
+        ("low threshold", ProtPuPickerPick, "threshold", previewOfALowThreshold, picking,
+         {"useGpu": False, "thresholdMode": 1, "threshold": -9.0}),
+        ("no model", ProtPuPickerBaseline, "minDistance", warned, mics, {"diameter": 120.0}),
         ("broken", ProtPuPickerPick, "thresholdMode", previewFails, dict(mics, inputModel=("broken", "outputModel")),
          {"useGpu": False}),
     ]

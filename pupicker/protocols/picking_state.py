@@ -1,0 +1,156 @@
+"""What a picking knows of its earlier starts: on Continue what holds stays, and only the rest is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Iterable, List, Set
+
+import pyworkflow.utils as pwutils
+from pwem.objects import Micrograph
+
+from pupicker import convert
+from pupicker.protocols.progress_text import pickingProgress
+from pupicker.protocols.protocol_base import LISTED, CoreError
+from pupicker.set_columns import readColumns
+
+OUTPUT = "outputCoordinates"
+
+
+class PickingState:
+    """Mix-in before the base classes of the protocol."""
+
+    _retry = ""  # tells the steps of a start that takes up quarantined micrographs from those before
+
+    # --------------------------- at the start --------------------------------
+    def _takeUpEarlierPicks(self: Any, digest: str) -> None:
+        """Forget what was picked in another way, else go on with it; `digest` tells how it is picked now."""
+        output = getattr(self, OUTPUT, None)
+        if self._getMarker().get("digest") != digest:
+            self._forgetPicks(output)
+        elif output is None:  # it was deleted: the tables are read again
+            pwutils.cleanPath(self._getAllDone())
+            self._resetCounters()
+        elif output.getBoxSize() != self._getBoxSize():
+            output.enableAppend()
+            output.setBoxSize(self._getBoxSize())
+            output.setObjComment(self.getSummary(output))
+            self._updateOutputSet(OUTPUT, output, output.STREAM_OPEN)
+        self._retryQuarantined()
+        pwutils.cleanPath(self._getUnpickedFile())
+        pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
+        convert.writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
+                                                  "picked": self.pickedMicrographs.get()})
+
+    def _forgetPicks(self: Any, output: Any) -> None:
+        """Nothing of the earlier picks may stay.
+
+        The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
+        and the content of the set go together.  The set itself stays, because other runs may point to it.
+        """
+        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(), self._getHtmlPath(),
+                          self._getWithoutMaskFile())
+        self._cleanQuarantine()
+        self._resetCounters()  # a run that is restarted keeps them
+        if output is not None:
+            output.enableAppend()
+            output.clear()
+            # setMicrographs() would give the pointer the id of the input's: the output is stored already
+            output.getMicrographs(asPointer=True).copy(self.getInputMicrographsPointer(), copyId=False)
+            self._updateOutputSet(OUTPUT, output, output.STREAM_OPEN)
+
+    def _resetCounters(self: Any) -> None:
+        self.emptyMicrographs.set(0)
+        self.pickedMicrographs.set(0)
+        self._store(self.pickedMicrographs, self.emptyMicrographs)
+
+    def _retryQuarantined(self: Any) -> None:
+        """Quarantined micrographs count as done for the base class: their marks go, so that they are tried again."""
+        retried = self._getQuarantinedIds()
+        if not retried:
+            return
+        for micId in retried:
+            mic = Micrograph()
+            mic.setObjId(micId)
+            pwutils.cleanPath(self._getMicDone(mic))
+        done = [micId for micId in self._readDoneList() if micId not in retried]
+        pwutils.makeFilePath(self._getAllDone())
+        with open(self._getAllDone(), "w", encoding="utf-8") as stream:
+            stream.writelines("%d\n" % micId for micId in done)
+        self._cleanQuarantine()
+        self._retry = repr(time.time())  # else Scipion takes over the finished steps
+
+    # --------------------------- on the way ----------------------------------
+    def _noteWithoutMask(self: Any, mics: Iterable[Any], folder: str) -> None:
+        """Note those of `mics` that have no mask among the links in `folder`; batches may append side by side."""
+        if not self._getMasksFolder():
+            return
+        links = os.path.join(folder, "masks")
+        linked = {convert.micIdOf(name) for name in os.listdir(links)} if os.path.isdir(links) else set()
+        with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
+            stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
+
+    # --------------------------- at the end ----------------------------------
+    def _checkSomethingIsPicked(self: Any) -> None:
+        quarantined = self._getQuarantined()
+        if quarantined and not self._getPickedIds():
+            raise CoreError("None of the %d micrographs can be picked; the first, %s: %s"
+                            % ((len(quarantined),) + quarantined[0]))
+
+    def _noteUnpicked(self: Any) -> None:
+        """The base class knows micrographs by name: of two with one name it picks one, without a word."""
+        ids, names = readColumns(self.getInputMicrographs().getFileName(), ["id", "_micName"])
+        done = self._getPickedIds() | self._getQuarantinedIds()
+        unpicked = [str(name) for micId, name in zip(ids or (), names or ids or ()) if micId not in done]
+        convert.writeJson(self._getUnpickedFile(), {"micrographs": unpicked})
+        if unpicked:
+            self.warning("Not picked: %s" % ", ".join(unpicked))
+
+    # --------------------------- INFO functions ------------------------------
+    def _leftOutSummary(self: Any) -> List[str]:
+        """Micrographs that were picked without a mask, or not at all."""
+        lines = []
+        without = self._getIdsWithoutMask() - self._getQuarantinedIds()
+        if without:
+            lines.append("*Micrographs without a mask: %d* (picked whole; masks that are written later count after a "
+                         "_Restart_)" % len(without))
+        unpicked = convert.readJson(self._getUnpickedFile()).get("micrographs", [])
+        if unpicked:
+            lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
+                         "after the end; for these, _Continue_."
+                         % (len(unpicked), ", ".join(unpicked[:LISTED]), ", ..." if len(unpicked) > LISTED else ""))
+        return lines
+
+    def _progressSummary(self: Any) -> List[str]:
+        """How far a run is that is still active."""
+        if not self.isActive() or self.getInputMicrographs() is None:
+            return []
+        marker, picked = self._getMarker(), self.pickedMicrographs.get()
+        elapsedS = time.time() - marker["started"] if "started" in marker else 0.0
+        return [pickingProgress(picked, self.getInputMicrographs().getSize(), elapsedS, marker.get("picked", 0))]
+
+    # --------------------------- UTILS functions -----------------------------
+    def _getMarkerFile(self: Any) -> str:
+        """How, and since when, is picked."""
+        return self._getExtraPath("picking.json")
+
+    def _getMarker(self: Any) -> Any:
+        return convert.readJson(self._getMarkerFile())
+
+    def _getUnpickedFile(self: Any) -> str:
+        return self._getExtraPath("unpicked.json")
+
+    def _getWithoutMaskFile(self: Any) -> str:
+        return self._getExtraPath("without_mask.txt")
+
+    def _getIdsWithoutMask(self: Any) -> Set[int]:
+        if not os.path.exists(self._getWithoutMaskFile()):
+            return set()
+        with open(self._getWithoutMaskFile(), encoding="utf-8") as stream:
+            return {int(line) for line in stream}
+
+    def _getPickedIds(self: Any) -> Set[int]:
+        """Micrographs that have a table."""
+        folder = self.getCoordsDir()
+        return {convert.micIdOf(name) for name in os.listdir(folder)
+                if name.endswith(".tsv")} if os.path.isdir(folder) else set()
