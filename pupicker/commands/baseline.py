@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
     add_borders,
@@ -14,6 +15,9 @@ from pupicker.commands.arguments import (
     first_geometry,
 )
 from pupicker.commands.pick import add_output, check, pick_all
+
+if TYPE_CHECKING:
+    from pupicker.engine.report import Report
 
 HELP = "Pick without labels and without learning: difference of Gaussians, or template matching."
 EXAMPLE = "pupicker baseline dog micrographs/ --diameter 180 --output picks.star"
@@ -61,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     threads = set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
 
-    def make() -> BaselinePicker:
+    def make(report: Report) -> BaselinePicker:
         wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
-        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide)
+        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide, report=report)
         left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
         step = ROTATION_STEP_DEG if args.rotation_step is None else args.rotation_step
         answer = answer_of(args.method, lengths, args.template or DISC, args.template_pixel_size, step, args.bright)

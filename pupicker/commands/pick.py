@@ -24,6 +24,7 @@ from pupicker.commands.arguments import (
 if TYPE_CHECKING:
     from pupicker.engine.coordinates import CoordinateTable
     from pupicker.engine.picker import MicrographPicker
+    from pupicker.engine.report import Report
 
 HELP = "Pick particles with a model."
 EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     device, threads = resolve_device(args.device), set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
 
-    def make() -> Picker:
+    def make(_: Report) -> Picker:
         model = load_model(args.model)
         left_out = exclusion_for(model.exclusion, args.margin, args.masks, args.exclude_contamination, paths)
         return Picker(model, device, PickingOptions(
@@ -77,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     return pick_all(args, paths, make, threads)
 
 
-def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], MicrographPicker], threads: int) -> int:
+def pick_all(
+    args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
+) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
     from pupicker.engine.coordinate_formats import format_of
     from pupicker.engine.coordinates import CoordinateTable, write_coordinates
@@ -90,8 +93,9 @@ def pick_all(args: argparse.Namespace, paths: list[Path], make: Callable[[], Mic
     if args.html:
         check_output_file(args.html, "--html")
     names = read_names(args.names)
-    picker = make()
     report, progress = Report(args.command), Progress(len(paths), "picking")
+    with report_of_failure(report, args, args.output):
+        picker = make(report)
     tables: list[CoordinateTable] = []
     counts: dict[str, int] = {}
     with report_of_failure(report, args, args.output), _kept(args.output, [] if targets else tables) as stop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import mrcfile
@@ -88,6 +89,17 @@ def test_a_folder_of_tables_quarantine_and_report(baseline, simulated, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "Histogram of the scores." in page
     assert "log-likelihood" not in page
+
+
+def test_not_one_readable_micrograph_is_a_failure_with_a_report(baseline, tmp_path):
+    """All are named, as by `pick`: a batch of a stream may hold no other."""
+    bad = [tmp_path / "bad.mrc", tmp_path / "gone.mrc"]
+    bad[0].write_text("no image")
+    (tmp_path / "mics.star").write_text("data_\n\nloop_\n_rlnMicrographName #1\n" + "\n".join(map(str, bad)) + "\n")
+    result = baseline("dog", tmp_path / "picks", "--report", tmp_path / "r.json", micrographs=[tmp_path / "mics.star"])
+    assert "none of the 2 micrographs can be used" in result.error(1)
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [entry["micrograph"] for entry in report["quarantined"]] == list(map(str, bad))
 
 
 def test_exclusions(baseline, simulated, tmp_path):
