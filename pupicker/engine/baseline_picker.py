@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from pupicker.core.background import flatten
@@ -18,7 +19,7 @@ from pupicker.core.baselines.template import MASK
 from pupicker.core.geometry import Geometry
 from pupicker.core.histograms import median_and_spread
 from pupicker.core.suppression import pick
-from pupicker.engine.errors import UsageError
+from pupicker.engine.errors import InputError, UsageError
 from pupicker.engine.exclusion import Exclusion
 from pupicker.engine.picker import Candidates, MicrographPicker, PickingOptions
 from pupicker.engine.preparation import Resampled
@@ -110,8 +111,12 @@ def answer_of(
             raise UsageError(f"--rotation-step {step_deg:g}: must be above 0 and at most 360 degrees")
         own = read_views(Path(template), template_pixel_size_ang, geometry)
         views = [turned for view in own for turned in rotated(view, step_deg)]
-    radius = MASK * diameter
-    return lambda image: match_templates(sign * image, views, min(radius, views[0].shape[0] / 2))
+    radius = min(MASK * diameter, views[0].shape[0] / 2)
+    try:
+        match_templates(torch.zeros_like(views[0]), views, radius)
+    except ValueError as error:  # now, not on every micrograph
+        raise InputError(f"{template}: {error}; leave it out") from error
+    return lambda image: match_templates(sign * image, views, radius)
 
 
 def _clipped(micrograph: Resampled) -> Tensor:

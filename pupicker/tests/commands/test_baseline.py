@@ -113,6 +113,18 @@ def test_wrong_use(baseline, tmp_path):
     assert "x.mrc: No such file" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc").error(1)
 
 
+def test_a_view_without_contrast_where_the_particle_is(baseline, tmp_path):
+    """Its corners differ, what is compared does not."""
+    view = np.zeros((64, 64), dtype=np.float32)
+    view[:4, :4] = 1
+    with mrcfile.new(tmp_path / "views.mrcs") as file:
+        file.set_data(view[None])
+        file.voxel_size = PIXEL_SIZE_ANG
+    message = baseline("template", tmp_path / "p.tsv", "--template", tmp_path / "views.mrcs",
+                       "--template-pixel-size", DIAMETER_ANG / 22).error(1)  # of the working pixels
+    assert "views.mrcs: a template without contrast" in message
+
+
 @pytest.mark.parametrize("source", ["general", "template", "dog"])
 def test_training_without_labels(capsys, simulated, tmp_path, source):
     model = tmp_path / "m.pupicker"
