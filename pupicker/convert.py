@@ -10,7 +10,7 @@ import csv
 import json
 import math
 import os
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
@@ -40,6 +40,11 @@ class Pick(NamedTuple):
 def linkName(micId: int) -> str:
     """Stem under which a micrograph is handed to the command line: unique where file names are not."""
     return "mic%06d" % micId
+
+
+def micIdsIn(folder: str, ending: str = "") -> Set[int]:
+    """Ids of the micrographs that have a file with this ending in a folder; there need be none."""
+    return {micIdOf(name) for name in os.listdir(folder) if name.endswith(ending)} if os.path.isdir(folder) else set()
 
 
 def micIdOf(path: str) -> int:

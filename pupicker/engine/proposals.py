@@ -19,6 +19,7 @@ from pupicker.engine.baseline_picker import METHODS, answer_of, best_places
 from pupicker.engine.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.errors import InputError
 from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.training_labels import apart
 from pupicker.engine.validation import leave_cut_borders, pick_image
 
 PROPOSALS = (GENERAL, *METHODS)
@@ -46,8 +47,12 @@ def with_proposals(
     InputError
         If nothing is proposed.
     """
-    found = [_away_from_negatives(m, xy, score, geometry) for m, (xy, score) in
-             zip(data.micrographs, propose(data.micrographs, source, geometry, network, device), strict=True)]
+    found = []
+    for m, (xy, score) in zip(
+        data.micrographs, propose(data.micrographs, source, geometry, network, device), strict=True
+    ):
+        free = apart(xy.double(), m.negatives, geometry)
+        found.append((xy[free], score[free]))
     wanted = count or PROPOSALS_A_MICROGRAPH * len(data.micrographs)
     scores = torch.cat([score for _, score in found])
     if not len(scores):
@@ -56,15 +61,6 @@ def with_proposals(
     micrographs = [replace(m, labels=xy[score >= lowest].double()) for m, (xy, score) in
                    zip(data.micrographs, found, strict=True)]
     return replace(data, micrographs=micrographs, digest=f"{data.digest}, {source} {wanted}")
-
-
-def _away_from_negatives(
-    micrograph: LabelledMicrograph, xy: Tensor, score: Tensor, geometry: Geometry
-) -> tuple[Tensor, Tensor]:
-    """Without the proposals within a quarter of the diameter of a place that is labelled as no particle."""
-    near_px = geometry.diameter_ang / 4 / geometry.working_pixel_size_ang
-    free = (torch.cdist(xy.double(), micrograph.negatives) > near_px).all(dim=1)
-    return xy[free], score[free]
 
 
 def propose(

@@ -55,10 +55,9 @@ def negatives_in_working_pixels(
     """Places that are no particles; those within a quarter of the diameter of a labelled particle are left out."""
     if negatives is None:
         return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
-    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
     kept, left_out = [], 0
     for place, label in zip(labels_in_working_pixels(micrographs, negatives, "non-particles"), labels, strict=True):
-        free = (torch.cdist(place, label) > near_px).all(dim=1)
+        free = apart(place, label, lengths)
         kept.append(place[free])
         left_out += int((~free).sum())
     if left_out:
@@ -71,6 +70,12 @@ def negatives_in_working_pixels(
             " these micrographs, and not the particles themselves"
         )
     return kept
+
+
+def apart(places: Tensor, others: Tensor, lengths: Geometry) -> Tensor:
+    """Which of `places` ``(n, 2)`` lie on none of the `others`: not within a quarter of the diameter."""
+    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
+    return (torch.cdist(places, others) > near_px).all(dim=1)
 
 
 def no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:

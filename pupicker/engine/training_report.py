@@ -98,8 +98,8 @@ def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> Non
             score.numpy(), precision.numpy(), recall.numpy(), f1.numpy(), model.suggested_threshold
         ),
         f"Expected precision and recall on {len(logits)} training micrographs, if only picks with at least this score"
-        " are taken."
-        " They follow from the calibrated probabilities and the expected number of particles; no truth is known.",
+        " are taken. They follow from the calibrated probabilities and the expected number of particles; no truth is"
+        " known.",
     )
 
 

@@ -85,8 +85,7 @@ class PickingState:
         """Note those of `mics` that have no mask among the links in `folder`; batches may append side by side."""
         if not self._getMasksFolder():
             return
-        links = os.path.join(folder, "masks")
-        linked = {convert.micIdOf(name) for name in os.listdir(links)} if os.path.isdir(links) else set()
+        linked = convert.micIdsIn(os.path.join(folder, "masks"))
         with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
             stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
 
@@ -151,6 +150,4 @@ class PickingState:
 
     def _getPickedIds(self: Any) -> Set[int]:
         """Micrographs that have a table."""
-        folder = self.getCoordsDir()
-        return {convert.micIdOf(name) for name in os.listdir(folder)
-                if name.endswith(".tsv")} if os.path.isdir(folder) else set()
+        return convert.micIdsIn(self.getCoordsDir(), ".tsv")

@@ -178,9 +178,7 @@ class ProtPuPickerBase:
         return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
 
     def _getQuarantinedIds(self) -> Set[int]:
-        folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
-        return {convert.micIdOf(name) for name in os.listdir(folder)
-                if name.endswith(".json")} if os.path.isdir(folder) else set()
+        return convert.micIdsIn(self._getExtraPath("quarantined"), ".json")  # type: ignore[attr-defined]
 
     def _cleanQuarantine(self) -> None:
         pwutils.cleanPath(self._getExtraPath("quarantined"))  # type: ignore[attr-defined]
