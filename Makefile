@@ -6,11 +6,11 @@
 #   PYTHON=path    the interpreter it is made from (default: the first suitable one)
 #   WHEELS=folder  install from this folder of wheels only, without an index
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
-#   JOBS=number    files of tests that run at the same time (default 2)
+#   JOBS=number    files of tests that run at the same time (default 3: many wait)
 #   ARGS=options   more options for pytest or the demo
 
 VENV ?= .venv
-JOBS ?= 2
+JOBS ?= 3
 export PYTHON WHEELS TORCH
 
 BIN = $(abspath $(VENV))/bin
@@ -30,7 +30,7 @@ lint: install ## ruff and mypy
 	"$(BIN)/mypy"
 
 test: lint ## ruff, mypy and all tests
-	"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile $(ARGS)
+	"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)

@@ -23,8 +23,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
 
 
+LONGEST_FIRST = ("protocols", "commands", "engine")
+"""Folders whose files take minutes: they start first, else one worker does the last of them alone."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take out the tests marked ``gpu`` where there is no CUDA device."""
+    """Sort the tests by their folders, and take out those marked ``gpu`` where there is no CUDA device."""
+    places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if not on_gpu:
         return

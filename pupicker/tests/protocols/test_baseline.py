@@ -18,7 +18,7 @@ import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 from pwem.protocols import ProtImportAverages  # isort: skip
 
-from pupicker.constants import BASELINE_DOG, BASELINE_TEMPLATE, EXCLUSION_GIVEN, PROPOSALS  # isort: skip
+from pupicker.constants import BASELINE_DOG, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PROPOSALS  # isort: skip
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerTrain  # isort: skip
 
 
@@ -82,8 +82,9 @@ class TestBaseline(WorkflowTestCase):
 
     def testTrainingFromProposalsAndPickingWithExclusions(self):
         run = self.newProtocol(ProtPuPickerTrain, diameter=DIAMETER, updates=UPDATES, validationFraction=0.0,
-                               useGpu=False, numberOfThreads=1, trainFrom=PROPOSALS.index("template"),
-                               proposalCount=40, margin=60.0, excludeContamination=True)
+                               useGpu=False, numberOfThreads=1, network=NETWORK_CHOICES.index("conv31"),
+                               trainFrom=PROPOSALS.index("template"), proposalCount=40, margin=60.0,
+                               excludeContamination=True)
         self.assertIn("needed", " ".join(run._validate()))
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         self.assertEqual(run._validate(), [])

@@ -36,6 +36,9 @@ class TestContinue(WorkflowTestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.training = cls.launchProtocol(cls.newTraining(cls.importCoordinates(cls.mics, cls.truth, 44), updates=10))
+        cls.pairFolder = os.path.join(cls.raw, "pair")
+        makeMicrographs(cls.pairFolder, ["a.mrc", "b.mrc"], seed=11)
+        cls.pair = cls.importMicrographs(cls.pairFolder)
 
     def newMicrographs(self, name, names=("a.mrc", "b.mrc", "c.mrc")):
         folder = os.path.join(self.raw, name)
@@ -71,25 +74,28 @@ class TestContinue(WorkflowTestCase):
         self.assertEqual((run.pickedMicrographs.get(), run.emptyMicrographs.get()), (number, 0))
         self.assertTrue(run.outputCoordinates.isStreamClosed())
 
-    def testRepairedMicrographIsTakenUp(self):
-        folder, mics = self.newMicrographs("repaired")
-        self.spoil(os.path.join(folder, "b.mrc"))
-        for batchSize in (16, 1):
-            run = self.launchProtocol(self.newPicking(mics, self.training, streamingBatchSize=batchSize))
-            self.assertWhole(run, 2)
-            before = self.tables(run)
-            self.launchProtocol(run)  # it is still broken
+    def takenUp(self, folder, run, brokenStarts):
+        """`run` starts so often with b.mrc broken, then with it whole, and then with nothing to do."""
+        path = os.path.join(folder, "b.mrc")
+        self.spoil(path)
+        for _ in range(brokenStarts):
+            self.launchProtocol(run)
             self.assertWhole(run, 2)
             self.assertIn("b.mrc: truncated", "\n".join(run.summary()))
-            self.repair(os.path.join(folder, "b.mrc"))
+        before = self.tables(run)
+        self.repair(path)
+        for _ in range(2):
             self.launchProtocol(run)
             self.assertWhole(run, 3)
             self.assertNotIn("Quarantined", "\n".join(run.summary()))
-            after = self.tables(run)
-            self.assertEqual({name: after[name] for name in before}, before)
-            self.launchProtocol(run)
-            self.assertWhole(run, 3)
-            self.spoil(os.path.join(folder, "b.mrc"))
+        after = self.tables(run)
+        self.assertEqual({name: after[name] for name in before}, before)
+
+    def testRepairedMicrographIsTakenUp(self):
+        """All in one batch with a model, and each in a batch of its own."""
+        folder, mics = self.newMicrographs("repaired")
+        self.takenUp(folder, self.newPicking(mics, self.training), 1)
+        self.takenUp(folder, self.newBaseline(mics, streamingBatchSize=1), 2)
 
     def testRunInWhichNothingCanBePickedFails(self):
         folder, mics = self.newMicrographs("spoilt", ["a.mrc", "b.mrc"])
@@ -101,16 +107,9 @@ class TestContinue(WorkflowTestCase):
         self.launchProtocol(run)
         self.assertWhole(run, 1)
 
-    def testRestartCountsAnew(self):
-        _, mics = self.newMicrographs("restart", ["a.mrc", "b.mrc"])
-        run = self.launchProtocol(self.newBaseline(mics))
-        run.runMode.set(MODE_RESTART)
-        self.launchProtocol(run)
-        self.assertWhole(run, 2)
-
-    def testAnotherBoxSizeKeepsThePicks(self):
-        _, mics = self.newMicrographs("box", ["a.mrc", "b.mrc"])
-        run = self.launchProtocol(self.newBaseline(mics, boxSize=50))
+    def testAnotherBoxSizeAndADeletedOutputKeepThePicks(self):
+        """And a restart picks and counts anew."""
+        run = self.launchProtocol(self.newBaseline(self.pair, boxSize=50))
         before = self.tables(run)
         run.boxSize.set(60)
         self.launchProtocol(run)
@@ -118,15 +117,14 @@ class TestContinue(WorkflowTestCase):
         self.assertWhole(run, 2)
         self.assertEqual(run.outputCoordinates.getBoxSize(), 60)
         self.assertIn("box size 60 px", "\n".join(run.summary()))
-
-    def testDeletedOutputIsMadeAgain(self):
-        _, mics = self.newMicrographs("deleted", ["a.mrc", "b.mrc"])
-        run = self.launchProtocol(self.newBaseline(mics))
-        before = self.tables(run)
         run.deleteOutput(run.outputCoordinates)
         self.assertFalse(hasattr(run, "outputCoordinates"))
         self.launchProtocol(run)
         self.assertEqual(self.tables(run), before)
+        self.assertWhole(run, 2)
+        run.runMode.set(MODE_RESTART)
+        self.launchProtocol(run)
+        self.assertNotEqual(self.tables(run), before)
         self.assertWhole(run, 2)
 
     def testMasksThatArriveLater(self):
@@ -154,9 +152,8 @@ class TestContinue(WorkflowTestCase):
     # ------------------------- names -------------------------
     def testEqualNamesAreRefused(self):
         joined = self.newProtocol(ProtUnionSet, renumber=True)
-        for name in ("first", "second"):
-            joined.inputSets.append(Pointer(self.newMicrographs(name, ["a.mrc", "b.mrc"])[1],
-                                            extended="outputMicrographs"))
+        for mics in (self.pair, self.newMicrographs("second", ["a.mrc", "b.mrc"])[1]):
+            joined.inputSets.append(Pointer(mics, extended="outputMicrographs"))
         self.launchProtocol(joined)
         run = self.newProtocol(ProtPuPickerBaseline, diameter=DIAMETER)
         self.link(run.inputMicrographs, joined, "outputSet")

@@ -11,6 +11,7 @@ from pupicker.tests.protocols.workflow import DIAMETER, WorkflowTestCase
 import pyworkflow as pw  # isort: skip
 from matplotlib.figure import Figure  # isort: skip
 
+from pupicker.constants import NETWORK_CHOICES  # isort: skip
 from pupicker.protocols import ProtPuPickerCrossValidate  # isort: skip
 
 BOX = 44
@@ -28,7 +29,8 @@ class TestCrossValidation(WorkflowTestCase):
     @classmethod
     def newRun(cls, grid, **values):
         values = dict({"diameter": DIAMETER, "validationFraction": 0.0, "useGpu": False, "numberOfThreads": 1,
-                       "folds": 2, "grid": grid, "startMode": 1}, **values)
+                       "folds": 2, "grid": grid, "startMode": 1,
+                       "network": NETWORK_CHOICES.index("conv31")}, **values)
         run = cls.newProtocol(ProtPuPickerCrossValidate, **values)
         cls.link(run.inputCoordinates, cls.labels, "outputCoordinates")
         return run

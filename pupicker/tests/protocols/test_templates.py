@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -22,6 +23,7 @@ from pyworkflow.protocol import STATUS_SAVED  # isort: skip
 from pyworkflow.template import LocalTemplate  # isort: skip
 
 import pupicker  # isort: skip
+from pupicker.constants import NETWORK_CHOICES  # isort: skip
 
 TEMPLATES = Path(pupicker.__file__).resolve().parent / "templates"
 PROGRAM = TEMPLATES.parents[1] / "tools" / "make_templates.py"
@@ -147,6 +149,7 @@ class TestTemplateProjects(WorkflowTestCase):
             if run.getClassName() == "ProtPuPickerTrain":
                 run.updates.set(UPDATES)
                 run.validationFraction.set(0.0)
+                run.network.set(NETWORK_CHOICES.index("conv31"))
             project.launchProtocol(run, wait=True)
             self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
         self.assertPicksAreSound(run, self.truth)
@@ -212,11 +215,13 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("give an even number of pixels", done.stderr)
 
-    def trainedModel(self):
+    @classmethod
+    @functools.cache
+    def trainedModel(cls):
         """Path of a model, trained for a moment."""
-        labels = self.importCoordinates(self.mics, {"mic1.mrc": self.truth["mic1.mrc"]}, 44)
-        training = self.launchProtocol(self.newTraining(labels, updates=2))
-        return os.path.join(self.proj.path, training.outputModel.getPath())
+        labels = cls.importCoordinates(cls.mics, {"mic1.mrc": cls.truth["mic1.mrc"]}, 44)
+        training = cls.launchProtocol(cls.newTraining(labels, updates=2))
+        return os.path.join(cls.proj.path, training.outputModel.getPath())
 
     def testUnknownProject(self):
         done = subprocess.run([sys.executable, "-m", "pupicker.schedule", "Nowhere"], capture_output=True, text=True)
