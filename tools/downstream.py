@@ -86,7 +86,8 @@ def pick(project: DemoProject, micrographs: Any, labels: Any, diameter_ang: floa
     from pupicker.protocols import ProtPuPickerPick, ProtPuPickerTrain
 
     train = project.run(ProtPuPickerTrain, "train", {"inputCoordinates": (labels, "outputCoordinates")},
-                        diameter=diameter_ang, updates=args.updates, useGpu=False)
+                        diameter=diameter_ang, updates=args.updates, useGpu=False,
+                        validationFraction=0.0 if args.quick else 0.25)
     return project.run(
         ProtPuPickerPick, "pick",
         {"inputMicrographs": (micrographs, "outputMicrographs"), "inputModel": (train, "outputModel")},

@@ -11,6 +11,7 @@ from pupicker.commands.arguments import add_device, check_output_file, print_jso
 if TYPE_CHECKING:
     from pupicker.engine.coordinates import CoordinateTable
     from pupicker.engine.evaluation import Evaluation
+    from pupicker.engine.report import Report
 
 HELP = "Compare picks with known particles."
 EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 180 --pixel-size 1.77 --plot curve.png"
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="count these and no others: names, files, folders or a STAR file; a pick on one that the"
                              " truth does not name is a false one (default: all of the truth, picked or not)")
     parser.add_argument("--model", type=Path, metavar="MODEL",
-                        help="with --micrographs files: also the average precision over regions, as in the paper")
+                        help="with --micrographs files: also the average precision over regions, as in the paper;"
+                             " files that cannot be used do not count in it (exit code 3)")
     parser.add_argument("--plot", type=Path, metavar="FILE",
                         help="draw the curves (.png, .svg or .pdf); for picks with probabilities (.tsv, .csv) also"
                         " whether these are right")
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.errors import UsageError
     from pupicker.engine.evaluation import evaluate, write_matches
     from pupicker.engine.plots import PLOT_SUFFIXES, plot_precision_recall
+    from pupicker.engine.report import Report
 
     radius = _radius(args)
     for option in ("plot", "matches"):
@@ -56,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args.threads)
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
     result = evaluate(picks, truth, radius, _only(args))
-    region = _region(args, truth) if args.model else None
+    report = Report("evaluate")
+    region = _region(args, truth, report) if args.model else None
     checked = None
     if result.picks.probability is not None and len(result.picks):
         checked = reliability(result.picks.probability, result.hit)
@@ -68,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     summary["expected_calibration_error"] = None if checked is None else checked.calibration_error
     if args.json:
         bins = None if checked is None else [b.to_dict() for b in checked.bins]
-        print_json({**summary, "reliability": bins, "micrographs": result.micrographs})
+        print_json({**summary, "reliability": bins, "micrographs": result.micrographs,
+                    "quarantined": report.to_dict()["quarantined"]})
     else:
         print_rows([(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
                     for name, value in summary.items() if value is not None])
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
             print_rows([("",) * 5, ("probability", "picks", "mean", "share of hits", "95 % interval"), *(
                 (f"{b.low:.1f} to {b.high:.1f}", str(b.picks), f"{b.probability:.3f}", f"{b.observed:.3f}",
                  f"{b.observed_low:.3f} to {b.observed_high:.3f}") for b in checked.bins)])
-    return 0
+    return report.exit_code
 
 
 def _radius(args: argparse.Namespace) -> float:
@@ -105,7 +110,7 @@ def _only(args: argparse.Namespace) -> list[str] | None:
     ]
 
 
-def _region(args: argparse.Namespace, truth: CoordinateTable) -> float:
+def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) -> float:
     from pupicker.engine.device import resolve_device
     from pupicker.engine.errors import UsageError
     from pupicker.engine.evaluation import region_precision
@@ -115,7 +120,7 @@ def _region(args: argparse.Namespace, truth: CoordinateTable) -> float:
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")
     paths = list_micrographs(args.micrographs)
-    return region_precision(load_model(args.model), paths, truth, args.pixel_size, resolve_device(args.device))
+    return region_precision(load_model(args.model), paths, truth, args.pixel_size, resolve_device(args.device), report)
 
 
 def _summary(result: Evaluation, radius: float, region: float | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_numbers_by_hand(evaluate):
         "average_precision": pytest.approx((1 + 2 / 3) / 4), "best_f1": pytest.approx(4 / 7), "best_f1_threshold": 7.0,
         "precision_at_best_f1": pytest.approx(2 / 3), "recall_at_best_f1": 0.5, "precision": 0.5, "recall": 0.5,
         "picks": 4, "truth": 4, "match_radius_px": 5.0, "region_average_precision": None,
-        "expected_calibration_error": None, "reliability": None,
+        "expected_calibration_error": None, "reliability": None, "quarantined": [],
     }
 
 
@@ -126,14 +126,28 @@ def test_matches_name_every_pick_and_every_missed_particle(evaluate, tmp_path):
 def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path):
     """Far above the area that the regions cover, which a classifier without knowledge would reach."""
     write_coordinates(tmp_path / "none.star", CoordinateTable.empty())
-    result = run(
-        capsys, "evaluate", "--picks", tmp_path / "none.star", "--truth", simulated.truth, "--diameter", DIAMETER_ANG,
-        "--pixel-size", PIXEL_SIZE_ANG, "--micrographs", *simulated.unseen, "--model", model_path, "--json",
-        "--threads", 1,
-    )
+    whole, broken = simulated.unseen[0], tmp_path / simulated.unseen[1].name
+    broken.write_bytes(whole.read_bytes()[:5000])
+
+    def regions(*micrographs):
+        return run(
+            capsys, "evaluate", "--picks", tmp_path / "none.star", "--truth", simulated.truth, "--diameter",
+            DIAMETER_ANG, "--pixel-size", PIXEL_SIZE_ANG, "--micrographs", *micrographs, "--model", model_path,
+            "--json", "--threads", 1,
+        )
+
+    result = regions(*simulated.unseen)
     chance = PARTICLES * 21 / (298 * 329)
-    assert chance < 0.01 and result.json["region_average_precision"] > 0.3
+    value = result.json["region_average_precision"]
+    assert result.code == 0 and chance < 0.01 and value > 0.3
     assert read_coordinates(simulated.truth).names()[3:] == list(result.json["micrographs"])
+
+    result = regions(broken, whole)
+    assert result.code == 3
+    assert result.json["region_average_precision"] == regions(whole).json["region_average_precision"]
+    assert [entry["micrograph"] for entry in result.json["quarantined"]] == [str(broken)]
+    assert f"quarantined: {broken}: truncated" in result.err
+    assert "none of the 1 micrographs can be used" in regions(broken).error(1)
 
 
 @pytest.mark.parametrize("how", [

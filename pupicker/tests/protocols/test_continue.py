@@ -74,17 +74,17 @@ class TestContinue(WorkflowTestCase):
         self.assertEqual((run.pickedMicrographs.get(), run.emptyMicrographs.get()), (number, 0))
         self.assertTrue(run.outputCoordinates.isStreamClosed())
 
-    def takenUp(self, folder, run, brokenStarts):
-        """`run` starts so often with b.mrc broken, then with it whole, and then with nothing to do."""
+    def takenUp(self, folder, run, starts):
+        """`run` starts so often with b.mrc broken, and as often with it whole."""
         path = os.path.join(folder, "b.mrc")
         self.spoil(path)
-        for _ in range(brokenStarts):
+        for _ in range(starts):
             self.launchProtocol(run)
             self.assertWhole(run, 2)
             self.assertIn("b.mrc: truncated", "\n".join(run.summary()))
         before = self.tables(run)
         self.repair(path)
-        for _ in range(2):
+        for _ in range(starts):
             self.launchProtocol(run)
             self.assertWhole(run, 3)
             self.assertNotIn("Quarantined", "\n".join(run.summary()))
