@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Positions = Mapping[str, Sequence[tuple[float, float]]]
+
+PROGRESS_S = 20.0
 
 HOSTS = "[localhost]\nPARALLEL_COMMAND = mpirun -np %_(JOB_NODES)d %_(COMMAND)s\n"
 # The viewers that need neither Xmipp nor Java.
@@ -62,6 +66,31 @@ def write_launcher(path: Path, folder: Path) -> None:
     path.chmod(0o755)
 
 
+@contextmanager
+def progress(run: Any) -> Iterator[None]:
+    """Print how far a training is while the block waits for it; other runs say nothing."""
+    from pupicker.convert import readJson
+    from pupicker.protocols.progress_text import trainingProgress
+
+    ended = threading.Event()
+
+    def follow() -> None:
+        said = ""
+        while not ended.wait(PROGRESS_S):
+            line, *_ = trainingProgress(readJson(run._getStatusPath()), True) or [said]
+            if line != said:
+                print("  " + line.replace("*", ""), flush=True)
+                said = line
+
+    follower = threading.Thread(target=follow, daemon=True)
+    if hasattr(run, "_getStatusPath"):
+        follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
 class DemoProject:
     """A new project with the runs of the demo; `seconds` holds what each took."""
 
@@ -104,7 +133,8 @@ class DemoProject:
             pointer.setExtended(output)
         print(f"{label} ...", flush=True)
         start = time.monotonic()
-        self._project.launchProtocol(protocol, wait=True)
+        with progress(protocol):
+            self._project.launchProtocol(protocol, wait=True)
         self.seconds[label] = time.monotonic() - start
         if not protocol.isFinished():
             raise SystemExit(f"{label} failed: {protocol.getErrorMessage()}\nlog: {self.path(protocol.getStderrLog())}")
