@@ -36,14 +36,13 @@ class TestContinue(WorkflowTestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.training = cls.launchProtocol(cls.newTraining(cls.importCoordinates(cls.mics, cls.truth, 44), updates=10))
-        cls.pairFolder = os.path.join(cls.raw, "pair")
-        makeMicrographs(cls.pairFolder, ["a.mrc", "b.mrc"], seed=11)
-        cls.pair = cls.importMicrographs(cls.pairFolder)
+        _, cls.pair = cls.newMicrographs("pair", ["a.mrc", "b.mrc"])
 
-    def newMicrographs(self, name, names=("a.mrc", "b.mrc", "c.mrc")):
-        folder = os.path.join(self.raw, name)
+    @classmethod
+    def newMicrographs(cls, name, names=("a.mrc", "b.mrc", "c.mrc")):
+        folder = os.path.join(cls.raw, name)
         makeMicrographs(folder, names, seed=11)
-        return folder, self.importMicrographs(folder)
+        return folder, cls.importMicrographs(folder)
 
     def newBaseline(self, mics, **values):
         run = self.newProtocol(ProtPuPickerBaseline, **dict(
@@ -74,7 +73,7 @@ class TestContinue(WorkflowTestCase):
         self.assertEqual((run.pickedMicrographs.get(), run.emptyMicrographs.get()), (number, 0))
         self.assertTrue(run.outputCoordinates.isStreamClosed())
 
-    def takenUp(self, folder, run, starts):
+    def assertTakenUp(self, folder, run, starts):
         """`run` starts so often with b.mrc broken, and as often with it whole."""
         path = os.path.join(folder, "b.mrc")
         self.spoil(path)
@@ -94,8 +93,8 @@ class TestContinue(WorkflowTestCase):
     def testRepairedMicrographIsTakenUp(self):
         """All in one batch with a model, and each in a batch of its own."""
         folder, mics = self.newMicrographs("repaired")
-        self.takenUp(folder, self.newPicking(mics, self.training), 1)
-        self.takenUp(folder, self.newBaseline(mics, streamingBatchSize=1), 2)
+        self.assertTakenUp(folder, self.newPicking(mics, self.training), 1)
+        self.assertTakenUp(folder, self.newBaseline(mics, streamingBatchSize=1), 2)
 
     def testRunInWhichNothingCanBePickedFails(self):
         folder, mics = self.newMicrographs("spoilt", ["a.mrc", "b.mrc"])
