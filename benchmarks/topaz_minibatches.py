@@ -1,0 +1,137 @@
+"""Topaz's own `train` with its minibatches cut out on the GPU: the same crops, drawn the same way, a hundred times faster.
+
+    python benchmarks/topaz_minibatches.py train ...    the arguments of `topaz train`, -d 0 for a GPU
+
+Run by the Python of Topaz's environment.  Topaz cuts each crop out and rotates it alone on one core, which takes 0.2 s a
+minibatch, far longer than a step of its network on a GPU; its own remedy, several worker processes, makes them draw the
+same crops.  Here everything of Topaz stays (network, objective, optimiser, prior, the data set object with its images
+and targets); only the loop over the data set is replaced.  Each of its random choices is made with the same
+distribution, many at a time:
+
+- with probability `balance` a labelled pixel, all alike, otherwise an image, then a pixel of it.  A pixel is drawn again
+  where Topaz does so: it means to do that for labelled ones, but compares the index of the nearest labelled pixel with
+  zero instead of the distance, so it leaves out what is nearest to the first labelled pixel of an image;
+- a rotation by any angle, nearest neighbour, zero outside the image; then each of two flips or none.
+
+:func:`cut` on the choices that Topaz made gives Topaz's crops, see ../pupicker/tests/test_benchmarks.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+CHUNK = 64  # minibatches whose crops are chosen at once
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is drawn for n crops: number of the image, pixel (int), angle in degrees, flips (bool), label; each (n,)."""
+
+    image: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    angle: np.ndarray
+    mirror_x: np.ndarray
+    mirror_y: np.ndarray
+    label: np.ndarray
+
+
+class Canvas:
+    """All images in one tensor, each with a rim of zeros as wide as a rotated crop may reach."""
+
+    def __init__(self, images: list[np.ndarray], size: int, device: str) -> None:
+        self.size, self.rim = size, math.ceil(size / math.sqrt(2)) + 1
+        padded = [np.pad(np.asarray(image, dtype=np.float32), self.rim) for image in images]
+        self.pixels = torch.from_numpy(np.concatenate([image.ravel() for image in padded])).to(device)
+        self.width = np.array([image.shape[1] for image in padded])
+        self.start = np.cumsum([0, *(image.size for image in padded[:-1])])
+
+    def cut(self, choices: Choices) -> torch.Tensor:
+        """Crops (n, size, size) float32 around the pixels, rotated and mirrored."""
+        device = self.pixels.device
+        width = torch.from_numpy(self.width[choices.image]).to(device)[:, None, None]
+        centre = (self.start[choices.image] + (choices.y + self.rim) * self.width[choices.image]
+                  + choices.x + self.rim)
+        along = torch.arange(self.size, device=device, dtype=torch.float64) - self.size // 2
+        dy, dx = torch.meshgrid(along, along, indexing="ij")
+        sign_x, sign_y, angle = (torch.from_numpy(values).to(device)[:, None, None] for values in (
+            1.0 - 2.0 * choices.mirror_x, 1.0 - 2.0 * choices.mirror_y, np.radians(choices.angle)))
+        column = torch.round(torch.cos(angle) * sign_x * dx - torch.sin(angle) * sign_y * dy).long()
+        row = torch.round(torch.sin(angle) * sign_x * dx + torch.cos(angle) * sign_y * dy).long()
+        return self.pixels[torch.from_numpy(centre).to(device)[:, None, None] + row * width + column]
+
+
+class Minibatches:
+    """In place of the DataLoader: as many minibatches an epoch, of the same crops."""
+
+    def __init__(self, loader: Any, device: str) -> None:
+        data = loader.dataset
+        if data.dims != 2 or len(data.images) != 1 or data.crop_size % 2 == 0:
+            raise SystemExit("topaz_minibatches.py: one set of micrographs, and a network with an odd receptive field only")
+        self.batch, self.batches, self.data = loader.batch_size, len(loader), data
+        self.images = data.images[0]
+        self.canvas = Canvas([image.array for image in self.images], data.crop_size, device)
+        number = {name: self.images.index(image) for name, image in data.name_dict.items()}
+        table = data.targets
+        self.positive = np.stack([table["image_name"].map(number), table["x_coord"], table["y_coord"]]).astype(np.int64)
+        self.rng = np.random.default_rng()
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        done = 0
+        while done < self.batches:
+            count = min(CHUNK, self.batches - done)
+            drawn = self.choose(count * self.batch)
+            for first in range(0, count * self.batch, self.batch):
+                part = Choices(**{k: v[first:first + self.batch] for k, v in vars(drawn).items()})
+                yield self.canvas.cut(part), torch.from_numpy(part.label).to(self.canvas.pixels.device)
+            done += count
+
+    def choose(self, count: int) -> Choices:
+        """Draw what is to be known of so many crops."""
+        rng = self.rng
+        label = (rng.random(count) < self.data.positive_balance).astype(np.float64)
+        image, x, y = self.positive[:, rng.integers(self.positive.shape[1], size=count)]
+        unlabelled = np.flatnonzero(label == 0)
+        image[unlabelled] = rng.integers(len(self.images), size=len(unlabelled))
+        for k, picture in enumerate(self.images):
+            at = unlabelled[image[unlabelled] == k]
+            while len(at):
+                y[at], x[at] = (rng.integers(length, size=len(at)) for length in picture.shape)
+                at = at[~_accepted(picture, x[at], y[at])]
+        return Choices(image, x, y, rng.uniform(0, 360, count), rng.random(count) < 0.5, rng.random(count) < 0.5, label)
+
+
+def _accepted(picture: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether Topaz takes a pixel as unlabelled."""
+    if len(picture.targets) == 0 or picture.split == "pu":
+        return np.ones(len(x), dtype=bool)
+    _, nearest = picture.positive_tree.query(np.stack([y, x], axis=1))
+    return nearest[:, 0] > 0
+
+
+def main() -> None:
+    """`topaz train` with the other loop over the data."""
+    from topaz import main as program
+    from topaz import training
+
+    original = training.make_data_iterators
+
+    def make_data_iterators(*args: Any, **kwargs: Any) -> tuple[Minibatches, Any]:
+        train, test = original(*args, **kwargs)
+        return Minibatches(train, "cuda" if kwargs["use_cuda"] else "cpu"), test
+
+    training.make_data_iterators = make_data_iterators
+    program.main()
+
+
+if __name__ == "__main__":
+    main()
