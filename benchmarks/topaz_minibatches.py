@@ -1,26 +1,29 @@
-"""Topaz's own `train` with its minibatches cut out on the GPU: the same crops, drawn the same way, a hundred times faster.
+"""Topaz's own `train` with its minibatches cut out many crops at a time: the same crops, drawn the same way, faster.
 
-    python benchmarks/topaz_minibatches.py train ...    the arguments of `topaz train`, -d 0 for a GPU
+    python benchmarks/topaz_minibatches.py train ...                the arguments of `topaz train`
+    python benchmarks/topaz_minibatches.py compare MICROGRAPH.mrc ...    its crops against Topaz's
 
-Run by the Python of Topaz's environment.  Topaz cuts each crop out and rotates it alone on one core, which takes 0.2 s a
-minibatch, far longer than a step of its network on a GPU; its own remedy, several worker processes, makes them draw the
-same crops.  Here everything of Topaz stays (network, objective, optimiser, prior, the data set object with its images
-and targets); only the loop over the data set is replaced.  Each of its random choices is made with the same
+Run by the Python of Topaz's environment.  Topaz cuts each crop out and rotates it alone on one core, which takes 0.2 s
+a minibatch, far longer than a step of its network on a GPU; its own remedy, several worker processes, makes them draw
+the same crops.  Here everything of Topaz stays (network, objective, optimiser, prior, the data set object with its
+images and targets); only the loop over the data set is replaced.  Each of its random choices is made with the same
 distribution, many at a time:
 
-- with probability `balance` a labelled pixel, all alike, otherwise an image, then a pixel of it.  A pixel is drawn again
-  where Topaz does so: it means to do that for labelled ones, but compares the index of the nearest labelled pixel with
-  zero instead of the distance, so it leaves out what is nearest to the first labelled pixel of an image;
+- with probability `positive_balance` a labelled pixel, all alike, otherwise an image, then a pixel of it.  A pixel is
+  drawn again where Topaz does so: it means to do that for labelled ones, but compares the index of the nearest labelled
+  pixel with zero instead of the distance, so it leaves out what is nearest to the first labelled pixel of an image;
 - a rotation by any angle, nearest neighbour, zero outside the image; then each of two flips or none.
 
-:func:`cut` on the choices that Topaz made gives Topaz's crops, see ../pupicker/tests/test_benchmarks.py.
+`compare` draws choices, cuts their crops, has Topaz cut, turn and mirror the same, and says how many pixels differ.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,11 +76,12 @@ class Minibatches:
     def __init__(self, loader: Any, device: str) -> None:
         data = loader.dataset
         if data.dims != 2 or len(data.images) != 1 or data.crop_size % 2 == 0:
-            raise SystemExit("topaz_minibatches.py: one set of micrographs, and a network with an odd receptive field only")
+            raise SystemExit("topaz_minibatches.py: one set of micrographs and an odd receptive field only")
         self.batch, self.batches, self.data = loader.batch_size, len(loader), data
         self.images = data.images[0]
         self.canvas = Canvas([image.array for image in self.images], data.crop_size, device)
-        number = {name: self.images.index(image) for name, image in data.name_dict.items()}
+        position = {id(image): k for k, image in enumerate(self.images)}
+        number = {name: position[id(image)] for name, image in data.name_dict.items()}
         table = data.targets
         self.positive = np.stack([table["image_name"].map(number), table["x_coord"], table["y_coord"]]).astype(np.int64)
         self.rng = np.random.default_rng()
@@ -118,8 +122,38 @@ def _accepted(picture: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return nearest[:, 0] > 0
 
 
+def compare(paths: list[str], size: int, crops: int = 300) -> float:
+    """Share of the pixels of crops of some micrographs in which these differ from Topaz's; one label in each."""
+    import pandas as pd
+    from topaz.training import expand_target_points
+    from topaz.utils.data.memory_mapped_data import MultipleImageSetDataset
+    from torchvision.transforms.functional import hflip, rotate, vflip
+
+    names = [Path(path).stem for path in paths]
+    labels = pd.DataFrame({"image_name": names, "x_coord": 100.0, "y_coord": 100.0})
+    expanded, area = expand_target_points(labels, 3, 2)
+    data = MultipleImageSetDataset([paths], expanded, crops, size, positive_balance=0.0625, rotate=True, flip=True,
+                                   mask_size=area)
+    own = Minibatches(torch.utils.data.DataLoader(data, batch_size=crops), "cpu")
+    choices = own.choose(crops)
+    different = 0.0
+    for i, crop in enumerate(own.canvas.cut(choices)):
+        other = own.images[choices.image[i]].get_crop((None, int(choices.y[i]), int(choices.x[i]))).unsqueeze(0)
+        other = rotate(other, float(choices.angle[i]))
+        rim = (other.shape[-1] - size) // 2
+        other = other[..., rim:rim + size, rim:rim + size]
+        other = hflip(other) if choices.mirror_x[i] else other
+        other = vflip(other) if choices.mirror_y[i] else other
+        different += float((crop != other[0]).double().mean())
+    return different / crops
+
+
 def main() -> None:
-    """`topaz train` with the other loop over the data."""
+    """`topaz train` with the other loop over the data, or the comparison."""
+    if sys.argv[1:2] == ["compare"]:
+        for size in (71, 31):  # of resnet8 and of conv31
+            print(f"{size} x {size}: {compare(sys.argv[2:], size):.1e} of the pixels differ")
+        return
     from topaz import main as program
     from topaz import training
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min
         "    sum(range(2_000_000))\n    Path(argument['--save-prefix'] + f'_epoch{epoch}.sav').touch()\n"
         "    time.sleep(0.5)\nif epochs > 4:\n    time.sleep(60)\n")
     program.chmod(0o755)
+    shutil.copy(program, program.with_name("python"))  # which runs topaz_minibatches.py where time does not count
     models, training = Topaz(program)._train("topaz-resnet8", tmp_path, {"argument": 0.1}, 3, settings, limit_min)
     assert list(models) == scored and training["updates"] == scored[-1]
     assert all(path.name == f"model_epoch{updates // 25}.sav" for updates, path in models.items())
