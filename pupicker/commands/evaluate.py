@@ -44,7 +44,6 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.reliability import reliability
     from pupicker.engine.coordinates import read_coordinates
-    from pupicker.engine.device import set_threads
     from pupicker.engine.errors import UsageError
     from pupicker.engine.evaluation import evaluate, write_matches
     from pupicker.engine.plots import PLOT_SUFFIXES, plot_precision_recall
@@ -56,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
             check_output_file(getattr(args, option), f"--{option}")
     if args.plot and args.plot.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
-    set_threads(args.threads)
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
     result = evaluate(picks, truth, radius, _only(args))
     report = Report("evaluate")
@@ -111,14 +109,15 @@ def _only(args: argparse.Namespace) -> list[str] | None:
 
 
 def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) -> float:
-    from pupicker.engine.device import resolve_device
+    from pupicker.engine.device import resolve_device, set_threads
     from pupicker.engine.errors import UsageError
-    from pupicker.engine.evaluation import region_precision
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.model_file import load_model
+    from pupicker.engine.region_evaluation import region_precision
 
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")
+    set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
     return region_precision(load_model(args.model), paths, truth, args.pixel_size, resolve_device(args.device), report)
 

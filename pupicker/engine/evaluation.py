@@ -1,4 +1,4 @@
-"""Picks against truth, table against table, and region scores against truth."""
+"""Picks against truth, table against table; needs no network and no torch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from pupicker.core.metrics import Curve, match_picks, precision_recall, region_average_precision
-from pupicker.core.regions import disc_mask
-from pupicker.core.scoring import score_image
+from pupicker.core.metrics import Curve, match_picks, precision_recall
 from pupicker.engine.atomic import write_text
 from pupicker.engine.coordinates import CoordinateTable
 from pupicker.engine.errors import InputError
-from pupicker.engine.exclusion import exclusion_for, without_excluded
-from pupicker.engine.model_file import Model
 from pupicker.engine.names import match_names
-from pupicker.engine.preparation import network_input_of_new, resample
-from pupicker.engine.report import Report
 
 
 @dataclass(frozen=True)
@@ -124,33 +117,3 @@ def write_matches(path: Path, result: Evaluation) -> None:
 
 def _xy(table: CoordinateTable) -> np.ndarray:
     return np.stack([table.x, table.y], axis=1)
-
-
-def region_precision(
-    model: Model, paths: Sequence[Path], truth: CoordinateTable, pixel_size_ang: float | None, device: torch.device,
-    report: Report,
-) -> float:
-    """Average precision over all working pixels of micrographs (the paper's figure).
-
-    Those that cannot be used are quarantined and do not count; InputError if none can.
-    """
-    network = model.network.to(device).eval()
-    truth = truth.renamed(match_names(truth.names(), paths))
-    exclusion = exclusion_for(model.exclusion, None, None, None, [])
-    scores, positive = [], []
-    for path in paths:
-        try:
-            micrograph = resample(path, pixel_size_ang, model.geometry.working_pixel_size_ang)
-            micrograph = without_excluded(micrograph, exclusion, model.geometry)
-            image = network_input_of_new(micrograph, model.mixture, model.geometry.background_px)
-        except InputError as error:
-            report.quarantine(path, str(error))
-            continue
-        report.used(path, micrograph.n_invalid)
-        own = truth.of(str(path))
-        xy = torch.from_numpy(micrograph.to_working(own.x, own.y))
-        shape = (int(image.shape[0]), int(image.shape[1]))
-        scores.append(score_image(network, image.to(device)).cpu().numpy().reshape(-1))
-        positive.append(disc_mask(shape, xy, model.geometry.training_radius_px).numpy().reshape(-1))
-    report.require_some()
-    return region_average_precision(np.concatenate(scores), np.concatenate(positive))

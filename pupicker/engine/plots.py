@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from pupicker.core.metrics import Curve
 from pupicker.core.reliability import Reliability
 from pupicker.engine.atomic import atomic_path
-from pupicker.engine.cross_validation_table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from pupicker.engine.cross_validation_table import Table
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 

@@ -115,6 +115,17 @@ def test_importing_the_plugin_loads_no_torch_and_no_core(tmp_path):
     assert [name for name in loaded if name.startswith(tuple(f"pupicker.{layer}." for layer in CORE_LAYERS))] == []
 
 
+@pytest.mark.parametrize(
+    "command", ["evaluate --picks {} --truth {} --radius 5", "convert {} {}.star"], ids=lambda text: text.split()[0])
+def test_commands_on_tables_load_no_torch(tmp_path, command):
+    """Loading it takes longer than all that they do."""
+    table = tmp_path / "picks.tsv"
+    table.write_text("micrograph\tx\ty\tscore\nmic\t10\t20\t1.5\n")
+    words = [word.replace("{}", str(table)) for word in command.split()]
+    loaded = loaded_modules(f"from pupicker.commands.main import main\nassert main({words!r}) == 0")
+    assert "torch" not in loaded
+
+
 def test_the_environment_of_the_core_gets_what_the_extra_asks_for():
     """``scipion installb pupicker`` and ``pip install scipion-em-pupicker[core]`` install the same."""
     from pupicker.constants import CORE_REQUIREMENTS
