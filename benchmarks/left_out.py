@@ -77,6 +77,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "prior-whole": {"prior_share": 1.0},
     "prior-1.5": {"prior_share": 1.5},
     "longer": {"updates_factor": 2},
+    "rate-0.003-longer": {"learning_rate": 3e-3, "updates_factor": 2},
     "conv31": {"network": "conv31"},
     "random": {"random": True},
     "half-as-long": {"updates_factor": 0.5},
@@ -199,6 +200,9 @@ def report(args: argparse.Namespace) -> None:
     for r in Records(args.records).load():
         judged = stage_of(r["settings"]), r["method"]
         found.setdefault((r["labels"], *ADOPTED.get(judged, judged)), {})[r["set"], r["draw"]] = r["average_precision"]
+        if r["method"] == "longer":  # half way it is the default
+            half = found.setdefault((r["labels"], judged[0], DEFAULT), {})
+            half.setdefault((r["set"], r["draw"]), min(r["by_updates"].items(), key=lambda row: int(row[0]))[1])
     titles = ("labels", "defaults", "variant", "pairs", "mean gain", "standard error", "each pair")
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for labels, stage, variant in sorted(found, key=lambda key: (key[0], STAGES.index(key[1]))):
