@@ -21,7 +21,7 @@ def test_bodies_differ_in_kind():
     spread, inner = [], []
     for seed in range(200):
         points = random_body(np.random.default_rng(seed)).points
-        axes = np.sqrt(np.linalg.eigvalsh(np.cov(points.T)))
+        axes = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(points.T)), 0.0))
         spread.append(axes[2] / max(axes[0], 1e-3))
         inner.append(np.linalg.norm(points, axis=1).min())
     assert min(spread) < 1.3 and max(spread) > 3
