@@ -68,6 +68,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate-0.006": {"learning_rate": 6e-3},
     "batch-256": {"batch_size": 256, "positives": 16},
     "ge-kl": {"objective": "ge-kl"},
+    "pn": {"objective": "pn"},
+    "nnpu": {"objective": "nnpu"},
     "ge-gaussian": {"objective": "ge-gaussian"},
     "ge-squared": {"objective": "ge-squared"},
     "autoencoder": {"autoencoder": 1.0},
