@@ -8,6 +8,7 @@ hardware that a machine either has or has not are no part of that: those marked 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -25,6 +26,17 @@ NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
 
 LONGEST_FIRST = ("protocols", "commands", "engine")
 """Folders whose files take minutes: they start first, else one worker does the last of them alone."""
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the benchmark programs, on the path as for a program that is started there."""
+    folder = Path(__file__).resolve().parents[2] / "benchmarks"
+    if not folder.is_dir():
+        pytest.skip("needs the repository: benchmarks is not beside the package")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.syspath_prepend(str(folder / "paper"))
+    return folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,24 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
-
-import pupicker
-
-BENCHMARKS = Path(pupicker.__file__).resolve().parents[1] / "benchmarks"
-
-pytestmark = pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="needs the repository: benchmarks is not beside the package"
-)
-
-
-@pytest.fixture
-def programs(monkeypatch):
-    """The folders of the programs on the path, as for a program that is started there."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.syspath_prepend(str(BENCHMARKS / "paper"))
 
 
 def unit(draw=0, method="pupicker", **settings):
@@ -206,7 +190,7 @@ def test_differences_are_tested_in_pairs(programs):
 
 
 def test_recipes_are_those_of_the_paper(programs):
-    recipes = json.loads((BENCHMARKS / "paper" / "presets.json").read_text())["presets"]
+    recipes = json.loads((programs / "paper" / "presets.json").read_text())["presets"]
     for recipe in recipes.values():
         worked = recipe["pixel_size_ang"] * recipe["downsampling"]
         assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,13 +11,6 @@ import torch
 from scipy.spatial import KDTree
 from torch.nn.functional import grid_sample
 
-import pupicker
-
-BENCHMARKS = Path(pupicker.__file__).resolve().parents[1] / "benchmarks"
-
-pytestmark = pytest.mark.skipif(
-    not BENCHMARKS.is_dir(), reason="needs the repository: benchmarks is not beside the package"
-)
 SIZE = 15
 
 
@@ -34,6 +25,18 @@ class Nearest:
         return distance[:, None], index[:, None]
 
 
+class Loader:
+    """Seventy minibatches of a data set."""
+
+    batch_size = 32
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return 70
+
+
 class Column(list):
     """Values of a table."""
 
@@ -42,10 +45,8 @@ class Column(list):
 
 
 @pytest.fixture
-def minibatches(monkeypatch):
+def minibatches(programs):
     """Three images, two with labelled pixels, in the form of Topaz's data set."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.delitem(sys.modules, "topaz_minibatches", raising=False)
     from topaz_minibatches import Minibatches
 
     rng = np.random.default_rng(0)
@@ -58,8 +59,7 @@ def minibatches(monkeypatch):
     table = dict(zip(("image_name", "x_coord", "y_coord"), map(Column, zip(*rows, strict=True)), strict=True))
     data = SimpleNamespace(dims=2, images=[images], crop_size=SIZE, name_dict=dict(enumerate(images)), targets=table,
                            positive_balance=0.25)
-    loader = SimpleNamespace(dataset=data, batch_size=32)
-    return Minibatches(type("Loader", (), {"__len__": lambda self: 70, **vars(loader)})(), "cpu")
+    return Minibatches(Loader(data), "cpu")
 
 
 def reference(image: np.ndarray, x: int, y: int, angle: float, mirror_x: bool, mirror_y: bool) -> torch.Tensor:
