@@ -1,6 +1,7 @@
 """Options of the training judged on training micrographs that are left out; no test micrograph is opened.
 
     OMP_NUM_THREADS=1 python benchmarks/left_out.py run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
+        [--weights FILE]
     python benchmarks/left_out.py report
 
 For every set, number of labels and draw: one micrograph of the four (two of the eight of a simulated set) is left out;
@@ -10,6 +11,9 @@ weights, as training takes it, section 8 of the method); the average precision o
 micrographs left out is recorded, also half way.  Unlabelled particles of the micrographs that are trained on are part
 of the training, so finding them says little.  Contamination is excluded, as it is by default.  Each record says which
 defaults its variant differs from: what won a comparison became the default of the next.
+
+--weights judges other general weights than those that pupicker has, a file of tools/pretrain.py: the method's name ends
+with `, weights ` and their digest then.  What the weights find before they are trained is recorded too (`untrained`).
 
 Rule, fixed beforehand: a variant becomes the default only if its mean gain over the present one, paired by set and
 draw, is more than twice its standard error.  (The whole prior has not passed it; section 7 of the method says why it is
@@ -26,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from datasets import SETS, data_folder, load_set
 from objectives import drawn
@@ -41,11 +46,11 @@ from pupicker.engine.expectation import CAUTIOUS_SHARE
 from pupicker.engine.fitting import Fitting, FittingOptions
 from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
-from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.start_weights import GENERAL, Start, load_start
 from pupicker.engine.training_options import updates_for
 from pupicker.engine.validation import leave_cut_borders, pick_image
 from real_data import SETS as REAL
-from runs import RESULTS, Records, hardware, pupicker_code
+from runs import RESULTS, Records, hardware, pupicker_code, sha256
 
 CPU = torch.device("cpu")
 LABELS = (10, 50, 100, 250)
@@ -125,11 +130,20 @@ class LeftOut:
         return precision_recall(hits, scores, wanted).average_precision
 
 
-def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> dict[str, Any]:
+def start_of(name: str, changed: dict[str, Any], weights: Path | None) -> Start:
+    """What a variant's network starts from: a file's weights, or as its settings say."""
+    if weights is not None:
+        return Start(GENERAL, sha256(weights), load_file(str(weights)))
+    return load_start("random" if changed.get("random") else GENERAL, name, build(name))
+
+
+def measure(
+    data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weights: Path | None = None
+) -> dict[str, Any]:
     """Fit and judge."""
     given, left_out, particles = data.split(labels, draw)
     name = changed.get("network", DEFAULT_NETWORK)
-    start = load_start("random" if changed.get("random") else GENERAL, name, build(name))
+    start = start_of(name, changed, weights)
     options = FittingOptions(
         network=name,
         objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
@@ -146,6 +160,7 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
     told = changed.get("prior_share", 1.0 if start.weights else CAUTIOUS_SHARE) * particles
     prior = sampler.unlabelled_prior(sampler.prior(told), strict=False)
     found, seconds = {}, 0.0
+    untrained = data.average_precision(fitting.average, left_out)
     last = round(updates_for(labels, start) * changed.get("updates_factor", 1))
     for updates in (last // 2, last):
         begin = time.process_time()
@@ -153,7 +168,7 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any]) -> d
         seconds += time.process_time() - begin
         network = copy.deepcopy(fitting.average).eval()
         found[str(updates)] = round(data.average_precision(network, left_out), 4)
-    return {"average_precision": found[str(last)], "by_updates": found,
+    return {"average_precision": found[str(last)], "by_updates": found, "untrained": round(untrained, 4),
             "training": {"cpu_s": round(seconds, 1), "updates": last}}
 
 
@@ -166,15 +181,17 @@ def run(args: argparse.Namespace) -> None:
         for labels in args.labels:
             for name in args.sets:
                 for variant in args.variants:
-                    unit = {"set": name, "method": variant, "labels": labels, "draw": draw,
-                            "settings": {"stage": STAGES[-1], **VARIANTS[variant]}}
+                    other = {"weights": sha256(args.weights)} if args.weights else {}
+                    method = ", weights ".join([variant, *other.values()])
+                    unit = {"set": name, "method": method, "labels": labels, "draw": draw,
+                            "settings": {"stage": STAGES[-1], **VARIANTS[variant], **other}}
                     if not records.missing(unit):
                         continue
                     network = build(VARIANTS[variant].get("network", DEFAULT_NETWORK))
                     key = (name, VARIANTS[variant].get("diameter_px", network.particle_px()))
                     loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
-                    records.run(unit, lambda key=key, unit=unit: measure(
-                        loaded[key], unit["labels"], unit["draw"], VARIANTS[unit["method"]]), common)
+                    records.run(unit, lambda key=key, unit=unit, variant=variant: measure(
+                        loaded[key], unit["labels"], unit["draw"], VARIANTS[variant], args.weights), common)
 
 
 def stage_of(settings: dict[str, Any]) -> str:
@@ -228,6 +245,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[10, 50], choices=LABELS)
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", default=[DEFAULT, "rate-0.003"], choices=list(VARIANTS))
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="general weights to start from")
     parser.add_argument("--records", type=Path, default=RESULTS / "left_out.jsonl")
     args = parser.parse_args()
     {"run": run, "report": report}[args.command](args)

@@ -114,20 +114,21 @@ def _read(stack: Stack, index: Tensor) -> Tensor:
 
 def random_transforms(count: int, generator: torch.Generator) -> Tensor:
     """``(count, 2, 2)`` rotations and mirrors: half by any angle, half among the eight symmetries of the square."""
-    angle = torch.rand(count, generator=generator) * (2 * torch.pi)
-    quarter = torch.randint(4, (count,), generator=generator) * (torch.pi / 2)
-    exact = torch.rand(count, generator=generator) < 0.5
+    device = generator.device
+    angle = torch.rand(count, generator=generator, device=device) * (2 * torch.pi)
+    quarter = torch.randint(4, (count,), generator=generator, device=device) * (torch.pi / 2)
+    exact = torch.rand(count, generator=generator, device=device) < 0.5
     angle = torch.where(exact, quarter, angle)
     cosine, sine = angle.cos(), angle.sin()
     rotation = torch.stack([torch.stack([cosine, -sine], -1), torch.stack([sine, cosine], -1)], -2)
     rotation = torch.where(exact[:, None, None], rotation.round(), rotation)
-    mirror = torch.randint(2, (count,), generator=generator) * 2 - 1
+    mirror = torch.randint(2, (count,), generator=generator, device=device) * 2 - 1
     rotation[:, :, 1] *= mirror[:, None].to(torch.float32)
     return rotation
 
 
 def perturb(crops: Tensor, generator: torch.Generator) -> Tensor:
-    """Crops ``(n, 1, size, size)`` plus a random grey level each and white noise; drawn on the CPU."""
-    offset = torch.randn(len(crops), 1, 1, 1, generator=generator) * OFFSET_STD
-    noise = torch.randn(crops.shape, generator=generator) * NOISE_STD
+    """Crops ``(n, 1, size, size)`` plus a random grey level each and white noise, drawn where the generator is."""
+    offset = torch.randn(len(crops), 1, 1, 1, generator=generator, device=generator.device) * OFFSET_STD
+    noise = torch.randn(crops.shape, generator=generator, device=generator.device) * NOISE_STD
     return crops + (offset + noise).to(crops.device)

@@ -144,6 +144,6 @@ def _noise(smooth: Tensor, step: int) -> float:
 
 def _grown(mask: Tensor, reach: int) -> Tensor:
     """With everything that is at most `reach` pixels away from it, on a disc."""
-    offset = torch.arange(-reach, reach + 1)
+    offset = torch.arange(-reach, reach + 1, device=mask.device)
     disc = (offset[:, None] ** 2 + offset[None, :] ** 2 <= reach**2).to(torch.float32)
     return F.conv2d(mask.to(torch.float32)[None, None], disc[None, None], padding=reach)[0, 0] > 0.5

@@ -71,7 +71,7 @@ class PatchGrid:
         Tensor
             ``(n, regions, 2)`` int64, in the order of the network's map, row by row.
         """
-        line = (torch.arange(self.per_side) - (self.per_side - 1) / 2) * self.stride_px
+        line = (torch.arange(self.per_side, device=where.device) - (self.per_side - 1) / 2) * self.stride_px
         offset = torch.stack(torch.meshgrid(line, line, indexing="ij"), dim=-1).reshape(-1, 2)
         return (where[:, None] + offset @ transform.transpose(1, 2)).round().long()
 
