@@ -6,11 +6,11 @@
 #   PYTHON=path    the interpreter it is made from (default: the first suitable one)
 #   WHEELS=folder  install from this folder of wheels only, without an index
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
-#   JOBS=number    files of tests that run at the same time (default 3: many wait)
+#   JOBS=number    files of tests that run at the same time (default 4: many wait)
 #   ARGS=options   more options for pytest or the demo
 
 VENV ?= .venv
-JOBS ?= 3
+JOBS ?= 4
 export PYTHON WHEELS TORCH
 
 BIN = $(abspath $(VENV))/bin
@@ -41,7 +41,7 @@ downstream: install ## from picks at several thresholds to 2D classes and maps w
 templates: install ## write the workflow templates of the plugin anew (pupicker/templates)
 	"$(BIN)/python" tools/make_templates.py
 
-weights: install ## train the general weights anew that a training starts from (pupicker/weights, 15 minutes)
+weights: install ## train the general weights anew that a training starts from (pupicker/weights, up to an hour)
 	"$(BIN)/python" tools/pretrain.py $(ARGS)
 
 wheels: install ## fill the folder wheels/ with all that an installation without an index needs (WHEELS=wheels)
