@@ -26,6 +26,8 @@ import argparse
 import copy
 import statistics
 import time
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +132,14 @@ class LeftOut:
         return precision_recall(hits, scores, wanted).average_precision
 
 
-def start_of(name: str, changed: dict[str, Any], weights: Path | None) -> Start:
-    """What a variant's network starts from: a file's weights, or as its settings say."""
-    if weights is not None:
-        return Start(GENERAL, sha256(weights), load_file(str(weights)))
-    return load_start("random" if changed.get("random") else GENERAL, name, build(name))
-
-
-def measure(
-    data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weights: Path | None = None
-) -> dict[str, Any]:
-    """Fit and judge."""
+def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weights: Path | None) -> dict[str, Any]:
+    """Fit, from the weights of a file if there is one, and judge."""
     given, left_out, particles = data.split(labels, draw)
     name = changed.get("network", DEFAULT_NETWORK)
-    start = start_of(name, changed, weights)
+    if weights is not None:
+        start = Start(GENERAL, changed["weights"], load_file(str(weights)))
+    else:
+        start = load_start("random" if changed.get("random") else GENERAL, name, build(name))
     options = FittingOptions(
         network=name,
         objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
@@ -177,21 +173,17 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     records, loaded = Records(args.records), {}
     common = {"machine": hardware(), "versions": {"pupicker": pupicker_code()}}
-    for draw in args.draws:
-        for labels in args.labels:
-            for name in args.sets:
-                for variant in args.variants:
-                    other = {"weights": sha256(args.weights)} if args.weights else {}
-                    method = ", weights ".join([variant, *other.values()])
-                    unit = {"set": name, "method": method, "labels": labels, "draw": draw,
-                            "settings": {"stage": STAGES[-1], **VARIANTS[variant], **other}}
-                    if not records.missing(unit):
-                        continue
-                    network = build(VARIANTS[variant].get("network", DEFAULT_NETWORK))
-                    key = (name, VARIANTS[variant].get("diameter_px", network.particle_px()))
-                    loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
-                    records.run(unit, lambda key=key, unit=unit, variant=variant: measure(
-                        loaded[key], unit["labels"], unit["draw"], VARIANTS[variant], args.weights), common)
+    other = {"weights": sha256(args.weights)} if args.weights else {}
+    for draw, labels, name, variant in product(args.draws, args.labels, args.sets, args.variants):
+        changed = {**VARIANTS[variant], **other}
+        unit = {"set": name, "method": ", weights ".join([variant, *other.values()]), "labels": labels, "draw": draw,
+                "settings": {"stage": STAGES[-1], **changed}}
+        if not records.missing(unit):
+            continue
+        network = build(changed.get("network", DEFAULT_NETWORK))
+        key = (name, changed.get("diameter_px", network.particle_px()))
+        loaded[key] = loaded.get(key) or LeftOut(args.data, *key)
+        records.run(unit, partial(measure, loaded[key], labels, draw, changed, args.weights), common)
 
 
 def stage_of(settings: dict[str, Any]) -> str:

@@ -215,13 +215,15 @@ def main() -> None:
     parser.add_argument("--network", default=DEFAULT_NETWORK)
     parser.add_argument("--scenes", type=int, default=2400)
     parser.add_argument("--updates", type=int, default=12000)
-    parser.add_argument("--patches", type=int, default=32, help="in a minibatch; an even number")
+    parser.add_argument("--patches", type=int, default=32, help="in a minibatch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--examples", type=Path, help="file to keep the scenes in, or to take them from")
     parser.add_argument("--output", type=Path, help="default: the package's own file for the network")
     args = parser.parse_args()
+    if args.scenes <= HELD_OUT:
+        parser.error(f"--scenes {args.scenes}: {HELD_OUT} of them are held out, give more")
     output = args.output or WEIGHTS / f"{args.network}.safetensors"
     examples = kept_examples(args.examples, args.seed, args.scenes, args.threads, args.device)
     torch.set_num_threads(args.threads)

@@ -86,5 +86,8 @@ def test_a_whole_run_keeps_its_scenes(
     network = build(header["network"])
     network.load_state_dict(kept[0])
     assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
+    with pytest.raises(SystemExit):
+        run(outputs[0], 1)
+    assert "--scenes 1: 1 of them are held out, give more" in capsys.readouterr().err
     with pytest.raises(SystemExit, match=r"scenes\.safetensors: has 3 scenes of seed 0, not 4 of seed 0"):
         run(outputs[0], 4)
