@@ -8,7 +8,8 @@
 Each run becomes a record in results/label_efficiency.jsonl; what is recorded is skipped, so the program can be stopped
 and started again.  `report` makes results/label_efficiency.md and .png of the records that exist and says how many
 draws each figure rests on.  pupicker is told the diameter only.  A method with `-default` after its name is Topaz with
-its own schedule of 10,000 updates, which takes hours on a processor; `--minutes` ends such a training sooner.
+its own schedule of 10,000 updates, which takes up to hours on a processor; `--minutes` ends such a training sooner.
+`--by-updates` trains Topaz on a processor as on a GPU: not for so many seconds but with the updates that they give.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ BUDGET_CPU_S = {10: 250, 50: 400, 100: 500, 250: 700}
 MOMENTS = (0.15, 0.5)  # fractions of it at which the model is scored as well
 
 
-def budget(network: str, labels: int, default_schedule: bool) -> dict[str, Any]:
-    """How long Topaz trains: processor seconds, on a GPU the updates that they give, or the updates of its schedule.
+def budget(network: str, labels: int, default_schedule: bool, by_updates: bool) -> dict[str, Any]:
+    """How long Topaz trains: processor seconds, the updates that they give, or the updates of its schedule.
 
     On the way through its own schedule the model is also scored after the updates that the processor seconds give.
     """
     updates = round(BUDGET_CPU_S[labels] * UPDATES_PER_S[network])
     if default_schedule:
         return {"budget_updates": DEFAULT_UPDATES, "moments": (updates / DEFAULT_UPDATES, *MOMENTS)}
-    if DEVICE == "cpu":
+    if not by_updates:
         return {"budget_cpu_s": BUDGET_CPU_S[labels], "moments": MOMENTS}
     return {"budget_updates": updates, "moments": MOMENTS}
 
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
                         continue
                     network = method.removesuffix("-default")
                     settings = {"scale": topaz_scale(chosen), "radius_px": TOPAZ_RADIUS_PX,
-                                **budget(network, labels, method != network)}
+                                **budget(network, labels, method != network, args.by_updates or DEVICE != "cpu")}
                     unit = {"set": name, "method": method, "labels": labels, "draw": draw, "settings": settings,
                             "labels_sha256": sha256(table)}
                     limit_min = args.minutes if method != network else None
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--methods", nargs="+", default=METHODS[:3], choices=METHODS)
     measure.add_argument("--labels", type=int, nargs="+", default=list(LABELS), choices=LABELS)
     measure.add_argument("--minutes", type=float, metavar="M", help="end a training of 10,000 updates after so many")
+    measure.add_argument("--by-updates", action="store_true", help="Topaz trains for updates, not for processor seconds")
     measure.add_argument("--draws", type=int, nargs="+", default=list(DRAWS))
     table = commands.add_parser("report", help="table and figure from the records")
     table.add_argument("--code", help="digest of the pupicker code whose records count (default: that of the newest)")

@@ -109,7 +109,8 @@ def comparison(methods: dict[str, dict[int, Record]]) -> str:
 def processor(methods: dict[str, dict[int, Record]]) -> str:
     """Mean processor seconds of training, pupicker / Topaz; marked where Topaz had less."""
     def mean(names: tuple[str, ...]) -> float | None:
-        runs = [r for m in names for r in methods.get(m, {}).values() if "gpu" not in r["machine"]]
+        runs = [r for m in names for r in methods.get(m, {}).values()
+                if "gpu" not in r["machine"] and "budget_updates" not in r["settings"]]
         values = [r["training"]["cpu_s"] for r in runs]
         return statistics.mean(values) if values else None
     own, rival = mean(("pupicker",)), min(filter(None, (mean((m,)) for m in RIVALS)), default=None)

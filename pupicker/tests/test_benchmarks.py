@@ -123,15 +123,24 @@ def test_a_run_on_a_gpu_counts_but_its_time_does_not(programs, tmp_path):
     assert "P, 2 cores, one thread, with a GPU" in text and "pupicker 1.0.0 (digest of the code c0de)" in text
 
 
-def test_topaz_trains_for_processor_seconds_or_on_a_gpu_for_the_updates_that_they_give(programs, monkeypatch):
+def test_topaz_trains_for_processor_seconds_or_for_the_updates_that_they_give(programs):
     import label_efficiency
 
     moments = label_efficiency.MOMENTS
-    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_cpu_s": 400, "moments": moments}
-    monkeypatch.setattr(label_efficiency, "DEVICE", "cuda:0")
-    assert label_efficiency.budget("topaz-resnet8", 50, False) == {"budget_updates": 600, "moments": moments}
+    assert label_efficiency.budget("topaz-resnet8", 50, False, False) == {"budget_cpu_s": 400, "moments": moments}
+    assert label_efficiency.budget("topaz-resnet8", 50, False, True) == {"budget_updates": 600, "moments": moments}
     own = {"budget_updates": 10000, "moments": (0.06, *moments)}
-    assert label_efficiency.budget("topaz-resnet8", 50, True) == own
+    for by_updates in (False, True):
+        assert label_efficiency.budget("topaz-resnet8", 50, True, by_updates) == own
+
+
+def test_the_time_of_a_run_for_updates_does_not_count(programs):
+    from label_efficiency_report import processor
+
+    timed, counted = record(0.7, method="topaz-conv31", cpu_s=90.0), record(0.7, method="topaz-conv31", cpu_s=10.0)
+    counted["settings"] = {**counted["settings"], "budget_updates": 830}
+    runs = {"pupicker": {0: record(0.8, cpu_s=50.0)}, "topaz-conv31": {0: timed, 1: counted}}
+    assert processor(runs) == "50 / 90"
 
 
 @pytest.mark.parametrize(
