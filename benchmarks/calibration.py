@@ -2,10 +2,9 @@
 
     python benchmarks/calibration.py DATA [--labels 10 100] [--seeds 0] [--threads 1] [--models FOLDER]
 
-Models are trained as in real_data.py (or taken from `--models`, where that program left them), the test micrographs are
-picked without a threshold, and the probabilities are compared with the truth: all candidates, and those at or above the
-model's suggested threshold, with the precision and recall that the model expected there.  Results:
-results/calibration.json and .png.
+Models are trained with the defaults (and kept in `--models`, if it is given), the test micrographs are picked without a
+threshold, and the probabilities are compared with the truth: all candidates, and those at or above the suggested
+threshold, with the precision and recall that the model expected there.  Results: results/calibration.json and .png.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from pupicker.core.reliability import Reliability, reliability
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.evaluation import evaluate
 from pupicker.engine.plots import draw_reliability
-from real_data import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
+from real_sets import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
 
 
 def one_run(

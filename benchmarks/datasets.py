@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from real_data import SETS as REAL
-from real_data import micrographs
+from real_sets import SETS as REAL
+from real_sets import micrographs
 from runs import process
 
 LABELS, DRAWS = (10, 50, 100, 250), (0, 1, 2, 3, 4)

@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--methods", nargs="+", default=METHODS[:3], choices=METHODS)
     measure.add_argument("--labels", type=int, nargs="+", default=list(LABELS), choices=LABELS)
     measure.add_argument("--minutes", type=float, metavar="M", help="end a training of 10,000 updates after so many")
-    measure.add_argument("--by-updates", action="store_true", help="Topaz trains for updates, not for processor seconds")
+    measure.add_argument("--by-updates", action="store_true", help="Topaz trains for updates, not for seconds")
     measure.add_argument("--draws", type=int, nargs="+", default=list(DRAWS))
     table = commands.add_parser("report", help="table and figure from the records")
     table.add_argument("--code", help="digest of the pupicker code whose records count (default: that of the newest)")

@@ -51,7 +51,7 @@ from pupicker.engine.sampling import make_sampler
 from pupicker.engine.start_weights import GENERAL, Start, load_start
 from pupicker.engine.training_options import updates_for
 from pupicker.engine.validation import leave_cut_borders, pick_image
-from real_data import SETS as REAL
+from real_sets import SETS as REAL
 from runs import RESULTS, Records, hardware, pupicker_code, sha256
 
 CPU = torch.device("cpu")

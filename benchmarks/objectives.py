@@ -38,7 +38,7 @@ from pupicker.engine.report import Report
 from pupicker.engine.sampling import make_sampler
 from pupicker.engine.start_weights import GENERAL, load_start
 from pupicker.engine.validation import pick_image
-from real_data import SETS, machine, micrographs
+from real_sets import SETS, machine, micrographs
 
 CPU = torch.device("cpu")
 REFERENCE = "ge-binomial"

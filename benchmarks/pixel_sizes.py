@@ -2,7 +2,7 @@
 
     python benchmarks/pixel_sizes.py DATA MODEL... [--threads 2] [--device cpu]
 
-MODEL: models of `real_data.py --sets bgal --models FOLDER`.  Picks are taken at the model's own threshold; recall and
+MODEL: models of `calibration.py --models FOLDER`, bgal_100_*.  Picks are taken at the model's own threshold; recall and
 precision are compared.  The full-size micrograph is an 8-bit file with another zero level.  Results:
 results/pixel_sizes.json.
 """
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from real_data import SETS, machine, pupicker
+from real_sets import SETS, machine, pupicker
 
 FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 

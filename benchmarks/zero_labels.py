@@ -1,10 +1,10 @@
-"""Picking without any label, on the real micrographs of real_data.py.
+"""Picking without any label, on real micrographs.
 
     python benchmarks/zero_labels.py DATA [--seeds 0 1] [--threads 1]
 
 Nothing is told but the diameter.  On the test micrographs: difference of Gaussians, template matching with a disc, and
 the general weights as they are; models trained from the best proposals of each on the training micrographs.  Results:
-results/zero_labels.json; what a few labels give is in results/real_data.json.
+results/zero_labels.json; what a few labels give is in results/label_efficiency.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import load_training_set
 from pupicker.engine.proposals import propose
 from pupicker.engine.report import Report
-from real_data import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
+from real_sets import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
 
 SOURCES = ("dog", "template", "general")
 
