@@ -22,7 +22,7 @@ from pupicker.tests.protocols.screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8
-COLOURS = 128  # of a picture, chosen for each: the files stay small
+COLOURS = 256  # of a picture, chosen for each: the files stay small
 SIDES_PX = (1000, 900, 800, 700, 600)  # the first at which a picture is small enough
 LARGEST_BYTES = 200_000
 # What a driver calls a picture -> its name in the guide.
@@ -69,7 +69,8 @@ def store(picture: Image.Image, path: Path) -> None:
     for side in SIDES_PX:
         smaller = picture.copy()
         smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-        smaller.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = smaller.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # keeps rare colours
+        few.save(path, optimize=True)
         if path.stat().st_size <= LARGEST_BYTES:
             return
 

@@ -17,6 +17,7 @@ from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrog
 
 LABEL = "#2ca02c"
 COLUMNS = ("micrograph", "x", "y")
+LEGEND: Dict[str, Any] = {"fontsize": 8, "framealpha": 0.8, "edgecolor": "none"}  # readable also on top of a curve
 Points = Dict[int, List[Tuple[float, float]]]
 
 
@@ -51,10 +52,10 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
             validation.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
                             color=colour)
             validation.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
-            validation.legend(frameon=False, fontsize=8)
+            validation.legend(**LEGEND)
     if not validation.lines:
         validation.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=validation.transAxes)
-    loss.legend(frameon=False, fontsize=8)
+    loss.legend(**LEGEND)
     rows = report.get("expected_curve") or []
     for place, name, colour in ((1, "precision", "#1f77b4"), (2, "recall", "#2ca02c")):
         expectation.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
@@ -64,12 +65,12 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
             "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
         expectation.axvline(threshold, color="black", linestyle="--",
                             label="suggested: %0.2f%s" % (threshold, expected))
-        expectation.legend(frameon=False, fontsize=8)
+        expectation.legend(**LEGEND)
     interval = report.get("particles_interval")
     if interval and number.lines:
         number.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
                        label="%0.0f %% interval" % (100 * interval["level"]))
-        number.legend(frameon=False, fontsize=8)
+        number.legend(**LEGEND)
     loss.set(ylabel="loss")
     validation.set(ylabel="validation AP")
     settled = report.get("particles_per_micrograph")
