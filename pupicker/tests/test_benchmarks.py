@@ -203,3 +203,21 @@ def test_recipes_are_those_of_the_paper(programs):
     for recipe in recipes.values():
         worked = recipe["pixel_size_ang"] * recipe["downsampling"]
         assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)
+
+
+def test_parts_without_an_option_are_switched_off(programs, monkeypatch):
+    import torch
+
+    import without
+    from pupicker.engine import fitting, preparation, sampling
+
+    for module, name in ((fitting, "FittingOptions"), (preparation, "flatten"), (sampling, "perturb")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # as it was, afterwards
+    for part in without.PARTS.values():
+        part()
+    crops = torch.ones(2, 1, 5, 5)
+    assert sampling.perturb(crops, torch.Generator()) is crops
+    assert fitting.FittingOptions(objective="pn").decay == 0
+    image, foreign = torch.tensor([[1.0, 2.0]]), torch.tensor([[True, False]])
+    assert preparation.flatten(image, 5.0) is image
+    assert preparation.flatten(image, 5.0, foreign).tolist() == [[0.0, 2.0]]
