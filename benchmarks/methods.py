@@ -5,9 +5,9 @@ up for its count of a disc's pixels, which is 2r+1 times too large (`--pi` = pi 
 itself comes from the true number of particles of the training micrographs, and data are loaded in one process, because
 its workers share one random state.  It trains until its process has used a given processor time and finished that
 epoch; the learning rate is constant, so any moment is as good as the end of a schedule.  On a GPU, where that time says
-nothing, and elsewhere on request, it makes as many updates as the processor time gives on the fastest core seen.  Its own
-schedule is 10,000 updates.  Trainings whose updates are counted, not their time, are run by topaz_minibatches.py, which
-makes the same minibatches faster.  Both programs' picks are scored alike.
+nothing, and elsewhere on request, it makes as many updates as the processor time gives on the fastest core seen.  Its
+own schedule is 10,000 updates.  Trainings whose updates are counted, not their time, are run by topaz_minibatches.py,
+which makes the same minibatches faster.  Both programs' picks are scored alike.
 """
 
 from __future__ import annotations
