@@ -44,13 +44,7 @@ from torch import Tensor
 import pupicker
 from pupicker.core.background import flatten
 from pupicker.core.crops import gather, margin_for, perturb, random_transforms, stack_micrographs
-from pupicker.core.exclusion import (
-    DEPTH_WITHOUT_LABELS,
-    contamination_mask,
-    depth,
-    limit_from_particles,
-    pixels_of,
-)
+from pupicker.core.exclusion import DEPTH_WITHOUT_LABELS, contamination_mask, depth, limit_from_particles, pixels_of
 from pupicker.core.geometry import BACKGROUND, MATCH_RADIUS, MIN_DISTANCE, TRAINING_RADIUS
 from pupicker.core.histograms import histogram, stack_histograms
 from pupicker.core.metrics import match_picks, precision_recall
