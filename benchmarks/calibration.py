@@ -22,7 +22,8 @@ from pupicker.core.reliability import Reliability, reliability
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.evaluation import evaluate
 from pupicker.engine.plots import draw_reliability
-from real_sets import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
+from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from runs import hardware, pupicker_code
 
 
 def one_run(
@@ -73,7 +74,6 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[10, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu", help=argparse.SUPPRESS)
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="take models from here, and keep new ones here")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "calibration.json")
     args = parser.parse_args()
@@ -93,7 +93,8 @@ def main() -> None:
                 one.set_title(f"{SETS[name].title},\n{labels} labels", fontsize=9)
     shown = [a for a in sys.argv[1:] if a != str(args.data) and a not in ("--models", str(args.models))]
     args.output.write_text(json.dumps({
-        "command": " ".join(["python benchmarks/calibration.py DATA", *shown]), "machine": machine(args), "runs": runs,
+        "command": " ".join(["python benchmarks/calibration.py DATA", *shown]), "machine": hardware(args.threads),
+        "versions": {"pupicker": pupicker_code()}, "runs": runs,
     }, indent=1) + "\n")
     figure.savefig(args.output.with_suffix(".png"), dpi=110)
 

@@ -145,3 +145,10 @@ def _simulated(name: str, data: Path) -> BenchmarkSet:
     training, test = (sorted((folder / role).glob("*.mrc")) for role in ("train", "test"))
     return BenchmarkSet(name, title, training, test, truth, folder / "labels", PIXEL_SIZE_ANG, diameter,
                         0.5 * diameter / PIXEL_SIZE_ANG)
+
+
+def drawn(sizes: list[int], count: int, seed: int) -> list[np.ndarray]:
+    """Draw `count` of all labels: for each micrograph, with so many of them, which are drawn."""
+    chosen = np.zeros(sum(sizes), dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(sum(sizes))[:count]] = True
+    return np.split(chosen, np.cumsum(sizes)[:-1])

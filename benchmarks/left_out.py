@@ -34,8 +34,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from datasets import SETS, data_folder, load_set
-from objectives import drawn
+from datasets import SETS, data_folder, drawn, load_set
 from pupicker.core.autoencoder import paper_weight
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.metrics import match_picks, precision_recall
@@ -115,7 +114,7 @@ class LeftOut:
         kept = [m for i, m in enumerate(self.micrographs) if i not in out]
         given = [
             LabelledMicrograph(m.path, m.image, m.labels[torch.from_numpy(some)], cut=m.cut, excluded=m.excluded)
-            for m, some in zip(kept, drawn(kept, labels, FIRST_DRAW_SEED + draw), strict=True)
+            for m, some in zip(kept, drawn([len(m.labels) for m in kept], labels, FIRST_DRAW_SEED + draw), strict=True)
         ]
         return given, [self.micrographs[i] for i in sorted(out)], sum(len(m.labels) for m in kept)
 

@@ -1,6 +1,6 @@
 """One model across pixel sizes: trained at 7.08 A, it picks a micrograph at 7.08 A and the same one at 1.77 A.
 
-    python benchmarks/pixel_sizes.py DATA MODEL... [--threads 2] [--device cpu]
+    python benchmarks/pixel_sizes.py DATA MODEL... [--threads 2]
 
 MODEL: models of `calibration.py --models FOLDER`, bgal_100_*.  Picks are taken at the model's own threshold; recall and
 precision are compared.  The full-size micrograph is an 8-bit file with another zero level.  Results:
@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from real_sets import SETS, machine, pupicker
+from real_sets import SETS, pupicker
+from runs import hardware, pupicker_code
 
 FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 
@@ -34,7 +35,7 @@ def compare(data: Path, model: Path, work: Path, args: argparse.Namespace) -> di
     ):
         picks = work / f"pixel_size_{size}.tsv"
         _, seconds = pupicker("pick", file, "--model", model, "--output", picks, "--pixel-size", size,
-                              "--device", args.device, "--threads", args.threads)
+                              "--threads", args.threads)
         result, _ = pupicker("evaluate", "--picks", picks, "--truth", data / chosen.folder / known, "--radius", reach,
                              "--micrographs", file.stem, "--json")
         score = json.loads(result)
@@ -50,7 +51,6 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "pixel_sizes.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,8 @@ def main() -> None:
         print(json.dumps(row))
     names = [m.name for m in args.models]
     args.output.write_text(json.dumps({
-        "command": " ".join(["python benchmarks/pixel_sizes.py DATA", *names]), "machine": machine(args), "runs": rows,
+        "command": " ".join(["python benchmarks/pixel_sizes.py DATA", *names]),
+        "machine": hardware(args.threads), "versions": {"pupicker": pupicker_code()}, "runs": rows,
     }, indent=1) + "\n")
 
 

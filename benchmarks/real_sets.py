@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
-import os
-import platform
 import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 LOWEST_THRESHOLD = "-50"  # the whole list of candidates: an average precision needs the low scores too
 
@@ -56,16 +52,3 @@ def micrographs(data: Path, name: str, role: str) -> list[Path]:
     with open(data / "splits.csv", newline="") as stream:
         rows = [r for r in csv.DictReader(stream) if r["data_set"] == chosen.folder and r["role"] == role]
     return [data / chosen.folder / chosen.micrographs / f"{r['micrograph']}.mrc" for r in rows]
-
-
-def machine(args: argparse.Namespace) -> dict[str, Any]:
-    """What it ran on."""
-    import torch
-
-    import pupicker as package
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    gpu = torch.cuda.get_device_name(0) if args.device.startswith("cuda") else None
-    return {"processor": processor, "cores": os.cpu_count(), "threads": args.threads, "device": args.device, "gpu": gpu,
-            "python": platform.python_version(), "torch": torch.__version__, "pupicker": package.__version__}

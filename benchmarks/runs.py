@@ -125,11 +125,11 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def hardware() -> dict[str, Any]:
+def hardware(threads: int = 1) -> dict[str, Any]:
     """Processor, number of cores, Python, and the GPU if networks run on it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    out = {"processor": processor, "cores": os.cpu_count(), "threads": 1, "python": platform.python_version()}
+    out = {"processor": processor, "cores": os.cpu_count(), "threads": threads, "python": platform.python_version()}
     if DEVICE != "cpu":
         import torch
 

@@ -1,10 +1,11 @@
 """Picking without any label, on real micrographs.
 
-    python benchmarks/zero_labels.py DATA [--seeds 0 1] [--threads 1]
+    python benchmarks/zero_labels.py [--seeds 0 1] [--sets bgal]
 
 Nothing is told but the diameter.  On the test micrographs: difference of Gaussians, template matching with a disc, and
 the general weights as they are; models trained from the best proposals of each on the training micrographs.  Results:
-results/zero_labels.json; what a few labels give is in results/label_efficiency.md.
+results/zero_labels.jsonl, a line as soon as it is measured (what is recorded is skipped), and .md; what a few labels
+give is in results/label_efficiency.md.
 """
 
 from __future__ import annotations
@@ -12,21 +13,25 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from datasets import data_folder
+from label_efficiency_report import of_one_code
 from pupicker.core.geometry import geometry
 from pupicker.core.metrics import match_picks, precision_recall
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+from pupicker.engine.atomic import write_text
 from pupicker.engine.coordinates import read_coordinates
 from pupicker.engine.dataset import load_training_set
 from pupicker.engine.proposals import propose
 from pupicker.engine.report import Report
-from real_sets import LOWEST_THRESHOLD, SETS, machine, micrographs, pupicker
+from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from runs import RESULTS, Records, hardware, pupicker_code
 
 SOURCES = ("dog", "template", "general")
 
@@ -41,18 +46,24 @@ def score(data: Path, name: str, picks: Path) -> float:
     return float(json.loads(result)["average_precision"])
 
 
-def common(name: str, args: argparse.Namespace) -> list[object]:
+def common(name: str) -> list[object]:
     """Options of all commands."""
-    return ["--threads", args.threads, "--pixel-size", SETS[name].pixel_size_ang]
+    return ["--threads", 1, "--pixel-size", SETS[name].pixel_size_ang]
 
 
-def without_training(data: Path, name: str, source: str, work: Path, args: argparse.Namespace) -> float:
+def without_training(data: Path, name: str, source: str) -> dict[str, Any]:
     """A baseline, or the general weights as they are."""
     if source == "general":
-        return general(data, name)
-    picks = work / f"{name}_{source}.tsv"
+        return {"average_precision": general(data, name), "training": None}
+    with tempfile.TemporaryDirectory() as folder:
+        return {"average_precision": baseline(data, name, source, Path(folder)), "training": None}
+
+
+def baseline(data: Path, name: str, source: str, work: Path) -> float:
+    """Difference of Gaussians or a disc on the test micrographs."""
+    picks = work / "picks.tsv"
     pupicker("baseline", source, *micrographs(data, name, "test"), "--diameter", SETS[name].diameter_ang, "--output",
-             picks, "--threshold=-50", *common(name, args))
+             picks, "--threshold=-50", *common(name))
     return score(data, name, picks)
 
 
@@ -72,54 +83,49 @@ def general(data: Path, name: str) -> float:
     return precision_recall(hits, scores, sum(len(m.labels) for m in images)).average_precision
 
 
-def from_proposals(data: Path, name: str, source: str, seed: int, work: Path, args: argparse.Namespace) -> float:
+def from_proposals(data: Path, name: str, source: str, seed: int) -> dict[str, Any]:
     """Train on proposals of the training micrographs, pick the test micrographs."""
-    model, picks = work / f"{name}_{source}_{seed}.pupicker", work / f"{name}_{source}_{seed}.tsv"
-    pupicker("train", *micrographs(data, name, "train"), "--proposals", source, "--diameter", SETS[name].diameter_ang,
-             "--output", model, "--seed", seed, *common(name, args))
-    pupicker("pick", *micrographs(data, name, "test"), "--model", model, "--output", picks, "--threshold",
-             LOWEST_THRESHOLD, *common(name, args))
-    return score(data, name, picks)
+    with tempfile.TemporaryDirectory() as folder:
+        model, picks = Path(folder) / "model.pupicker", Path(folder) / "picks.tsv"
+        _, seconds = pupicker(
+            "train", *micrographs(data, name, "train"), "--proposals", source, "--diameter", SETS[name].diameter_ang,
+            "--output", model, "--seed", seed, *common(name),
+        )
+        pupicker("pick", *micrographs(data, name, "test"), "--model", model, "--output", picks, "--threshold",
+                 LOWEST_THRESHOLD, *common(name))
+        return {"average_precision": score(data, name, picks), "training": seconds}
+
+
+def report(records: list[dict[str, Any]]) -> str:
+    """Table of the records: average precision without a training, and after it (mean over the seeds)."""
+    lines = ["| set | proposals of | as they are | trained on them | seeds |", "|---|---|---|---|---|"]
+    for name, source in ((name, source) for name in SETS for source in SOURCES):
+        own = [r for r in records if (r["set"], r["method"]) == (name, source)]
+        plain = [f"{r['average_precision']:.3f}" for r in own if r["draw"] is None]
+        trained = [r["average_precision"] for r in own if r["draw"] is not None]
+        mean = f"{statistics.mean(trained):.3f}" if trained else "–"
+        lines.append(f"| {name} | {source} | {' '.join(plain) or '–'} | {mean} | {len(trained)} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Run everything and write the results."""
+    """Measure what is not recorded, write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "zero_labels.json")
+    parser.add_argument("--records", type=Path, default=RESULTS / "zero_labels.jsonl", metavar="FILE")
     args = parser.parse_args()
-    args.device = "cpu"
-    torch.set_num_threads(args.threads)
-    runs: list[dict[str, Any]] = []
-
-    def note(name: str, how: str, seed: int | None, ap: float) -> None:
-        runs.append({"set": name, "how": how, "seed": seed, "average_precision": round(ap, 4)})
-        print(json.dumps(runs[-1]), flush=True)
-
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        for name in args.sets:
-            for source in SOURCES:
-                note(name, source, None, without_training(args.data, name, source, work, args))
-            for seed in args.seeds:
-                for source in SOURCES:
-                    ap = from_proposals(args.data, name, source, seed, work, args)
-                    note(name, f"trained on proposals of {source}", seed, ap)
-    rows = []
-    for name, how in dict.fromkeys((r["set"], r["how"]) for r in runs):
-        values = [r["average_precision"] for r in runs if (r["set"], r["how"]) == (name, how)]
-        rows.append({"set": name, "how": how, "ap_mean": round(statistics.mean(values), 4), "ap_min": min(values),
-                     "ap_max": max(values)})
-        print(rows[-1])
-    shown = [a for a in sys.argv[1:] if a != str(args.data)]
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps({
-        "command": " ".join(["python benchmarks/zero_labels.py DATA", *shown]), "machine": machine(args),
-        "summary": rows, "runs": runs,
-    }, indent=1) + "\n")
+    torch.set_num_threads(1)
+    records = Records(args.records)
+    code = pupicker_code()
+    what = {"machine": hardware(), "versions": {"pupicker": code}}
+    for name, source in ((name, source) for name in args.sets for source in SOURCES):
+        unit = {"set": name, "method": source, "labels": 0, "settings": {"code": code["code"]}}
+        records.run({**unit, "draw": None}, partial(without_training, args.data, name, source), what)
+        for seed in args.seeds:
+            records.run({**unit, "draw": seed}, partial(from_proposals, args.data, name, source, seed), what)
+    write_text(args.records.with_suffix(".md"), report(of_one_code(records.load())))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,146 @@
+"""How well the number of particles is estimated from a few labels, on training micrographs.
+
+    OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py [--models FOLDER] [--draws 40]
+
+Networks: the general weights as they are on all sets, and on the real ones the models in FOLDER that
+`calibration.py --models FOLDER` trained.  Each finds candidates in the training micrographs; labels are drawn from the
+annotated particles that its training has not seen, and the number of those is estimated from them: by the bound, by the
+mixture (which is what a training ends with), and by the interval (section 8 of the method).  Told are the geometric
+mean of estimate/annotated, the standard deviation and the root mean square of its logarithm, and how often the interval
+holds the annotated number.  `candidates`: how many candidates score as high as the best 5, 50 and 90 % of the annotated
+particles, for each of these; above one are particles that are not annotated, or none.
+
+Results: results/particle_numbers.json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datasets import SIMULATED, BenchmarkSet, data_folder, load_set
+from pupicker.core.class_prior import estimate_particles, particle_interval
+from pupicker.core.geometry import Geometry, geometry
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.score_mixture import mixture_particles
+from pupicker.engine.atomic import write_json, write_text
+from pupicker.engine.coordinates import read_coordinates
+from pupicker.engine.dataset import LabelledMicrograph, load_training_set
+from pupicker.engine.exclusion import Exclusion
+from pupicker.engine.model_file import load_model
+from pupicker.engine.report import Report
+from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.validation import Candidates, find_candidates
+from real_sets import SETS as REAL
+from runs import RESULTS, hardware, pupicker_code
+
+SETS = (*REAL, *(name for name in SIMULATED if name != "80s"))
+HELD_OUT = (3, 10, 25, 60)
+PARTS = (0.05, 0.5, 0.9)
+
+
+def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, int, Path | None]]:
+    """Name, network, views and the labels that it was trained on."""
+    general = build(DEFAULT_NETWORK)
+    general.load_state_dict(load_start(GENERAL, DEFAULT_NETWORK, general).weights or {})
+    yield "general weights", general.eval(), 1, None
+    for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
+        _, labels, seed = file.stem.split("_")
+        model = load_model(file)
+        yield file.stem, model.network.eval(), model.views, Path(f"n{int(labels):04d}_seed{seed}.tsv")
+
+
+def training_micrographs(chosen: BenchmarkSet, lengths: Geometry, table: Path) -> list[LabelledMicrograph]:
+    """Of a set, with the labels of a table."""
+    labels = read_coordinates(table, chosen.training)
+    return load_training_set(chosen.training, labels, chosen.pixel_size_ang, lengths, 1, Report("particle_numbers"),
+                             exclusion=Exclusion(contamination=True)).micrographs
+
+
+def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
+    """Which annotated particles of a micrograph are labels: bool ``(n,)``."""
+    return (torch.cdist(every.labels, seen.labels) < 0.01).any(1)
+
+
+def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
+    """Estimates from `held_out` labels, drawn so many times, against the annotated number."""
+    missed = torch.full((found.labels - len(found.hits),), -math.inf, dtype=torch.float64)
+    every = torch.cat([found.hits.double(), missed])
+    generator = torch.Generator().manual_seed(held_out)
+    error: dict[str, list[float]] = {"bound": [], "mixture": []}
+    held = 0
+    for _ in range(draws):
+        hits = every[torch.randperm(len(every), generator=generator)[:held_out]]
+        sample = (found.scores, hits[torch.isfinite(hits)], held_out, found.most)
+        error["bound"].append(math.log(estimate_particles(*sample) / found.labels))
+        error["mixture"].append(math.log(mixture_particles(*sample) / found.labels))
+        low, high = particle_interval(*sample)
+        held += low <= found.labels <= high
+    told = {how: {"mean_ratio": round(math.exp(statistics.mean(e)), 3), "deviation": round(statistics.stdev(e), 3),
+                  "rms": round(math.sqrt(statistics.mean(x * x for x in e)), 3)} for how, e in error.items()}
+    return {"held_out": held_out, **told, "interval_holds": round(held / draws, 3)}
+
+
+def candidates_for_each(found: Candidates) -> list[float]:
+    """Candidates for each annotated particle above the scores that parts of these reach."""
+    hits = found.hits.sort(descending=True).values
+    count = [max(1, int(part * found.labels)) for part in PARTS]
+    return [round(int((found.scores >= hits[c - 1]).sum()) / c, 3) if c <= len(hits) else math.nan for c in count]
+
+
+def report(runs: list[dict[str, Any]]) -> str:
+    """Table in Markdown."""
+    lines = ["| set | network | candidates each | held out | bound | mixture | interval holds |",
+             "|---|---|---|---|---|---|---|"]
+    for run in runs:
+        for one in run["estimates"]:
+            both = [f"{one[how]['mean_ratio']:.2f} (rms {one[how]['rms']:.2f})" for how in ("bound", "mixture")]
+            cells = (run["set"], run["network"], ", ".join(f"{c:.2f}" for c in run["candidates"]), one["held_out"],
+                     *both, f"{one['interval_holds']:.0%}")
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Judge every network and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
+    parser.add_argument("--models", type=Path, metavar="FOLDER")
+    parser.add_argument("--draws", type=int, default=40)
+    parser.add_argument("--output", type=Path, default=RESULTS / "particle_numbers.json")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    runs = []
+    for name in SETS:
+        chosen = load_set(name, args.data)
+        lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, build(DEFAULT_NETWORK).particle_px())
+        annotated = chosen.truth if name in SIMULATED else chosen.label_folder / "all.tsv"
+        every = training_micrographs(chosen, lengths, annotated)
+        for title, network, views, table in networks(name, args.models):
+            seen = [torch.zeros(len(m.labels), dtype=torch.bool) for m in every]
+            if table is not None:
+                labelled = training_micrographs(chosen, lengths, chosen.label_folder / table)
+                seen = [are_labels(m, own) for m, own in zip(every, labelled, strict=True)]
+            pairs = list(zip(every, seen, strict=True))
+            found = find_candidates(network, every, [m.labels[~s] for m, s in pairs], [m.labels[s] for m, s in pairs],
+                                    lengths, views)
+            runs.append({"set": name, "network": title, "annotated": found.labels,
+                         "candidates": candidates_for_each(found),
+                         "estimates": [judged(found, count, args.draws) for count in HELD_OUT]})
+            print(json.dumps(runs[-1]), flush=True)
+    options = f" --draws {args.draws}" + (" --models FOLDER" if args.models else "")
+    write_json(args.output, {"command": "OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py" + options,
+                             "machine": hardware(), "versions": {"pupicker": pupicker_code()}, "runs": runs})
+    write_text(args.output.with_suffix(".md"), report(runs))
+
+
+if __name__ == "__main__":
+    main()
