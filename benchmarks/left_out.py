@@ -95,13 +95,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class LeftOut:
-    """The training micrographs of a set at one working pixel size."""
+    """The training micrographs of a set at one working pixel size, with all particles or the labels of a table."""
 
-    def __init__(self, data: Path, name: str, diameter_px: float) -> None:
+    def __init__(self, data: Path, name: str, diameter_px: float, labels: Path | None = None) -> None:
         chosen = load_set(name, data)
         self.lengths: Geometry = geometry(chosen.diameter_ang, chosen.pixel_size_ang, diameter_px)
-        truth = data / "labels" / REAL[name].folder / "all.tsv" if name in REAL else chosen.truth
-        table = read_coordinates(truth, chosen.training)
+        every = chosen.label_folder / "all.tsv" if name in REAL else chosen.truth
+        table = read_coordinates(labels or every, chosen.training)
         self.micrographs = load_training_set(
             chosen.training, table, chosen.pixel_size_ang, self.lengths, 1, Report("left_out"),
             exclusion=Exclusion(contamination=True)).micrographs

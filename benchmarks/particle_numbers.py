@@ -1,6 +1,6 @@
 """How well the number of particles is estimated from a few labels, on training micrographs.
 
-    OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py [--models FOLDER] [--draws 40]
+    OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py [--models FOLDER] [--sets bgal] [--draws 40]
 
 Networks: the general weights as they are on all sets, and on the real ones the models in FOLDER that
 `calibration.py --models FOLDER` trained.  Each finds candidates in the training micrographs; labels are drawn from the
@@ -26,43 +26,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets import SIMULATED, BenchmarkSet, data_folder, load_set
+from datasets import data_folder, load_set
+from left_out import LeftOut
 from pupicker.core.class_prior import estimate_particles, particle_interval
-from pupicker.core.geometry import Geometry, geometry
-from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier, build
 from pupicker.core.score_mixture import mixture_particles
 from pupicker.engine.atomic import write_json, write_text
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.dataset import LabelledMicrograph, load_training_set
-from pupicker.engine.exclusion import Exclusion
+from pupicker.engine.dataset import LabelledMicrograph
 from pupicker.engine.model_file import load_model
-from pupicker.engine.report import Report
 from pupicker.engine.start_weights import GENERAL, load_start
 from pupicker.engine.validation import Candidates, find_candidates
 from real_sets import SETS as REAL
 from runs import RESULTS, hardware, pupicker_code
 
-SETS = (*REAL, *(name for name in SIMULATED if name != "80s"))
+SETS = (*REAL, "t20s", "stick", "trimer")
+PARTICLE_PX = NETWORKS[DEFAULT_NETWORK].particle_px()
 HELD_OUT = (3, 10, 25, 60)
 PARTS = (0.05, 0.5, 0.9)
 
 
-def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, int, Path | None]]:
-    """Name, network, views and the labels that it was trained on."""
+def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, int, tuple[int, int] | None]]:
+    """Name, network, views, and number and draw of the labels that it was trained on."""
     general = build(DEFAULT_NETWORK)
     general.load_state_dict(load_start(GENERAL, DEFAULT_NETWORK, general).weights or {})
     yield "general weights", general.eval(), 1, None
     for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
         _, labels, seed = file.stem.split("_")
         model = load_model(file)
-        yield file.stem, model.network.eval(), model.views, Path(f"n{int(labels):04d}_seed{seed}.tsv")
-
-
-def training_micrographs(chosen: BenchmarkSet, lengths: Geometry, table: Path) -> list[LabelledMicrograph]:
-    """Of a set, with the labels of a table."""
-    labels = read_coordinates(table, chosen.training)
-    return load_training_set(chosen.training, labels, chosen.pixel_size_ang, lengths, 1, Report("particle_numbers"),
-                             exclusion=Exclusion(contamination=True)).micrographs
+        yield file.stem, model.network.eval(), model.views, (int(labels), int(seed))
 
 
 def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
@@ -89,11 +80,11 @@ def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
     return {"held_out": held_out, **told, "interval_holds": round(held / draws, 3)}
 
 
-def candidates_for_each(found: Candidates) -> list[float]:
-    """Candidates for each annotated particle above the scores that parts of these reach."""
+def candidates_for_each(found: Candidates) -> list[float | None]:
+    """Candidates for each annotated particle above the scores that parts of these reach; None if they do not."""
     hits = found.hits.sort(descending=True).values
     count = [max(1, int(part * found.labels)) for part in PARTS]
-    return [round(int((found.scores >= hits[c - 1]).sum()) / c, 3) if c <= len(hits) else math.nan for c in count]
+    return [round(int((found.scores >= hits[c - 1]).sum()) / c, 3) if c <= len(hits) else None for c in count]
 
 
 def report(runs: list[dict[str, Any]]) -> str:
@@ -101,10 +92,10 @@ def report(runs: list[dict[str, Any]]) -> str:
     lines = ["| set | network | candidates each | held out | bound | mixture | interval holds |",
              "|---|---|---|---|---|---|---|"]
     for run in runs:
+        each = ", ".join("–" if c is None else f"{c:.2f}" for c in run["candidates"])
         for one in run["estimates"]:
             both = [f"{one[how]['mean_ratio']:.2f} (rms {one[how]['rms']:.2f})" for how in ("bound", "mixture")]
-            cells = (run["set"], run["network"], ", ".join(f"{c:.2f}" for c in run["candidates"]), one["held_out"],
-                     *both, f"{one['interval_holds']:.0%}")
+            cells = (run["set"], run["network"], each, one["held_out"], *both, f"{one['interval_holds']:.0%}")
             lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
@@ -114,29 +105,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
     parser.add_argument("--models", type=Path, metavar="FOLDER")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--draws", type=int, default=40)
     parser.add_argument("--output", type=Path, default=RESULTS / "particle_numbers.json")
     args = parser.parse_args()
     torch.set_num_threads(1)
     runs = []
-    for name in SETS:
-        chosen = load_set(name, args.data)
-        lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, build(DEFAULT_NETWORK).particle_px())
-        annotated = chosen.truth if name in SIMULATED else chosen.label_folder / "all.tsv"
-        every = training_micrographs(chosen, lengths, annotated)
-        for title, network, views, table in networks(name, args.models):
-            seen = [torch.zeros(len(m.labels), dtype=torch.bool) for m in every]
-            if table is not None:
-                labelled = training_micrographs(chosen, lengths, chosen.label_folder / table)
-                seen = [are_labels(m, own) for m, own in zip(every, labelled, strict=True)]
-            pairs = list(zip(every, seen, strict=True))
-            found = find_candidates(network, every, [m.labels[~s] for m, s in pairs], [m.labels[s] for m, s in pairs],
-                                    lengths, views)
+    for name in args.sets:
+        every = LeftOut(args.data, name, PARTICLE_PX)
+        for title, network, views, drawn in networks(name, args.models):
+            seen = [torch.zeros(len(m.labels), dtype=torch.bool) for m in every.micrographs]
+            if drawn is not None:
+                given = LeftOut(args.data, name, PARTICLE_PX, load_set(name, args.data).labels(*drawn))
+                seen = [are_labels(m, own) for m, own in zip(every.micrographs, given.micrographs, strict=True)]
+            pairs = list(zip(every.micrographs, seen, strict=True))
+            found = find_candidates(network, every.micrographs, [m.labels[~s] for m, s in pairs],
+                                    [m.labels[s] for m, s in pairs], every.lengths, views)
             runs.append({"set": name, "network": title, "annotated": found.labels,
                          "candidates": candidates_for_each(found),
                          "estimates": [judged(found, count, args.draws) for count in HELD_OUT]})
             print(json.dumps(runs[-1]), flush=True)
-    options = f" --draws {args.draws}" + (" --models FOLDER" if args.models else "")
+    options = f" --sets {' '.join(args.sets)} --draws {args.draws}" + (" --models FOLDER" if args.models else "")
     write_json(args.output, {"command": "OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py" + options,
                              "machine": hardware(), "versions": {"pupicker": pupicker_code()}, "runs": runs})
     write_text(args.output.with_suffix(".md"), report(runs))
