@@ -138,14 +138,14 @@ def hardware(threads: int = 1) -> dict[str, Any]:
 
 
 def pupicker_code() -> dict[str, str]:
-    """Version, commit, and digest of all code and weights that training and picking use.
+    """Version, commit, and digest of all code, defaults and weights that training and picking use.
 
-    The commit names the state of the repository; the digest tells whether two commits pick alike: comments, docstrings
-    and layout do not count.
+    The commit names the state of the repository; the digest tells whether two commits pick alike: comments, docstrings,
+    help texts and layout do not count.
     """
     root = Path(package.__file__).resolve().parent
     files: Iterable[Path] = [*root.glob("core/**/*.py"), *root.glob("engine/**/*.py"), *root.glob("weights/*"),
-                             root / "commands" / "train.py", root / "commands" / "pick.py"]
+                             *(root / "commands" / f"{name}.py" for name in ("train", "training_arguments", "pick"))]
     digest = hashlib.sha256()
     for file in sorted(path for path in files if path.is_file()):
         content = _statements(file).encode() if file.suffix == ".py" else file.read_bytes()
@@ -156,9 +156,11 @@ def pupicker_code() -> dict[str, str]:
 
 
 def _statements(file: Path) -> str:
-    """A module without comments, docstrings and layout."""
+    """A module without comments, docstrings, help texts of options, and layout."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

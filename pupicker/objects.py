@@ -26,6 +26,7 @@ class PuPickerModel(EMObject):
         self._classPrior = Float()
         self._objective = String()
         self._network = String()
+        self._start = String()
         self._numberOfLabels = Integer()
         self._averagePrecision = Float()
         self._bestUpdates = Integer()
@@ -50,6 +51,7 @@ class PuPickerModel(EMObject):
         self._classPrior.set(info.get("class_prior"))
         self._objective.set(info.get("objective"))
         self._network.set(info.get("network"))
+        self._start.set(info.get("start"))
         self._numberOfLabels.set(info.get("labels"))
         self._averagePrecision.set(validation.get("average_precision"))
         self._bestUpdates.set(validation.get("best_updates"))
@@ -119,8 +121,7 @@ class PuPickerModel(EMObject):
         lines = ["Particle diameter: *%0.0f Å*, working pixel size: %0.2f Å"
                  % (self.getDiameterAng(), self.getWorkingPixelSizeAng())]
         if self.getNumberOfLabels() is not None:
-            lines.append("Trained with %d labelled particles (objective %s)"
-                         % (self.getNumberOfLabels(), self.getObjective()))
+            lines.append("Trained with %d labelled particles (%s)" % (self.getNumberOfLabels(), self._getWayText()))
         if self.getClassPrior() is not None:
             lines.append("Class prior: %0.4f" % self.getClassPrior() + self._getParticlesText())
         if self.getAveragePrecision() is not None:
@@ -130,6 +131,12 @@ class PuPickerModel(EMObject):
         if self._particlesWarning.get():
             lines.append("*Warning*: " + self._particlesWarning.get())
         return lines
+
+    def _getWayText(self) -> str:
+        start = self._start.get()
+        weights = {None: "", "general": ", start from general weights", "random": ", start from random weights"}
+        return "network %s%s, objective %s" % (
+            self.getNetwork(), weights.get(start, ", start from an earlier model"), self.getObjective())
 
     def _getParticlesText(self) -> str:
         number, low, high = (value.get() for value in

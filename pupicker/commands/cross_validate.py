@@ -61,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--folds {args.folds}: must be at least 2")
     if args.output.is_file():
         raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
-    given = _given(args)
-    cells = make_cells(args.grid, given, add_learning_arguments)
+    cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         check(cell.args)
         if cell.args.proposals:
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     table = Table([cell.title for cell in cells], [dict(cell.values) for cell in cells], results, failures)
     if table.best is None:
         raise PuPickerError(f"all {len(cells)} cells failed; the first: {next(iter(failures.values()))}")
-    command = ["pupicker", "train", *given, *cells[table.best].options, "--output", "model.pupicker"]
+    command = ["pupicker", "train", *cells[table.best].line, "--output", "model.pupicker"]
     content = {**table.to_dict(), "folds": work.folds, "command": shlex.join(command)}
     write_text(args.output / "table.tsv", table.to_tsv())
     write_json(args.output / "table.json", content)

@@ -1,7 +1,8 @@
 """A grid of options: ``--grid updates=200,400 --grid objective=pn,nnpu`` means four cells.
 
-An axis may be any option that decides which model a training gives.  A cell is the line of the user with the options
-of the cell behind it, read by the parser of the training, so that a wrong name or value is the training's own error.
+An axis may be any option that decides which model a training gives.  A cell is the line of the user, without what an
+axis denies, with the options of the cell behind it, read by the parser of the training, so that a wrong name or value
+is the training's own error.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 @dataclass(frozen=True)
 class Cell:
-    """Values of the axes ``((name, value), ...)``, the options they mean, and everything as read by the parser."""
+    """Values of the axes ``((name, value), ...)``, the line of its training, and that line as read by the parser."""
 
     values: tuple[tuple[str, str], ...]
-    options: list[str]
+    line: list[str]
     args: argparse.Namespace
 
     @property
@@ -66,9 +67,11 @@ def make_cells(
         pairs = tuple(zip((name for name, _ in named), values, strict=True))
         parser = _Parser(prog="pupicker train", allow_abbrev=False, add_help=False)
         add_arguments(parser)
-        options = [text for name, value in pairs for text in _option(parser, name, value)]
+        line = list(given)
+        for name, value in pairs:
+            line = _with_option(parser, line, name, value)
         try:
-            cells.append(Cell(pairs, options, parser.parse_args([*given, *options])))
+            cells.append(Cell(pairs, line, parser.parse_args(line)))
         except UsageError as error:
             where = f"--grid {' '.join(f'{name}={value}' for name, value in pairs)}: " if pairs else ""
             raise UsageError(f"{where}{error}") from error
@@ -84,14 +87,18 @@ def _values_of(axis: str) -> tuple[str, list[str]]:
     return name, values
 
 
-def _option(parser: argparse.ArgumentParser, name: str, value: str) -> list[str]:
-    """The option of an axis; those that take no value are written ``no-refit=yes,no``."""
+def _with_option(parser: argparse.ArgumentParser, line: list[str], name: str, value: str) -> list[str]:
+    """The line with an option of an axis; those that take no value are written ``no-refit=yes,no``."""
     action = parser._option_string_actions.get(f"--{name}")
     if action is None:
         known = sorted(option[2:] for option in parser._option_string_actions if option.startswith("--"))
         raise UsageError(f"--grid {name}: pupicker train has no such option to vary; it has {', '.join(known)}")
     if action.nargs != 0:
-        return [f"--{name}={value}"]
+        return [*line, f"--{name}={value}"]
     if value.lower() not in (*_YES, *_NO):
         raise UsageError(f"--grid {name}={value}: this option takes no value; give yes or no")
-    return [f"--{name}"] if value.lower() in _YES else []
+    rest = [text for text in line if text not in action.option_strings]
+    if value.lower() in _YES:
+        return [*rest, f"--{name}"]
+    opposite = f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"
+    return [*rest, opposite] if opposite in action.option_strings else rest

@@ -105,6 +105,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """Raise UsageError at a number that cannot be."""
     from pupicker.engine.errors import UsageError
+    from pupicker.engine.start_weights import WEIGHTS
 
     if not 0 <= args.validation_fraction < 1:
         raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
@@ -113,6 +114,10 @@ def check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {getattr(args, name)}: must be at least {least}")
     if args.proposal_count is not None and not args.proposals:
         raise UsageError("--proposal-count: says how many --proposals to take; give those, or leave it out")
+    if args.proposals == "general" and not (WEIGHTS / f"{args.network}.safetensors").is_file():
+        known = " and ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
+        raise UsageError(f"--proposals general: there are general weights for {known} only, not for {args.network};"
+                         " give one of those with --network, or other proposals")
     if not args.learning_rate > 0:
         raise UsageError(f"--learning-rate {args.learning_rate:g}: must be positive")
     if not 0 <= args.weight_decay < float("inf"):

@@ -67,8 +67,8 @@ class NetworkForm:
         form.addParam("autoencoder", params.EnumParam, choices=list(AUTOENCODER_CHOICES), default=AUTOENCODER_NONE,
                       expertLevel=expert, label="Autoencoder term",
                       help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
-                           "paper's weight, 10/N for N labels up to 250 and none for more. Makes training "
-                           "several times slower. Worth a try with a few labels and random weights.")
+                           "paper's weight, 10/N for N labels up to 250 and none for more. To compare "
+                           "with the paper: here it cost accuracy, and makes training several times slower.")
         form.addParam("autoencoderWeight", params.FloatParam, default=0.1, expertLevel=expert,
                       condition="autoencoder==%d" % AUTOENCODER_GIVEN, label="Its weight (0 to 10)",
                       help="Factor of the squared distance between region and drawing, summed over pixels in units of "

@@ -44,24 +44,26 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
                            "times larger.")
         form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_TEMPLATE,
                       label="Method",
-                      help="_difference of Gaussians_: a band of sizes, quick.\n_template matching_: normalised "
-                           "cross-correlation with views of the particle, or with a disc.")
+                      help="_template matching_: normalised cross-correlation with views of the particle, or with a "
+                           "disc; the better of the two on most micrographs.\n_difference of Gaussians_: a band of "
+                           "sizes, quick; try it where the other finds edges and contamination.")
         matching = "method==%d" % BASELINE_TEMPLATE
         form.addParam("inputViews", params.PointerParam, pointerClass="SetOfAverages",
                       allowsNull=True, condition=matching, label="Views of the particle (optional)",
                       help="Class averages or other images of the particle, bright or dark. Empty: a soft disc of the "
                            "diameter.")
-        form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
-                      expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
-                      help="Each view is turned all round in steps of this.")
-        form.addParam("contrast", params.EnumParam, choices=list(CONTRAST_CHOICES), default=0,
-                      expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
-                      label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
-                                                  "micrographs, and negative stain.")
         form.addParam("minScore", params.FloatParam, allowsNull=True, label="Lowest value (score)",
                       help="Picks with a lower score, in standard deviations, are left out. Empty: 1.0 for the "
                            "difference of Gaussians, 1.7 for template matching. Best chosen low; the set can be cut "
                            "later with _pupicker - threshold_.")
+        form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
+                      expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
+                      help="Each view is turned all round in steps of this. Smaller ones, e.g. 5, for particles with "
+                           "much detail; the time grows with their number.")
+        form.addParam("contrast", params.EnumParam, choices=list(CONTRAST_CHOICES), default=0,
+                      expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
+                      label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
+                                                  "micrographs, and negative stain.")
         self._definePickLengths(form, "0.45 diameters", "1.5 diameters")
         self._defineExclusionParams(form)
         self._defineStreaming(form)

@@ -11,6 +11,7 @@ from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
 from pupicker import convert
+from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
 from pupicker.protocols.protocol_train import ProtPuPickerTrain
 
 GRID_HELP = (
@@ -48,13 +49,16 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         self.bestAveragePrecision = Float()
 
     # --------------------------- DEFINE param functions ----------------------
-    def _defineTrainingParams(self, form: Any) -> None:
+    def _defineTrainFrom(self, form: Any) -> None:
+        form.addHidden("trainFrom", params.EnumParam, choices=list(TRAIN_FROM_CHOICES), default=TRAIN_FROM_LABELS,
+                       help="Only labels tell which options are better.")
+
+    def _defineOwnParams(self, form: Any) -> None:
         form.addParam("folds", params.IntParam, default=4, label="Folds (number of parts)",
                       help="Number of parts into which the labelled micrographs are dealt; each is left out once. No "
                            "more than there are labelled micrographs; more folds take longer and tell more.")
         form.addParam("grid", params.TextParam, default="updates=200,400,800", height=5, width=50,
                       label="Options to try", help=GRID_HELP)
-        ProtPuPickerTrain._defineTrainingParams(self, form)
 
     # --------------------------- STEPS functions -----------------------------
     def trainStep(self, training: str) -> List[str]:
@@ -86,8 +90,6 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
         errors = ProtPuPickerTrain._validate(self)
-        if not self._usesLabels():
-            errors.append("*Learn from*: choose the labelled particles; only they tell which options are better.")
         if (self.folds.get() or 0) < 2:
             errors.append("*Folds*: give 2 or a larger number.")
         for line in self._getAxes():

@@ -8,14 +8,15 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker.constants import (
+    GENERAL_NETWORKS,
     OBJECTIVES,
     PRIOR_AUTO,
     PRIOR_CHOICES,
     PRIOR_COUNT,
     PRIOR_FRACTION,
     PROPOSALS,
+    START_AUTO,
     START_CHOICES,
-    START_GENERAL,
     START_MODEL,
     TRAIN_FROM_CHOICES,
     TRAIN_FROM_LABELS,
@@ -33,36 +34,47 @@ class TrainingForm(ExclusionForm, NetworkForm):
     def _defineParams(self: Any, form: Any) -> None:
         form.addSection(label=Message.LABEL_INPUT)
         self._defineGpuParams(form)
-        labelled = "trainFrom==%d" % TRAIN_FROM_LABELS
-        form.addParam("trainFrom", params.EnumParam, choices=list(TRAIN_FROM_CHOICES), default=TRAIN_FROM_LABELS,
-                      expertLevel=params.LEVEL_ADVANCED, label="Learn from",
-                      help="_labelled particles_: the coordinates below.\n_proposals_: no labels; the surest finds of "
-                           "the general weights, of template matching with a disc, or of the difference of Gaussians "
-                           "take their place, for a first look. Training then judges itself by its proposals, not by "
-                           "the truth: look at the picks.")
+        self._defineTrainFrom(form)
         form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", important=True,
-                      condition=labelled, label="Labelled particles",
+                      condition="trainFrom==%d" % TRAIN_FROM_LABELS, label="Labelled particles",
                       help="Particle centres from any picker or import. Micrographs without a label are not used.")
         form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", allowsNull=True,
                       label="Micrographs (optional)",
                       help="Micrographs to train on, if not those that the particles were labelled on; for example the "
                            "full-size ones when the labels were made on downsampled ones. Neither filtered nor "
                            "normalised. Without labels they are needed.")
-        form.addParam("proposalCount", params.IntParam, default=0, condition="trainFrom!=%d" % TRAIN_FROM_LABELS,
-                      expertLevel=params.LEVEL_ADVANCED, label="Proposals (0 = 25 per micrograph)",
-                      help="How many of the surest finds are taken, on all micrographs together. 0 takes 25 for each "
-                           "micrograph; less where there are fewer particles than that.")
-        form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
-                      expertLevel=params.LEVEL_ADVANCED, label="Not particles (optional)",
-                      help="Places on the same micrographs that are no particles, for example false picks of an "
-                           "earlier run, carbon, or ice crystals. A few dozen of the kind that is picked wrongly help; "
-                           "they need not be complete.")
         form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
                       help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
                            "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
                            "it is not filled in for you; the wand shows it as circles on the labelled particles.")
+        self._defineOwnParams(form)
+        self._defineExpertInputs(form)
         self._defineTrainingParams(form)
         form.addParallelSection(threads=4, mpi=0)
+
+    def _defineOwnParams(self: Any, form: Any) -> None:
+        """What a protocol adds behind the inputs, before the fields for experts."""
+
+    def _defineExpertInputs(self: Any, form: Any) -> None:
+        expert = params.LEVEL_ADVANCED
+        form.addParam("proposalCount", params.IntParam, default=0, condition="trainFrom!=%d" % TRAIN_FROM_LABELS,
+                      expertLevel=expert, label="Proposals (0 = 25 per micrograph)",
+                      help="How many of the surest finds are taken, on all micrographs together. 0 takes 25 for each "
+                           "micrograph; less where there are fewer particles than that.")
+        form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
+                      expertLevel=expert, label="Not particles (optional)",
+                      help="Places on the same micrographs that are no particles, for example false picks of an "
+                           "earlier run, carbon, or ice crystals. A few dozen of the kind that is picked wrongly help; "
+                           "they need not be complete.")
+
+    def _defineTrainFrom(self: Any, form: Any) -> None:
+        """For experts, yet first: Scipion shows and hides a field by those before it only."""
+        form.addParam("trainFrom", params.EnumParam, choices=list(TRAIN_FROM_CHOICES), default=TRAIN_FROM_LABELS,
+                      expertLevel=params.LEVEL_ADVANCED, label="Learn from",
+                      help="_labelled particles_: the coordinates below.\n_proposals_: no labels; the surest finds of "
+                           "the general weights, of template matching with a disc, or of the difference of Gaussians "
+                           "take their place, for a first look. Training then judges itself by its proposals, not by "
+                           "the truth: look at the picks.")
 
     def _defineTrainingParams(self: Any, form: Any) -> None:
         expert = params.LEVEL_ADVANCED
@@ -83,14 +95,14 @@ class TrainingForm(ExclusionForm, NetworkForm):
                       condition="priorMode==%d" % PRIOR_COUNT, label="Particles per micrograph",
                       help="Expected number of particles on an average micrograph, labelled or not; count two or "
                            "three by eye. Right within a factor of two is good enough.")
-        form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_GENERAL,
+        form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_AUTO,
                       expertLevel=expert, label="Start from",
-                      help="Weights that training starts from.\n_general_: come with pupicker, trained on simulated "
-                           "particles of all kinds; worth many labels. They exist for conv47 and conv31 with batch "
-                           "normalisation; others start from random ones, which the log says.\n_random_: nothing is "
-                           "known beforehand, as in the paper; it needs more labels, and serves to compare.\n_earlier "
-                           "model_: goes on learning, for example after "
-                           "more particles were labelled.")
+                      help="Weights that training starts from.\n_automatic_: general ones, which come with pupicker "
+                           "and were trained on simulated particles of all kinds; worth many labels. They exist for "
+                           "conv47 and conv31 with batch normalisation; other networks start from random ones, which "
+                           "log and summary say.\n_random_: nothing is known beforehand, as in the paper; it needs "
+                           "more labels, and serves to compare.\n_earlier model_: goes on learning, for example "
+                           "after more particles were labelled.")
         form.addParam("startModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
                       expertLevel=expert, condition="startMode==%d" % START_MODEL, label="Earlier model",
                       help="Its weights are the start; it should be of the same or a similar particle, of about the "
@@ -137,7 +149,7 @@ class TrainingForm(ExclusionForm, NetworkForm):
             errors.append("*Particles per micrograph*: give a number above 0, or choose 'automatic'.")
         if not 0 <= (self.validationFraction.get() or 0) <= 0.9:
             errors.append("*Validation fraction*: give a number from 0 to 0.9, e.g. 0.25.")
-        errors += self._validateStart()
+        errors += self._validateStart() + self._validateProposals()
         errors += ["*%s*: the set is still growing. Wait until the run that makes it has ended, or schedule this one."
                    % self.getParam(name).getLabel() for name in self._getGrowingInputs()]
         for name in ("updates", "workingPixelSize", "seed", "proposalCount"):
@@ -152,16 +164,23 @@ class TrainingForm(ExclusionForm, NetworkForm):
         return [name for name in names
                 if getattr(self, name).get() is not None and getattr(self, name).get().isStreamOpen()]
 
+    def _validateProposals(self: Any) -> List[str]:
+        """Whether the network has the weights whose proposals are wanted."""
+        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
+            return []
+        return ["*Learn from*: there are general weights for %s only. Choose one of them under *Network* (expert "
+                "level), or other proposals." % " and ".join(GENERAL_NETWORKS)]
+
     def _validateStart(self: Any) -> List[str]:
         """Whether the earlier model is there and has the network of the form."""
         if self.startMode.get() != START_MODEL:
             return []
         model = self.startModel.get()
         if model is None or not model.exists():
-            return ["*Earlier model*: choose a model whose file is there, or start from 'general'."]
+            return ["*Earlier model*: choose a model whose file is there, or start from 'automatic'."]
         if model.getNetwork() and model.getNetwork() != self._getNetworkName():
             return ["*Earlier model*: it has the network %s, and *Network* (expert level) says %s. Choose its network, "
-                    "or start from 'general'." % (model.getNetwork(), self._getNetworkName() or "none")]
+                    "or start from 'automatic'." % (model.getNetwork(), self._getNetworkName() or "none")]
         return []
 
     def _validateLabels(self: Any) -> List[str]:
@@ -224,7 +243,7 @@ class TrainingForm(ExclusionForm, NetworkForm):
             arguments += ["--particles-per-micrograph", repr(self.particlesPerMicrograph.get())]
         if self.startMode.get() == START_MODEL:
             arguments += ["--start", self.startModel.get().getPath()]
-        elif self.startMode.get() != START_GENERAL:
+        elif self.startMode.get() != START_AUTO:
             arguments += ["--start", START_CHOICES[self.startMode.get()]]
         if not self._usesLabels():
             arguments += ["--proposals", PROPOSALS[self.trainFrom.get()]]

@@ -171,5 +171,11 @@ def test_options_that_the_method_ignores_are_refused(baseline, tmp_path, method,
     assert word in baseline(method, tmp_path / "p.tsv", *options).error(2)
 
 
+def test_general_proposals_of_a_network_that_has_no_general_weights(capsys, tmp_path):
+    message = run(capsys, "train", "mics", "--proposals", "general", "--network", "conv63", "--diameter", DIAMETER_ANG,
+                  "--output", tmp_path / "m.pupicker").error(2)
+    assert "--proposals general: there are general weights for conv31 and conv47 only, not for conv63" in message
+
+
 def test_labels_or_proposals(train, simulated, tmp_path):
     assert "not allowed with" in train("--proposals", "dog").error(2)

@@ -8,7 +8,9 @@ import shlex
 
 import pytest
 
+from pupicker.commands.grid import make_cells
 from pupicker.commands.main import build_parser
+from pupicker.commands.training_arguments import add_learning_arguments
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import DIAMETER_ANG, TRAINING_OPTIONS
 
@@ -79,6 +81,21 @@ def test_axes_multiply_and_options_without_a_value_are_yes_or_no(cross_validate,
                             "--validation-fraction", "0", output=tmp_path)
     assert [cell["cell"] for cell in result.json["cells"]] == [
         "keep-borders=yes, seed=1", "keep-borders=yes, seed=2", "keep-borders=no, seed=1", "keep-borders=no, seed=2"]
+
+
+@pytest.mark.parametrize("given", [[], ["--no-refit", "--ring-negatives", "--exclude-contamination", "--keep-borders"]])
+@pytest.mark.parametrize(("name", "attribute", "meant"), [
+    ("no-refit", "refit", {"yes": False, "no": True}), ("ring-negatives", "ring_negatives", {"yes": True, "no": False}),
+    ("keep-borders", "keep_borders", {"yes": True, "no": False}),
+    ("exclude-contamination", "exclude_contamination", {"yes": True, "no": False}),
+    ("no-exclude-contamination", "exclude_contamination", {"yes": False, "no": True}),
+])
+def test_an_axis_takes_the_place_of_what_is_given(given, name, attribute, meant):
+    line = ["mics", "--picks", "p.star", "--diameter", "100", *given]
+    cells = make_cells([f"{name}=yes,no"], line, add_learning_arguments)
+    assert {dict(cell.values)[name]: getattr(cell.args, attribute) for cell in cells} == meant
+    again = [make_cells([], cell.line, add_learning_arguments)[0].args for cell in cells]
+    assert again == [cell.args for cell in cells]
 
 
 def test_fewer_labelled_micrographs_than_folds(cross_validate, tmp_path, simulated):

@@ -95,8 +95,8 @@ class TestCrossValidation(WorkflowTestCase):
         self.assertEqual(os.listdir(folder), ["mic000002.mrc"])
 
     def test5WrongFields(self):
-        for values, words in (({"trainFrom": 1}, "Learn from"),
-                              ({"grid": "updates"}, "updates=400,800"), ({"grid": "=3"}, "of its own"),
+        for values, words in (({"grid": "updates"}, "updates=400,800"),
+                              ({"grid": "=3"}, "of its own"),
                               ({"folds": 1}, "Folds"), ({"diameter": -1.0}, "Particle diameter")):
             run = self.newRun(values.get("grid", "updates=1,2"), **{k: v for k, v in values.items() if k != "grid"})
             self.assertIn(words, "\n".join(run.validate()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import unittest
 
@@ -15,18 +16,18 @@ from pyworkflow.protocol import params  # isort: skip
 
 import pupicker  # isort: skip
 from pupicker.constants import (  # isort: skip
-    AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
-    NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, WEIGHT_DECAY,
+    AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, GENERAL_NETWORKS,
+    NETWORK_CHOICES, NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PROPOSALS, WEIGHT_DECAY,
 )
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
-    ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
+    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
-    ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPreprocess,
-    ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
+    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 
@@ -68,7 +69,7 @@ class TestDiscovery(unittest.TestCase):
 
     def testOnlyPickingAndTrainingTakeASetThatGrows(self):
         self.assertEqual({p for p in PROTOCOLS if p.worksInStreaming()},
-                         {ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerTrain})
+                         {ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerPick, ProtPuPickerTrain})
 
     def testLogoIsAnImage(self):
         path = ProtPuPickerTrain.getPluginLogoPath()
@@ -82,13 +83,26 @@ class TestForms(unittest.TestCase):
     def testEveryFieldHasLabelAndHelp(self):
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
-                if isinstance(param, (params.Line, params.Group)):
+                if isinstance(param, (params.Line, params.Group)) or param.condition.get() == "False":  # hidden
                     continue
                 where = f"{protocol.__name__}.{name}"
                 if name not in ("useGpu", "gpuList"):  # Scipion labels these itself
                     self.assertTrue(param.getLabel(), where)
                 if name not in ("runName", "runMode", "hostName"):
                     self.assertTrue((param.getHelp() or "").strip(), where)
+
+    def testSimpleFieldsComeFirst(self):
+        """Within a section, but for fields that show and hide others: Scipion wants them before those."""
+        for protocol in PROTOCOLS:
+            for section in protocol().getDefinition().iterSections():
+                expert = None
+                for name, param in section.iterParams():
+                    if param._dependants or param.condition.get() == "False":
+                        continue
+                    if param.isExpert():
+                        expert = name
+                    else:
+                        self.assertIsNone(expert, f"{protocol.__name__}.{name} stands behind the expert's {expert}")
 
     def testNumbersStateTheirUnit(self):
         units = ("Å", "px", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph", "(score)",
@@ -99,6 +113,17 @@ class TestForms(unittest.TestCase):
                         and not isinstance(param, (params.EnumParam, params.BooleanParam)):
                     label = param.getLabel().lower()
                     self.assertTrue(any(unit.lower() in label for unit in units), f"{name}: {label}")
+
+    def testProposalsOfTheGeneralWeightsNeedANetworkThatHasSome(self):
+        weights = glob.glob(os.path.join(os.path.dirname(pupicker.__file__), "weights", "*.safetensors"))
+        known = {os.path.splitext(os.path.basename(path))[0] for path in weights}
+        self.assertEqual(set(GENERAL_NETWORKS), known)
+        for k, name in enumerate(NETWORK_CHOICES):
+            if k != NETWORK_OTHER:
+                run = ProtPuPickerTrain(network=k, trainFrom=PROPOSALS.index("general"))
+                self.assertEqual(run._validateProposals() == [], name in known, name)
+                run.trainFrom.set(PROPOSALS.index("template"))
+                self.assertEqual(run._validateProposals(), [])
 
     def testNetworkFieldsAreOptionsOfTheCommandLine(self):
         """What the form says is understood by the command and by the networks; defaults say nothing."""
@@ -237,6 +262,15 @@ class TestModelObject(unittest.TestCase):
         self.assertEqual(model.getFiles(), {"Runs/1/extra/model.pupicker"})
         self.assertEqual(model.getSuggestedThreshold(), -0.5)
         self.assertEqual(len(model.getSummary()), 5)
+        self.assertIn("(network conv31, objective ge-binomial)", model.getSummary()[1])
+
+    def testSummaryNamesTheStart(self):
+        for start, words in (("general", "general weights"), ("random", "random weights"),
+                             ("a/b.pupicker", "earlier model")):
+            model = PuPickerModel("model.pupicker")
+            model.setInfo(dict(self.INFO, start=start))
+            self.assertIn("network conv31, start from ", model.getSummary()[1])
+            self.assertIn(words, model.getSummary()[1])
 
     def testWithoutValidation(self):
         model = PuPickerModel("model.pupicker")
