@@ -152,6 +152,12 @@ class Topaz:
         return {**scores[max(scores)], "training": training, "pi": round(prior["pi"], 6),
                 "average_precision_by_updates": by_updates}
 
+    def shipped(self, model: str, chosen: BenchmarkSet) -> dict[str, Any]:
+        """Score one of the models that come with Topaz as it is."""
+        scale = topaz_scale(chosen)
+        with tempfile.TemporaryDirectory(prefix="topaz-") as name:
+            return self._pick(chosen, self.preprocessed(chosen, scale), model, scale, Path(name))
+
     def preprocessed(self, chosen: BenchmarkSet, scale: int) -> Path:
         """Downsampled and normalised micrographs, made once."""
         folder = cache_folder() / "topaz" / f"{chosen.name}-{chosen.truth.parent.name}-{scale}"
@@ -199,7 +205,7 @@ class Topaz:
         models = {epoch * updates: _model(work, epoch) for epoch in sorted(moments | {last})}
         return models, {**seconds, "cpu_s": round(seen[last], 1), "updates": last * updates}
 
-    def _pick(self, chosen: BenchmarkSet, folder: Path, model: Path, scale: int, work: Path) -> dict[str, Any]:
+    def _pick(self, chosen: BenchmarkSet, folder: Path, model: Path | str, scale: int, work: Path) -> dict[str, Any]:
         radius = round(0.5 * chosen.diameter_ang / chosen.pixel_size_ang / scale)
         found, picks = work / "found.txt", work / "picks.tsv"
         micrographs = [folder / path.name for path in chosen.test]

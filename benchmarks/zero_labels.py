@@ -1,11 +1,12 @@
-"""Picking without any label, on real micrographs.
+"""Picking without any label.
 
-    python benchmarks/zero_labels.py [--seeds 0 1] [--sets bgal]
+    python benchmarks/zero_labels.py [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
 
-Nothing is told but the diameter.  On the test micrographs: difference of Gaussians, template matching with a disc, and
-the general weights as they are; models trained from the best proposals of each on the training micrographs.  Results:
-results/zero_labels.jsonl, a line as soon as it is measured (what is recorded is skipped), and .md; what a few labels
-give is in results/label_efficiency.md.
+Only the diameter is told.  On the test micrographs: the general weights as they are, difference of Gaussians, and
+template matching with a disc; models trained from the best proposals of each on the training micrographs; and with
+`--topaz` the two sizes of network that Topaz ships with weights, resnet16 being what `topaz extract` takes by default.
+Results: results/zero_labels.jsonl, a line as soon as it is measured (what is recorded is skipped), and .md; what a few
+labels give is in results/label_efficiency.md.
 """
 
 from __future__ import annotations
@@ -18,88 +19,56 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from datasets import data_folder
+from datasets import BenchmarkSet, data_folder, load_set
 from label_efficiency_report import of_one_code
-from pupicker.core.geometry import geometry
-from pupicker.core.metrics import match_picks, precision_recall
-from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+from methods import Topaz
 from pupicker.engine.atomic import write_text
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.dataset import load_training_set
-from pupicker.engine.proposals import propose
-from pupicker.engine.report import Report
-from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from real_sets import LOWEST_THRESHOLD, pupicker
 from runs import RESULTS, Records, hardware, pupicker_code
 
-SOURCES = ("dog", "template", "general")
+SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")
+SOURCES = ("general", "dog", "template")
+TOPAZ_MODELS = ("resnet16", "resnet8")
 
 
-def score(data: Path, name: str, picks: Path) -> float:
+def score(chosen: BenchmarkSet, picks: Path) -> float:
     """Average precision of a table on the test micrographs."""
-    chosen = SETS[name]
     result, _ = pupicker(
-        "evaluate", "--picks", picks, "--truth", data / chosen.folder / chosen.truth, "--radius",
-        chosen.match_radius_px, "--micrographs", *[t.stem for t in micrographs(data, name, "test")], "--json",
+        "evaluate", "--picks", picks, "--truth", chosen.truth, "--radius", chosen.match_radius_px, "--micrographs",
+        *[path.stem for path in chosen.test], "--json",
     )
     return float(json.loads(result)["average_precision"])
 
 
-def common(name: str) -> list[object]:
-    """Options of all commands."""
-    return ["--threads", 1, "--pixel-size", SETS[name].pixel_size_ang]
-
-
-def without_training(data: Path, name: str, source: str) -> dict[str, Any]:
-    """A baseline, or the general weights as they are."""
-    if source == "general":
-        return {"average_precision": general(data, name), "training": None}
+def without_training(chosen: BenchmarkSet, source: str) -> dict[str, Any]:
+    """A baseline as it is."""
     with tempfile.TemporaryDirectory() as folder:
-        return {"average_precision": baseline(data, name, source, Path(folder)), "training": None}
+        picks = Path(folder) / "picks.tsv"
+        pupicker("baseline", source, *chosen.test, "--diameter", chosen.diameter_ang, "--output", picks,
+                 f"--threshold={LOWEST_THRESHOLD}", "--threads", 1, "--pixel-size", chosen.pixel_size_ang)
+        return {"average_precision": score(chosen, picks), "training": None}
 
 
-def baseline(data: Path, name: str, source: str, work: Path) -> float:
-    """Difference of Gaussians or a disc on the test micrographs."""
-    picks = work / "picks.tsv"
-    pupicker("baseline", source, *micrographs(data, name, "test"), "--diameter", SETS[name].diameter_ang, "--output",
-             picks, "--threshold=-50", *common(name))
-    return score(data, name, picks)
-
-
-def general(data: Path, name: str) -> float:
-    """The general weights on the test micrographs, whose truth is used for the score alone."""
-    chosen, tests = SETS[name], micrographs(data, name, "test")
-    lengths = geometry(chosen.diameter_ang, chosen.pixel_size_ang, NETWORKS[DEFAULT_NETWORK].particle_px())
-    truth = read_coordinates(data / chosen.folder / chosen.truth, tests)
-    images = load_training_set(tests, truth, chosen.pixel_size_ang, lengths, 1, Report("train")).micrographs
-    radius = chosen.match_radius_px * chosen.pixel_size_ang / lengths.working_pixel_size_ang
-    scores, hits = [], []
-    for micrograph, (xy, logit) in zip(
-        images, propose(images, "general", lengths, DEFAULT_NETWORK, torch.device("cpu")), strict=True
-    ):
-        scores.append(logit.numpy())
-        hits.append(match_picks(xy.numpy(), logit.numpy(), micrograph.labels.numpy(), radius) >= 0)
-    return precision_recall(hits, scores, sum(len(m.labels) for m in images)).average_precision
-
-
-def from_proposals(data: Path, name: str, source: str, seed: int) -> dict[str, Any]:
+def from_proposals(chosen: BenchmarkSet, source: str, seed: int) -> dict[str, Any]:
     """Train on proposals of the training micrographs, pick the test micrographs."""
+    common = ("--threads", 1, "--pixel-size", chosen.pixel_size_ang)
     with tempfile.TemporaryDirectory() as folder:
         model, picks = Path(folder) / "model.pupicker", Path(folder) / "picks.tsv"
-        _, seconds = pupicker(
-            "train", *micrographs(data, name, "train"), "--proposals", source, "--diameter", SETS[name].diameter_ang,
-            "--output", model, "--seed", seed, *common(name),
-        )
-        pupicker("pick", *micrographs(data, name, "test"), "--model", model, "--output", picks, "--threshold",
-                 LOWEST_THRESHOLD, *common(name))
-        return {"average_precision": score(data, name, picks), "training": seconds}
+        _, seconds = pupicker("train", *chosen.training, "--proposals", source, "--diameter", chosen.diameter_ang,
+                              "--output", model, "--seed", seed, *common)
+        pupicker("pick", *chosen.test, "--model", model, "--output", picks, "--threshold", LOWEST_THRESHOLD, *common)
+        return {"average_precision": score(chosen, picks), "training": seconds}
+
+
+def shipped(topaz: Topaz, chosen: BenchmarkSet, model: str) -> dict[str, Any]:
+    """Topaz with a model that comes with it."""
+    return {**topaz.shipped(model, chosen), "training": None}
 
 
 def report(records: list[dict[str, Any]]) -> str:
     """Table of the records: average precision without a training, and after it (mean over the seeds)."""
     lines = ["| set | proposals of | as they are | trained on them | seeds |", "|---|---|---|---|---|"]
-    for name, source in ((name, source) for name in SETS for source in SOURCES):
+    for name, source in ((name, source) for name in SETS for source in (*SOURCES, *map(_of_topaz, TOPAZ_MODELS))):
         own = [r for r in records if (r["set"], r["method"]) == (name, source)]
         plain = [f"{r['average_precision']:.3f}" for r in own if r["draw"] is None]
         trained = [r["average_precision"] for r in own if r["draw"] is not None]
@@ -108,23 +77,34 @@ def report(records: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _of_topaz(model: str) -> str:
+    return f"topaz-{model}"
+
+
 def main() -> None:
     """Measure what is not recorded, write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--topaz", type=Path, metavar="PROGRAM", help="measure Topaz too")
     parser.add_argument("--records", type=Path, default=RESULTS / "zero_labels.jsonl", metavar="FILE")
     args = parser.parse_args()
-    torch.set_num_threads(1)
     records = Records(args.records)
     code = pupicker_code()
     what = {"machine": hardware(), "versions": {"pupicker": code}}
+    chosen = {name: load_set(name, args.data) for name in args.sets}
     for name, source in ((name, source) for name in args.sets for source in SOURCES):
         unit = {"set": name, "method": source, "labels": 0, "settings": {"code": code["code"]}}
-        records.run({**unit, "draw": None}, partial(without_training, args.data, name, source), what)
+        records.run({**unit, "draw": None}, partial(without_training, chosen[name], source), what)
         for seed in args.seeds:
-            records.run({**unit, "draw": seed}, partial(from_proposals, args.data, name, source, seed), what)
+            records.run({**unit, "draw": seed}, partial(from_proposals, chosen[name], source, seed), what)
+    if args.topaz:
+        topaz = Topaz(args.topaz)
+        versions = {"machine": hardware(), "versions": {"topaz": topaz.version()}}
+        for name, model in ((name, model) for name in args.sets for model in TOPAZ_MODELS):
+            unit = {"set": name, "method": _of_topaz(model), "labels": 0, "settings": {}, "draw": None}
+            records.run(unit, partial(shipped, topaz, chosen[name], model), versions)
     write_text(args.records.with_suffix(".md"), report(of_one_code(records.load())))
 
 

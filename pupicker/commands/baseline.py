@@ -1,4 +1,4 @@
-"""``pupicker baseline``: picking without learning, the two methods that the paper compares with."""
+"""``pupicker baseline``: picking without labels, by the general weights or by what the paper compares with."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
     add_borders,
+    add_device,
     add_exclusion,
     add_html,
     add_micrographs,
     add_results,
-    add_threads,
     first_geometry,
 )
 from pupicker.commands.pick import add_output, check, pick_all
 
 if TYPE_CHECKING:
+    from pupicker.engine.picker import MicrographPicker
     from pupicker.engine.report import Report
 
-HELP = "Pick without labels and without learning: difference of Gaussians, or template matching."
-EXAMPLE = "pupicker baseline dog micrographs/ --diameter 180 --output picks.star"
+HELP = "Pick without labels: general weights, difference of Gaussians, or template matching."
+EXAMPLE = "pupicker baseline general micrographs/ --diameter 180 --output picks.star"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("method", choices=("dog", "template"),
-                        help="dog: difference of Gaussians; template: normalised cross-correlation with views of the"
-                        " particle")
+    parser.add_argument("method", choices=("general", "dog", "template"),
+                        help="general: the network with the weights that trainings start from; dog: difference of"
+                        " Gaussians; template: normalised cross-correlation with views of the particle")
     add_micrographs(parser)
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
@@ -41,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="views are turned by this, in degrees, all round (default: 15)")
     parser.add_argument("--bright", action="store_true",
                         help="particles are brighter than their surroundings (default: darker)")
-    add_output(parser, "lowest score, in standard deviations of the scores of a micrograph (default: 1 for"
-               " dog, 1.7 for template)",
+    add_output(parser, "lowest score: with general, the network's logit; with the others, in standard deviations"
+               " of the scores of a micrograph (default: 1 for general, 1 for dog, 1.7 for template)",
                "smallest distance of two picks, in A (default: 0.45 diameters)")
     add_borders(parser)
     add_exclusion(parser, True)
-    add_threads(parser)
+    add_device(parser)
     add_results(parser)
     add_html(parser)
 
@@ -55,37 +56,44 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.baseline_picker import DISC, ROTATION_STEP_DEG, BaselinePicker, answer_of
-    from pupicker.engine.device import set_threads
+    from pupicker.engine.device import resolve_device, set_threads
     from pupicker.engine.exclusion import exclusion_for
+    from pupicker.engine.general_picker import GeneralPicker
     from pupicker.engine.micrographs import list_micrographs
     from pupicker.engine.picker import PickingOptions
 
     check(args)
-    _check_template(args)
-    threads = set_threads(args.threads)
+    _check_ignored(args)
+    device, threads = resolve_device(args.device), set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
 
-    def make(report: Report) -> BaselinePicker:
+    def make(report: Report) -> MicrographPicker:
         wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
         lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide, report=report)
         left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
+        options = PickingOptions(
+            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=left_out
+        )
+        if args.method == "general":
+            return GeneralPicker(lengths, device, options, args.bright)
         step = ROTATION_STEP_DEG if args.rotation_step is None else args.rotation_step
         answer = answer_of(args.method, lengths, args.template or DISC, args.template_pixel_size, step, args.bright)
-        return BaselinePicker(args.method, answer, lengths, PickingOptions(
-            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=left_out
-        ))
+        return BaselinePicker(args.method, answer, lengths, options)
 
     return pick_all(args, paths, make, threads)
 
 
-def _check_template(args: argparse.Namespace) -> None:
+def _check_ignored(args: argparse.Namespace) -> None:
     """Nothing that the method would not look at is accepted."""
     from pupicker.engine.baseline_picker import DISC
     from pupicker.engine.errors import UsageError
 
     views = args.method == "template" and args.template not in (None, DISC)
-    if args.method == "dog" and args.template is not None:
-        raise UsageError(f"--template {args.template}: dog takes no template; call pupicker baseline template")
+    if args.method != "template" and args.template is not None:
+        raise UsageError(f"--template {args.template}: {args.method} takes no template; call pupicker baseline"
+                         " template")
+    if args.method != "general" and args.device not in ("auto", "cpu"):
+        raise UsageError(f"--device {args.device}: {args.method} runs on the processor; give cpu, or leave it out")
     for option in ("template_pixel_size", "rotation_step"):
         if getattr(args, option) is not None and not views:
             raise UsageError(f"--{option.replace('_', '-')}: is for views of the particle; give them with"

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from pupicker.core.geometry import Geometry
-from pupicker.core.networks import build
 from pupicker.engine.baseline_picker import METHODS, answer_of, best_places
 from pupicker.engine.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.errors import InputError
-from pupicker.engine.start_weights import GENERAL, load_start
+from pupicker.engine.general_picker import general_network
+from pupicker.engine.start_weights import GENERAL
 from pupicker.engine.training_labels import apart
 from pupicker.engine.validation import leave_cut_borders, pick_image
 
@@ -78,10 +78,7 @@ def _baseline(method: str, geometry: Geometry) -> Finder:
 
 
 def _general(geometry: Geometry, network: str, device: torch.device) -> Finder:
-    with torch.random.fork_rng(devices=[]):
-        classifier = build(network)
-    classifier.load_state_dict(dict(load_start(GENERAL, network, classifier).weights or {}))
-    classifier = classifier.to(device).eval()
+    classifier = general_network(network).to(device).eval()
     distance = geometry.min_distance_ang / geometry.working_pixel_size_ang
     return lambda micrograph: pick_image(
         classifier, micrograph.image.to(device), distance, excluded=micrograph.excluded

@@ -1,4 +1,4 @@
-"""Picking without labels and without learning."""
+"""Picking without labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 
 from pupicker import convert
-from pupicker.constants import BASELINE_CHOICES, BASELINE_TEMPLATE, BASELINES, CONTRAST_BRIGHT, CONTRAST_CHOICES
+from pupicker.constants import (
+    BASELINE_CHOICES,
+    BASELINE_GENERAL,
+    BASELINE_TEMPLATE,
+    BASELINES,
+    CONTRAST_BRIGHT,
+    CONTRAST_CHOICES,
+)
 from pupicker.protocols.protocol_base import digestOf
 from pupicker.protocols.protocol_pick import ProtPuPickerPick
 
@@ -18,15 +25,17 @@ BOX_SIZE = 1.5  # diameters, as after a training
 
 class ProtPuPickerBaseline(ProtPuPickerPick):
     """
-    Picks particles without labels and without learning, by one of the two methods that the paper compares with.
+    Picks particles without labels, for a first look, or for the first labels.
 
-    _difference of Gaussians_ answers to blobs of the given diameter. _template matching_ correlates every place with
-    views of the particle, for example class averages, or with a soft disc of the diameter if none are given. Both find
-    whatever resembles a blob or the views, contamination too: take them for a first look, for the first labels, or
-    to see what training adds.
+    _general weights_: the network from which trainings start, as it comes; it has seen simulated particles of all
+    kinds and needs the diameter only. _template matching_ correlates every place with views of the particle, for
+    example class averages, or with a soft disc of the diameter if none are given. _difference of Gaussians_ answers to
+    blobs of the given diameter. None of them knows your particle: whatever resembles one is found, contamination too.
+    Ten labels and a training are better, and tell how good the picks are.
 
-    Every coordinate carries _pupickerScore, the answer of the filter in standard deviations of its answers over the
-    micrograph, also under RELION's name. There is no probability, because nothing tells how often a score is right.
+    Every coordinate carries _pupickerScore, also under RELION's name: the logit of the network, or the answer of the
+    filter in standard deviations of its answers over the micrograph. There is no probability, because nothing tells how
+    often a score is right.
     """
 
     _label = "pick without labels"
@@ -39,23 +48,25 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
         form.getParam("inputMicrographs").help.set(
             "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
             "still grow.")
+        self._defineGpuParams(form)
         form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
                       help="Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
                            "times larger.")
-        form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_TEMPLATE,
+        form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_GENERAL,
                       label="Method",
-                      help="_template matching_: normalised cross-correlation with views of the particle, or with a "
-                           "disc; the better of the two on most micrographs.\n_difference of Gaussians_: a band of "
-                           "sizes, quick; try it where the other finds edges and contamination.")
+                      help="_general weights_: the network as it comes, trained on simulated particles; the first "
+                           "to try.\n_template matching_: normalised cross-correlation with views of the particle, or "
+                           "with a disc; with good views, or for compact round particles.\n_difference of Gaussians_: "
+                           "a band of sizes, quick.\nOnly the first uses a GPU.")
         matching = "method==%d" % BASELINE_TEMPLATE
         form.addParam("inputViews", params.PointerParam, pointerClass="SetOfAverages",
                       allowsNull=True, condition=matching, label="Views of the particle (optional)",
                       help="Class averages or other images of the particle, bright or dark. Empty: a soft disc of the "
                            "diameter.")
         form.addParam("minScore", params.FloatParam, allowsNull=True, label="Lowest value (score)",
-                      help="Picks with a lower score, in standard deviations, are left out. Empty: 1.0 for the "
-                           "difference of Gaussians, 1.7 for template matching. Best chosen low; the set can be cut "
-                           "later with _pupicker - threshold_.")
+                      help="Picks with a lower score are left out. Empty: 1.0 for the general weights (a logit) and "
+                           "the difference of Gaussians, 1.7 for template matching (both in standard deviations). "
+                           "Best chosen low; the set can be cut later with _pupicker - threshold_.")
         form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
                       expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
                       help="Each view is turned all round in steps of this. Smaller ones, e.g. 5, for particles with "
@@ -95,13 +106,19 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
         """One sentence for the methods section."""
         views = " with %d views of the particle" % self.inputViews.get().getSize() if self._usesViews() else (
             " with a disc" if self.method.get() == BASELINE_TEMPLATE else "")
+        if self.method.get() == BASELINE_GENERAL:
+            views = " of a convolutional neural network trained on simulated particles"
         return "%d particles were picked by %s%s [%s], diameter %0.0f Å." % (
             output.getSize(), BASELINE_CHOICES[self.method.get()], views, self._citations()[0], self.diameter.get())
 
     def _citations(self) -> List[str]:
-        return ["Roseman2003" if self.method.get() == BASELINE_TEMPLATE else "Voss2009"]
+        return [{BASELINE_TEMPLATE: "Roseman2003", BASELINE_GENERAL: "Bepler2019"}.get(self.method.get(), "Voss2009")]
 
     # --------------------------- UTILS functions -----------------------------
+    def usesGpu(self) -> bool:
+        """Only a network runs on one; the filters need no slot."""
+        return self.method.get() == BASELINE_GENERAL and bool(ProtPuPickerPick.usesGpu(self))
+
     def _usesViews(self) -> bool:
         return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None
 

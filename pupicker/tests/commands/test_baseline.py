@@ -36,7 +36,7 @@ def _average_precision(capsys, simulated, picks):
     return result.json["average_precision"]
 
 
-@pytest.mark.parametrize("method", ["dog", "template"])
+@pytest.mark.parametrize("method", ["general", "dog", "template"])
 def test_finds_particles_without_labels(baseline, capsys, simulated, tmp_path, method):
     assert baseline(method, tmp_path / "picks.tsv", "--threshold=-5").code == 0
     assert _average_precision(capsys, simulated, tmp_path / "picks.tsv") > 0.8
@@ -65,14 +65,15 @@ def test_views_of_the_particle(baseline, capsys, simulated, tmp_path):
     assert _average_precision(capsys, simulated, picks) > 0.8
 
 
-def test_bright_particles(baseline, simulated, tmp_path):
+@pytest.mark.parametrize("method", ["general", "dog"])
+def test_bright_particles(baseline, simulated, tmp_path, method):
     with mrcfile.open(simulated.micrographs[0]) as file:
         image = -np.array(file.data)
     with mrcfile.new(tmp_path / "inverted.mrc") as file:
         file.set_data(image)
         file.voxel_size = PIXEL_SIZE_ANG
-    baseline("dog", tmp_path / "dark.tsv", micrographs=simulated.micrographs[:1])
-    baseline("dog", tmp_path / "bright.tsv", "--bright", micrographs=[tmp_path / "inverted.mrc"])
+    baseline(method, tmp_path / "dark.tsv", micrographs=simulated.micrographs[:1])
+    baseline(method, tmp_path / "bright.tsv", "--bright", micrographs=[tmp_path / "inverted.mrc"])
     dark, bright = (read_coordinates(tmp_path / name) for name in ("dark.tsv", "bright.tsv"))
     assert len(dark) == len(bright) > 5
     np.testing.assert_allclose(np.sort(dark.x), np.sort(bright.x), atol=0.01)
@@ -125,6 +126,16 @@ def test_a_view_without_contrast_where_the_particle_is(baseline, tmp_path):
     assert "views.mrcs: a template without contrast" in message
 
 
+def test_general_picks_depend_on_no_other_micrograph(baseline, simulated, tmp_path):
+    baseline("general", tmp_path / "all.tsv")
+    baseline("general", tmp_path / "one.tsv", micrographs=simulated.micrographs[:1])
+    name = str(simulated.micrographs[0])
+    alone, among = (read_coordinates(tmp_path / file).of(name) for file in ("one.tsv", "all.tsv"))
+    assert len(alone) > 5
+    np.testing.assert_array_equal(alone.x, among.x)
+    np.testing.assert_array_equal(alone.score, among.score)
+
+
 @pytest.mark.parametrize("source", ["general", "template", "dog"])
 def test_training_without_labels(capsys, simulated, tmp_path, source):
     model = tmp_path / "m.pupicker"
@@ -166,6 +177,9 @@ def test_proposals_are_not_taken_from_negatives(simulated):
 @pytest.mark.parametrize(("method", "options", "word"), [
     ("dog", ("--template", "views.mrcs"), "dog takes no template"), ("dog", ("--rotation-step", 5), "--rotation-step"),
     ("template", ("--template-pixel-size", 2), "--template-pixel-size"),
+    ("general", ("--template", "views.mrcs"), "general takes no template"),
+    ("general", ("--rotation-step", 5), "--rotation-step"), ("dog", ("--device", "cuda"), "runs on the processor"),
+    ("template", ("--device", "cuda:1"), "runs on the processor"),
 ])
 def test_options_that_the_method_ignores_are_refused(baseline, tmp_path, method, options, word):
     assert word in baseline(method, tmp_path / "p.tsv", *options).error(2)

@@ -18,14 +18,17 @@ import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 from pwem.protocols import ProtImportAverages  # isort: skip
 
-from pupicker.constants import BASELINE_DOG, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PROPOSALS  # isort: skip
+from pupicker.constants import (  # isort: skip
+    BASELINE_DOG, BASELINE_GENERAL, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PROPOSALS,
+)
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerTrain  # isort: skip
 
 
 class TestBaseline(WorkflowTestCase):
 
     def newBaseline(self, **values):
-        run = self.newProtocol(ProtPuPickerBaseline, **dict({"diameter": DIAMETER, "binThreads": 1}, **values))
+        defaults = {"diameter": DIAMETER, "binThreads": 1, "useGpu": False}
+        run = self.newProtocol(ProtPuPickerBaseline, **dict(defaults, **values))
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         return run
 
@@ -38,8 +41,9 @@ class TestBaseline(WorkflowTestCase):
             mrc.set_data(mask)
         return folder
 
-    def testBothMethodsFindTheParticles(self):
-        for method in (BASELINE_DOG, BASELINE_TEMPLATE):
+    def testAllMethodsFindTheParticles(self):
+        cited = {BASELINE_DOG: "[Voss2009]", BASELINE_TEMPLATE: "[Roseman2003]", BASELINE_GENERAL: "[Bepler2019]"}
+        for method in cited:
             run = self.launchProtocol(self.newBaseline(method=method))
             picks = run.outputCoordinates
             self.assertGreaterEqual(foundFraction(picks, self.truth), 0.85)
@@ -50,7 +54,7 @@ class TestBaseline(WorkflowTestCase):
             summary = "\n".join(run.summary())
             self.assertIn("in 4 micrographs", summary)
             self.assertIn("Open the report", summary)
-            self.assertIn("[Voss2009]" if method == BASELINE_DOG else "[Roseman2003]", "\n".join(run.methods()))
+            self.assertIn(cited[method], "\n".join(run.methods()))
 
     def testViewsOfTheParticle(self):
         side = 48
@@ -98,6 +102,11 @@ class TestBaseline(WorkflowTestCase):
             nearest[name] = PIXEL_SIZE * min(min(c.getX(), c.getY()) for c in picking.outputCoordinates)
         self.assertGreater(nearest["training"], 60 - 2 * PIXEL_SIZE)
         self.assertLess(nearest["given"], 60 - 2 * PIXEL_SIZE)
+
+    def testOnlyTheNetworkUsesAGpu(self):
+        for method in (BASELINE_DOG, BASELINE_TEMPLATE, BASELINE_GENERAL):
+            self.assertEqual(self.newBaseline(method=method, useGpu=True).usesGpu(), method == BASELINE_GENERAL)
+            self.assertFalse(self.newBaseline(method=method).usesGpu())
 
     def testMessages(self):
         for values, expected in (({"diameter": None}, "Particle diameter"), ({"rotationStep": 0.0}, "Rotation step"),
