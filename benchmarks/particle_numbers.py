@@ -29,12 +29,12 @@ from torch import Tensor
 from datasets import data_folder, load_set
 from left_out import LeftOut
 from pupicker.core.class_prior import estimate_particles, particle_interval
-from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier, build
+from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier
 from pupicker.core.score_mixture import mixture_particles
 from pupicker.engine.atomic import write_json, write_text
 from pupicker.engine.dataset import LabelledMicrograph
+from pupicker.engine.general_picker import general_network
 from pupicker.engine.model_file import load_model
-from pupicker.engine.start_weights import GENERAL, load_start
 from pupicker.engine.validation import Candidates, find_candidates
 from real_sets import SETS as REAL
 from runs import RESULTS, hardware, pupicker_code
@@ -47,9 +47,7 @@ PARTS = (0.05, 0.5, 0.9)
 
 def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, int, tuple[int, int] | None]]:
     """Name, network, views, and number and draw of the labels that it was trained on."""
-    general = build(DEFAULT_NETWORK)
-    general.load_state_dict(load_start(GENERAL, DEFAULT_NETWORK, general).weights or {})
-    yield "general weights", general.eval(), 1, None
+    yield "general weights", general_network(DEFAULT_NETWORK).eval(), 1, None
     for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
         _, labels, seed = file.stem.split("_")
         model = load_model(file)

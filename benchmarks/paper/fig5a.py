@@ -29,6 +29,9 @@ OBJECTIVES = ("pn", "nnpu", "ge-kl", "ge-binomial")
 COLORS = ("#7f7f7f", "#2ca02c", "#1f77b4", "#d62728")
 LEVEL = 0.05
 
+#: (set, objective) -> number of labels -> draw -> record
+Groups = dict[tuple[str, str], dict[Any, dict[int, Any]]]
+
 
 def paired_p(own: dict[int, Any], other: dict[int, Any]) -> tuple[float, float] | None:
     """Mean difference and p value of the paired t-test over the draws that both have; None with fewer than three."""
@@ -42,7 +45,7 @@ def paired_p(own: dict[int, Any], other: dict[int, Any]) -> tuple[float, float] 
     return difference, (float(ttest_rel(a, b).pvalue) if a != b else 1.0)
 
 
-def table(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]]) -> str:
+def table(groups: Groups) -> str:
     """Means over the draws, and the tests."""
     lines = ["| set | labels | " + " | ".join(OBJECTIVES) + " | GE-binomial against the others, paired t-test |",
              "|" + "---|" * (len(OBJECTIVES) + 3)]
@@ -61,8 +64,8 @@ def table(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) -> None:
-    """A panel for each set: mean and standard deviation over the draws; stars where a test says so."""
+def draw(groups: Groups, path: Any) -> None:
+    """A panel for each set: mean and standard deviation over the draws; stars where a test tells GE-binomial apart."""
     names = list(dict.fromkeys(s for s, _ in groups))
     figure, panels = figure_and_axes(len(names))
     for name, axes in zip(names, panels, strict=True):
@@ -75,20 +78,31 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
                 axes.errorbar(list(curve), [statistics.mean(v) for v in curve.values()], spread, marker="o", capsize=3,
                               color=color, label=f"{method} ({count} draws)")
         own = groups.get((name, "ge-binomial"), {})
-        for other, color, height in zip(OBJECTIVES[:-1], COLORS[:-1], (0.99, 0.95, 0.91), strict=True):
+        for other, color, height in zip(OBJECTIVES[:-1], COLORS[:-1], (0.99, 0.92, 0.85), strict=True):
             for labels, runs in own.items():
                 tested = paired_p(runs, groups.get((name, other), {}).get(labels, {}))
                 if tested is not None and tested[1] < LEVEL:
-                    axes.text(labels, height, "*", color=color, ha="center", va="top", fontsize=14,
-                              transform=axes.get_xaxis_transform())
+                    axes.text(labels, height, "*" if tested[0] > 0 else "(*)", color=color, ha="center", va="top",
+                              fontsize=14, transform=axes.get_xaxis_transform())
         counts = sorted({n for (s, _), values in groups.items() if s == name for n in values})
         axes.set(xscale="log", title=name, xlabel="labelled particles", ylabel="average precision (particles)")
         axes.set_xticks(counts, [str(c) for c in counts])
         axes.minorticks_off()
         axes.margins(y=0.15)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, title_fontsize=8,
+                    title=f"*: ge-binomial ahead, (*): behind, p < {LEVEL}")
     figure.savefig(path, dpi=130)
+
+
+def complete(groups: Groups) -> Groups:
+    """Without the numbers of labels that some objectives have not been measured with."""
+    out = {}
+    for (name, method), values in groups.items():
+        kept = {n: runs for n, runs in values.items() if all(n in groups.get((name, m), {}) for m in OBJECTIVES)}
+        if kept:
+            out[name, method] = kept
+    return out
 
 
 def main() -> None:
@@ -97,7 +111,7 @@ def main() -> None:
     if args.command == "run":
         run_units(args, [(objective, {"objective": objective}) for objective in OBJECTIVES])
         return
-    groups = draws_of(of_one_code(Records(args.records).load()))
+    groups = complete(draws_of(of_one_code(Records(args.records).load())))
     write_report(args, groups, table, draw)
 
 

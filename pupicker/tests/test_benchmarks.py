@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 
+import numpy as np
 import pytest
 
 
@@ -221,3 +222,38 @@ def test_parts_without_an_option_are_switched_off(programs, monkeypatch):
     image, foreign = torch.tensor([[1.0, 2.0]]), torch.tensor([[True, False]])
     assert preparation.flatten(image, 5.0) is image
     assert preparation.flatten(image, 5.0, foreign).tolist() == [[0.0, 2.0]]
+
+
+def test_fig5a_shows_numbers_of_labels_that_all_objectives_have(programs):
+    from fig5a import OBJECTIVES, complete
+
+    groups = {("bgal", objective): {100: {0: record(0.8)}} for objective in OBJECTIVES}
+    groups["bgal", "pn"][10] = {0: record(0.7)}
+    groups["trimer", "pn"] = {10: {0: record(0.7)}}
+    assert complete(groups) == {("bgal", objective): {100: {0: record(0.8)}} for objective in OBJECTIVES}
+
+
+def test_what_the_uncertainty_tells(programs):
+    from picking_options import larger, told_by_uncertainty
+
+    assert larger(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == 0.875
+    assert larger(np.array([]), np.array([1.0])) is None
+    picks = [{"micrograph": "a/m.mrc", "x": str(k), "y": "0", "score": str(10 - k), "score_sd": str(k % 2)}
+             for k in range(8)]
+    matches = [{"micrograph": "m", "x": str(k), "y": "0", "outcome": "false" if k % 2 else "hit"} for k in range(8)]
+    told = told_by_uncertainty(picks, matches, 3.5)
+    assert told["picks"] == 7 and told["false"] == 3
+    assert told["uncertainty"] == 1.0, "the false ones are the uncertain ones"
+    assert told["score"] == larger(np.array([-9.0, -7.0, -5.0]), np.array([-10.0, -8.0, -6.0, -4.0]))
+
+
+def test_the_digest_of_the_code_knows_defaults_but_no_help(programs, tmp_path):
+    from runs import _statements
+
+    def of(text):
+        (tmp_path / "m.py").write_text(text)
+        return _statements(tmp_path / "m.py")
+
+    first = of('parser.add_argument("--rate", default=1, help="of the optimiser")')
+    assert of('parser.add_argument("--rate", default=1,  # as ever\n    help="other words")') == first
+    assert of('parser.add_argument("--rate", default=2, help="of the optimiser")') != first
