@@ -66,10 +66,10 @@ def larger(of_false: np.ndarray, of_hits: np.ndarray) -> float | None:
 
 def told_by_uncertainty(picks: list[dict[str, str]], matches: list[dict[str, str]], threshold: float) -> dict[str, Any]:
     """Of the picks at or above the threshold."""
-    outcome = {(Path(row["micrograph"]).stem, row["x"], row["y"]): row["outcome"] for row in matches}
+    outcome = {_place(row): row["outcome"] for row in matches}
     rows = [row for row in picks if float(row["score"]) >= threshold]
     score, spread = (np.array([float(row[column]) for row in rows]) for column in ("score", "score_sd"))
-    hit = np.array([outcome[Path(row["micrograph"]).stem, row["x"], row["y"]] == "hit" for row in rows])
+    hit = np.array([outcome[_place(row)] == "hit" for row in rows])
     edges = np.quantile(score, np.linspace(0, 1, SCORE_BINS + 1)[1:-1])
     place = np.searchsorted(edges, score)
     bins = [(larger(spread[~hit & (place == k)], spread[hit & (place == k)]), int((~hit & (place == k)).sum()))
@@ -80,6 +80,11 @@ def told_by_uncertainty(picks: list[dict[str, str]], matches: list[dict[str, str
             "score": larger(-score[~hit], -score[hit])}
     return {"picks": len(rows), "false": int((~hit).sum()),
             **{key: None if value is None else round(value, 3) for key, value in told.items()}}
+
+
+def _place(row: dict[str, str]) -> tuple[str, str, str]:
+    """As `evaluate --matches` writes it, with three decimals."""
+    return Path(row["micrograph"]).stem, f"{float(row['x']):.3f}", f"{float(row['y']):.3f}"
 
 
 def measure(data: Path, model: Path) -> dict[str, Any]:
