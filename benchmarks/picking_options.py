@@ -84,7 +84,7 @@ def told_by_uncertainty(picks: list[dict[str, str]], matches: list[dict[str, str
 
 def _place(row: dict[str, str]) -> tuple[str, str, str]:
     """As `evaluate --matches` writes it, with three decimals."""
-    return Path(row["micrograph"]).stem, f"{float(row['x']):.3f}", f"{float(row['y']):.3f}"
+    return Path(row["micrograph"]).name.removesuffix(".mrc"), f"{float(row['x']):.3f}", f"{float(row['y']):.3f}"
 
 
 def measure(data: Path, model: Path) -> dict[str, Any]:

@@ -238,9 +238,9 @@ def test_what_the_uncertainty_tells(programs):
 
     assert larger(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == 0.875
     assert larger(np.array([]), np.array([1.0])) is None
-    picks = [{"micrograph": "a/m.mrc", "x": str(k), "y": "0", "score": str(10 - k), "score_sd": str(k % 2)}
+    picks = [{"micrograph": "a/m.1.mrc", "x": str(k), "y": "0", "score": str(10 - k), "score_sd": str(k % 2)}
              for k in range(8)]
-    matches = [{"micrograph": "m", "x": str(k), "y": "0", "outcome": "false" if k % 2 else "hit"} for k in range(8)]
+    matches = [{"micrograph": "m.1", "x": str(k), "y": "0", "outcome": "false" if k % 2 else "hit"} for k in range(8)]
     told = told_by_uncertainty(picks, matches, 3.5)
     assert told["picks"] == 7 and told["false"] == 3
     assert told["uncertainty"] == 1.0, "the false ones are the uncertain ones"
