@@ -123,7 +123,9 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
     shown = [m for m in TITLES if any(m in methods for methods in groups.values())]
     lines = [
         "# Average precision on the test micrographs", "",
-        "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. The last"
+        "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. Goal:"
+        " what was aimed at before it was measured, for the real sets; missed where pupicker's number is smaller. The"
+        " last"
         " three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
         " moments that were scored (Topaz itself does not say when to stop); pupicker less the better Topaz at the end"
         " of its training, on the draws that both have, with the number of those in which pupicker is ahead of every"
@@ -138,8 +140,8 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
         cells = [cell(average_precisions(methods.get(m, {}))) for m in shown]
         lines.append(f"| {name} | {labels} | {goal or '–'} | " + " | ".join(cells)
                      + f" | {best_moment(methods)} | {comparison(methods)} | {processor(methods)} |")
-    own = [r["versions"]["pupicker"] for r in records if r["method"] == "pupicker"]
-    versions = sorted({f"pupicker {v['version']} (digest of the code {v['code']})" for v in own}
+    own = [(r["versions"]["pupicker"]["version"], r["settings"].get("code")) for r in records if r["method"] == "pupicker"]
+    versions = sorted({f"pupicker {version} (digest of the code {code})" for version, code in own}
                       | {f"Topaz {r['versions']['topaz']}" for r in records if r["method"] != "pupicker"})
     machines = sorted({f"{r['machine']['processor']}, {r['machine']['cores']} cores, one thread"
                        + (f", with {r['machine']['gpu']}" if "gpu" in r["machine"] else "") for r in records})
