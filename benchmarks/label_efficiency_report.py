@@ -140,8 +140,8 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
         cells = [cell(average_precisions(methods.get(m, {}))) for m in shown]
         lines.append(f"| {name} | {labels} | {goal or '–'} | " + " | ".join(cells)
                      + f" | {best_moment(methods)} | {comparison(methods)} | {processor(methods)} |")
-    own = [(r["versions"]["pupicker"]["version"], r["settings"].get("code")) for r in records if r["method"] == "pupicker"]
-    versions = sorted({f"pupicker {version} (digest of the code {code})" for version, code in own}
+    versions = sorted({f"pupicker {r['versions']['pupicker']['version']} (digest of the code"
+                       f" {r['settings'].get('code')})" for r in records if r["method"] == "pupicker"}
                       | {f"Topaz {r['versions']['topaz']}" for r in records if r["method"] != "pupicker"})
     machines = sorted({f"{r['machine']['processor']}, {r['machine']['cores']} cores, one thread"
                        + (f", with {r['machine']['gpu']}" if "gpu" in r["machine"] else "") for r in records})
