@@ -38,8 +38,9 @@ class PickingForm(ExclusionForm):
         form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Uncertainty of each pick?",
                       help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
-                           "when the image is turned and mirrored (eight views; same unit as the score). A large one "
-                           "tells a doubtful pick. Picking takes somewhat longer.")
+                           "when the image is turned and mirrored (eight views; same unit as the score): an error bar "
+                           "of the score. It hardly tells false picks from right ones; sort by the score for that. "
+                           "Picking takes somewhat longer.")
         self._defineExclusionParams(form, ofModel=True)
         self._defineStreaming(form)
 
