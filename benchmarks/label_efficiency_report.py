@@ -125,8 +125,7 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
         "# Average precision on the test micrographs", "",
         "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. Goal:"
         " what was aimed at before it was measured, for the real sets; missed where pupicker's number is smaller. The"
-        " last"
-        " three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
+        " last three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
         " moments that were scored (Topaz itself does not say when to stop); pupicker less the better Topaz at the end"
         " of its training, on the draws that both have, with the number of those in which pupicker is ahead of every"
         " Topaz that was run, and in how many each was; processor seconds of training, pupicker / Topaz (the smaller of"

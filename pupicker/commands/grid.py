@@ -100,5 +100,4 @@ def _with_option(parser: argparse.ArgumentParser, line: list[str], name: str, va
     rest = [text for text in line if text not in action.option_strings]
     if value.lower() in _YES:
         return [*rest, f"--{name}"]
-    opposite = f"--{name.removeprefix('no-')}" if name.startswith("no-") else f"--no-{name}"
-    return [*rest, opposite] if opposite in action.option_strings else rest
+    return [*rest, *(text for text in action.option_strings if text != f"--{name}")]  # its opposite, if it has one

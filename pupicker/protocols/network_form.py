@@ -10,10 +10,12 @@ from pupicker.constants import (
     AUTOENCODER_CHOICES,
     AUTOENCODER_GIVEN,
     AUTOENCODER_NONE,
+    GENERAL_NETWORKS,
     NETWORK_CHOICES,
     NETWORK_DEFAULT,
     NETWORK_OTHER,
     NORM_CHOICES,
+    PROPOSALS,
     WEIGHT_DECAY,
 )
 
@@ -30,6 +32,7 @@ class NetworkForm:
     autoencoder: Any
     autoencoderWeight: Any
     ringNegatives: Any
+    trainFrom: Any
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineNetworkParams(self: Any, form: Any) -> None:
@@ -97,6 +100,13 @@ class NetworkForm:
         if self.autoencoder.get() == AUTOENCODER_GIVEN and not 0 <= (self.autoencoderWeight.get() or 0) <= 10:
             errors.append("*Its weight* (autoencoder): give a number from 0 to 10, e.g. 0.1 for a hundred labels.")
         return errors
+
+    def _validateProposals(self: Any) -> List[str]:
+        """Whether the network has the weights whose proposals are wanted."""
+        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
+            return []
+        return ["*Learn from*: there are general weights for %s only. Choose one of them under *Network* (expert "
+                "level), or other proposals." % " and ".join(GENERAL_NETWORKS)]
 
     # --------------------------- UTILS functions -----------------------------
     def _settingsOfTheNetwork(self: Any) -> List[str]:

@@ -8,7 +8,6 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker.constants import (
-    GENERAL_NETWORKS,
     OBJECTIVES,
     PRIOR_AUTO,
     PRIOR_CHOICES,
@@ -94,7 +93,7 @@ class TrainingForm(ExclusionForm, NetworkForm):
         form.addParam("particlesPerMicrograph", params.FloatParam, default=100,
                       condition="priorMode==%d" % PRIOR_COUNT, label="Particles per micrograph",
                       help="Expected number of particles on an average micrograph, labelled or not; count two or "
-                           "three by eye. Right within a factor of two is good enough.")
+                           "three by eye. Half to one and a half times the right number is good enough.")
         form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_AUTO,
                       expertLevel=expert, label="Start from",
                       help="Weights that training starts from.\n_automatic_: general ones, which come with pupicker "
@@ -163,13 +162,6 @@ class TrainingForm(ExclusionForm, NetworkForm):
         names = ["inputNegatives", "inputCoordinates" if self._usesLabels() else "inputMicrographs"]
         return [name for name in names
                 if getattr(self, name).get() is not None and getattr(self, name).get().isStreamOpen()]
-
-    def _validateProposals(self: Any) -> List[str]:
-        """Whether the network has the weights whose proposals are wanted."""
-        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
-            return []
-        return ["*Learn from*: there are general weights for %s only. Choose one of them under *Network* (expert "
-                "level), or other proposals." % " and ".join(GENERAL_NETWORKS)]
 
     def _validateStart(self: Any) -> List[str]:
         """Whether the earlier model is there and has the network of the form."""
