@@ -1,10 +1,14 @@
-"""Simulated micrographs and a model trained on some of them, made once for all tests of a run.
+"""Simulated micrographs and a model trained on some of them, made once for all tests and processes of a run.
 
 Sizes are odd and the working pixel size is no multiple of the micrographs', because that is where coordinates go wrong.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +16,7 @@ import pytest
 
 DIAMETER_ANG = 160.0
 PIXEL_SIZE_ANG = 6.0
-WIDTH, HEIGHT = 361, 399
+WIDTH, HEIGHT = 301, 333
 PARTICLES = 14
 TRAINING_OPTIONS = ("--batch-size", "64", "--particles-per-micrograph", str(PARTICLES), "--threads", "1", "--seed", "1")
 
@@ -47,6 +51,17 @@ class Simulated:
         return self.micrographs[3:]
 
 
+@contextmanager
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """Path of what the first process that comes here makes; it may be there already.  The others wait."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulated"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder / name
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     """The data set."""
@@ -56,19 +71,19 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
     from pupicker.simulation.config import SimulationConfig
     from pupicker.simulation.dataset import simulate_dataset
 
-    base = tmp_path_factory.getbasetemp() / "simulated"
-    folder, truth, labels = base / "micrographs", base / "truth.star", base / "labels.star"
-    if not base.exists():  # two packages of tests have this fixture
-        config = SimulationConfig(
-            diameter_ang=DIAMETER_ANG, width=WIDTH, height=HEIGHT, pixel_size_ang=PIXEL_SIZE_ANG, particles=PARTICLES,
-            snr=0.5, seed=3,
-        )
-        simulate_dataset(config, folder, 5)
-        table = read_coordinates(folder / "truth.star")
-        write_coordinates(truth, table)
-        write_coordinates(labels, table.select(np.isin(table.micrograph, table.names()[:3])))
-        for other in ("truth.star", "truth.tsv", "simulation.json"):
-            (folder / other).unlink()
+    with made_once(tmp_path_factory, "micrographs") as folder:
+        truth, labels = folder.with_name("truth.star"), folder.with_name("labels.star")
+        if not folder.exists():
+            config = SimulationConfig(
+                diameter_ang=DIAMETER_ANG, width=WIDTH, height=HEIGHT, pixel_size_ang=PIXEL_SIZE_ANG,
+                particles=PARTICLES, snr=0.5, seed=3,
+            )
+            simulate_dataset(config, folder, 5)
+            table = read_coordinates(folder / "truth.star")
+            write_coordinates(truth, table)
+            write_coordinates(labels, table.select(np.isin(table.micrograph, table.names()[:3])))
+            for other in ("truth.star", "truth.tsv", "simulation.json"):
+                (folder / other).unlink()
     return Simulated(folder, sorted(folder.iterdir()), labels, truth)
 
 
@@ -77,11 +92,11 @@ def model_path(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -
     """A model trained on the 42 labels of the first three micrographs for 200 updates."""
     from pupicker.commands.main import main
 
-    path = tmp_path_factory.getbasetemp() / "simulated" / "trained.pupicker"
-    if not path.exists():
-        code = main([
-            "train", *map(str, simulated.labelled), "--picks", str(simulated.labels), "--diameter", str(DIAMETER_ANG),
-            "--output", str(path), "--updates", "200", *TRAINING_OPTIONS,
-        ])
-        assert code == 0
+    with made_once(tmp_path_factory, "trained.pupicker") as path:
+        if not path.exists():
+            code = main([
+                "train", *map(str, simulated.labelled), "--picks", str(simulated.labels), "--diameter",
+                str(DIAMETER_ANG), "--output", str(path), "--updates", "200", *TRAINING_OPTIONS,
+            ])
+            assert code == 0
     return path

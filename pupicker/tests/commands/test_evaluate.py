@@ -137,7 +137,7 @@ def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path)
         )
 
     result = regions(*simulated.unseen)
-    chance = PARTICLES * 21 / (298 * 329)
+    chance = PARTICLES * 21 / (248 * 275)
     value = result.json["region_average_precision"]
     assert result.code == 0 and chance < 0.01 and value > 0.3
     assert read_coordinates(simulated.truth).names()[3:] == list(result.json["micrographs"])

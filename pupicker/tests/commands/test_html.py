@@ -15,7 +15,7 @@ from pupicker.engine.coordinates import read_coordinates, write_coordinates
 from pupicker.engine.micrographs import read_image, write_mrc
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.html_page import Page
-from pupicker.tests.simulated import PARTICLES, PIXEL_SIZE_ANG
+from pupicker.tests.simulated import HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 
 NASTY = "<b>&'.mrc"
 
@@ -32,7 +32,7 @@ def nasty(simulated, tmp_path):
 def broken(tmp_path):
     """A micrograph without contrast, which is quarantined."""
     path = tmp_path / "<i>blank.mrc"
-    write_mrc(path, np.ones((399, 361), dtype=np.float32), PIXEL_SIZE_ANG)
+    write_mrc(path, np.ones((HEIGHT, WIDTH), dtype=np.float32), PIXEL_SIZE_ANG)
     return path
 
 

@@ -24,16 +24,16 @@ def preprocess(capsys, tmp_path):
 
 
 def test_pixel_size_in_the_header_is_that_of_the_pixels(preprocess, simulated, tmp_path):
-    """361 x 399 pixels of 6 A become 217 x 239, so they are not exactly the 10 A asked for."""
+    """301 x 333 pixels of 6 A become 181 x 200, so they are not exactly the 10 A asked for."""
     result = preprocess(simulated.micrographs, "--target-pixel-size", 10, "--json")
     assert result.code == 0
-    expected = PIXEL_SIZE_ANG * (WIDTH / 217 + HEIGHT / 239) / 2
+    expected = PIXEL_SIZE_ANG * (WIDTH / 181 + HEIGHT / 200) / 2
     assert result.json["pixel_size_ang"] == pytest.approx(expected)
     for source in simulated.micrographs:
         output = result.json["outputs"][str(source)]
         assert output == {"file": str(tmp_path / "out" / source.name), "pixel_size_ang": pytest.approx(expected)}
         header = read_header(output["file"])
-        assert (header.width, header.height, header.dtype) == (217, 239, "float32")
+        assert (header.width, header.height, header.dtype) == (181, 200, "float32")
         assert header.pixel_size_ang == pytest.approx(expected, rel=1e-6)
         assert header.pixel_size_ang * header.width == pytest.approx(PIXEL_SIZE_ANG * WIDTH, rel=0.002)
 

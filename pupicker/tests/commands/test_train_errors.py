@@ -11,12 +11,13 @@ import torch
 from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.engine.micrographs import read_image, write_mrc
 from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import HEIGHT, WIDTH
 
 
 def test_labels_on_another_scale(train, simulated, tmp_path):
     write_coordinates(tmp_path / "scaled.star", read_coordinates(simulated.labels).scaled(4.0))
     message = train(picks=tmp_path / "scaled.star").error(1)
-    assert "outside of their micrographs" in message and "361 x 399" in message and "--scale" in message
+    assert "outside of their micrographs" in message and f"{WIDTH} x {HEIGHT}" in message and "--scale" in message
     assert not (tmp_path / "m.pupicker").exists()
 
 

@@ -19,7 +19,7 @@ from pupicker.engine.errors import InputError
 from pupicker.engine.micrographs import read_image, write_mrc
 from pupicker.engine.report import Report
 from pupicker.tests.engine.blobs import MIXTURE
-from pupicker.tests.simulated import DIAMETER_ANG, PARTICLES, PIXEL_SIZE_ANG
+from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 
 LENGTHS = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
 
@@ -47,8 +47,8 @@ def test_labels_are_in_working_pixels(simulated):
     assert own.pixels == height * width and own.image.dtype == torch.float32
     known = truth.of(str(path))
     order = np.lexsort((known.y, known.x))
-    np.testing.assert_allclose(own.labels[:, 0].numpy(), known.x[order] * width / 361, rtol=1e-12)
-    np.testing.assert_allclose(own.labels[:, 1].numpy(), known.y[order] * height / 399, rtol=1e-12)
+    np.testing.assert_allclose(own.labels[:, 0].numpy(), known.x[order] * width / WIDTH, rtol=1e-12)
+    np.testing.assert_allclose(own.labels[:, 1].numpy(), known.y[order] * height / HEIGHT, rtol=1e-12)
 
 
 def test_repeated_labels_count_once(simulated):
@@ -59,7 +59,7 @@ def test_repeated_labels_count_once(simulated):
 
 def test_labels_on_the_outermost_pixels_are_inside(simulated):
     path = simulated.labelled[0]
-    data = load([path], table_of(path, [0.0, 360.0, -0.4, 360.4], [0.0, 398.0, 398.4, -0.4]))
+    data = load([path], table_of(path, [0.0, WIDTH - 1, -0.4, WIDTH - 0.6], [0.0, HEIGHT - 1, HEIGHT - 0.6, -0.4]))
     assert data.label_count == 4
 
 
@@ -81,7 +81,7 @@ def test_non_particles_are_kept_apart_from_particles(simulated, capsys):
     own = data.micrographs[0]
     assert data.negative_count == 1 and data.label_count == 1
     height, width = own.image.shape
-    assert own.negatives.tolist() == [pytest.approx([200 * width / 361, 300 * height / 399])]
+    assert own.negatives.tolist() == [pytest.approx([200 * width / WIDTH, 300 * height / HEIGHT])]
     assert "2 places labelled as no particle lie on labelled particles" in capsys.readouterr().err
     assert data.digest != load([path], picks).digest
     with pytest.raises(InputError, match="none of the 1 places labelled as no particle can be used"):

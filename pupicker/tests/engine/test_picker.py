@@ -20,6 +20,7 @@ from pupicker.engine.preparation import in_background, resample
 from pupicker.engine.progress import Progress
 from pupicker.engine.report import Report
 from pupicker.engine.validation import pick_image
+from pupicker.tests.simulated import HEIGHT, WIDTH
 
 CPU = torch.device("cpu")
 EVERYTHING = PickingOptions(threshold=-1000)
@@ -53,9 +54,10 @@ def test_each_axis_has_its_own_step(simulated, model_path):
     picker = Picker(load_model(model_path), CPU, EVERYTHING)
     image = picker.prepare(simulated.unseen[0])
     own = picker.pick(image)
-    stretched = picker.pick(replace(image, shape=(3 * 399, 361), step=(3 * image.step[0], image.step[1]), area=None))
+    rows, columns = image.step
+    stretched = picker.pick(replace(image, shape=(3 * HEIGHT, WIDTH), step=(3 * rows, columns), area=None))
     np.testing.assert_array_equal(stretched.x, own.x)
-    inner = own.y < 398
+    inner = own.y < HEIGHT - 1
     np.testing.assert_allclose(stretched.y[inner], 3 * own.y[inner], rtol=1e-12)
 
 
@@ -132,8 +134,8 @@ def test_files_come_in_order_and_bad_ones_are_counted(simulated, model_path, tmp
 
 def test_steps_bring_working_pixels_back_to_those_of_the_file(simulated):
     micrograph = resample(simulated.unseen[0], None, 160 / 22)
-    assert micrograph.shape == (399, 361) and tuple(micrograph.pixels.shape) == (329, 298)
-    assert micrograph.step == (399 / 329, 361 / 298) and micrograph.invalid is None
+    assert micrograph.shape == (HEIGHT, WIDTH) and tuple(micrograph.pixels.shape) == (275, 248)
+    assert micrograph.step == (HEIGHT / 275, WIDTH / 248) and micrograph.invalid is None
 
 
 @pytest.mark.parametrize(("given_ang", "working_ang", "words"), [

@@ -13,7 +13,6 @@ from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
 from pupicker import convert  # isort: skip
 from pupicker.labels import rescale  # isort: skip
 from pupicker.constants import (  # isort: skip
-    NETWORK_CHOICES,
     NETWORK_DEFAULT,
     PUPICKER_PYTHON,
     START_MODEL,
@@ -32,7 +31,7 @@ class TestWorkflow(WorkflowTestCase):
         super().setUpClass()
         labels = {name: cls.truth[name][:12] for name in cls.NAMES[:3]}
         cls.labels = cls.importCoordinates(cls.mics, labels, BOX)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels, validationFraction=0.25, network=NETWORK_DEFAULT))
+        cls.training = cls.launchProtocol(cls.newTraining(cls.labels, validationFraction=0.25))
         cls.picking = cls.launchProtocol(cls.newPicking(cls.mics, cls.training))
 
     def testModel(self):
@@ -107,13 +106,14 @@ class TestWorkflow(WorkflowTestCase):
         self.assertIn("none lies on a labelled micrograph", " ".join(elsewhere._validate()))
 
     def testTrainingGoesOnFromAnEarlierModel(self):
-        run = self.newTraining(self.labels, startMode=START_MODEL, network=NETWORK_DEFAULT)
+        run = self.newTraining(self.labels, startMode=START_MODEL)
         self.assertIn("Earlier model", " ".join(run._validate()))
         self.link(run.startModel, self.training, "outputModel")
-        run.network.set(NETWORK_CHOICES.index("conv31"))
-        (error,) = run._validate()
-        self.assertIn("network conv47", error)
+        own = run.network.get()
         run.network.set(NETWORK_DEFAULT)
+        (error,) = run._validate()
+        self.assertIn("network conv31", error)
+        run.network.set(own)
         self.launchProtocol(run)
         report = self.read(run._getExtraPath("train_report.json")).decode()
         self.assertIn(self.training.outputModel.getPath(), report)
