@@ -62,29 +62,34 @@ def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
         yield folder / name
 
 
-@pytest.fixture(scope="session")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
-    """The data set."""
+def simulated_in(folder: Path, width: int, height: int) -> Simulated:
+    """The data set in `folder`, its tables beside it; made if it is not there."""
     import numpy as np
 
     from pupicker.engine.coordinates import read_coordinates, write_coordinates
     from pupicker.simulation.config import SimulationConfig
     from pupicker.simulation.dataset import simulate_dataset
 
-    with made_once(tmp_path_factory, "micrographs") as folder:
-        truth, labels = folder.with_name("truth.star"), folder.with_name("labels.star")
-        if not folder.exists():
-            config = SimulationConfig(
-                diameter_ang=DIAMETER_ANG, width=WIDTH, height=HEIGHT, pixel_size_ang=PIXEL_SIZE_ANG,
-                particles=PARTICLES, snr=0.5, seed=3,
-            )
-            simulate_dataset(config, folder, 5)
-            table = read_coordinates(folder / "truth.star")
-            write_coordinates(truth, table)
-            write_coordinates(labels, table.select(np.isin(table.micrograph, table.names()[:3])))
-            for other in ("truth.star", "truth.tsv", "simulation.json"):
-                (folder / other).unlink()
+    truth, labels = folder.with_name("truth.star"), folder.with_name("labels.star")
+    if not folder.exists():
+        config = SimulationConfig(
+            diameter_ang=DIAMETER_ANG, width=width, height=height, pixel_size_ang=PIXEL_SIZE_ANG, particles=PARTICLES,
+            snr=0.5, seed=3,
+        )
+        simulate_dataset(config, folder, 5)
+        table = read_coordinates(folder / "truth.star")
+        write_coordinates(truth, table)
+        write_coordinates(labels, table.select(np.isin(table.micrograph, table.names()[:3])))
+        for other in ("truth.star", "truth.tsv", "simulation.json"):
+            (folder / other).unlink()
     return Simulated(folder, sorted(folder.iterdir()), labels, truth)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    """The data set."""
+    with made_once(tmp_path_factory, "micrographs") as folder:
+        return simulated_in(folder, WIDTH, HEIGHT)
 
 
 @pytest.fixture(scope="session")
