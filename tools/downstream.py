@@ -28,6 +28,8 @@ from pupicker.tests.protocols.system_relion import missing_relion, use_system_re
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
+QUICK_LOGIT = 2.0
+"""Least score in the short form, of the general weights."""
 
 
 @dataclass
@@ -55,11 +57,12 @@ def parse_arguments() -> argparse.Namespace:
                         help="least scores of the series (default: -2 1 4)")
     parser.add_argument("--updates", type=int, default=0, help="updates of the training (default: automatic)")
     parser.add_argument("--seed", type=int, default=0, help="seed of labels and random subsets (default: 0)")
-    parser.add_argument("--quick", action="store_true", help="few particles, one threshold, 2D classes only: minutes")
+    parser.add_argument("--quick", action="store_true",
+                        help="few particles, picked without labels, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
     if args.quick:  # aggregates consist of particles but count as none, so the threshold is high
-        args.micrographs, args.particles, args.thresholds, args.updates = 6, 30, [6.0], args.updates or 100
-        args.pixel_size, args.side, args.snr = 6.0, 768, 0.05
+        args.micrographs, args.particles, args.thresholds = 6, 30, [QUICK_LOGIT]
+        args.pixel_size, args.side = 6.0, 640
     args.thresholds = sorted(args.thresholds)
     return args
 
@@ -80,14 +83,24 @@ def positions(table: CoordinateTable) -> dict[str, list[tuple[float, float]]]:
     return choose_labels(table, len(table), 0)
 
 
+def pick_without_labels(project: DemoProject, micrographs: Any, diameter_ang: float, args: argparse.Namespace) -> Any:
+    """Pick all micrographs with the general weights at the lowest threshold."""
+    from pupicker.constants import BASELINE_GENERAL
+    from pupicker.protocols import ProtPuPickerBaseline
+
+    return project.run(
+        ProtPuPickerBaseline, "pick", {"inputMicrographs": (micrographs, "outputMicrographs")},
+        method=BASELINE_GENERAL, diameter=diameter_ang, minScore=args.thresholds[0], useGpu=False,
+    )
+
+
 def pick(project: DemoProject, micrographs: Any, labels: Any, diameter_ang: float, args: argparse.Namespace) -> Any:
     """Train on the labels and pick all micrographs at the lowest threshold."""
     from pupicker.constants import THRESHOLD_GIVEN
     from pupicker.protocols import ProtPuPickerPick, ProtPuPickerTrain
 
-    shorter = {"validationFraction": 0.0} if args.quick else {}  # nothing held out: one training instead of two
     train = project.run(ProtPuPickerTrain, "train", {"inputCoordinates": (labels, "outputCoordinates")},
-                        diameter=diameter_ang, updates=args.updates, useGpu=False, **shorter)
+                        diameter=diameter_ang, updates=args.updates, useGpu=False)
     return project.run(
         ProtPuPickerPick, "pick",
         {"inputMicrographs": (micrographs, "outputMicrographs"), "inputModel": (train, "outputModel")},
@@ -194,10 +207,13 @@ def main() -> int:
     micrographs = project.import_micrographs(folder / "micrographs", "import micrographs", args.pixel_size)
     ctf = runs.import_ctf(project, micrographs, defocus_um, folder / "ctf.sqlite")
     reference = None if args.quick else runs.import_reference(project, folder / "truth.mrc", args.pixel_size)
-    labelled = truth.select(np.isin(truth.micrograph, sorted(set(truth.micrograph))[:LABELLED_MICROGRAPHS]))
-    labels = project.import_coordinates(choose_labels(labelled, LABELS, args.seed), micrographs, "import labels",
-                                        box_px, folder / "labels.sqlite")
-    picked = pick(project, micrographs, labels, diameter_ang, args)
+    if args.quick:
+        picked = pick_without_labels(project, micrographs, diameter_ang, args)
+    else:
+        labelled = truth.select(np.isin(truth.micrograph, sorted(set(truth.micrograph))[:LABELLED_MICROGRAPHS]))
+        labels = project.import_coordinates(choose_labels(labelled, LABELS, args.seed), micrographs, "import labels",
+                                            box_px, folder / "labels.sqlite")
+        picked = pick(project, micrographs, labels, diameter_ang, args)
     radius_px = diameter_ang / args.pixel_size / 2
     results, averages = [], {}
     for branch in make_branches(project, folder, micrographs, picked, truth, box_px, args):
@@ -210,7 +226,8 @@ def main() -> int:
     report = {
         "density": os.path.basename(args.density), "symmetry": args.symmetry, "pixel_size_ang": args.pixel_size,
         "box_px": box_px, "diameter_ang": round(diameter_ang, 1), "micrographs": args.micrographs,
-        "particles_per_micrograph": args.particles, "snr": args.snr, "labels": LABELS, "true_particles": len(truth),
+        "particles_per_micrograph": args.particles, "snr": args.snr,
+        "labels": 0 if args.quick else LABELS, "true_particles": len(truth),
         "branches": results, "seconds": {name: round(value, 1) for name, value in project.seconds.items()},
         "total_seconds": round(time.monotonic() - start, 1),
     }

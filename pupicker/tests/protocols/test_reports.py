@@ -37,17 +37,6 @@ class TestReports(WorkflowTestCase):
         self.assertIn("<h2>Course of the training</h2>", page)
         self.assertNamesAreThoseOfTheUser(page)
 
-    def testReportOfAPickingInBatches(self):
-        """Made once at the end, of all batches; links and other intermediate files are gone."""
-        run = self.launchProtocol(self.newPicking(self.mics, self.training, streamingBatchSize=3))
-        page = self.report(run)
-        self.assertIn(" on 4 micrographs</p>", page)
-        self.assertEqual(page.count("data:image/png"), 2 + 4)  # histogram, bars, all four micrographs
-        self.assertNamesAreThoseOfTheUser(page)
-        self.assertFalse(os.path.exists(run._getExtraPath("report")))
-        self.assertEqual(len(os.listdir(run._getExtraPath("batches"))), 2)
-        self.assertNotIn("Picking*", "\n".join(run.summary()))  # it is over
-
     def testSummaryWhileTrainingAndAfterItWasStopped(self):
         run = self.newTraining(self.labels, updates=5000, validationFraction=0.25)
         self.proj.launchProtocol(run, wait=False)
@@ -68,7 +57,8 @@ class TestReports(WorkflowTestCase):
         self.assertRegex(summary, r"\*Not finished\*: ended in stage 1 of 2 .* after \d+00 of at most 5000 updates")
         self.assertNotIn("Time left", summary)
 
-    def testSummaryWhilePicking(self):
+    def testPickingInBatches(self):
+        """The summary tells how far it is; the report is made once at the end, and what it was made from is gone."""
         run = self.newPicking(self.mics, self.training, streamingBatchSize=1)
         self.proj.launchProtocol(run, wait=False)
         seen = set()
@@ -80,3 +70,10 @@ class TestReports(WorkflowTestCase):
         self.assertTrue(run.isFinished(), run.getErrorMessage())
         self.assertTrue(any(re.match(r"\*Picking\*: \d of 4 micrographs that have arrived", line) for line in seen),
                         seen)
+        self.assertNotIn("Picking*", "\n".join(run.summary()))  # it is over
+        page = self.report(run)
+        self.assertIn(" on 4 micrographs</p>", page)
+        self.assertEqual(page.count("data:image/png"), 2 + 4)  # histogram, bars, all four micrographs
+        self.assertNamesAreThoseOfTheUser(page)
+        self.assertFalse(os.path.exists(run._getExtraPath("report")))
+        self.assertEqual(len(os.listdir(run._getExtraPath("batches"))), 4)

@@ -144,37 +144,34 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertEqual(self.only(project.getRuns(), "ProtPuPickerThreshold").scores.get(), "3 1 -1")
 
     def testPickRunsAndItsModelPicksInStreaming(self):
-        project = self.create("pick", "--noschedule")
-        for run in sorted(project.getRuns(), key=lambda run: run.getObjId()):
-            if run.getClassName() == "ProtPuPickerTrain":
-                run.updates.set(UPDATES)
-                run.validationFraction.set(0.0)
-                run.network.set(NETWORK_CHOICES.index("conv31"))
-            project.launchProtocol(run, wait=True)
-            self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
-        self.assertPicksAreSound(run, self.truth)
-        train = self.only(project.getRuns(), "ProtPuPickerTrain")
-        model = os.path.join(project.path, train.outputModel.getPath())
+        """The first project one run after the other, the second all at once."""
         for name in self.NAMES:  # files that were just written are left until they are old enough
             os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
-        streaming = self.create("streaming", "--noschedule", model=model)
-        printed = scipion("python", "-m", "pupicker.schedule", self.project("streaming"), "--wait")
-        self.assertIn(f"{len(streaming.getRuns())} runs started", printed)
-        runs = Manager().loadProject(self.project("streaming")).getRuns()
-        self.assertTrue(all(run.isFinished() for run in runs))
-        self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
-
-    def testOneByOne(self):
-        for name in self.NAMES:
-            os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
-        self.create("streaming", "--noschedule", model=self.trainedModel())
-        scipion("python", "-m", "pupicker.schedule", self.project("streaming"), "--one-by-one")
-        runs = sorted(Manager().loadProject(self.project("streaming")).getRuns(), key=lambda run: run.getObjId())
+        project = self.create("pick", "--noschedule")
+        train = self.only(project.getRuns(), "ProtPuPickerTrain")
+        train.updates.set(UPDATES)
+        train.validationFraction.set(0.0)
+        train.network.set(NETWORK_CHOICES.index("conv31"))
+        project.saveProtocol(train)
+        _, runs = self.scheduled("pick", "--one-by-one")
         self.assertEqual([run.getClassName() for run in runs],
-                         ["ProtImportMicrographs", "ProtPuPickerImportModel", "ProtPuPickerPick"])
-        self.assertTrue(all(run.isFinished() for run in runs))
+                         ["ProtImportMicrographs", "ProtImportCoordinates", "ProtPuPickerTrain", "ProtPuPickerPick"])
         for before, after in pairwise(runs):
             self.assertLessEqual(before.endTime.get(), after.initTime.get())
+        self.assertPicksAreSound(runs[-1], self.truth)
+        train = self.only(runs, "ProtPuPickerTrain")
+        self.create("streaming", "--noschedule", model=os.path.join(project.path, train.outputModel.getPath()))
+        printed, runs = self.scheduled("streaming", "--wait")
+        self.assertIn(f"{len(runs)} runs started", printed)
+        self.assertPicksAreSound(self.only(runs, "ProtPuPickerPick"), self.truth)
+
+    def scheduled(self, name, how):
+        """Run all of a project that :meth:`create` made; return what was printed, and the runs in their order."""
+        printed = scipion("python", "-m", "pupicker.schedule", self.project(name), how)
+        runs = sorted(Manager().loadProject(self.project(name)).getRuns(), key=lambda run: run.getObjId())
+        for run in runs:
+            self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
+        return printed, runs
 
     def testOneByOneEndsAtAFailure(self):
         broken = os.path.join(self.raw, "broken.pupicker")
