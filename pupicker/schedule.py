@@ -19,6 +19,8 @@ from pyworkflow.object import Set
 from pyworkflow.project import Manager
 from pyworkflow.protocol import STATUS_SAVED
 
+from pupicker.run_state import updateRun
+
 POLL_S = 2
 
 
@@ -67,8 +69,8 @@ def waitForAll(project: Any, started: AbstractSet[int]) -> List[str]:
     while True:
         everything = project.getRuns(refresh=True, checkPids=True)
         for run in everything:
-            if run.isActive():
-                project._updateProtocol(run)
+            if run.isActive() or run.getObjId() in started:
+                updateRun(project, run)
         runs = [run for run in everything if run.getObjId() in started and run.getObjId() not in stuck]
         waiting = [run for run in runs if run.isScheduled()]
         for run in waiting:

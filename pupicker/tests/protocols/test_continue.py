@@ -18,6 +18,7 @@ from pyworkflow.protocol import MODE_RESTART  # isort: skip
 from pupicker.constants import BASELINE_DOG  # isort: skip
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick  # isort: skip
 from pupicker.protocols.progress_text import pickingProgress  # isort: skip
+from pupicker.run_state import updateRun  # isort: skip
 
 TIMEOUT_S = 180
 
@@ -184,7 +185,7 @@ class TestContinue(WorkflowTestCase):
         self.change(mics, SetOfMicrographs.STREAM_OPEN)
         self.proj.launchProtocol(run, wait=False)
         time.sleep(12)
-        self.proj._updateProtocol(run)
+        updateRun(self.proj, run)
         self.assertTrue(run.isActive(), "it did not wait for more micrographs")
         makeMicrographs(os.path.join(self.raw, "more"), ["c.mrc", "d.mrc"], seed=5)
         self.change(mics, SetOfMicrographs.STREAM_CLOSED, (os.path.join(self.raw, "more", "c.mrc"), "c.mrc"),
@@ -192,7 +193,7 @@ class TestContinue(WorkflowTestCase):
         deadline = time.time() + TIMEOUT_S
         while run.isActive() and time.time() < deadline:
             time.sleep(1)
-            self.proj._updateProtocol(run)
+            updateRun(self.proj, run)
         self.assertTrue(run.isFinished(), run.getErrorMessage())
         self.assertWhole(run, 3)
         self.assertIn("*Micrographs that were not picked: 1* (a.mrc)", "\n".join(run.summary()))

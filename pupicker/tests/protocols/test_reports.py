@@ -9,6 +9,7 @@ import time
 from pupicker.tests.protocols.workflow import WorkflowTestCase
 
 from pupicker import convert  # isort: skip
+from pupicker.run_state import updateRun  # isort: skip
 
 TIMEOUT_S = 240
 
@@ -44,14 +45,14 @@ class TestReports(WorkflowTestCase):
         while convert.readJson(run._getStatusPath()).get("stage") != "selection":
             self.assertLess(time.time(), deadline, run.getErrorMessage())
             time.sleep(0.5)
-            self.proj._updateProtocol(run)
-        self.proj._updateProtocol(run)
+            updateRun(self.proj, run)
+        updateRun(self.proj, run)
         summary = "\n".join(run.summary())
         self.assertRegex(summary, r"\*Training\*, stage 1 of 2 \(finding the length\): \d+00 of at most 5000 updates")
         self.assertRegex(summary, r"Time left: at most \d+:\d\d (min|h)")
         self.assertRegex(summary, r"Validation AP: \*[01]\.\d{3}\* now")
         self.proj.stopProtocol(run)
-        self.proj._updateProtocol(run)
+        updateRun(self.proj, run)
         self.assertFalse(run.isActive())
         summary = "\n".join(run.summary())
         self.assertRegex(summary, r"\*Not finished\*: ended in stage 1 of 2 .* after \d+00 of at most 5000 updates")
@@ -66,7 +67,7 @@ class TestReports(WorkflowTestCase):
         while run.isActive() and time.time() < deadline:
             seen |= {line for line in run.summary() if line.startswith("*Picking*")}
             time.sleep(0.5)
-            self.proj._updateProtocol(run)
+            updateRun(self.proj, run)
         self.assertTrue(run.isFinished(), run.getErrorMessage())
         self.assertTrue(any(re.match(r"\*Picking\*: \d of 4 micrographs that have arrived", line) for line in seen),
                         seen)

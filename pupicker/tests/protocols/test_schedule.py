@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 from pupicker.tests.protocols.test_threshold import complete
 from pupicker.tests.protocols.workflow import WorkflowTestCase
 
-from pwem.protocols import ProtSubSet  # isort: skip
+from pwem.protocols import ProtCreateStreamData, ProtSubSet  # isort: skip
 from pyworkflow.protocol import STATUS_FINISHED, STATUS_SAVED  # isort: skip
 
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerThreshold  # isort: skip
+from pupicker.run_state import updateRun  # isort: skip
 
 TIMEOUT_S = 300
 
@@ -43,6 +46,35 @@ class TestSchedule(WorkflowTestCase):
                               capture_output=True, text=True, timeout=TIMEOUT_S)
         states = {run.getObjId(): run.getStatus() for run in self.proj.getRuns(refresh=True)}
         return done, states
+
+    def testARunThatScipionTookForDeadIsLookedAtAgain(self):
+        """As when it ends after Scipion has read what it wrote and before it looks for the process."""
+        run = self.proj.getProtocol(self.scored.getObjId())
+        run.setFailed("Process 1 not found running on the machine.")
+        self.proj.mapper.store(run)
+        self.assertTrue(run.isFailed())
+        updateRun(self.proj, run)
+        self.assertTrue(run.isFinished())
+        self.assertTrue(self.proj.getProtocol(run.getObjId(), fromRuns=False).isFinished())
+        said = self.old.getErrorMessage()
+        updateRun(self.proj, self.old)
+        self.assertTrue(self.old.isFailed())
+        self.assertEqual(self.old.getErrorMessage(), said)
+
+    def testARunWhoseProcessWasKilledHasFailed(self):
+        run = self.newProtocol(ProtCreateStreamData, setof=1, nDim=20, creationInterval=3, numberOfMpi=1)
+        self.link(run.inputMics, self.mics, "outputMicrographs")
+        self.proj.launchProtocol(run, wait=False)
+        deadline = time.time() + TIMEOUT_S
+        while not (run.isRunning() and run.getPid()) and time.time() < deadline:
+            time.sleep(0.2)
+            updateRun(self.proj, run)
+        os.kill(run.getPid(), signal.SIGKILL)
+        while run.isActive() and time.time() < deadline:
+            time.sleep(0.1)
+            updateRun(self.proj, run)
+        self.assertTrue(run.isFailed())
+        self.assertIn("not found running", run.getErrorMessage())
 
     def chain(self):
         """Thresholds 50, which nothing reaches, and -1; one run for each of the outputs, and one after the first."""

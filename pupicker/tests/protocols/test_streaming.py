@@ -12,6 +12,7 @@ from pwem.protocols import ProtCreateStreamData  # isort: skip
 
 from pupicker import convert  # isort: skip
 from pupicker.protocols import ProtPuPickerPreprocess  # isort: skip
+from pupicker.run_state import updateRun  # isort: skip
 
 TIMEOUT_S = 180
 
@@ -36,7 +37,7 @@ class TestStreaming(WorkflowTestCase):
         deadline = time.time() + TIMEOUT_S
         while picking.isActive() and time.time() < deadline:
             time.sleep(1)
-            self.proj._updateProtocol(picking)
+            updateRun(self.proj, picking)
             if hasattr(picking, "outputCoordinates"):
                 sizes.append(picking.outputCoordinates.getSize())
         self.assertTrue(picking.isFinished(), picking.getErrorMessage())
