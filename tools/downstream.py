@@ -28,8 +28,6 @@ from pupicker.tests.protocols.system_relion import missing_relion, use_system_re
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
-QUICK_LOGIT = 2.0
-"""Least score in the short form, of the general weights."""
 
 
 @dataclass
@@ -60,8 +58,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true",
                         help="few particles, picked without labels, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
-    if args.quick:  # aggregates consist of particles but count as none, so the threshold is high
-        args.micrographs, args.particles, args.thresholds = 6, 30, [QUICK_LOGIT]
+    if args.quick:  # aggregates consist of particles but count as none: a logit above the default of 1
+        args.micrographs, args.particles, args.thresholds = 6, 30, [2.0]
         args.pixel_size, args.side = 6.0, 640
     args.thresholds = sorted(args.thresholds)
     return args
