@@ -30,12 +30,13 @@ DISTANCES = {"0.45": None, "0.5": 0.5}  # diameters
 SCORE_BINS = 10
 
 
-def picked(data: Path, name: str, model: Path, distance: float | None, work: Path) -> Path:
-    """Table of all candidates of the test micrographs, with their uncertainty."""
+def picked(data: Path, name: str, model: Path, distance: float | None, work: Path, uncertainty: bool = True) -> Path:
+    """Table of all candidates of the test micrographs, usually with their uncertainty."""
     picks, chosen = work / "picks.tsv", SETS[name]
     more = [] if distance is None else ["--min-distance", distance * chosen.diameter_ang]
+    more += ["--uncertainty"] if uncertainty else []
     pupicker("pick", *micrographs(data, name, "test"), "--model", model, "--output", picks, "--threshold",
-             LOWEST_THRESHOLD, "--uncertainty", "--pixel-size", chosen.pixel_size_ang, "--threads", 1, *more)
+             LOWEST_THRESHOLD, "--pixel-size", chosen.pixel_size_ang, "--threads", 1, *more)
     return picks
 
 

@@ -247,6 +247,43 @@ def test_what_the_uncertainty_tells(programs):
     assert told["score"] == larger(np.array([-9.0, -7.0, -5.0]), np.array([-10.0, -8.0, -6.0, -4.0]))
 
 
+def match(x, outcome, micrograph="m", y=0.0):
+    return {"micrograph": micrograph, "x": f"{x:.3f}", "y": f"{y:.3f}", "score": "", "outcome": outcome}
+
+
+def test_false_picks_of_most_models_are_shown_and_judged(programs):
+    from false_picks import average_precision, shared, with_verdicts
+
+    one = [match(0, "hit"), match(50, "false"), match(100, "false"), match(200, "hit"), match(300, "false"),
+           match(400, "missed"), match(500, "missed")]
+    two = [match(102, "false"), match(1, "hit"), match(300, "false"), match(201, "hit"), match(53, "false"),
+           match(400, "missed"), match(100, "missed", "n")]
+    places = shared([one, two], 4, 10)
+    assert [(p["x"], p["kind"], p["mean_rank"]) for p in places] == [
+        ("100.000", "false", "2.0"), ("400.000", "missed", "")], "found by both, among the first four of both"
+    before = [{**places[0], "x": "98", "verdict": "particle"}, {**places[0], "micrograph": "n", "verdict": "nothing"}]
+    assert [p["verdict"] for p in with_verdicts(places, before, 10)] == ["particle", ""]
+    assert [p["verdict"] for p in with_verdicts(places, [], 10)] == ["?", ""]
+    with pytest.raises(SystemExit, match="'yes': write one of particle"):
+        with_verdicts(places, [{**before[0], "verdict": "yes"}], 10)
+    third = [match(0, "false", y=300.0), match(48, "false"), match(200, "hit"), match(400, "missed")]
+    places = shared([one, two, third], 4, 10)
+    assert [(p["x"], p["mean_rank"]) for p in places] == [("50.000", "2.0"), ("100.000", "2.0"), ("400.000", "")]
+    places = places[1:2]
+    assert average_precision(one, 4, [], 10) == pytest.approx((1 + 2 / 4) / 4)
+    assert average_precision(one, 4, places, 10) == pytest.approx((1 + 2 / 3) / 4), "neither hit nor false"
+
+
+def test_all_labels_beside_few(programs):
+    from all_labels import table
+
+    few = [{**record(0.80, method="defaults", draw=d), "labels": 250} for d in (0, 1)]
+    every = [{**record(ap, method=method), "labels": 2362} for method, ap in (("defaults", 0.9), ("PN", 0.91))]
+    row = table(every, few).splitlines()[-1]
+    assert row.startswith("| bgal | 2362 | 0.800") and "| 0.900" in row and "| 0.910" in row
+    assert row.count("–") >= 2, "variants without a record"
+
+
 def test_the_digest_of_the_code_knows_defaults_but_no_help(programs, tmp_path):
     from runs import _statements
 
