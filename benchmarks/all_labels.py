@@ -20,10 +20,7 @@ from label_efficiency_report import average_precisions, cell, defaults_elsewhere
 from methods import record_unit
 from runs import RESULTS, Records
 
-VARIANTS: dict[str, list[str]] = {
-    "defaults": [],
-    "PN": ["--objective", "pn"],
-}
+VARIANTS: dict[str, list[str]] = {"defaults": [], "PN": ["--objective", "pn"]}
 FEW = 250
 
 

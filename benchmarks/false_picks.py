@@ -2,10 +2,11 @@
 
     python benchmarks/false_picks.py --models FOLDER [--set apoferritin] [--labels 100]
 
-FOLDER is one that `calibration.py --models` filled.  Each of its models picks the test micrographs.  Of a model's false
-picks those count that rank among the first T, with T the number of annotated particles.  Places that more than half of
-the models share are shown, the highest first (30 at most), and after them the annotated particles that no model found
-(six at most, in no order): results/false_picks_SET.png, with the place in red or orange and annotations in blue.
+FOLDER is one that `calibration.py DATA --seeds 0 1 2 3 4 --models FOLDER` filled. Each of its models picks the test
+micrographs. Of a model's false picks those count that rank among the first T, with T the number of annotated
+particles. Places that more than half of the models share are shown, the highest first (30 at most), and after them
+the annotated particles that no model found (six at most, in no order): results/false_picks_SET.png, with the place in
+red or orange and annotations in blue.
 
 Someone looks at the figure and writes into results/false_picks_SET.tsv what each false pick shows: `particle`, `cut`
 (by the border), `nothing`, or `?`, which it says at first.  Started again, the program keeps these verdicts and tells
@@ -25,6 +26,7 @@ import numpy as np
 
 from datasets import data_folder, read_table
 from picking_options import evaluated, picked, read
+from pupicker.core.metrics import precision_recall
 from pupicker.engine.atomic import write_json, write_text
 from pupicker.engine.micrographs import read_image
 from real_sets import SETS, DataSet
@@ -85,11 +87,17 @@ def with_verdicts(places: list[Row], before: list[Row], radius_px: float) -> lis
     return out
 
 
+def no_longer_shown(before: list[Row], places: list[Row], radius_px: float) -> list[Row]:
+    """What was judged and is not among the places: other models may show it again."""
+    return [{**row, "mean_rank": ""} for row in before
+            if row["verdict"] in VERDICTS[:-1] and near(row, places, radius_px) is None]
+
+
 def average_precision(rows: list[Row], truth: int, ignored: list[Row], radius_px: float) -> float:
     """Of picks in the order of their scores; false ones at the places that are ignored do not count."""
-    hits = np.array([row["outcome"] == "hit" for row in rows if row["outcome"] == "hit"
-                     or (row["outcome"] == "false" and near(row, ignored, radius_px) is None)])
-    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].sum() / truth)
+    hit = np.array([row["outcome"] == "hit" for row in rows if row["outcome"] == "hit"
+                    or (row["outcome"] == "false" and near(row, ignored, radius_px) is None)])
+    return precision_recall([hit], [-np.arange(len(hit), dtype=float)], truth).average_precision
 
 
 def matches(data: Path, name: str, model: Path) -> list[Row]:
@@ -158,14 +166,17 @@ def main() -> None:
     models = [matches(args.data, args.set, file) for file in files]
     truth, radius = sum(row["outcome"] in ("hit", "missed") for row in models[0]), chosen.match_radius_px
     agreed = shared(models, truth, radius)
-    places = with_verdicts(shown(agreed), read(out) if out.is_file() else [], radius)
-    lines = [COLUMNS, *([place[name] for name in COLUMNS] for place in places)]
+    before = read(out) if out.is_file() else []
+    places = with_verdicts(shown(agreed), before, radius)
+    rows = [*places, *no_longer_shown(before, places, radius)]
+    lines = [COLUMNS, *([row[name] for name in COLUMNS] for row in rows)]
     write_text(out, "".join("\t".join(line) + "\n" for line in lines))
     runs = summary(files, models, places, truth, radius)
     counts = {title: sum(place["kind"] == kind for place in agreed)
               for title, kind in (("false_in_most_models", "false"), ("missed_in_all_models", "missed"))}
-    write_json(out.with_suffix(".json"), {"machine": hardware(), "versions": {"pupicker": pupicker_code()},
-                                          "annotated": truth, **counts, **runs})
+    command = f"python benchmarks/false_picks.py --models FOLDER --set {args.set} --labels {args.labels}"
+    write_json(out.with_suffix(".json"), {"command": command, "machine": hardware(), "versions":
+                                          {"pupicker": pupicker_code()}, "annotated": truth, **counts, **runs})
     table = [{"micrograph": name, "x": str(x), "y": str(y)}
              for name, x, y in read_table(args.data / chosen.folder / chosen.truth)]
     draw(places, table, chosen, args.data / chosen.folder / chosen.micrographs, out.with_suffix(".png"))

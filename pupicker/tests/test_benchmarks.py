@@ -252,7 +252,7 @@ def match(x, outcome, micrograph="m", y=0.0):
 
 
 def test_false_picks_of_most_models_are_shown_and_judged(programs):
-    from false_picks import average_precision, shared, with_verdicts
+    from false_picks import average_precision, no_longer_shown, shared, with_verdicts
 
     one = [match(0, "hit"), match(50, "false"), match(100, "false"), match(200, "hit"), match(300, "false"),
            match(400, "missed"), match(500, "missed")]
@@ -264,6 +264,8 @@ def test_false_picks_of_most_models_are_shown_and_judged(programs):
     before = [{**places[0], "x": "98", "verdict": "particle"}, {**places[0], "micrograph": "n", "verdict": "nothing"}]
     assert [p["verdict"] for p in with_verdicts(places, before, 10)] == ["particle", ""]
     assert [p["verdict"] for p in with_verdicts(places, [], 10)] == ["?", ""]
+    (kept,) = no_longer_shown([*before, {**before[1], "verdict": "?"}], places, 10)
+    assert (kept["micrograph"], kept["verdict"], kept["mean_rank"]) == ("n", "nothing", ""), "a verdict is not lost"
     with pytest.raises(SystemExit, match="'yes': write one of particle"):
         with_verdicts(places, [{**before[0], "verdict": "yes"}], 10)
     third = [match(0, "false", y=300.0), match(48, "false"), match(200, "hit"), match(400, "missed")]
