@@ -1,8 +1,8 @@
 """``python tools/readme_picture.py DATA``: takes the picture of the README anew.
 
 It shows the window of the scores on a real micrograph.  Learns from a hundred labels on the training micrographs of
-apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks the test micrographs in a Scipion project,
-and opens the window on a virtual screen.  Needs what tools/guide_pictures.py needs.
+apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks the test micrographs in a Scipion
+project, and opens the window on a virtual screen.  Needs what tools/guide_pictures.py needs.
 """
 
 from __future__ import annotations
