@@ -1,4 +1,4 @@
-"""README and docs: links lead somewhere, every page is reached, pictures are small, commands can be typed as they are."""
+"""README and docs: links lead somewhere, every page is reached, pictures are small, commands can be typed as given."""
 
 from __future__ import annotations
 
