@@ -57,7 +57,8 @@ setup(
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
     packages=find_packages(include=["pupicker", "pupicker.*"]),
-    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*", "weights/*.safetensors"]},
+    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*", "weights/*.safetensors",
+                               "tests/*.json"]},
     # The plugin modules run on any Python of Scipion; the extra [core] (command line, training, picking) needs 3.10.
     python_requires=">=3.8",
     install_requires=requirements(),

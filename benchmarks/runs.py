@@ -7,7 +7,6 @@ over machines; figures and tables are made from the records that exist.
 
 from __future__ import annotations
 
-import ast
 import fcntl
 import hashlib
 import json
@@ -15,7 +14,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ DEVICE = os.environ.get("PUPICKER_BENCHMARK_DEVICE", "cpu")
 UNIT = ("set", "method", "labels", "draw", "settings", "labels_sha256")  # two runs that agree in these are the same
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.5
+_FIRST_METHOD = "da6866c0f35b"
 
 
 class Failure(RuntimeError):
@@ -138,31 +138,12 @@ def hardware(threads: int = 1) -> dict[str, Any]:
 
 
 def pupicker_code() -> dict[str, str]:
-    """Version, commit, and digest of all code, defaults and weights that training and picking use.
+    """Version and commit of pupicker, and what tells whether two commits pick alike: the version of the method.
 
-    The commit names the state of the repository; the digest tells whether two commits pick alike: comments, docstrings,
-    help texts and layout do not count.
+    Version 1 has the name under which records carry it since before the versions were counted.
     """
     root = Path(package.__file__).resolve().parent
-    files: Iterable[Path] = [*root.glob("core/**/*.py"), *root.glob("engine/**/*.py"), *root.glob("weights/*"),
-                             *(root / "commands" / f"{name}.py" for name in ("train", "training_arguments", "pick"))]
-    digest = hashlib.sha256()
-    for file in sorted(path for path in files if path.is_file()):
-        content = _statements(file).encode() if file.suffix == ".py" else file.read_bytes()
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + content)
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    return {"version": package.__version__, "commit": commit or "unknown", "code": digest.hexdigest()[:12]}
-
-
-def _statements(file: Path) -> str:
-    """A module without comments, docstrings, help texts of options, and layout."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    method = _FIRST_METHOD if package.METHOD_VERSION == 1 else f"method-{package.METHOD_VERSION}"
+    return {"version": package.__version__, "commit": commit or "unknown", "code": method}

@@ -12,6 +12,9 @@ Three layers, imports only downward:
 
 __version__ = "1.0.0"
 
+# Raised when a training or a picking gives other numbers than before (tests/golden.py); benchmark records carry it.
+METHOD_VERSION = 1
+
 _logo = "pupicker_logo.png"
 _references = ["Bepler2019"]
 

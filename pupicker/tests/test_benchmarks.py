@@ -286,13 +286,12 @@ def test_all_labels_beside_few(programs):
     assert table(every[:1], []).splitlines()[-1].endswith("| 2362 | – | 0.900, 1 | – |"), "not measured"
 
 
-def test_the_digest_of_the_code_knows_defaults_but_no_help(programs, tmp_path):
-    from runs import _statements
+def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_own(programs, monkeypatch):
+    import pupicker
+    from runs import RESULTS, Records, pupicker_code
 
-    def of(text):
-        (tmp_path / "m.py").write_text(text)
-        return _statements(tmp_path / "m.py")
-
-    first = of('parser.add_argument("--rate", default=1, help="of the optimiser")')
-    assert of('parser.add_argument("--rate", default=1,  # as ever\n    help="other words")') == first
-    assert of('parser.add_argument("--rate", default=2, help="of the optimiser")') != first
+    monkeypatch.setattr(pupicker, "METHOD_VERSION", 1)
+    first = pupicker_code()["code"]
+    assert any(r["settings"].get("code") == first for r in Records(RESULTS / "label_efficiency.jsonl").load())
+    monkeypatch.setattr(pupicker, "METHOD_VERSION", 2)
+    assert pupicker_code()["code"] == "method-2"
