@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from pupicker.core.reliability import Reliability, reliability
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.evaluation import evaluate
-from pupicker.engine.plots import draw_reliability
+from pupicker.core.scores.reliability import Reliability, reliability
+from pupicker.engine.evaluation.picks import evaluate
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.reports.plots import draw_reliability
 from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
 from runs import hardware, pupicker_code
 

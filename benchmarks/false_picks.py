@@ -26,9 +26,9 @@ import numpy as np
 
 from datasets import data_folder, read_table
 from picking_options import evaluated, picked, read
-from pupicker.core.metrics import precision_recall
-from pupicker.engine.atomic import write_json, write_text
-from pupicker.engine.micrographs import read_image
+from pupicker.core.scores.metrics import precision_recall
+from pupicker.engine.files.micrographs import read_image
+from pupicker.engine.runtime.atomic import write_json, write_text
 from real_sets import SETS, DataSet
 from runs import RESULTS, hardware, pupicker_code, sha256
 

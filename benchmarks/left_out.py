@@ -35,21 +35,21 @@ import torch
 from safetensors.torch import load_file
 
 from datasets import SETS, data_folder, drawn, load_set
-from pupicker.core.autoencoder import paper_weight
+from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry, geometry
-from pupicker.core.metrics import match_picks, precision_recall
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
-from pupicker.core.patches import patch_grid
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.dataset import LabelledMicrograph, load_training_set
-from pupicker.engine.exclusion import Exclusion
-from pupicker.engine.expectation import CAUTIOUS_SHARE
-from pupicker.engine.fitting import Fitting, FittingOptions
-from pupicker.engine.report import Report
-from pupicker.engine.sampling import make_sampler
-from pupicker.engine.start_weights import GENERAL, Start, load_start
-from pupicker.engine.training_options import updates_for
-from pupicker.engine.validation import leave_cut_borders, pick_image
+from pupicker.core.networks.autoencoder import paper_weight
+from pupicker.core.regions.patches import patch_grid
+from pupicker.core.scores.metrics import match_picks, precision_recall
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.models.initial_weights import GENERAL, Start, load_start
+from pupicker.engine.preparation.exclusion import Exclusion
+from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.training.dataset import LabelledMicrograph, load_training_set
+from pupicker.engine.training.minibatches import make_sampler
+from pupicker.engine.training.optimisation import Fitting, FittingOptions
+from pupicker.engine.training.options import updates_for
+from pupicker.engine.training.particle_count import CAUTIOUS_SHARE
 from real_sets import SETS as REAL
 from runs import RESULTS, Records, hardware, pupicker_code, sha256
 

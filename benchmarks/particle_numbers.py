@@ -28,14 +28,14 @@ from torch import Tensor
 
 from datasets import data_folder, load_set
 from left_out import LeftOut
-from pupicker.core.class_prior import estimate_particles, particle_interval
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier
-from pupicker.core.score_mixture import mixture_particles
-from pupicker.engine.atomic import write_json, write_text
-from pupicker.engine.dataset import LabelledMicrograph
-from pupicker.engine.general_picker import general_network
-from pupicker.engine.model_file import load_model
-from pupicker.engine.validation import Candidates, find_candidates
+from pupicker.core.scores.class_prior import estimate_particles, particle_interval
+from pupicker.core.scores.score_mixture import mixture_particles
+from pupicker.engine.models.model_file import load_model
+from pupicker.engine.picking.general_picker import general_network
+from pupicker.engine.runtime.atomic import write_json, write_text
+from pupicker.engine.training.dataset import LabelledMicrograph
+from pupicker.engine.training.validation import Candidates, find_candidates
 from real_sets import SETS as REAL
 from runs import RESULTS, hardware, pupicker_code
 

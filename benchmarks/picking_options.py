@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from datasets import data_folder
-from pupicker.engine.atomic import write_json, write_text
+from pupicker.engine.runtime.atomic import write_json, write_text
 from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
 from runs import RESULTS, hardware, pupicker_code, sha256
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from pupicker.tests.protocols import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
 SIDE_PX = 4096
 DIAMETER_ANG = 150.0

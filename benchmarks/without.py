@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from pupicker.commands.main import main
-from pupicker.engine import fitting, preparation, sampling
+from pupicker.engine.preparation import working_micrograph
+from pupicker.engine.training import minibatches, optimisation
 
 
 def noise() -> None:
@@ -24,17 +25,17 @@ def noise() -> None:
     def unchanged(crops: Tensor, generator: torch.Generator) -> Tensor:
         return crops
 
-    sampling.perturb = unchanged
+    minibatches.perturb = unchanged
 
 
 def average() -> None:
     """The weights themselves are validated and kept, not their running average."""
 
     @dataclass(frozen=True)
-    class LastWeights(fitting.FittingOptions):
+    class LastWeights(optimisation.FittingOptions):
         decay: float = 0.0
 
-    fitting.FittingOptions = LastWeights
+    optimisation.FittingOptions = LastWeights
 
 
 def flattening() -> None:
@@ -43,7 +44,7 @@ def flattening() -> None:
     def unchanged(image: Tensor, sigma_px: float, left_out: Tensor | None = None) -> Tensor:
         return image if left_out is None else image.masked_fill(left_out, 0.0)
 
-    preparation.flatten = unchanged
+    working_micrograph.flatten = unchanged
 
 
 PARTS: dict[str, Callable[[], None]] = {part.__name__: part for part in (noise, average, flattening)}

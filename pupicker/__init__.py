@@ -21,7 +21,7 @@ _references = ["Bepler2019"]
 
 def __getattr__(name: str) -> object:
     if name == "Plugin":
-        from pupicker.plugin import Plugin
+        from pupicker.plugin.plugin import Plugin
 
         return Plugin
     raise AttributeError("module 'pupicker' has no attribute %r" % name)

@@ -11,6 +11,7 @@ times as long as one after another, because their processes wait for each other 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from typing import AbstractSet, Any, Dict, Iterable, List, Optional
@@ -19,9 +20,20 @@ from pyworkflow.object import Set
 from pyworkflow.project import Manager
 from pyworkflow.protocol import STATUS_SAVED
 
-from pupicker.run_state import updateRun
-
 POLL_S = 2
+
+
+def updateRun(project: Any, run: Any) -> None:
+    """Bring `run` up to date with what its process wrote; a failure is believed only after a second look.
+
+    Scipion reads what the process wrote and looks whether it lives afterwards.  A run that ends in between counts as
+    dead, and as it takes the time of the file after reading it, too, it may never read the end.
+    """
+    if run.isActive():
+        project._updateProtocol(run)
+    if run.isFailed() and os.path.exists(run.getDbPath()):
+        run.lastUpdateTimeStamp.set(None)  # else Scipion takes its copy for the newest
+        project._updateProtocol(run)
 
 
 def newRuns(project: Any) -> List[Any]:

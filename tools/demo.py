@@ -21,9 +21,9 @@ from scipy.ndimage import gaussian_filter
 
 from demo_picture import draw_picks
 from demo_project import DemoProject, set_up, write_launcher
-from pupicker.core.metrics import match_picks
-from pupicker.engine.coordinate_table import CoordinateTable
-from pupicker.engine.coordinates import read_coordinates, write_coordinates
+from pupicker.core.scores.metrics import match_picks
+from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
 
 PROJECT = "PuPickerDemo"
 DIAMETER_ANG, PIXEL_SIZE_ANG = 160.0, 4.0

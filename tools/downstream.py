@@ -22,9 +22,9 @@ import downstream_runs as runs
 from demo import choose_labels, pupicker, say
 from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
-from pupicker.engine.coordinate_table import CoordinateTable
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.tests.protocols.system_relion import missing_relion, use_system_relion
+from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6

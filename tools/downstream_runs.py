@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from demo_project import DemoProject
-from pupicker.core.metrics import match_picks
-from pupicker.engine.coordinate_table import CoordinateTable
+from pupicker.core.scores.metrics import match_picks
+from pupicker.engine.files.coordinate_table import CoordinateTable
 
 Output = tuple[Any, str]  # a run and the name of its output
 Key = tuple[int, int, int]  # micrograph id, x, y: by this a particle is known wherever it went

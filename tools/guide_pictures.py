@@ -16,9 +16,9 @@ from PIL import Image
 
 from demo import choose_labels, pupicker
 from demo_project import DemoProject, set_up
-from pupicker.engine.coordinate_table import CoordinateTable
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.tests.protocols.screen import run_on_screen
+from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.tests.scipion.screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8

@@ -6,7 +6,7 @@
 The network learns to tell centres of particles from everything else on simulated micrographs of thousands of made-up
 particles (pupicker/simulation/random_scene.py), in which the truth is known.  No real micrograph and no known structure
 is used, so that a model that starts from these weights can be judged on any of them.  Contamination is left out of the
-scenes as training leaves it out of micrographs (pupicker/core/exclusion.py).
+scenes as training leaves it out of micrographs (pupicker/core/detection/contamination.py).
 
 A minibatch has patches of 4×4 regions, all of which the truth labels: half of the patches have one of their regions
 on the centre of a particle, half lie anywhere.  Contrast, grey level and noise of each patch vary.  With g the
@@ -42,18 +42,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import pupicker
-from pupicker.core.background import flatten
-from pupicker.core.crops import gather, margin_for, perturb, random_transforms, stack_micrographs
-from pupicker.core.exclusion import DEPTH_WITHOUT_LABELS, contamination_mask, depth, limit_from_particles, pixels_of
+from pupicker.core.detection.candidates import pick_image
+from pupicker.core.detection.contamination import (
+    DEPTH_WITHOUT_LABELS,
+    contamination_mask,
+    depth,
+    limit_from_particles,
+    pixels_of,
+)
 from pupicker.core.geometry import BACKGROUND, MATCH_RADIUS, MIN_DISTANCE, TRAINING_RADIUS
-from pupicker.core.histograms import histogram, stack_histograms
-from pupicker.core.metrics import match_picks, precision_recall
+from pupicker.core.image.background import flatten
+from pupicker.core.image.histograms import histogram, stack_histograms
+from pupicker.core.image.normalization import JointFit, fit, normalize
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
-from pupicker.core.normalization import JointFit, fit, normalize
-from pupicker.core.patches import patch_grid
-from pupicker.core.regions import disc_mask
-from pupicker.engine.atomic import atomic_path
-from pupicker.engine.validation import pick_image
+from pupicker.core.regions.crops import gather, margin_for, perturb, random_transforms, stack_micrographs
+from pupicker.core.regions.patches import patch_grid
+from pupicker.core.regions.regions import disc_mask
+from pupicker.core.scores.metrics import match_picks, precision_recall
+from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
 WEIGHTS = Path(pupicker.__file__).parent / "weights"

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from experiment import BenchmarkSet
 
-from pupicker.engine.coordinate_table import CoordinateTable
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.names import micrograph_key
+from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.files.names import micrograph_key
 
 FILE = Path(__file__).with_name("presets.json")
 SPLIT_SEED = 0

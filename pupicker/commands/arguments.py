@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.engine.errors import InputError, PuPickerError, UsageError
+from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
-    from pupicker.engine.report import Report
+    from pupicker.engine.runtime.run_report import Report
 
 
 def add_micrographs(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +95,7 @@ def first_geometry(
     `overrides` are those of :func:`pupicker.core.geometry.geometry`.
     """
     from pupicker.core.geometry import geometry
-    from pupicker.engine.micrographs import read_header, resolve_pixel_size
+    from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
 
     problems: list[tuple[Path, InputError]] = []
     found: list[float] = []

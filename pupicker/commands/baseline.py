@@ -17,8 +17,8 @@ from pupicker.commands.arguments import (
 from pupicker.commands.pick import add_output, check, pick_all
 
 if TYPE_CHECKING:
-    from pupicker.engine.picker import MicrographPicker
-    from pupicker.engine.report import Report
+    from pupicker.engine.picking.picker import MicrographPicker
+    from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick without labels: general weights, difference of Gaussians, or template matching."
 EXAMPLE = "pupicker baseline general micrographs/ --diameter 180 --output picks.star"
@@ -55,12 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.baseline_picker import DISC, ROTATION_STEP_DEG, BaselinePicker, answer_of
-    from pupicker.engine.device import resolve_device, set_threads
-    from pupicker.engine.exclusion import exclusion_for
-    from pupicker.engine.general_picker import GeneralPicker
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.picker import PickingOptions
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.picking.filter_picker import DISC, ROTATION_STEP_DEG, BaselinePicker, answer_of
+    from pupicker.engine.picking.general_picker import GeneralPicker
+    from pupicker.engine.picking.picker import PickingOptions
+    from pupicker.engine.preparation.exclusion import exclusion_for
+    from pupicker.engine.runtime.device import resolve_device, set_threads
 
     check(args)
     _check_ignored(args)
@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_ignored(args: argparse.Namespace) -> None:
     """Nothing that the method would not look at is accepted."""
-    from pupicker.engine.baseline_picker import DISC
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.picking.filter_picker import DISC
+    from pupicker.engine.runtime.errors import UsageError
 
     views = args.method == "template" and args.template not in (None, DISC)
     if args.method != "template" and args.template is not None:

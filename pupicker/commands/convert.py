@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
     """Convert and say on stdout what was written."""
     import math
 
-    from pupicker.engine.coordinates import read_coordinates, write_coordinates
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.listing import list_micrographs
+    from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.files.listing import list_micrographs
+    from pupicker.engine.runtime.errors import UsageError
 
     if not (math.isfinite(args.scale) and args.scale > 0):
         raise UsageError(f"--scale {args.scale:g}: expected a number above 0")

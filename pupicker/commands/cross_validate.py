@@ -16,9 +16,9 @@ from pupicker.commands.training_arguments import add_learning_arguments, check, 
 
 if TYPE_CHECKING:
     from pupicker.commands.grid import Cell
-    from pupicker.engine.cross_validation import FoldResult
-    from pupicker.engine.dataset import TrainingSet
-    from pupicker.engine.report import Report
+    from pupicker.engine.cross_validation.folds import FoldResult
+    from pupicker.engine.runtime.run_report import Report
+    from pupicker.engine.training.dataset import TrainingSet
 
 HELP = "Compare options of a training by cross-validation over micrographs."
 EXAMPLE = ("pupicker cross-validate micrographs/ --picks picks.star --diameter 180 --folds 4\n"
@@ -49,12 +49,12 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.commands.grid import make_cells
-    from pupicker.engine.atomic import write_json, write_text
-    from pupicker.engine.cross_validation_table import Table
-    from pupicker.engine.device import resolve_device, set_threads
-    from pupicker.engine.errors import PuPickerError, UsageError
-    from pupicker.engine.plots import plot_cross_validation
-    from pupicker.engine.report import Report
+    from pupicker.engine.cross_validation.table import Table
+    from pupicker.engine.reports.plots import plot_cross_validation
+    from pupicker.engine.runtime.atomic import write_json, write_text
+    from pupicker.engine.runtime.device import resolve_device, set_threads
+    from pupicker.engine.runtime.errors import PuPickerError, UsageError
+    from pupicker.engine.runtime.run_report import Report
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     if args.folds < 2:
@@ -114,9 +114,9 @@ class _Work:
 
     def run(self) -> tuple[dict[int, list[FoldResult]], dict[int, str]]:
         """Results of the cells that did not fail, and why the others did."""
-        from pupicker.engine.errors import InputError, PuPickerError, UsageError
-        from pupicker.engine.interruption import stop_on_signals
-        from pupicker.engine.trainer import Interrupted
+        from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+        from pupicker.engine.runtime.interruption import stop_on_signals
+        from pupicker.engine.training.trainer import Interrupted
 
         results: dict[int, list[FoldResult]] = {}
         failures: dict[int, str] = {}
@@ -135,9 +135,9 @@ class _Work:
         return results, failures
 
     def _cell(self, index: int, cell: Cell, stop: Callable[[], bool]) -> list[FoldResult]:
-        from pupicker.engine.cross_validation import deal_folds, fold_digest
-        from pupicker.engine.micrographs import list_micrographs
-        from pupicker.engine.start_weights import load_start
+        from pupicker.engine.cross_validation.folds import deal_folds, fold_digest
+        from pupicker.engine.files.micrographs import list_micrographs
+        from pupicker.engine.models.initial_weights import load_start
 
         args = cell.args
         paths = list_micrographs(args.micrographs)
@@ -163,8 +163,8 @@ class _Work:
         """Read, if it is there, or train."""
         import json
 
-        from pupicker.engine.atomic import write_json
-        from pupicker.engine.cross_validation import FoldResult, train_and_test
+        from pupicker.engine.cross_validation.folds import FoldResult, train_and_test
+        from pupicker.engine.runtime.atomic import write_json
 
         try:
             return FoldResult(**json.loads(path.read_text(encoding="utf-8")))
@@ -176,10 +176,10 @@ class _Work:
 
     def _load(self, args: argparse.Namespace, paths: list[Path], lengths: Any) -> TrainingSet:
         """The prepared micrographs; those of the cell before where nothing changed that they depend on."""
-        from pupicker.engine.coordinates import read_coordinates
-        from pupicker.engine.dataset import load_training_set
-        from pupicker.engine.exclusion import exclusion_for
-        from pupicker.engine.report import Report
+        from pupicker.engine.files.coordinates import read_coordinates
+        from pupicker.engine.preparation.exclusion import exclusion_for
+        from pupicker.engine.runtime.run_report import Report
+        from pupicker.engine.training.dataset import load_training_set
 
         key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, lengths,
                     args.margin, args.masks, args.exclude_contamination))
@@ -195,7 +195,7 @@ class _Work:
         return self._data[1]
 
     def _note(self, done: int, total: int, cell: Cell) -> None:
-        from pupicker.engine.atomic import write_json
+        from pupicker.engine.runtime.atomic import write_json
 
         if self.args.status:
             write_json(self.args.status, {"done": done, "total": total, "cell": cell.title})

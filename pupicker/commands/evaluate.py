@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pupicker.commands.arguments import add_device, check_output_file, print_json, print_rows
 
 if TYPE_CHECKING:
-    from pupicker.engine.coordinates import CoordinateTable
-    from pupicker.engine.evaluation import Evaluation
-    from pupicker.engine.report import Report
+    from pupicker.engine.evaluation.picks import Evaluation
+    from pupicker.engine.files.coordinates import CoordinateTable
+    from pupicker.engine.runtime.run_report import Report
 
 HELP = "Compare picks with known particles."
 EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 180 --pixel-size 1.77 --plot curve.png"
@@ -42,12 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.core.reliability import reliability
-    from pupicker.engine.coordinates import read_coordinates
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.evaluation import evaluate, write_matches
-    from pupicker.engine.plots import PLOT_SUFFIXES, plot_precision_recall
-    from pupicker.engine.report import Report
+    from pupicker.core.scores.reliability import reliability
+    from pupicker.engine.evaluation.picks import evaluate, write_matches
+    from pupicker.engine.files.coordinates import read_coordinates
+    from pupicker.engine.reports.plots import PLOT_SUFFIXES, plot_precision_recall
+    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.runtime.run_report import Report
 
     radius = _radius(args)
     for option in ("plot", "matches"):
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _radius(args: argparse.Namespace) -> float:
     from pupicker.core.geometry import match_radius_ang
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.runtime.errors import UsageError
 
     if args.radius is not None:
         radius = args.radius
@@ -99,7 +99,7 @@ def _radius(args: argparse.Namespace) -> float:
 
 def _only(args: argparse.Namespace) -> list[str] | None:
     """Names to count; what exists is expanded, the rest are names as they stand in a table."""
-    from pupicker.engine.micrographs import list_micrographs
+    from pupicker.engine.files.micrographs import list_micrographs
 
     if args.micrographs is None:
         return None
@@ -109,11 +109,11 @@ def _only(args: argparse.Namespace) -> list[str] | None:
 
 
 def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) -> float:
-    from pupicker.engine.device import resolve_device, set_threads
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.model_file import load_model
-    from pupicker.engine.region_evaluation import region_precision
+    from pupicker.engine.evaluation.regions import region_precision
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.runtime.device import resolve_device, set_threads
+    from pupicker.engine.runtime.errors import UsageError
 
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")

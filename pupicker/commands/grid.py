@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pupicker.engine.errors import UsageError
+from pupicker.engine.runtime.errors import UsageError
 
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.micrographs import MICROGRAPH_SUFFIXES
+    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES
+    from pupicker.engine.runtime.errors import UsageError
 
     is_micrograph = args.file.suffix.lower() in MICROGRAPH_SUFFIXES
     if not is_micrograph and (args.pixel_size is not None or args.diameter is not None):
@@ -43,8 +43,8 @@ Answer = tuple[dict[str, Any], Sequence[tuple[str, ...]]]
 
 def _model(path: Path) -> Answer:
     from pupicker.core.geometry import describe
-    from pupicker.engine.model_card import card
-    from pupicker.engine.model_file import load_model
+    from pupicker.engine.models.model_card import card
+    from pupicker.engine.models.model_file import load_model
 
     model = load_model(path)
     content = card(model)
@@ -57,8 +57,8 @@ def _model(path: Path) -> Answer:
 def _micrograph(args: argparse.Namespace) -> Answer:
     from pupicker.core.geometry import describe, geometry
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.micrographs import read_header, read_image, resolve_pixel_size
+    from pupicker.engine.files.micrographs import read_header, read_image, resolve_pixel_size
+    from pupicker.engine.runtime.errors import UsageError
 
     header = read_header(args.file)
     image = read_image(args.file)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import pupicker
-from pupicker.engine.errors import PuPickerError, out_of_memory
+from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")

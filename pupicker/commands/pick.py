@@ -22,9 +22,9 @@ from pupicker.commands.arguments import (
 )
 
 if TYPE_CHECKING:
-    from pupicker.engine.coordinates import CoordinateTable
-    from pupicker.engine.picker import MicrographPicker
-    from pupicker.engine.report import Report
+    from pupicker.engine.files.coordinates import CoordinateTable
+    from pupicker.engine.picking.picker import MicrographPicker
+    from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
 EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
@@ -58,11 +58,11 @@ def add_output(parser: argparse.ArgumentParser, threshold: str, distance: str) -
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.engine.device import resolve_device, set_threads
-    from pupicker.engine.exclusion import exclusion_for
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.model_file import load_model
-    from pupicker.engine.picker import Picker, PickingOptions
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.picking.picker import Picker, PickingOptions
+    from pupicker.engine.preparation.exclusion import exclusion_for
+    from pupicker.engine.runtime.device import resolve_device, set_threads
 
     check(args)
     device, threads = resolve_device(args.device), set_threads(args.threads)
@@ -82,12 +82,12 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    from pupicker.engine.coordinate_formats import format_of
-    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
-    from pupicker.engine.errors import PuPickerError
-    from pupicker.engine.progress import Progress
-    from pupicker.engine.report import Report
-    from pupicker.engine.report_sections import Provenance, read_names
+    from pupicker.engine.files.coordinate_formats import format_of
+    from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.runtime.errors import PuPickerError
+    from pupicker.engine.runtime.progress import Progress
+    from pupicker.engine.runtime.run_report import Report
 
     targets = _targets(args, paths)
     if args.html:
@@ -118,7 +118,7 @@ def pick_all(
          "box_size_ang": picker.geometry.box_size_ang}
     )
     if args.html:
-        from pupicker.engine.picking_report import Picking, picking_report  # matplotlib: only where it is needed
+        from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
 
         picked, model = CoordinateTable.concatenate(tables), getattr(picker, "model", None)
         picking = Picking(paths, picked, report.to_dict(), model, args.pixel_size, args.keep_borders)
@@ -131,8 +131,8 @@ def pick_all(
 @contextmanager
 def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether to stop; if the block fails, `tables` so far go beside `output`."""
-    from pupicker.engine.coordinates import CoordinateTable, write_coordinates
-    from pupicker.engine.interruption import stop_on_signals
+    from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.runtime.interruption import stop_on_signals
 
     unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
     try:
@@ -150,7 +150,7 @@ def check(args: argparse.Namespace) -> None:
     """Numbers that are impossible whatever picks."""
     import math
 
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.runtime.errors import UsageError
 
     if args.min_distance is not None and not args.min_distance > 0:
         raise UsageError(f"--min-distance {args.min_distance:g}: must be positive")
@@ -160,9 +160,9 @@ def check(args: argparse.Namespace) -> None:
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
     """The table of each micrograph; none if one table is for all."""
-    from pupicker.engine.coordinate_formats import format_of
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.names import distinct_stems
+    from pupicker.engine.files.coordinate_formats import format_of
+    from pupicker.engine.files.names import distinct_stems
+    from pupicker.engine.runtime.errors import UsageError
 
     output: Path = args.output
     if output.suffix == "" or output.is_dir():

@@ -27,11 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.device import set_threads
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.preprocessing import preprocess_files
-    from pupicker.engine.report import Report
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.preparation.preprocessing import preprocess_files
+    from pupicker.engine.runtime.device import set_threads
+    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.runtime.run_report import Report
 
     threads = set_threads(args.threads)
     for name, value in (("--diameter", args.diameter), ("--target-pixel-size", args.target_pixel_size)):

@@ -31,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     import numpy as np
 
-    from pupicker.engine.coordinates import read_coordinates
-    from pupicker.engine.device import set_threads
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.model_file import load_model
-    from pupicker.engine.picking_report import Picking, picking_report
-    from pupicker.engine.report_sections import Provenance, read_names, read_object
+    from pupicker.engine.files.coordinates import read_coordinates
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.reports.picking import Picking, picking_report
+    from pupicker.engine.reports.sections import Provenance, read_names, read_object
+    from pupicker.engine.runtime.device import set_threads
 
     set_threads(args.threads)
     check_output_file(args.output)

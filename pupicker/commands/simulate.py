@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.errors import UsageError
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 
 HELP = "Simulate micrographs with known particle positions."
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
     import torch
 
-    from pupicker.engine.progress import Progress
+    from pupicker.engine.runtime.progress import Progress
     from pupicker.simulation.dataset import simulate_dataset
 
     torch.set_num_threads(1)  # one micrograph a thread is faster than many threads on one

@@ -13,12 +13,12 @@ from pupicker.commands.training_arguments import add_arguments, check, network_s
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
     from pupicker.core.networks import Classifier
-    from pupicker.engine.dataset import TrainingSet
-    from pupicker.engine.model_file import Model
-    from pupicker.engine.report_sections import Provenance
-    from pupicker.engine.start_weights import Start
-    from pupicker.engine.training_options import TrainingOptions
-    from pupicker.engine.training_status import TrainingStatus
+    from pupicker.engine.models.initial_weights import Start
+    from pupicker.engine.models.model_file import Model
+    from pupicker.engine.reports.sections import Provenance
+    from pupicker.engine.training.dataset import TrainingSet
+    from pupicker.engine.training.options import TrainingOptions
+    from pupicker.engine.training.status import TrainingStatus
 
 HELP = "Train a model on a few labelled particles."
 EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --output model.pupicker"
@@ -29,18 +29,18 @@ __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.geometry import describe
-    from pupicker.engine.checkpoint import checkpoint_path
-    from pupicker.engine.coordinates import CoordinateTable, read_coordinates
-    from pupicker.engine.dataset import load_training_set, split_validation
-    from pupicker.engine.device import resolve_device, set_threads
-    from pupicker.engine.exclusion import exclusion_for
-    from pupicker.engine.micrographs import list_micrographs
-    from pupicker.engine.model_card import card
-    from pupicker.engine.model_file import save_model
-    from pupicker.engine.proposals import with_proposals
-    from pupicker.engine.report import Report
-    from pupicker.engine.start_weights import load_start
-    from pupicker.engine.training_status import TrainingStatus
+    from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
+    from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.checkpoint import checkpoint_path
+    from pupicker.engine.models.initial_weights import load_start
+    from pupicker.engine.models.model_card import card
+    from pupicker.engine.models.model_file import save_model
+    from pupicker.engine.preparation.exclusion import exclusion_for
+    from pupicker.engine.runtime.device import resolve_device, set_threads
+    from pupicker.engine.runtime.run_report import Report
+    from pupicker.engine.training.dataset import load_training_set, split_validation
+    from pupicker.engine.training.pseudo_labels import with_proposals
+    from pupicker.engine.training.status import TrainingStatus
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     check(args)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     status.done(trained.details)
     report.results.update(card(trained))
     if args.html:
-        from pupicker.engine.training_report import training_report
+        from pupicker.engine.reports.training import training_report
 
         training_report(trained, data, report, device, origin).write(args.html)
     rows = [("model", str(args.output), ""), *_rows(trained),
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _origin(args: argparse.Namespace) -> Provenance:
     """Check what is written and named before the work begins."""
-    from pupicker.engine.report_sections import Provenance, read_names
+    from pupicker.engine.reports.sections import Provenance, read_names
 
     for option in ("output", "html", "status"):
         if getattr(args, option) is not None:
@@ -92,7 +92,7 @@ def network_of(args: argparse.Namespace) -> Classifier:
     import torch
 
     from pupicker.core.networks import build
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.runtime.errors import UsageError
 
     settings = network_settings(args)
     try:
@@ -104,7 +104,7 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the micrographs that they follow from."""
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.runtime.errors import UsageError
 
     lengths, pixel_size = first_geometry(
         paths, args.pixel_size, args.diameter, network.particle_px(), args.working_pixel_size,
@@ -125,11 +125,11 @@ def _train(
     import time
 
     import pupicker
-    from pupicker.engine.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
-    from pupicker.engine.first_guess import general_density
-    from pupicker.engine.interruption import stop_on_signals
-    from pupicker.engine.start_weights import GENERAL
-    from pupicker.engine.trainer import Training
+    from pupicker.engine.models.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
+    from pupicker.engine.models.initial_weights import GENERAL
+    from pupicker.engine.runtime.interruption import stop_on_signals
+    from pupicker.engine.training.initial_count import general_density
+    from pupicker.engine.training.trainer import Training
 
     path = checkpoint_path(args.output)
 
@@ -198,7 +198,7 @@ def _labelled(details: dict[str, Any]) -> str:
 
 def _rows(model: Model) -> list[tuple[str, str, str]]:
     from pupicker.core.networks import DEFAULT_NETWORK
-    from pupicker.engine.model_card import expected_row, interval_row
+    from pupicker.engine.models.model_card import expected_row, interval_row
 
     validation = model.details["validation"]["average_precision"]
     details = model.details

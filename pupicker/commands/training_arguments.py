@@ -17,8 +17,8 @@ from pupicker.commands.arguments import (
 )
 
 if TYPE_CHECKING:
-    from pupicker.engine.start_weights import Start
-    from pupicker.engine.training_options import TrainingOptions
+    from pupicker.engine.models.initial_weights import Start
+    from pupicker.engine.training.options import TrainingOptions
 
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 
@@ -104,8 +104,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Raise UsageError at a number that cannot be."""
-    from pupicker.engine.errors import UsageError
-    from pupicker.engine.start_weights import WEIGHTS
+    from pupicker.engine.models.initial_weights import WEIGHTS
+    from pupicker.engine.runtime.errors import UsageError
 
     if not 0 <= args.validation_fraction < 1:
         raise UsageError(f"--validation-fraction {args.validation_fraction:g}: must be at least 0 and below 1")
@@ -127,8 +127,8 @@ def check(args: argparse.Namespace) -> None:
 
 def autoencoder_weight(text: str, labels: int) -> float:
     """The weight that ``--autoencoder`` means for so many labels."""
-    from pupicker.core.autoencoder import paper_weight
-    from pupicker.engine.errors import UsageError
+    from pupicker.core.networks.autoencoder import paper_weight
+    from pupicker.engine.runtime.errors import UsageError
 
     if text == "auto":
         return paper_weight(labels)
@@ -143,7 +143,7 @@ def autoencoder_weight(text: str, labels: int) -> float:
 
 def network_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Settings of the network that were given; those that were not are the network's own defaults."""
-    from pupicker.engine.errors import UsageError
+    from pupicker.engine.runtime.errors import UsageError
 
     settings = {name: getattr(args, name) for name in ("width", "dropout", "norm") if getattr(args, name) is not None}
     for text in args.network_setting:
@@ -161,8 +161,8 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 def training_options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
     """What the arguments mean for so many labels."""
-    from pupicker.engine.fitting import FittingOptions
-    from pupicker.engine.training_options import PROPOSAL_UPDATES, TrainingOptions, updates_for
+    from pupicker.engine.training.optimisation import FittingOptions
+    from pupicker.engine.training.options import PROPOSAL_UPDATES, TrainingOptions, updates_for
 
     updates = args.updates or (PROPOSAL_UPDATES if args.proposals else updates_for(labels, start))
     fitting = FittingOptions(

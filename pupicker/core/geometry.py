@@ -48,7 +48,7 @@ class Geometry:
     box_size_ang
         Box for extraction.
     background_ang
-        Standard deviation of the Gaussian whose local mean is removed (:mod:`pupicker.core.background`).
+        Standard deviation of the Gaussian whose local mean is removed (:mod:`pupicker.core.image.background`).
     """
 
     diameter_ang: float

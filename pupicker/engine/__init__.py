@@ -1,1 +1,5 @@
-"""Files, resident data, training and picking: everything between the tensors and the command line."""
+"""Files, training, picking: what works on a disk, from raw micrographs to tables and reports.
+
+In the order of use, imports only downward: ``reports``, ``cross_validation``, ``evaluation``, ``picking`` and
+``training``, ``preparation``, ``models``, ``files``, ``runtime``.
+"""

@@ -8,10 +8,10 @@ from typing import Any, Callable, Dict, List, Optional
 
 from pyworkflow.gui import dialog
 
-from pupicker import convert
-from pupicker.child_process import ChildProcess
+from pupicker.convert.picks import Pick, readPicks
 from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
+from pupicker.plugin.child_process import ChildProcess
 
 LOWEST_SCORE = -6.0  # end of the slider, unless a lower one is given: below it hardly anything is a particle
 STEP = 0.1
@@ -41,7 +41,7 @@ class DetectionDialog(MicrographDialog):
         # whole steps, to which the slider rounds
         self._lowest = min(LOWEST_SCORE, STEP * math.floor(threshold / STEP))
         self._highest = max(-LOWEST_SCORE, STEP * math.ceil(threshold / STEP))
-        self._picks: Dict[int, List[convert.Pick]] = {}
+        self._picks: Dict[int, List[Pick]] = {}
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process
         MicrographDialog.__init__(self, parent, "Detection preview", entries,
@@ -106,7 +106,7 @@ class DetectionDialog(MicrographDialog):
             return
         try:
             process.check()
-            picks = convert.readPicks(process.getPath("picks.tsv"))
+            picks = readPicks(process.getPath("picks.tsv"))
         except Exception as error:
             self._failed(error)
             return

@@ -1,4 +1,10 @@
-"""Protocols of the plugin; Scipion finds the classes imported here."""
+"""Protocols of the plugin; Scipion finds the classes imported here.
+
+``protocol_base`` is what all share.  In the order of a project: ``protocol_import_model``, ``protocol_preprocess``,
+``protocol_train``, ``protocol_cross_validate``, ``protocol_pick`` and ``protocol_baseline`` (without labels) with
+``picking_state`` (Continue, streams), ``batch_records`` and ``progress_text``; ``protocol_threshold``,
+``protocol_evaluate``.  Their fields are in ``forms``.
+"""
 
 from pupicker.protocols.protocol_baseline import ProtPuPickerBaseline
 from pupicker.protocols.protocol_cross_validate import ProtPuPickerCrossValidate

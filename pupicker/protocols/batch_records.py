@@ -7,7 +7,8 @@ from typing import Any, Dict, Iterable, List
 
 import pyworkflow.utils as pwutils
 
-from pupicker import convert
+from pupicker.convert.micrographs import linkName, micIdOf
+from pupicker.shared.json_files import readJson
 
 NOT_KEPT = ("command", "done", "quarantined", "picks", "without_mask")  # said elsewhere, or paths of links
 
@@ -21,9 +22,9 @@ def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str
     """
     run = {key: value for key, value in report.items() if key not in NOT_KEPT}
     for key in ("borders_px", "masked_pixels", "excluded_share"):
-        run[key] = {convert.linkName(convert.micIdOf(path)): value for path, value in run.get(key, {}).items()}
-    names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in mics}
-    sources = {convert.linkName(convert.micIdOf(link)): os.path.realpath(link) for link in links}
+        run[key] = {linkName(micIdOf(path)): value for path, value in run.get(key, {}).items()}
+    names = {linkName(mic.getObjId()): mic.getMicName() for mic in mics}
+    sources = {linkName(micIdOf(link)): os.path.realpath(link) for link in links}
     return {"run": run, "names": dict(earlier.get("names", {}), **names),
             "sources": dict(earlier.get("sources", {}), **sources)}
 
@@ -32,7 +33,7 @@ def joinBatches(folder: str) -> Dict[str, Any]:
     """The records of all batches as one."""
     joined: Dict[str, Any] = {"run": {"borders_px": {}, "masked_pixels": {}}, "names": {}, "sources": {}}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        record = convert.readJson(os.path.join(folder, name))
+        record = readJson(os.path.join(folder, name))
         for key, value in record.get("run", {}).items():
             if isinstance(value, dict):
                 joined["run"].setdefault(key, {}).update(value)

@@ -9,10 +9,12 @@ from typing import Any, Iterable, List, Set
 import pyworkflow.utils as pwutils
 from pwem.objects import Micrograph
 
-from pupicker import convert
+from pupicker.convert.micrographs import micIdsIn
+from pupicker.convert.set_columns import readColumns
+from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.progress_text import pickingProgress
-from pupicker.protocols.protocol_base import LISTED, CoreError
-from pupicker.set_columns import readColumns
+from pupicker.protocols.protocol_base import LISTED
+from pupicker.shared.json_files import readJson, writeJson
 
 OUTPUT = "outputCoordinates"
 
@@ -39,7 +41,7 @@ class PickingState:
         self._retryQuarantined()
         pwutils.cleanPath(self._getUnpickedFile())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
-        convert.writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
+        writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
                                                   "picked": self.pickedMicrographs.get()})
 
     def _forgetPicks(self: Any, output: Any) -> None:
@@ -85,7 +87,7 @@ class PickingState:
         """Note those of `mics` that have no mask among the links in `folder`; batches may append side by side."""
         if not self._getMasksFolder():
             return
-        linked = convert.micIdsIn(os.path.join(folder, "masks"))
+        linked = micIdsIn(os.path.join(folder, "masks"))
         with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
             stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
 
@@ -101,7 +103,7 @@ class PickingState:
         ids, names = readColumns(self.getInputMicrographs().getFileName(), ["id", "_micName"])
         done = self._getPickedIds() | self._getQuarantinedIds()
         unpicked = [str(name) for micId, name in zip(ids or (), names or ids or ()) if micId not in done]
-        convert.writeJson(self._getUnpickedFile(), {"micrographs": unpicked})
+        writeJson(self._getUnpickedFile(), {"micrographs": unpicked})
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
 
@@ -113,7 +115,7 @@ class PickingState:
         if without:
             lines.append("*Micrographs without a mask: %d* (picked whole; masks that are written later count after a "
                          "_Restart_)" % len(without))
-        unpicked = convert.readJson(self._getUnpickedFile()).get("micrographs", [])
+        unpicked = readJson(self._getUnpickedFile()).get("micrographs", [])
         if unpicked:
             lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
                          "after the end; for these, _Continue_."
@@ -134,7 +136,7 @@ class PickingState:
         return self._getExtraPath("picking.json")
 
     def _getMarker(self: Any) -> Any:
-        return convert.readJson(self._getMarkerFile())
+        return readJson(self._getMarkerFile())
 
     def _getUnpickedFile(self: Any) -> str:
         return self._getExtraPath("unpicked.json")
@@ -150,4 +152,4 @@ class PickingState:
 
     def _getPickedIds(self: Any) -> Set[int]:
         """Micrographs that have a table."""
-        return convert.micIdsIn(self.getCoordsDir(), ".tsv")
+        return micIdsIn(self.getCoordsDir(), ".tsv")

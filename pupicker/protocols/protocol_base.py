@@ -6,8 +6,6 @@ stop button of Scipion work; nothing numerical happens in Scipion's process.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 import subprocess
@@ -16,54 +14,13 @@ from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
 import pyworkflow.utils as pwutils
 from pyworkflow.protocol import params
 
-from pupicker import convert
-from pupicker.constants import EXIT_DONE, EXIT_QUARANTINED
-from pupicker.plugin import Plugin
+from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn
+from pupicker.plugin.outcome import checkOutcome
+from pupicker.plugin.plugin import Plugin
+from pupicker.shared.digests import fileState
+from pupicker.shared.json_files import readJson, writeJson
 
 LISTED = 5  # quarantined micrographs named one by one in a summary
-
-
-def digestOf(*items: Any) -> str:
-    """Short digest of JSON-able values: an argument of every step that has to run again when one of them changes."""
-    return hashlib.sha1(json.dumps(items, sort_keys=True).encode("utf-8")).hexdigest()[:12]
-
-
-def fileDigest(path: str) -> str:
-    """Digest of the content of a (small) file."""
-    with open(path, "rb") as stream:
-        return hashlib.sha1(stream.read()).hexdigest()[:12]
-
-
-def fileState(path: str) -> List[int]:
-    """Size and time of a file; empty if there is none, or a broken link."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return []
-    return [state.st_size, state.st_mtime_ns]
-
-
-class CoreError(Exception):
-    """The child process failed; the message is its own line."""
-
-
-def checkOutcome(command: str, outcomeFile: str, ended: str = "") -> int:
-    """Exit code of a process of the core from the file in which it notes how it ended; the file is removed.
-
-    Raises
-    ------
-    CoreError
-        The process failed, or was ended before it could write the file; `ended` says what else is known of that.
-    """
-    outcome = convert.readJson(outcomeFile)
-    pwutils.cleanPath(outcomeFile)
-    if not outcome:
-        raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
-                        "see the error log of this run." % (command, ended))
-    if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
-        raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
-                        % (command, ended))
-    return int(outcome["exit_code"])
 
 
 class ProtPuPickerBase:
@@ -146,26 +103,26 @@ class ProtPuPickerBase:
         links = []
         for mic in mics:
             try:
-                links.append(convert.linkMicrograph(mic, folder))
+                links.append(linkMicrograph(mic, folder))
             except Exception as error:
                 self._quarantine(mic.getObjId(), mic.getMicName(), str(error))
         return links
 
     # ------------------------- quarantine -------------------------
     def _getQuarantineFile(self, micId: int) -> str:
-        return self._getExtraPath("quarantined", "%s.json" % convert.linkName(micId))  # type: ignore[attr-defined]
+        return self._getExtraPath("quarantined", "%s.json" % linkName(micId))  # type: ignore[attr-defined]
 
     def _quarantine(self, micId: int, micName: str, reason: str) -> None:
         """Note that a micrograph could not be used (one file each: steps run side by side)."""
         path = self._getQuarantineFile(micId)
         pwutils.makeFilePath(path)
-        convert.writeJson(path, {"micrograph": micName, "reason": reason})
+        writeJson(path, {"micrograph": micName, "reason": reason})
         self.warning("Quarantined: %s: %s" % (micName, reason))  # type: ignore[attr-defined]
 
     def _quarantineReported(self, report: Dict[str, Any], names: Dict[int, str]) -> None:
         """Note the micrographs that a command quarantined; `names` gives micrograph names by id."""
         for entry in report.get("quarantined", ()):
-            micId = convert.micIdOf(entry["micrograph"])
+            micId = micIdOf(entry["micrograph"])
             # The user knows the micrograph, not the link under which the command got it.
             self._quarantine(micId, names[micId], entry["reason"].replace(entry["micrograph"] + ": ", ""))
 
@@ -174,11 +131,11 @@ class ProtPuPickerBase:
         folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
         if not os.path.isdir(folder):
             return []
-        entries = [convert.readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+        entries = [readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
         return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
 
     def _getQuarantinedIds(self) -> Set[int]:
-        return convert.micIdsIn(self._getExtraPath("quarantined"), ".json")  # type: ignore[attr-defined]
+        return micIdsIn(self._getExtraPath("quarantined"), ".json")  # type: ignore[attr-defined]
 
     def _cleanQuarantine(self) -> None:
         pwutils.cleanPath(self._getExtraPath("quarantined"))  # type: ignore[attr-defined]

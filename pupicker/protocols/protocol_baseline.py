@@ -8,7 +8,6 @@ from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 
-from pupicker import convert
 from pupicker.constants import (
     BASELINE_CHOICES,
     BASELINE_GENERAL,
@@ -17,8 +16,9 @@ from pupicker.constants import (
     CONTRAST_BRIGHT,
     CONTRAST_CHOICES,
 )
-from pupicker.protocols.protocol_base import digestOf
+from pupicker.convert.picks import writeViewsStar
 from pupicker.protocols.protocol_pick import ProtPuPickerPick
+from pupicker.shared.digests import digestOf
 
 BOX_SIZE = 1.5  # diameters, as after a training
 
@@ -87,7 +87,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
 
     # --------------------------- STEPS functions -----------------------------
     def convertViewsStep(self, digest: str) -> List[str]:
-        convert.writeViewsStar(self.inputViews.get(), self._getViewsFile())
+        writeViewsStar(self.inputViews.get(), self._getViewsFile())
         return [self._getViewsFile()]
 
     # --------------------------- INFO functions ------------------------------

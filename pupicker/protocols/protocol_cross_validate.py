@@ -10,9 +10,10 @@ from pyworkflow.constants import NEW
 from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
-from pupicker import convert
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
+from pupicker.convert.micrographs import writeMicrographStar
 from pupicker.protocols.protocol_train import ProtPuPickerTrain
+from pupicker.shared.json_files import readJson
 
 GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
@@ -66,7 +67,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         names = self._getNamesById()
         links = self._linkLabelledMicrographs(names)
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
-        convert.writeMicrographStar(links, starFile)
+        writeMicrographStar(links, starFile)
         pwutils.cleanPath(self._getStatusPath(), self.getFigurePath(), self.getTablePath())
         arguments = [starFile, "--picks", self._getLabelsFile(), "--output", self._getResultFolder(),
                      "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
@@ -77,7 +78,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
         self._runCore("cross-validate", arguments, "cross_validate", gpu=True)
-        self._quarantineReported(convert.readJson(self._getReportPath()), names)
+        self._quarantineReported(readJson(self._getReportPath()), names)
         return [self.getTablePath(), self.getFigurePath()]
 
     def createOutputStep(self, training: str) -> None:
@@ -106,7 +107,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     def _summary(self) -> List[str]:
         table = self.getTable()
         if not table:
-            status = convert.readJson(self._getStatusPath())
+            status = readJson(self._getStatusPath())
             done = "*%d of %d trainings* are done." % (status["done"], status["total"]) if status else ""
             return [done or "No comparison yet."] + self._quarantineSummary()
         lines = ["Best: *%s*" % table["best"]]
@@ -147,7 +148,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     def getTable(self) -> Dict[str, Any]:
         """Content of the table; empty if it is not there yet."""
-        return convert.readJson(self.getTablePath())
+        return readJson(self.getTablePath())
 
 
 def cellText(cell: Dict[str, Any]) -> str:

@@ -12,9 +12,11 @@ from pyworkflow.object import Float
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
-from pupicker import convert
-from pupicker.labels import Labels, matchLabels, writeLabels
-from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
+from pupicker.convert.labels import Labels, matchLabels, writeLabels
+from pupicker.convert.picks import writePicks
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf
+from pupicker.shared.json_files import readJson, writeJson
 
 
 class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
@@ -71,9 +73,9 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     # --------------------------- STEPS functions -----------------------------
     def convertInputStep(self, inputs: str) -> List[str]:
         reference = self._matchReference()
-        convert.writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
+        writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
         writeLabels(reference.points, self._getExtraPath("reference.tsv"))
-        convert.writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
+        writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
                                                              "scale": reference.scale})
         return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
 
@@ -131,7 +133,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return errors
 
     def _summary(self) -> List[str]:
-        result, inputs = self._getResult(), convert.readJson(self._getExtraPath("input.json"))
+        result, inputs = self._getResult(), readJson(self._getExtraPath("input.json"))
         if not result or self.averagePrecision.get() is None:
             return ["No comparison yet."]
         lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
@@ -171,7 +173,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return self._getResult().get("reliability") or []
 
     def _getResult(self) -> Dict[str, Any]:
-        return convert.readJson(self._getResultFile())
+        return readJson(self._getResultFile())
 
     def _getSamplingRate(self) -> float:
         return float(self.inputCoordinates.get().getMicrographs().getSamplingRate())

@@ -11,11 +11,13 @@ from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
-from pupicker import convert
 from pupicker.constants import MODEL_SUFFIX
 from pupicker.objects import PuPickerModel
-from pupicker.plugin import Plugin
-from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf
+from pupicker.plugin.outcome import CoreError
+from pupicker.plugin.plugin import Plugin
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf
+from pupicker.shared.json_files import readJson
 
 
 class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
@@ -58,7 +60,7 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
         return [model, info]
 
     def createOutputStep(self, digest: str) -> None:
-        info = convert.readJson(self._getInfoPath())
+        info = readJson(self._getInfoPath())
         if info.get("kind") != "model":
             raise Exception("%s is not a model of pupicker: give the file that training wrote." % self._getModelPath())
         model = PuPickerModel(self._getCopyPath())

@@ -12,12 +12,16 @@ from pyworkflow.constants import NEW
 from pyworkflow.object import Integer
 from pyworkflow.protocol import STEPS_PARALLEL
 
-from pupicker import convert
 from pupicker.constants import THRESHOLD_GIVEN
+from pupicker.convert.micrographs import linkName, writeMicrographStar
+from pupicker.convert.picks import iterCoordinates, readPicks
+from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
-from pupicker.protocols.picking_form import PickingForm
+from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
-from pupicker.protocols.protocol_base import CoreError, ProtPuPickerBase, digestOf, fileDigest
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf, fileDigest
+from pupicker.shared.json_files import readJson, writeJson
 
 
 class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticlePickingAuto):
@@ -70,17 +74,17 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
         todo = [mic for mic in micList if not os.path.exists(self._getPicksFile(mic))]
         if not todo:
             return
-        name = "batch_%s" % convert.linkName(todo[0].getObjId())
+        name = "batch_%s" % linkName(todo[0].getObjId())
         folder = self._getExtraPath(name)
         for mic in todo:
             pwutils.cleanPath(self._getQuarantineFile(mic.getObjId()))
         links = self._linkMicrographs(todo, folder)
         if links:
             starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
-            convert.writeMicrographStar(links, starFile)
+            writeMicrographStar(links, starFile)
             record = os.path.join(self._getBatchesDir(), name + ".json")
-            earlier = convert.readJson(record)
-            convert.writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
+            earlier = readJson(record)
+            writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
             arguments = self._getCommandArguments() + [
                 starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
                 repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
@@ -91,11 +95,11 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
                 self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
             except CoreError:
                 # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
-                if len(convert.readJson(reportFile).get("quarantined", ())) < len(links):
+                if len(readJson(reportFile).get("quarantined", ())) < len(links):
                     raise
-            report = convert.readJson(reportFile)
+            report = readJson(reportFile)
             self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in todo})
-            convert.writeJson(record, batchRecord(report, todo, links, earlier))
+            writeJson(record, batchRecord(report, todo, links, earlier))
         pwutils.cleanPath(folder)
 
     def createOutputStep(self, digest: str = "", start: str = "") -> None:
@@ -119,10 +123,10 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
         links = relink(sources, folder)
         starFile, runFile, namesFile = (os.path.join(folder, name)
                                         for name in ("micrographs.star", "run.json", "names.json"))
-        convert.writeMicrographStar(links, starFile)
+        writeMicrographStar(links, starFile)
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
-        convert.writeJson(runFile, dict(record["run"], quarantined=quarantined))
-        convert.writeJson(namesFile, record["names"])
+        writeJson(runFile, dict(record["run"], quarantined=quarantined))
+        writeJson(namesFile, record["names"])
         self._runCore("report", [starFile, "--picks", self.getCoordsDir(), *self._getReportArguments(), "--pixel-size",
                                  repr(self.getInputMicrographs().getSamplingRate()),
                                  "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
@@ -137,7 +141,7 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
             path = self._getPicksFile(mic)
             if not os.path.exists(path) or mic.getObjId() in inOutput:
                 continue  # quarantined; or written before an interruption, but not yet ticked off
-            coordinates = list(convert.iterCoordinates(convert.readPicks(path), mic))
+            coordinates = list(iterCoordinates(readPicks(path), mic))
             for coordinate in coordinates:
                 outputCoords.append(coordinate)
             self.pickedMicrographs.increment()
@@ -184,7 +188,7 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
         return self._getExtraPath("batches")
 
     def _getPicksFile(self, mic: Any) -> str:
-        return os.path.join(self.getCoordsDir(), convert.linkName(mic.getObjId()) + ".tsv")
+        return os.path.join(self.getCoordsDir(), linkName(mic.getObjId()) + ".tsv")
 
     def _getModelPath(self) -> str:
         return self.inputModel.get().getPath()

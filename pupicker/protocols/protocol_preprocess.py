@@ -12,9 +12,11 @@ from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
-from pupicker import convert
 from pupicker.constants import PIXEL_CHOICES, PIXEL_FROM_DIAMETER, PIXEL_GIVEN
-from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf
+from pupicker.convert.micrographs import linkName, writeMicrographStar
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf
+from pupicker.shared.json_files import readJson
 
 
 class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
@@ -71,22 +73,22 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         if not links:
             raise Exception("None of the %d micrographs can be read: see the summary." % micSet.getSize())
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
-        convert.writeMicrographStar(links, starFile)
+        writeMicrographStar(links, starFile)
         self._runCore("preprocess", [starFile, "--output", self._getOutputFolder(),
                                      "--pixel-size", repr(micSet.getSamplingRate())] + self._getPixelArguments()
                       + ["--threads", self.getBinThreads(), "--report", self._getReportPath()], "preprocess")
-        self._quarantineReported(convert.readJson(self._getReportPath()),
+        self._quarantineReported(readJson(self._getReportPath()),
                                  {mic.getObjId(): mic.getMicName() for mic in micSet})
         return [self._getReportPath()]
 
     def createOutputStep(self, digest: str) -> None:
-        report = convert.readJson(self._getReportPath())
+        report = readJson(self._getReportPath())
         micSet = self.inputMicrographs.get()
         outputs = self._createSetOfMicrographs()
         outputs.copyInfo(micSet)
         outputs.setSamplingRate(report["pixel_size_ang"])
         for mic in micSet:
-            path = os.path.join(self._getOutputFolder(), convert.linkName(mic.getObjId()) + ".mrc")
+            path = os.path.join(self._getOutputFolder(), linkName(mic.getObjId()) + ".mrc")
             if os.path.exists(path):  # id and name stay, so that coordinates and CTFs find their micrograph
                 newMic = mic.clone()
                 newMic.setLocation(path)

@@ -21,8 +21,9 @@ from pupicker.constants import (
     PROBABILITY,
     SCORE,
 )
-from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
-from pupicker.thresholds import FIELDS, numericAttributes, readNumbers, scoreThresholds
+from pupicker.protocols.forms.thresholds import FIELDS, numericAttributes, readNumbers, scoreThresholds
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf, fileDigest
 
 OUTPUT = "outputCoordinates"
 

@@ -10,18 +10,20 @@ from pwem.protocols import ProtParticlePicking
 from pyworkflow.constants import NEW
 
 import pupicker
-from pupicker import convert
 from pupicker.constants import (
     MODEL_SUFFIX,
     OBJECTIVES,
     START_MODEL,
     TRAIN_FROM_LABELS,
 )
-from pupicker.labels import Labels, matchLabels, writeLabels
+from pupicker.convert.labels import Labels, matchLabels, writeLabels
+from pupicker.convert.micrographs import linkName, micIdOf, writeMicrographStar
 from pupicker.objects import PuPickerModel
+from pupicker.protocols.forms.training import TrainingForm
 from pupicker.protocols.progress_text import trainingProgress
-from pupicker.protocols.protocol_base import ProtPuPickerBase, digestOf, fileDigest
-from pupicker.protocols.training_form import TrainingForm
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.digests import digestOf, fileDigest
+from pupicker.shared.json_files import readJson, writeJson
 
 
 class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
@@ -61,11 +63,11 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- STEPS functions -----------------------------
     def convertInputStep(self, inputs: str) -> List[str]:
         labels = self._matchLabels()
-        names = {convert.linkName(mic.getObjId()): mic.getMicName() for mic in self._getUsedMicrographs(labels)}
+        names = {linkName(mic.getObjId()): mic.getMicName() for mic in self._getUsedMicrographs(labels)}
         writeLabels(labels.points, self._getLabelsFile())
         if self.inputNegatives.get() is not None:
             writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
-        convert.writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
+        writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                                  "labels": sum(map(len, labels.points.values())),
                                                  "unmatched": labels.unmatched})
         made = [self._getLabelsFile(), self._getInputFile()]
@@ -77,7 +79,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         links = self._linkLabelledMicrographs(names)
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         model, report = self._getModelPath(), self._getReportPath()
-        convert.writeMicrographStar(links, starFile)
+        writeMicrographStar(links, starFile)
         arguments = [starFile, "--output", model, "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
                      "--threads", self.getBinThreads(), "--report", report, "--status", self._getStatusPath(),
                      "--html", self._getHtmlPath(), "--names", self._getNamesPath()] + self._getTrainingArguments()
@@ -85,18 +87,18 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
                                      self._getInputFolder())
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
-        convert.writeJson(self._getNamesPath(), self._getInput()["micrographs"])
+        writeJson(self._getNamesPath(), self._getInput()["micrographs"])
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
         if self._startedBefore(digestOf(pupicker.__version__, training)):
             arguments.append("--resume")
         self._runCore("train", arguments, "train", gpu=True)
-        self._quarantineReported(convert.readJson(report), names)
+        self._quarantineReported(readJson(report), names)
         return [model, report]
 
     def createOutputStep(self, training: str) -> None:
         model = PuPickerModel(self._getModelPath())
-        model.setInfo(convert.readJson(self._getReportPath()))
+        model.setInfo(readJson(self._getReportPath()))
         self._defineOutputs(outputModel=model)
         if self._usesLabels():
             self._defineSourceRelation(self.inputCoordinates, model)
@@ -122,7 +124,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INFO functions ------------------------------
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
-        progress = trainingProgress(convert.readJson(self._getStatusPath()), self.isActive())
+        progress = trainingProgress(readJson(self._getStatusPath()), self.isActive())
         if model is None:
             lines = progress or ["No model yet."]
         else:  # while it is trained anew, with what was known of it before
@@ -189,7 +191,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _getNamesById(self) -> Dict[int, str]:
         """Names of the labelled micrographs, as the convert step found them."""
-        return {convert.micIdOf(link): name for link, name in self._getInput()["micrographs"].items()}
+        return {micIdOf(link): name for link, name in self._getInput()["micrographs"].items()}
 
     def _linkLabelledMicrographs(self, names: Dict[int, str]) -> List[str]:
         links = self._linkMicrographs((mic for mic in self._getMicrographs() if mic.getObjId() in names),
@@ -201,12 +203,12 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def _startedBefore(self, digest: str) -> bool:
         """Whether a training with the same data and options began and can go on; what another one left is removed."""
         marker = self._getExtraPath("training.json")
-        if convert.readJson(marker).get("digest") == digest:
+        if readJson(marker).get("digest") == digest:
             return True
         for path in pwutils.getFiles(self._getExtraPath()):
             if os.path.basename(path).startswith(os.path.basename(self._getModelPath())):
                 pwutils.cleanPath(path)
-        convert.writeJson(marker, {"digest": digest})
+        writeJson(marker, {"digest": digest})
         return False
 
     def _getInputFolder(self) -> str:
@@ -217,7 +219,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _getInput(self) -> Dict[str, Any]:
         """What the convert step found: names of the labelled micrographs by link, counts, scale."""
-        return convert.readJson(self._getInputFile())
+        return readJson(self._getInputFile())
 
     def _getLabelsFile(self) -> str:
         return self._getExtraPath("labels.tsv")

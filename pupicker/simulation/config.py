@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pupicker.engine.errors import UsageError
+from pupicker.engine.runtime.errors import UsageError
 
 PIXEL_TYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8")
 _MAX_COVERAGE = 0.5  # random placement of non-overlapping discs jams at 0.547 of the area

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pupicker.engine.errors import InputError, UsageError
+from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.simulation.shapes import SHAPES
 
 DEFAULT_DIAMETER_ANG = 160.0

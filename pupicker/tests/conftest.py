@@ -24,7 +24,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 NO_SKIP = os.environ.get("PUPICKER_NO_SKIP", "") not in ("", "0")
 
 
-LONGEST_FIRST = ("protocols", "commands", "engine")
+TESTS = Path(__file__).resolve().parent
+WITH_SCIPION = ("workflows", "windows", "protocols", "plugin", "convert")
+"""Folders whose tests need Scipion: select or leave them out with ``-m scipion``."""
+LONGEST_FIRST = ("workflows", "windows", "protocols", "plugin", "commands", "engine")
 """Folders whose files take minutes: they start first, else one worker does the last of them alone."""
 
 
@@ -41,8 +44,11 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests by their folders, and take out those marked ``gpu`` where there is no CUDA device."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in WITH_SCIPION:
+            item.add_marker(pytest.mark.scipion)
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
+    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if not on_gpu:
         return

@@ -66,7 +66,7 @@ def simulated_in(folder: Path, width: int, height: int) -> Simulated:
     """The data set in `folder`, its tables beside it; made if it is not there."""
     import numpy as np
 
-    from pupicker.engine.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
     from pupicker.simulation.config import SimulationConfig
     from pupicker.simulation.dataset import simulate_dataset
 

@@ -15,17 +15,55 @@ import pytest
 import pupicker
 
 PACKAGE = Path(pupicker.__file__).resolve().parent
+ROOMS = (
+    "shared",
+    "core", "core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
+    "engine/runtime", "engine/files", "engine/files/coordinate_formats", "engine/models", "engine/preparation",
+    "engine/picking", "engine/evaluation", "engine/training", "engine/cross_validation", "engine/reports",
+    "simulation", "commands",
+    "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
+)
+"""The folders, from the bottom up: a module imports from its own folder and from those before it."""
+
+FRIENDS = {("engine/files", "engine/files/coordinate_formats"), ("core", "core/image")}
+"""A folder that may import from a folder inside it although that comes later: the one is the front of the other."""
+
+SAYS_LITTLE = {"pupicker", "pupicker.constants", "pupicker.objects", "pupicker.bibtex"}
+"""Modules beside the folders that anything of the plugin may import; the core imports the package's version only."""
+
 CORE_LAYERS = ("core", "engine", "commands", "simulation")
-PLUGIN_PACKAGES = ("protocols", "wizards", "viewers", "gui")
+PLUGIN_PACKAGES = ("plugin", "convert", "shared", "protocols", "wizards", "viewers", "gui")
 NUMERICS = {"torch", "numpy", "scipy", "mrcfile", "tifffile", "safetensors", "starfile", "gemmi"}
+MOST_MODULES = 15
 
 
 def plugin_modules():
-    """Modules of the Scipion layer: those beside the core's folders, and its own folders."""
+    """Modules of the Scipion layer: those beside the folders, its own folders, and the door to the core."""
     modules = sorted(PACKAGE.glob("*.py"))
     for name in PLUGIN_PACKAGES:
         modules += sorted((PACKAGE / name).rglob("*.py"))
     return modules
+
+
+def modules_of_folders():
+    """Every module of the package in a folder, without tests."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        folder = path.parent.relative_to(PACKAGE).as_posix()
+        if folder != "." and folder.split("/")[0] != "tests":
+            yield folder, path
+
+
+def folder_of(name):
+    """Folder of a module or of something in it, relative to the package; None: it is no folder of this package."""
+    parts = name.split(".")
+    if parts[0] != "pupicker" or len(parts) == 1:
+        return None
+    path = PACKAGE
+    for part in parts[1:]:
+        if not (path / part).is_dir():
+            break
+        path /= part
+    return path.relative_to(PACKAGE).as_posix()
 
 
 def imported_modules(path, top_level_only=False):
@@ -43,7 +81,43 @@ def imported_modules(path, top_level_only=False):
 
 def test_there_are_plugin_modules():
     names = {path.relative_to(PACKAGE).as_posix() for path in plugin_modules()}
-    assert {"plugin.py", "objects.py", "convert.py", "launch.py", "protocols/protocol_pick.py"} <= names
+    assert {"plugin/plugin.py", "objects.py", "convert/picks.py", "protocols/protocol_pick.py"} <= names
+
+
+def test_every_folder_has_its_place():
+    assert {folder for folder, _ in modules_of_folders()} - {"engine"} == set(ROOMS)
+
+
+def test_imports_go_downward_only():
+    found = []
+    for folder, path in modules_of_folders():
+        for name in imported_modules(path):
+            other = folder_of(name)
+            if other in (None, ".", "tests", "engine", folder) or folder == "engine" or (folder, other) in FRIENDS:
+                continue
+            if ROOMS.index(other) > ROOMS.index(folder):
+                found.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert found == []
+
+
+def test_no_folder_is_a_drawer():
+    """A newcomer reads a listing at a glance; the tests mirror the package and follow the same rule."""
+    counts = {}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "__init__.py":
+            folder = path.parent.relative_to(PACKAGE).as_posix()
+            counts[folder] = counts.get(folder, 0) + 1
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+
+
+@pytest.mark.parametrize("folder", [name for name in ROOMS if name not in ("engine",)])
+def test_a_folder_lists_its_modules(folder):
+    """In the order of use, in the docstring of the package."""
+    path = PACKAGE / folder / "__init__.py"
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    modules = [p.stem for p in sorted(path.parent.glob("*.py")) if p.stem not in ("__init__", "__main__")]
+    missing = [name for name in modules if f"``{name}``" not in text]
+    assert missing == []
 
 
 @pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
@@ -60,21 +134,22 @@ def test_plugin_module_imports_no_numerics_and_no_core(path):
     # Windows count and draw with numpy, which Scipion has; nothing of the plugin computes with anything else.
     allowed = {"numpy"} if path.parent.name in ("gui", "viewers") else set()
     assert {name.split(".")[0] for name in names} & NUMERICS <= allowed
-    if path.name != "launch.py":  # it is the one door between the two, and runs in the core's process
-        assert [name for name in names if name.startswith(tuple(f"pupicker.{layer}" for layer in CORE_LAYERS))] == []
+    assert [name for name in names if name.startswith(tuple(f"pupicker.{layer}" for layer in CORE_LAYERS))] == []
+
+
+def test_the_door_to_the_core_is_python_3_8():
+    """An old Python can read the launcher, so that it can say that it is too old."""
+    path = PACKAGE / "commands" / "launch.py"
+    assert ast.parse(path.read_text(encoding="utf-8"), filename=str(path), feature_version=(3, 8)).body
 
 
 @pytest.mark.parametrize("layer", CORE_LAYERS)
-def test_core_layers_never_import_upwards(layer):
-    above = {"core": ("engine", "commands", "simulation"), "engine": ("commands", "simulation"),
-             "simulation": ("commands",), "commands": ()}[layer]
-    forbidden = tuple(f"pupicker.{name}" for name in
-                      (*above, "plugin", "objects", "convert", *PLUGIN_PACKAGES, "bibtex", "launch"))
+def test_core_layers_know_nothing_of_the_plugin(layer):
     found = {}
     for path in sorted((PACKAGE / layer).rglob("*.py")):
         names = imported_modules(path)
-        bad = [n for n in names if n in forbidden or n.startswith(tuple(f"{item}." for item in forbidden))]
-        bad += [n for n in names if n.split(".")[0] in ("pyworkflow", "pwem", "scipion")]
+        bad = [n for n in names if n.split(".")[0] in ("pyworkflow", "pwem", "scipion")]
+        bad += [n for n in names if n in SAYS_LITTLE - {"pupicker"} or n.startswith("pupicker.schedule")]
         if bad:
             found[path.name] = sorted(bad)
     assert found == {}
@@ -103,7 +178,7 @@ def test_importing_the_plugin_loads_no_torch_and_no_core(tmp_path):
     if importlib.util.find_spec("pwem") is None:
         pytest.skip("needs scipion-em")
     code = (
-        "from pupicker.tests.protocols import scipion_environment\n"
+        "from pupicker.tests.scipion import scipion_environment\n"
         "import pyworkflow\n"
         "domain = pyworkflow.Config.getDomain()\n"
         "assert 'ProtPuPickerPick' in domain.getProtocols()\n"

@@ -3,6 +3,9 @@
 It offers the viewers of an object in the alphabetical order of their names here, and opens the first.  The scores come
 first for coordinates that have them (for others that viewer is not offered), before the coordinate viewer of pwem, that
 is named ``ACoordinateViewer`` for the same reason.
+
+``browser`` is the window that most are; ``viewer_scores`` with ``scored_set`` and ``scores`` (the arithmetic),
+``viewer_training`` and ``viewer_cross_validation`` with ``model_header``, ``viewer_model``, ``viewer_evaluation``.
 """
 
 from pupicker.viewers.viewer_cross_validation import PuPickerCrossValidationViewer

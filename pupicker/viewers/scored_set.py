@@ -6,7 +6,7 @@ from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
-from pupicker.set_columns import SetError, hasColumn, readColumns
+from pupicker.convert.set_columns import SetError, hasColumn, readColumns
 
 SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"
 

@@ -11,10 +11,10 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from pyworkflow.viewer import View, Viewer
 
-from pupicker import convert
+from pupicker.convert.micrographs import micIdOf
+from pupicker.convert.set_columns import collectorPaused
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerEvaluate
-from pupicker.set_columns import collectorPaused
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve, thinned
@@ -57,7 +57,7 @@ def readMatches(path: str) -> Dict[int, Matches]:
         for row in rows:
             byName.setdefault(row[micrograph], []).append(
                 (float(row[x]), float(row[y]), float(row[score] or "-inf"), codes[row[outcome]]))
-    return {convert.micIdOf(name): Matches(*np.array(some).T) for name, some in byName.items()}
+    return {micIdOf(name): Matches(*np.array(some).T) for name, some in byName.items()}
 
 
 def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:

@@ -15,7 +15,7 @@ from pyworkflow.viewer import View, Viewer
 from pupicker.constants import CUT_SCORES
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerPick, ProtPuPickerThreshold
-from pupicker.run_state import updateRun
+from pupicker.schedule import updateRun
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
 from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet
 from pupicker.viewers.scores import expected

@@ -8,10 +8,11 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from pyworkflow.viewer import View, Viewer
 
-from pupicker import convert
+from pupicker.convert.micrographs import micIdOf
+from pupicker.convert.set_columns import collectorPaused
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
-from pupicker.set_columns import collectorPaused
+from pupicker.shared.json_files import readJson
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
@@ -34,7 +35,7 @@ def readLabels(path: str) -> Points:
         micrograph, x, y = (header.index(column) for column in COLUMNS)
         for row in rows:
             byName.setdefault(row[micrograph], []).append((float(row[x]), float(row[y])))
-    return {convert.micIdOf(name): some for name, some in byName.items()}
+    return {micIdOf(name): some for name, some in byName.items()}
 
 
 def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
@@ -112,7 +113,7 @@ class PuPickerTrainingViewer(Viewer):
         return not isinstance(instance, ProtPuPickerCrossValidate)
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        report = convert.readJson(obj._getReportPath())
+        report = readJson(obj._getReportPath())
         try:
             if not report.get("curve"):
                 raise ViewerError("%s: no training report; the run has not finished." % obj._getReportPath())

@@ -1,4 +1,8 @@
-"""Wizards of the plugin; Scipion finds the classes imported here."""
+"""Wizards of the plugin; Scipion finds the classes imported here.
+
+``wizard_diameter``, ``wizard_prior`` (particles a micrograph), ``wizard_detection`` (picks before the run),
+``wizard_attribute`` (which score).
+"""
 
 from pupicker.wizards.wizard_attribute import PuPickerAttributeWizard
 from pupicker.wizards.wizard_detection import PuPickerDetectionWizard

@@ -10,7 +10,7 @@ from pyworkflow.object import String
 from pyworkflow.wizard import Wizard
 
 from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerThreshold
-from pupicker.thresholds import numericAttributes
+from pupicker.protocols.forms.thresholds import numericAttributes
 
 
 class PuPickerAttributeWizard(Wizard):

@@ -7,11 +7,11 @@ from typing import Any
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
-from pupicker import convert
-from pupicker.child_process import ChildProcess
 from pupicker.constants import THRESHOLD_GIVEN
+from pupicker.convert.micrographs import linkMicrograph
 from pupicker.gui.detection_dialog import DetectionDialog
-from pupicker.plugin import Plugin
+from pupicker.plugin.child_process import ChildProcess
+from pupicker.plugin.plugin import Plugin
 from pupicker.protocols import ProtPuPickerPick
 from pupicker.wizards.wizard_diameter import micrographEntries
 
@@ -56,7 +56,7 @@ def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: fl
     """Begin to pick `mic` as `protocol` would, down to `lowestScore`; the table is ``picks.tsv`` in the folder."""
     process = ChildProcess()
     try:
-        arguments = [convert.linkMicrograph(mic, process.folder), "--model", protocol.inputModel.get().getPath(),
+        arguments = [linkMicrograph(mic, process.folder), "--model", protocol.inputModel.get().getPath(),
                      "--output", process.getPath("picks.tsv"), "--threshold=%r" % lowestScore,
                      "--pixel-size", repr(protocol.getInputMicrographs().getSamplingRate()),
                      "--threads", max(1, protocol.getBinThreads())]

@@ -7,9 +7,9 @@ from typing import Any, List, Tuple
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
+from pupicker.convert.labels import Points, matchLabels
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
-from pupicker.labels import Points, matchLabels
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerPreprocess, ProtPuPickerTrain
 
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them

@@ -9,10 +9,10 @@ from typing import Any, Optional
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
-from pupicker import convert
-from pupicker.child_process import ChildProcess
 from pupicker.constants import PRIOR_COUNT, PRIOR_FRACTION
+from pupicker.convert.micrographs import linkMicrograph
 from pupicker.gui.prior_dialog import PriorDialog
+from pupicker.plugin.child_process import ChildProcess
 from pupicker.protocols import ProtPuPickerTrain
 
 
@@ -72,7 +72,7 @@ class ClassPriorQuestion:
         self._pixelSize = protocol._getMicrographs().getSamplingRate()
         self._process = ChildProcess()
         try:
-            self._process.start("info", [convert.linkMicrograph(mic, self._process.folder), "--diameter",
+            self._process.start("info", [linkMicrograph(mic, self._process.folder), "--diameter",
                                          repr(diameter), "--pixel-size", repr(self._pixelSize), "--json"])
         except Exception as error:
             self._failed(error)

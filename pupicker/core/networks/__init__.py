@@ -2,6 +2,9 @@
 
 A network is a :class:`~pupicker.core.networks.base.Classifier`, known by name in :mod:`.registry`: a new one is a new
 file and one line, or a package of its own.
+
+In the order of use: ``registry``, ``base`` (dense evaluation at any stride), ``blocks`` with ``activation``,
+``convolutional`` and ``residual``, ``statistics`` (batch normalisation of crops beside patches), ``autoencoder``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 An objective is a function of the logits of a minibatch's positive and unlabelled regions; it is registered here by
 name: a new one is a new file and one line.
+
+``base`` (what an objective is, labelled negatives), ``pn``, ``nnpu``, ``ge_kl``, ``ge_binomial`` and its other forms
+``ge_gaussian`` and ``ge_squared``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@ r"""Common parts of the objectives.
 
 Notation: :math:`g` is the classifier's probability (the logistic function of its logit), P the labelled positive
 regions of a minibatch, U its unlabelled ones, :math:`\pi` the fraction of positives in U (see
-:func:`pupicker.core.regions.unlabelled_prior`).
+:func:`pupicker.core.regions.regions.unlabelled_prior`).
 
 **Labelled negatives** N ("not particles" that somebody marked) add :math:`E_N[-\log(1-g)]` to any objective: the
 semi-supervised case of Bepler et al. (2018).  They are a term of their own and no part of U, because what people mark

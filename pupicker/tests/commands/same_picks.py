@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pupicker.engine.coordinates import CoordinateTable
+from pupicker.engine.files.coordinates import CoordinateTable
 
 
 def assert_same_picks(table: CoordinateTable, other: CoordinateTable) -> None:

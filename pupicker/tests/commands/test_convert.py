@@ -6,7 +6,7 @@ import pytest
 
 from pupicker.commands import convert
 from pupicker.commands.main import main
-from pupicker.engine.coordinates import read_coordinates
+from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.tests.shared_data import shared
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pupicker.engine.coordinates import CoordinateTable, read_coordinates, write_coordinates
+from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import DIAMETER_ANG, PARTICLES, PIXEL_SIZE_ANG
 

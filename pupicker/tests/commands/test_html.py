@@ -11,8 +11,8 @@ import shutil
 import numpy as np
 import pytest
 
-from pupicker.engine.coordinates import read_coordinates, write_coordinates
-from pupicker.engine.micrographs import read_image, write_mrc
+from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.html_page import Page
 from pupicker.tests.simulated import HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
@@ -163,7 +163,7 @@ def test_report_without_model_and_with_a_micrograph_that_is_gone(capsys, simulat
 
 
 def test_long_tables_are_cut_and_say_so(tmp_path):
-    from pupicker.engine.html_report import MOST_ROWS, HtmlReport
+    from pupicker.engine.reports.html import MOST_ROWS, HtmlReport
 
     page = HtmlReport("t", "l")
     page.table(("name", "n"), [(f"m{i}", i) for i in range(MOST_ROWS + 5)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pupicker
-from pupicker.engine.micrographs import read_image, write_mrc
+from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 

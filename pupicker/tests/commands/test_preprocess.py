@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pupicker.core.histograms import histogram
-from pupicker.core.normalization import fit
-from pupicker.engine.micrographs import read_header, read_image, write_mrc
+from pupicker.core.image.histograms import histogram
+from pupicker.core.image.normalization import fit
+from pupicker.engine.files.micrographs import read_header, read_image, write_mrc
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import HEIGHT, PIXEL_SIZE_ANG, WIDTH
 

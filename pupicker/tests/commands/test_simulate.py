@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pupicker.commands import simulate
-from pupicker.engine.coordinates import read_coordinates
-from pupicker.engine.errors import PuPickerError
-from pupicker.engine.micrographs import list_micrographs, read_header, read_image
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.files.micrographs import list_micrographs, read_header, read_image
+from pupicker.engine.runtime.errors import PuPickerError
 from pupicker.simulation.config import PIXEL_TYPES
 from pupicker.tests.shared_data import shared
 

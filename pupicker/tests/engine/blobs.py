@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from pupicker.core.geometry import Geometry, geometry
-from pupicker.core.normalization import Mixture
-from pupicker.engine.dataset import LabelledMicrograph, TrainingSet
+from pupicker.core.image.normalization import Mixture
+from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 
 GEOMETRY: Geometry = geometry(22.0, 1.0, 22)
 MIXTURE = Mixture((0.9, 0.1), (0.0, 1.0), (1.0, 1.0), "scale")

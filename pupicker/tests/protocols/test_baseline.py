@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pupicker.tests.protocols.workflow import (
+from pupicker.tests.scipion.workflow import (
     DIAMETER,
     HEIGHT,
     PIXEL_SIZE,

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 
-from pupicker.tests.protocols.workflow import DIAMETER, HEIGHT, WIDTH, WorkflowTestCase, makeMicrographs
+from pupicker.tests.scipion.workflow import DIAMETER, HEIGHT, WIDTH, WorkflowTestCase, makeMicrographs
 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip
@@ -18,7 +18,7 @@ from pyworkflow.protocol import MODE_RESTART  # isort: skip
 from pupicker.constants import BASELINE_DOG  # isort: skip
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick  # isort: skip
 from pupicker.protocols.progress_text import pickingProgress  # isort: skip
-from pupicker.run_state import updateRun  # isort: skip
+from pupicker.schedule import updateRun  # isort: skip
 
 TIMEOUT_S = 180
 

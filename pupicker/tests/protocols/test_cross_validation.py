@@ -6,7 +6,7 @@ import os
 import shutil
 from unittest import mock
 
-from pupicker.tests.protocols.workflow import DIAMETER, WorkflowTestCase
+from pupicker.tests.scipion.workflow import DIAMETER, WorkflowTestCase
 
 import pyworkflow as pw  # isort: skip
 from matplotlib.figure import Figure  # isort: skip

@@ -6,13 +6,13 @@ import os
 import shutil
 import time
 
-from pupicker.tests.protocols.workflow import WorkflowTestCase, makeMicrographs
+from pupicker.tests.scipion.workflow import WorkflowTestCase, makeMicrographs
 
 from pwem.protocols import ProtCreateStreamData  # isort: skip
 
-from pupicker import convert  # isort: skip
+from pupicker.convert.micrographs import linkName  # isort: skip
 from pupicker.protocols import ProtPuPickerPreprocess  # isort: skip
-from pupicker.run_state import updateRun  # isort: skip
+from pupicker.schedule import updateRun  # isort: skip
 
 TIMEOUT_S = 180
 
@@ -101,7 +101,7 @@ class TestStreaming(WorkflowTestCase):
         positions = sorted((c.getMicId(), c.getPosition()) for c in run.outputCoordinates)
         shutil.rmtree(run._getExtraPath("DONE"))
         os.remove(run.getStepsFile())
-        lost = convert.linkName(2) + ".tsv"
+        lost = linkName(2) + ".tsv"
         os.remove(os.path.join(run.getCoordsDir(), lost))
         self.launchProtocol(run)
         after = {name: os.stat(os.path.join(run.getCoordsDir(), name)).st_mtime_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pupicker.tests.protocols.workflow import PARTICLES, WorkflowTestCase
+from pupicker.tests.scipion.workflow import PARTICLES, WorkflowTestCase
 
 from pyworkflow.object import RELATION_SOURCE, Float, Integer, String  # isort: skip
 from pyworkflow.protocol import MODE_RESUME  # isort: skip
@@ -14,7 +14,7 @@ from pupicker.constants import (  # isort: skip
 )
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerThreshold  # isort: skip
-from pupicker.thresholds import scoreThresholds  # isort: skip
+from pupicker.protocols.forms.thresholds import scoreThresholds  # isort: skip
 
 BOX = 44
 LEVELS = 16  # so that several particles share a score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from pupicker.tests.protocols.workflow import WorkflowTestCase, makeMicrographs
+from pupicker.tests.scipion.workflow import WorkflowTestCase, makeMicrographs
 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip

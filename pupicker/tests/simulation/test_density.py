@@ -2,7 +2,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from pupicker.engine.errors import InputError, UsageError
+from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.simulation.density import load_density, make_density, measure_diameter
 from pupicker.simulation.projection import Projector, random_rotations
 from pupicker.simulation.shapes import SHAPES

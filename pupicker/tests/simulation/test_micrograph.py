@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pupicker.engine.errors import UsageError
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 from pupicker.simulation.contamination import Frame, draw_contamination
 from pupicker.simulation.micrograph import make_projector, simulate_micrograph

@@ -1,0 +1,101 @@
+"""Labelled particles of one set of micrographs, brought onto another one.
+
+Coordinates are particle centres in pixels of the micrograph they belong to, as in :mod:`pupicker.convert`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from pupicker.convert.micrographs import linkName
+from pupicker.convert.set_columns import readColumns
+from pupicker.shared.names import stem
+
+Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
+
+
+class Labels(NamedTuple):
+    """Labelled particles of one set, brought onto the micrographs of another."""
+
+    points: Points
+    unmatched: List[str]  # names of labelled micrographs that the set does not hold, or several times
+    scale: float  # pixels of the set per pixel of the labels
+
+
+def rescale(value: float, factor: float) -> float:
+    """Move a pixel coordinate to a grid with `factor` times as many pixels.
+
+    A plain ratio, as RELION's extraction and Scipion scale: pixel 0 stays on pixel 0, which is exact for micrographs
+    that were downsampled by Fourier cropping.
+    """
+    return value * factor
+
+
+def repeatedNames(micSet: Any) -> List[str]:
+    """Names that several micrographs of a set share, as those of joined sets may."""
+    (names,) = readColumns(micSet.getFileName(), ["_micName"])
+    return sorted(str(name) for name, times in Counter(names or ()).items() if times > 1)
+
+
+def _uniqueIds(names: Dict[int, str]) -> Dict[str, Optional[int]]:
+    """Name -> id, and stem -> id, of micrographs; None where several share it (a stem yields to a full name)."""
+    full: Dict[str, Optional[int]] = {}
+    stems: Dict[str, Optional[int]] = {}
+    for micId, name in names.items():
+        full[name] = None if name in full else micId
+        stems[stem(name)] = None if stem(name) in stems else micId
+    stems.update(full)
+    return stems
+
+
+def _find(name: str, index: Dict[str, Optional[int]], ownIndex: Dict[str, Optional[int]]) -> Optional[int]:
+    """Id of the micrograph that `name` means in the other set; None if there is none, or several in either set."""
+    for key in (name, stem(name)):
+        if ownIndex.get(key, 0) is None:
+            return None  # the labels of several micrographs would come together on one
+        if key in index:
+            return index[key]
+    return None
+
+
+def matchLabels(coordSet: Any, micSet: Any) -> Labels:
+    """Bring the coordinates of `coordSet` onto the micrographs of `micSet`.
+
+    Where both are of one and the same set of micrographs, their ids say where each coordinate belongs.  Otherwise
+    names do, with or without folder and extension, because another import numbers the same files differently; what
+    belongs to a name that several micrographs have is left out.  Positions follow the ratio of the sampling rates.
+
+    Raises
+    ------
+    SetError
+        The file of the coordinates is missing or is no set.
+    """
+    own = coordSet.getMicrographs()
+    scale = own.getSamplingRate() / micSet.getSamplingRate()
+    sameSet = os.path.abspath(own.getFileName()) == os.path.abspath(micSet.getFileName())
+    names: Dict[Any, str] = {mic.getObjId(): mic.getMicName() for mic in own}
+    ownIndex = _uniqueIds(names)
+    index = ownIndex if sameSet else _uniqueIds({mic.getObjId(): mic.getMicName() for mic in micSet})
+    points: Points = {}
+    unmatched = set()
+    xs, ys, ids, given = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName"])
+    # a picker may have stored the id of the micrograph only
+    for x, y, micId, micName in zip(xs or (), ys or (), ids or itertools.repeat(None), given or itertools.repeat(None)):
+        name = micName or names.get(micId) or "micrograph %s" % micId
+        found = micId if sameSet and names.get(micId) == name else _find(name, index, ownIndex)
+        if found is None:
+            unmatched.add(name)
+        else:
+            points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
+    return Labels(points, sorted(unmatched), scale)
+
+
+def writeLabels(points: Points, path: str) -> None:
+    """Write the table that ``pupicker train --picks`` reads."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("micrograph\tx\ty\n")
+        for micId in sorted(points):
+            stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])

@@ -1,0 +1,50 @@
+"""From a network and an image to candidates: dense scores, maxima, what lies where nothing may be picked left out."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from pupicker.core.detection.contamination import pixels_of
+from pupicker.core.detection.scoring import score_views
+from pupicker.core.detection.suppression import pick
+from pupicker.core.geometry import Geometry
+from pupicker.core.image.borders import away_from_cut
+from pupicker.core.networks import Classifier
+
+OUTPUT_STRIDE = 2
+"""Scores of every second pixel; maxima are refined to sub-pixels.  Four times cheaper than every pixel."""
+
+
+def pick_image(
+    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1,
+    excluded: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first.
+
+    `excluded` is bool of the shape of `image`; no candidate lies in it.
+    """
+    stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
+    scores = score_views(network, image, stride, views).cpu()
+    left_out = None if excluded is None else excluded[::stride, ::stride]
+    position, logit = pick(scores, distance_px / stride, threshold, left_out)
+    return outside_of(position.flip(1) * stride, logit, excluded)
+
+
+def outside_of(xy: Tensor, score: Tensor, excluded: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Without the candidates ``(n, 2)`` x, y on excluded pixels: sub-pixel positions may step over the line."""
+    if excluded is None:
+        return xy, score
+    kept = ~excluded[pixels_of(xy, excluded)]
+    return xy[kept], score[kept]
+
+
+def leave_cut_borders(
+    xy: Tensor, logit: Tensor, image: Tensor, cut: tuple[bool, bool, bool, bool], geometry: Geometry
+) -> tuple[Tensor, Tensor]:
+    """Without the candidates of a working image that lie too close to borders that were cut off."""
+    if not any(cut):
+        return xy, logit
+    kept = away_from_cut(xy, (int(image.shape[0]), int(image.shape[1])), cut, geometry.border_margin_px)
+    return xy[kept], logit[kept]

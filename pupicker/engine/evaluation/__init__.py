@@ -1,0 +1,1 @@
+"""Picks against known particles: ``picks`` (one to one), ``regions`` (pixel by pixel, as the paper does)."""

@@ -1,0 +1,119 @@
+"""Picks against truth, table against table; needs no network and no torch."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pupicker.core.scores.metrics import Curve, match_picks, precision_recall
+from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.files.names import match_names
+from pupicker.engine.runtime.atomic import write_text
+from pupicker.engine.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Result over all micrographs, and average precision, recall and counts of each.
+
+    Attributes
+    ----------
+    curve
+        Over the picks of all micrographs.
+    micrographs
+        Name -> ``{"picks", "truth", "hits", "average_precision"}``, the last None where there is no truth.
+    hit
+        bool for each row of the picks that were evaluated.
+    picks
+        Those rows.
+    missed
+        Rows of the truth that no pick hit.
+    """
+
+    curve: Curve
+    micrographs: dict[str, dict[str, float | None]]
+    hit: np.ndarray
+    picks: CoordinateTable
+    missed: CoordinateTable
+
+
+def evaluate(
+    picks: CoordinateTable, truth: CoordinateTable, radius_px: float, only: Sequence[str] | None = None
+) -> Evaluation:
+    """Match and count.
+
+    Parameters
+    ----------
+    picks, truth
+        In pixels of the same micrographs; names may differ in folder and extension.
+    radius_px
+        Largest distance of a hit.
+    only
+        Micrographs to count (as named in the truth or by file), also those of which the truth has no particle;
+        default: all of the truth, picked or not.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to compare.
+    """
+    names = truth.names()
+    if not names:
+        raise InputError("the truth table is empty")
+    if only is not None:
+        chosen = match_names(names, [Path(name) for name in only])
+        names = [name for name in names if name in chosen]
+        if not names:
+            raise InputError(f"no micrograph of the truth table is among the {len(only)} chosen ones, e.g. {only[0]}")
+        with_truth = {str(path) for path in chosen.values()}
+        names += [str(Path(name)) for name in dict.fromkeys(only) if str(Path(name)) not in with_truth]
+    renamed = picks.renamed(match_names(picks.names(), [Path(name) for name in names]))
+    foreign = sorted(set(renamed.names()) - set(names))
+    if len(renamed) and len(foreign) == len(renamed.names()):
+        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {foreign[0]!r}")
+    if foreign and only is None:
+        sys.stderr.write(f"note: picks on {len(foreign)} micrographs without truth are left out, e.g. {foreign[0]}\n")
+    hits, scores, rows, missed, table = [], [], [], [], {}
+    for name in names:
+        own, known = renamed.of(name), truth.of(name)
+        score = own.score if own.score is not None else np.zeros(len(own))
+        taken = match_picks(_xy(own), score, _xy(known), radius_px)
+        hit = taken >= 0
+        curve = precision_recall([hit], [score], len(known))
+        table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()),
+                       "average_precision": curve.average_precision if len(known) else None}
+        hits.append(hit)
+        scores.append(score)
+        rows.append(own)
+        missed.append(known.select(~np.isin(np.arange(len(known)), taken)))
+    curve = precision_recall(hits, scores, sum(len(truth.of(name)) for name in names))
+    return Evaluation(
+        curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows), CoordinateTable.concatenate(missed)
+    )
+
+
+def write_matches(path: Path, result: Evaluation) -> None:
+    """Write what became of every pick and truth particle as a table ``micrograph x y score outcome`` (tab-separated).
+
+    One row a pick, best of all first, with the outcome ``hit`` or ``false``, then one for each particle without a pick:
+    ``missed``, no score.
+    """
+    picks, missed = result.picks, result.missed
+    score = np.zeros(len(picks)) if picks.score is None else picks.score
+    text = io.StringIO()
+    text.write("micrograph\tx\ty\tscore\toutcome\n")
+    for row in np.argsort(-score, kind="stable"):
+        outcome = "hit" if result.hit[row] else "false"
+        text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{float(score[row])!r}\t{outcome}\n")
+    for name, x, y in zip(missed.micrograph, missed.x, missed.y, strict=True):
+        text.write(f"{name}\t{x:.3f}\t{y:.3f}\t\tmissed\n")
+    write_text(path, text.getvalue())
+
+
+def _xy(table: CoordinateTable) -> np.ndarray:
+    return np.stack([table.x, table.y], axis=1)

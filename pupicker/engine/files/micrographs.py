@@ -1,0 +1,109 @@
+"""Micrograph files: header, pixel size, pixels.
+
+The pixels are always float32 in the order of the file: first row first, no flip.  Formats live in
+:mod:`pupicker.engine.files.mrc` and :mod:`pupicker.engine.files.tiff`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from pupicker.engine.files import mrc, tiff
+from pupicker.engine.files.listing import list_micrographs
+from pupicker.engine.files.micrograph_header import Header, resolve_pixel_size
+from pupicker.engine.files.mrc import write_mrc
+from pupicker.engine.files.names import MICROGRAPH_SUFFIXES
+from pupicker.engine.runtime.errors import InputError
+
+__all__ = [
+    "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "read_header", "read_image", "read_pixels",
+    "resolve_pixel_size", "write_mrc",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pixels of a micrograph, all finite.
+
+    Attributes
+    ----------
+    pixels
+        float32 ``(height, width)``, C-contiguous, native byte order.
+    invalid
+        bool ``(height, width)``, True where the file holds NaN or infinity and `pixels` the median of the others;
+        None if there is no such pixel.
+    n_invalid
+        Number of such pixels.
+    """
+
+    pixels: np.ndarray
+    invalid: np.ndarray | None
+    n_invalid: int
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read size, type and pixel size without reading pixels.
+
+    Raises
+    ------
+    InputError
+        The file is missing, of an unknown format, truncated, a stack, complex, coloured.
+    """
+    path = Path(path)
+    try:
+        return _reader(path).read_header(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read the pixels as they are stored, ``(height, width)``; raises as :func:`read_header`."""
+    path = Path(path)
+    try:
+        return np.asarray(_reader(path).read_pixels(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Read the pixels; NaN and infinite ones are masked, counted and replaced by the median of the others.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_header`; also an image without two different finite values (nothing to pick in).
+    """
+    path = Path(path)
+    stored = read_pixels(path)
+    with np.errstate(over="ignore", invalid="ignore"):  # 64-bit values beyond 32 bits become infinite: masked
+        pixels = np.ascontiguousarray(stored, dtype=np.float32)
+    invalid = None if stored.dtype.kind in "iu" else ~np.isfinite(pixels)
+    n_invalid = 0 if invalid is None else int(np.count_nonzero(invalid))
+    if invalid is None or not n_invalid:
+        _check_contrast(path, pixels)
+        return Image(pixels, None, 0)
+    finite = pixels[~invalid]
+    if not finite.size:
+        raise InputError(f"{path}: all pixels are NaN or infinite; leave it out or compute it again")
+    _check_contrast(path, finite)
+    # A copy: the array may be the decoder's own, and is then read-only.
+    return Image(np.where(invalid, np.median(finite), pixels).astype(np.float32), invalid, n_invalid)
+
+
+def _check_contrast(path: Path, values: np.ndarray) -> None:
+    lowest = values.min()
+    if lowest == values.max():
+        raise InputError(f"{path}: all pixels have the same value {lowest:g}; leave it out or compute it again")
+
+
+def _reader(path: Path) -> ModuleType:
+    """The module for the format of `path`."""
+    suffix = path.suffix.lower()
+    if suffix not in MICROGRAPH_SUFFIXES:
+        raise InputError(f"{path}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
+    return mrc if suffix.startswith(".mrc") else tiff

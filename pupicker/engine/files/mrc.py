@@ -1,0 +1,186 @@
+"""MRC files: one image, all real pixel types, both byte orders.
+
+Header layout, pixel types and writing come from the mrcfile library.  Reading goes around its reader for one reason:
+that one trusts the header, so a text file called ``.mrc`` makes it allocate gigabytes for an "extended header", and a
+wrong byte-order stamp on 8-bit data a wrong shape.  Here everything is checked against the length of the file first.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+from mrcfile.utils import byte_order_from_machine_stamp, dtype_from_mode
+
+from pupicker.engine.files.micrograph_header import Header
+from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.engine.runtime.errors import InputError
+
+_HEADER_BYTES = HEADER_DTYPE.itemsize
+_REFUSED_MODES = {3: "complex 16-bit integers", 4: "complex numbers", 101: "packed 4-bit integers"}
+_STORED_AS_THEY_ARE = ("int8", "int16", "uint16", "float16", "float32")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where and how the pixels lie in a file of a known length.
+
+    Attributes
+    ----------
+    columns, rows, images
+        ``nx, ny, nz`` of the header.
+    dtype
+        Pixel type including the byte order; None for a mode that is not a real image.
+    extended_bytes
+        Length of the extended header.
+    """
+
+    header: Any
+    columns: int
+    rows: int
+    images: int
+    mode: int
+    dtype: np.dtype | None
+    extended_bytes: int
+    file_bytes: int
+
+    @property
+    def data_bytes(self) -> int:
+        return self.columns * self.rows * self.images * (self.dtype.itemsize if self.dtype else 1)
+
+    @property
+    def offset(self) -> int:
+        """First byte of the pixels; a length that leaves no room for an extended header overrules the field."""
+        no_room = self.file_bytes == _HEADER_BYTES + self.data_bytes
+        return _HEADER_BYTES if no_room else _HEADER_BYTES + self.extended_bytes
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether the fields can be those of an MRC file at all."""
+        known_mode = self.dtype is not None or self.mode in _REFUSED_MODES
+        return known_mode and min(self.columns, self.rows, self.images) > 0 and self.extended_bytes >= 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file is long enough."""
+        return self.is_sane and self.offset + self.data_bytes <= self.file_bytes
+
+
+def read_header(path: Path) -> Header:
+    """Header of the MRC file `path`; raises InputError if it is no single real image."""
+    layout = _read_layout(path)
+    assert layout.dtype is not None
+    return Header(path, layout.columns, layout.rows, layout.dtype.name, _pixel_size_ang(layout))
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    """Pixels of the MRC file `path` as they are stored: ``(height, width)``, any real type, either byte order."""
+    layout = _read_layout(path)
+    count = layout.columns * layout.rows
+    pixels = np.fromfile(path, dtype=layout.dtype, count=count, offset=layout.offset)
+    if pixels.size < count:
+        raise InputError(f"{path}: truncated while it was read; copy it again")
+    return pixels.reshape(layout.rows, layout.columns)
+
+
+def write_mrc(path: str | os.PathLike[str], pixels: np.ndarray, pixel_size_ang: float) -> None:
+    """Write one image as MRC with a complete header (size, cell, statistics), atomically.
+
+    Parameters
+    ----------
+    path
+        Target file.
+    pixels
+        ``(height, width)``.  int8, int16, uint16, float16 and float32 are kept, any other type becomes float32.
+    pixel_size_ang
+        Å per pixel.
+    """
+    if pixels.ndim != 2:
+        raise ValueError(f"expected one image (height, width), got shape {pixels.shape}")
+    stored = pixels if pixels.dtype.name in _STORED_AS_THEY_ARE else pixels.astype(np.float32)
+    with atomic_path(path) as temporary, mrcfile.new(temporary, overwrite=True) as file:
+        with np.errstate(over="ignore"):  # mrcfile sums 16-bit floats in 16 bits
+            file.set_data(np.ascontiguousarray(stored))
+        file.header.dmean, file.header.rms = stored.mean(dtype=np.float64), stored.std(dtype=np.float64)
+        file.voxel_size = pixel_size_ang
+
+
+def _read_layout(path: Path) -> _Layout:
+    """Layout of a file that holds one complete real image; anything else is an InputError."""
+    layout = _find_layout(path)
+    if layout.dtype is None:
+        kind = _REFUSED_MODES[layout.mode]
+        raise InputError(f"{path}: MRC mode {layout.mode} ({kind}) is not a micrograph; convert it to 32-bit floats")
+    if layout.images > 1:
+        raise InputError(
+            f"{path}: a stack of {layout.images} images, expected one; average the frames or split it into files"
+        )
+    if not layout.fits:
+        present = max(0, layout.file_bytes - layout.offset)
+        raise InputError(
+            f"{path}: truncated: {layout.columns} x {layout.rows} {layout.dtype.name} pixels need "
+            f"{layout.data_bytes} bytes, found {present}; copy it again"
+        )
+    return layout
+
+
+def _find_layout(path: Path) -> _Layout:
+    """Interpret the header, in the byte order under which it makes sense.
+
+    The machine stamp is tried first.  Some programs write a wrong one, so the other order is taken where only that
+    gives sane fields and enough bytes in the file.
+    """
+    file_bytes = path.stat().st_size
+    if file_bytes < _HEADER_BYTES:
+        raise InputError(f"{path}: not an MRC file: {file_bytes} bytes are less than its header of {_HEADER_BYTES}")
+    with path.open("rb") as file:
+        raw = file.read(_HEADER_BYTES)
+    layouts = [_interpret(raw, order, file_bytes) for order in _byte_orders(raw)]
+    for layout in layouts:
+        if layout.fits:
+            return layout
+    for layout in layouts:
+        if layout.is_sane:
+            return layout
+    first = layouts[0]
+    raise InputError(
+        f"{path}: not an MRC file: its header says mode {first.mode} "
+        f"and {first.columns} x {first.rows} x {first.images} pixels"
+    )
+
+
+def _byte_orders(raw: bytes) -> tuple[str, str]:
+    """Both byte orders, the one of the machine stamp first (little-endian if that is unknown)."""
+    try:
+        stated = byte_order_from_machine_stamp(np.frombuffer(raw, HEADER_DTYPE)[0]["machst"])
+    except ValueError:
+        stated = "<"
+    return (">", "<") if stated == ">" else ("<", ">")
+
+
+def _interpret(raw: bytes, byte_order: str, file_bytes: int) -> _Layout:
+    header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(byte_order))[0]
+    mode = int(header["mode"])
+    dtype = None
+    if mode not in _REFUSED_MODES:
+        try:
+            dtype = dtype_from_mode(mode).newbyteorder(byte_order)
+        except ValueError:
+            dtype = None
+    columns, rows, images, extended = (int(header[field]) for field in ("nx", "ny", "nz", "nsymbt"))
+    return _Layout(header, columns, rows, images, mode, dtype, extended, file_bytes)
+
+
+def _pixel_size_ang(layout: _Layout) -> float:
+    """Cell length over the number of its intervals; NaN where the fields give none.
+
+    Rounded to 1e-6 Å: cell lengths are 32-bit, and 1.77 must not come out as 1.7699999.
+    """
+    intervals = int(layout.header["mx"])
+    length_ang = float(layout.header["cella"]["x"])
+    return round(length_ang / intervals, 6) if intervals > 0 else float("nan")

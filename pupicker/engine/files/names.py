@@ -1,0 +1,199 @@
+"""Names of micrographs: which row of a coordinate table belongs to which file.
+
+Tables name micrographs in many ways: with or without folders, with or without an extension, with the folders of another
+computer.  :func:`match_names` takes the closest match and refuses to guess between two equally close ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+
+from pupicker.engine.runtime.errors import InputError
+
+MICROGRAPH_SUFFIXES = (".mrc", ".mrcs", ".tif", ".tiff")
+"""Micrograph files that can be read; compared without regard to case."""
+
+TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".box")
+
+# Formats that pupicker does not read but that appear as extensions in tables of other programs.
+_OTHER_IMAGE_SUFFIXES = (".eer", ".dm3", ".dm4", ".hdf", ".map", ".png", ".jpg", ".jpeg")
+_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES)
+
+# RELION appends these to the micrograph's name in the name of a table; in front of an image extension they are
+# part of the micrograph's own name.
+_TABLE_ENDINGS = ("_autopick", "_manualpick")
+
+
+def table_stem(name: str | os.PathLike[str]) -> str:
+    """File name without folders and without a table extension: ``dir/a_autopick.star`` -> ``a_autopick``."""
+    base = PurePath(name).name
+    stem, suffix = os.path.splitext(base)
+    return stem if suffix.lower() in TABLE_SUFFIXES else base
+
+
+def micrograph_key(name: str | os.PathLike[str]) -> str:
+    """Name of a micrograph without folders and known extensions: equal for a micrograph and its table.
+
+    Only known extensions are removed, because names contain dots: ``May08_04.33.57`` has no extension.
+
+    Parameters
+    ----------
+    name
+        Micrograph or coordinate file, or a name out of a table, e.g. ``dir/a.mrc``, ``a_autopick.star``, ``000012``.
+
+    Returns
+    -------
+    str
+        ``a``, ``a``, ``000012``.  Never empty unless `name` is.
+    """
+    base = PurePath(name).name
+    stem = table_stem(base)
+    if stem != base:
+        for ending in _TABLE_ENDINGS:
+            if stem.endswith(ending) and stem != ending:
+                stem = stem[: -len(ending)]
+                break
+    while True:
+        shorter, suffix = os.path.splitext(stem)
+        if suffix.lower() not in _IMAGE_SUFFIXES:
+            return stem
+        stem = shorter
+
+
+def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, Path]:
+    """Find the micrograph that each name of a coordinate table means.
+
+    The very same path wins; then the path that shares the most trailing parts with the name (``job/a.mrc`` and
+    ``/data/job/a.mrc`` share two); then the path with the same :func:`micrograph_key`, in the folder that fits best.
+
+    Parameters
+    ----------
+    table_names
+        Names as they stand in the table; repetitions are allowed.
+    paths
+        Micrographs.
+
+    Returns
+    -------
+    dict
+        Path for each name that has one.  Names without a micrograph are absent: whether that is an error is for the
+        caller to decide, since a table often covers more micrographs than are in use.
+
+    Raises
+    ------
+    InputError
+        A name fits two micrographs equally well, or two different micrographs of the table fit the same file.
+    """
+    by_key: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(paths):
+        by_key[micrograph_key(path)].append(path)
+    matched: dict[str, Path] = {}
+    for name in dict.fromkeys(table_names):
+        candidates = by_key.get(micrograph_key(name), [])
+        if candidates:
+            matched[name] = _closest(name, candidates)
+    _release_contested(matched)
+    return matched
+
+
+def distinct_stems(names: Iterable[str]) -> dict[str, str]:
+    """File name (without extension) for the table of each micrograph.
+
+    It is the :func:`micrograph_key`; micrographs of the same key in different folders get as many of their folders in
+    front as tell them apart: ``x/001.mrc``, ``y/001.mrc`` -> ``x_001``, ``y_001``.
+
+    Raises
+    ------
+    InputError
+        The names cannot be told apart, e.g. ``x/001.mrc`` and ``x/001.tif``.
+    """
+    by_key: defaultdict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(names):
+        by_key[micrograph_key(name)].append(name)
+    stems: dict[str, str] = {}
+    for key, members in by_key.items():
+        deepest = max(len(_folders(name)) for name in members)
+        for depth in range(deepest + 1):
+            candidates = ["_".join([*_last(_folders(name), depth), key]) for name in members]
+            if len(set(candidates)) == len(members):
+                break
+        stems.update(zip(members, candidates, strict=True))
+    owner: dict[str, str] = {}
+    for name, stem in stems.items():
+        if owner.setdefault(stem, name) != name:
+            raise InputError(
+                f"micrographs {owner[stem]} and {name} would have the same table name {stem}: "
+                "rename one, or use one table for all micrographs"
+            )
+    return stems
+
+
+def _closest(name: str, candidates: Sequence[Path]) -> Path:
+    """The candidate that resembles `name` most; two equally good ones are an error."""
+    closeness = [_closeness(name, path) for path in candidates]
+    best = max(closeness)
+    winners = [path for path, value in zip(candidates, closeness, strict=True) if value == best]
+    if len(winners) > 1:
+        raise InputError(
+            f"micrograph {name!r} of the coordinate table is ambiguous: it fits {winners[0]} and {winners[1]}; "
+            "name it with its folder and extension"
+        )
+    return winners[0]
+
+
+def _closeness(name: str, path: Path) -> tuple[bool, int, int]:
+    """Orders candidates: the same path, then shared trailing parts, then shared trailing folders."""
+    same = os.path.abspath(name) == os.path.abspath(path)
+    parts = _shared_tail(PurePath(name).parts, path.parts)
+    return same, parts, _shared_tail(_folders(name), _folders(path))
+
+
+def _release_contested(matched: dict[str, Path]) -> None:
+    """Where different micrographs of a table fit one file, leave it to the closest (in place).
+
+    ``x/001.mrc`` and ``y/001.mrc`` of a table both resemble ``/data/y/001.mrc`` when only that one is in use.
+    """
+    by_path: defaultdict[Path, list[str]] = defaultdict(list)
+    for name, path in matched.items():
+        by_path[path].append(name)
+    for path, names in by_path.items():
+        closest = max(names, key=lambda name: _closeness(name, path))
+        for name in names:
+            if _same_micrograph(name, closest):
+                continue
+            if _closeness(name, path) == _closeness(closest, path):
+                raise InputError(
+                    f"micrographs {closest!r} and {name!r} of the coordinate table both fit {path}: "
+                    "keep only one of them in the table"
+                )
+            del matched[name]
+
+
+def _same_micrograph(name: str, other: str) -> bool:
+    """Whether two names of equal key can mean one file: the folders of one end with the folders of the other."""
+    first, second = _folders(name), _folders(other)
+    return _shared_tail(first, second) == min(len(first), len(second))
+
+
+def _folders(name: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Folders of a path, without the root."""
+    path = PurePath(name)
+    return tuple(part for part in path.parent.parts if part != path.anchor)
+
+
+def _last(parts: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """The last `count` parts; ``parts[-0:]`` would be all of them."""
+    return parts[max(0, len(parts) - count):]
+
+
+def _shared_tail(first: Sequence[str], second: Sequence[str]) -> int:
+    """Number of equal parts, counted from the end."""
+    count = 0
+    for one, other in zip(reversed(first), reversed(second), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

@@ -1,0 +1,106 @@
+"""Views of a particle from a file, for template matching."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import torch
+from torch import Tensor
+
+from pupicker.core.detection.template import MASK
+from pupicker.core.geometry import Geometry
+from pupicker.core.image.downsampling import fourier_resize
+from pupicker.engine.files.listing import resolve_from_star
+from pupicker.engine.files.star import read_star
+from pupicker.engine.runtime.errors import InputError
+
+
+def read_views(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> list[Tensor]:
+    """Views ``(n, n)``, n odd, from a file: at the working pixel size, cut to the mask, darker than their rim.
+
+    Whether the particle is bright in the file, as class averages are, or dark, as micrographs are, is seen from its
+    inside against the rest.
+
+    Parameters
+    ----------
+    path
+        An MRC image or a stack of square views, with the particle in the middle; or a STAR file that names such images.
+    pixel_size_ang
+        Of the file; None: from its header.
+    geometry
+        Lengths of the task.
+
+    Raises
+    ------
+    InputError
+        If it is no such file, has no pixel size, or a view is empty or smaller than the particle.
+    """
+    stack, pixel_size = _read_star(path) if path.suffix.lower() == ".star" else _read_stack(path)
+    pixel_size = pixel_size_ang or pixel_size
+    if not pixel_size > 0:
+        raise InputError(f"{path}: no pixel size in its header; give --template-pixel-size (A)")
+    side = stack.shape[1]
+    if side != stack.shape[2]:
+        raise InputError(f"{path}: views of {stack.shape[2]} x {side} pixels; they must be square")
+    if side * pixel_size < geometry.diameter_ang:
+        raise InputError(
+            f"{path}: views of {side * pixel_size:.0f} A are smaller than the particle of {geometry.diameter_ang:g} A;"
+            " check --template-pixel-size and --diameter"
+        )
+    even = 2 * max(4, round(side * pixel_size / geometry.working_pixel_size_ang / 2))
+    diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
+    middle = even // 2 - 1
+    reach = min(middle, math.ceil(MASK * diameter))
+    cut = slice(middle - reach, middle + reach + 1)
+    views = []
+    for number, view in enumerate(torch.from_numpy(stack), 1):
+        if not bool(view.std() > 0):
+            raise InputError(f"{path}: view {number} is empty; leave it out")
+        # The middle of a view is its pixel n / 2; without the first row and column it is the middle pixel.
+        views.append(_dark(fourier_resize(view, (even, even))[1:, 1:][cut, cut], diameter / 2))
+    return views
+
+
+def _read_star(path: Path) -> tuple[np.ndarray, float]:
+    """The images that a table names as ``NUMBER@FILE``, numbers from 1, and the pixel size of the first one's file."""
+    table = read_star(path, ["rlnImageName"])
+    names = table.columns["rlnImageName"] if table is not None else []
+    if not names:
+        raise InputError(f"{path}: names no images; the column _rlnImageName must, as NUMBER@FILE")
+    stacks: dict[str, tuple[np.ndarray, float]] = {}
+    images: list[np.ndarray] = []
+    for name in names:
+        number, _, file = name.rpartition("@")
+        if file not in stacks:
+            stacks[file] = _read_stack(resolve_from_star(file, path))
+        index = int(number) if number.isdigit() else 1
+        if not 1 <= index <= len(stacks[file][0]):
+            raise InputError(f"{path}: names {name}, but {file} holds {len(stacks[file][0])} images")
+        images.append(stacks[file][0][index - 1])
+        if images[-1].shape != images[0].shape:
+            raise InputError(f"{path}: views of several sizes; give views of one size")
+    return np.stack(images), next(iter(stacks.values()))[1]
+
+
+def _read_stack(path: Path) -> tuple[np.ndarray, float]:
+    """Images ``(k, h, w)`` float32, and the pixel size of the header, 0 if there is none."""
+    try:
+        with mrcfile.open(path) as file:
+            data, size = np.asarray(file.data), float(file.voxel_size.x)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not an MRC file of views ({error})") from error
+    if data.ndim not in (2, 3) or data.dtype.kind not in "iuf" or not np.isfinite(data).all():
+        raise InputError(f"{path}: must hold one image or a stack of images, of finite numbers")
+    return data.reshape(-1, *data.shape[-2:]).astype(np.float32), size
+
+
+def _dark(view: Tensor, radius_px: float) -> Tensor:
+    """With its inside darker than the rest."""
+    offset = torch.arange(view.shape[0]) - view.shape[0] // 2
+    inside = torch.hypot(offset[:, None].float(), offset[None, :].float()) <= radius_px
+    return view if bool(view[inside].mean() < view[~inside].mean()) else -view

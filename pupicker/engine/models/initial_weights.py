@@ -1,0 +1,108 @@
+"""What the weights of a training start from: general ones that come with pupicker, random ones, or those of a model.
+
+``auto``: general weights if pupicker has some that fit the network and its settings, else random ones, which is said in
+one note.
+
+The general weights were trained on simulated micrographs of made-up particles (``tools/pretrain.py``).  They know what
+most particles have in common, and are worth a number of labels.  Starting from a model goes on learning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pupicker.core.networks import Classifier
+from pupicker.engine.models.model_file import load_model
+from pupicker.engine.runtime.errors import InputError, UsageError
+
+AUTO, GENERAL, RANDOM = "auto", "general", "random"
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts.
+
+    Attributes
+    ----------
+    name
+        ``general``, ``random``, or the path of a model; never ``auto``.
+    digest
+        Of the weights, empty for random ones; part of what a training is identified by.
+    weights
+        Named tensors, None for random ones.
+    """
+
+    name: str = RANDOM
+    digest: str = ""
+    weights: Mapping[str, Tensor] | None = None
+
+
+def load_start(name: str, network_name: str, network: Classifier) -> Start:
+    """Read the weights for a network with its settings.
+
+    Raises
+    ------
+    UsageError
+        There are no general weights for the network, or the model has another network.
+    InputError
+        The file cannot be read.
+    """
+    if name == RANDOM:
+        return Start()
+    if name not in (AUTO, GENERAL):
+        return _of_model(Path(name), network_name, network)
+    path = WEIGHTS / f"{network_name}.safetensors"
+    weights = _read(path) if path.is_file() else None
+    if weights is not None and _fits(weights, network):
+        return _start(GENERAL, path, weights)
+    reason = f"there are no general weights for the network {_described(network_name, network)}"
+    if name == GENERAL:
+        raise UsageError(f"--start general: {reason}; give --start random, or auto, which takes random ones then")
+    sys.stderr.write(f"note: {reason}; training starts from random ones, which takes more labels and updates\n")
+    return Start()
+
+
+def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
+    with torch.random.fork_rng(devices=[]):
+        model = load_model(path)
+    if model.network_name != network_name:
+        raise UsageError(f"--start {path}: is a model of the network {model.network_name}, not {network_name}; give"
+                         f" --network {model.network_name}")
+    weights = model.network.state_dict()
+    if not _fits(weights, network):
+        raise UsageError(
+            f"--start {path}: is a model of the network {_described(network_name, model.network)}, not"
+            f" {_described(network_name, network)}; give the same settings"
+        )
+    return _start(str(path), path, weights)
+
+
+def _start(name: str, path: Path, weights: Mapping[str, Tensor]) -> Start:
+    return Start(name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], weights)
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        return load_file(str(path))
+    except Exception as error:  # the library has no common class for a truncated or foreign file
+        raise InputError(f"{path}: damaged ({error}); install pupicker again") from error
+
+
+def _fits(weights: Mapping[str, Tensor], network: Classifier) -> bool:
+    """Whether the weights have the names and shapes of the network's."""
+    own = network.state_dict()
+    return own.keys() == weights.keys() and all(own[name].shape == value.shape for name, value in weights.items())
+
+
+def _described(name: str, network: Classifier) -> str:
+    settings = ", ".join(f"{key}={value}" for key, value in network.settings.items())
+    return f"{name} ({settings})" if settings else name

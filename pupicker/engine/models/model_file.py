@@ -1,0 +1,151 @@
+"""The model file: weights as safetensors, everything else as one JSON text in its header.
+
+Nothing in the file is executed when it is read.  ``schema_version`` counts changes that older programs cannot read; a
+newer program reads all older versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from pupicker.core.detection.scoring import VIEWS
+from pupicker.core.geometry import Geometry
+from pupicker.core.image.normalization import Mixture
+from pupicker.core.networks import Classifier, Unavailable, build, provider
+from pupicker.core.scores.likelihood import Calibration
+from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.engine.runtime.errors import InputError
+
+SCHEMA_VERSION = 1
+MODEL_SUFFIX = ".pupicker"
+_HEADER_KEY = "pupicker"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained picker.
+
+    Attributes
+    ----------
+    network, network_name
+        On the CPU, in evaluation mode; its registered name.
+    mixture
+        Normalisation of new micrographs.
+    geometry
+        Working pixel size, radii, distances.
+    calibration
+        Meaning of the logits.
+    class_prior
+        Area fraction of positive pixels used in training.
+    suggested_threshold
+        Log-likelihood ratio with the best expected F1.
+    views
+        Of a micrograph, over which logits are averaged; the calibration holds for this number only.
+    exclusion
+        Where training looked for nothing (:meth:`pupicker.engine.preparation.exclusion.Exclusion.to_header`); None: it
+        looked everywhere.
+    details
+        Everything for people: objective, labels, curve, validation, training data digest, software, seed, ...
+    """
+
+    network: Classifier
+    network_name: str
+    mixture: Mixture
+    geometry: Geometry
+    calibration: Calibration
+    class_prior: float
+    suggested_threshold: float
+    details: dict[str, Any] = field(default_factory=dict)
+    views: int = 1
+    exclusion: dict[str, Any] | None = None
+
+    def header(self) -> dict[str, Any]:
+        """The JSON header."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "network": {
+                "name": self.network_name, "settings": self.network.settings, "package": provider(self.network_name),
+            },
+            "normalization": asdict(self.mixture),
+            "geometry": self.geometry.to_dict(),
+            "calibration": self.calibration.to_dict(),
+            "class_prior": self.class_prior,
+            "suggested_threshold": self.suggested_threshold,
+            "views": self.views,
+            "details": self.details,
+            **({"exclusion": self.exclusion} if self.exclusion else {}),
+        }
+
+
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
+    """Write a model atomically."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(model.header())})
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model.
+
+    Raises
+    ------
+    InputError
+        If it is no model file, is damaged, or was written by a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such model file")
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
+        header = json.loads(metadata[_HEADER_KEY])
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a pupicker model, or damaged ({error})") from error
+    except KeyError as error:
+        raise InputError(f"{path}: a safetensors file, but not a pupicker model") from error
+    version = header.get("schema_version") if isinstance(header, dict) else None
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: has model format {version}, this version reads up to {SCHEMA_VERSION}; update pupicker"
+        )
+    try:
+        return _from_header(header, tensors)
+    except Unavailable as error:
+        maker = header["network"].get("package") or "another version of pupicker"
+        raise InputError(f"{path}: {error}; the network of this model is that of {maker}: install it") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error
+
+
+def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
+    network = build(header["network"]["name"], **header["network"]["settings"])
+    network.load_state_dict(tensors)
+    network.eval()
+    normalization = header["normalization"]
+    mixture = Mixture(
+        weight=tuple(normalization["weight"]), mean=tuple(normalization["mean"]), std=tuple(normalization["std"]),
+        form=normalization["form"],
+    )
+    return Model(
+        network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
+        Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
+        header["details"], _views(header), header.get("exclusion"),
+    )
+
+
+def _views(header: dict[str, Any]) -> int:
+    """One in the models of versions that knew no other number."""
+    views = header.get("views", 1)
+    if not isinstance(views, int) or views not in VIEWS:
+        raise ValueError(f"views is {views!r}, known are {', '.join(map(str, VIEWS))}")
+    return int(views)

@@ -1,0 +1,167 @@
+"""Picking, with a model or another rule: one micrograph at a time, the next ones read and resampled meanwhile."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pupicker.core.detection.candidates import leave_cut_borders, pick_image
+from pupicker.core.detection.symmetry import orbit_logits
+from pupicker.core.geometry import Geometry
+from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.models.model_file import Model
+from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, left_out_of, without_excluded
+from pupicker.engine.preparation.working_micrograph import Resampled, in_background, network_input_of_new, resample
+from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.run_report import Report
+
+
+@dataclass(frozen=True)
+class PickingOptions:
+    """What a user may override.
+
+    Attributes
+    ----------
+    threshold
+        Lowest log-likelihood ratio of a pick; None: the model's suggestion.
+    min_distance_ang
+        None: the model's.
+    pixel_size_ang
+        Of the micrographs; None: from their headers.
+    keep_borders
+        Pick in borders without an image too.
+    uncertainty
+        Also say how much each score depends on the orientation of the image (:mod:`pupicker.core.detection.symmetry`).
+    exclusion
+        Where nothing is picked; None: what the model stores.
+    """
+
+    threshold: float | None = None
+    min_distance_ang: float | None = None
+    pixel_size_ang: float | None = None
+    keep_borders: bool = False
+    uncertainty: bool = False
+    exclusion: Exclusion | None = None
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Picks of one micrograph: its file, its pixel size, the table."""
+
+    path: Path
+    pixel_size_ang: float
+    table: CoordinateTable
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known."""
+
+    xy: Tensor
+    score: Tensor
+    probability: Tensor | None = None
+    score_sd: Tensor | None = None
+
+
+class MicrographPicker(ABC):
+    """Picks one micrograph after the other; what it picks with is its subclass's.
+
+    Attributes
+    ----------
+    geometry
+        Lengths of the task.
+    threshold, min_distance_ang
+        Lowest score, smallest distance of two picks.
+    exclusion
+        Where nothing is picked.
+    """
+
+    geometry: Geometry
+    threshold: float
+    min_distance_ang: float
+    options: PickingOptions
+    exclusion: Exclusion
+
+    @abstractmethod
+    def candidates(self, micrograph: Resampled) -> Candidates:
+        """Picks of a micrograph in working pixels, best first."""
+
+    def prepare(self, path: Path) -> Resampled:
+        """Read and resample; may run in another thread."""
+        options = self.options
+        working = self.geometry.working_pixel_size_ang
+        micrograph = resample(path, options.pixel_size_ang, working, options.keep_borders)
+        return without_excluded(micrograph, self.exclusion, self.geometry)
+
+    def pick(self, micrograph: Resampled) -> CoordinateTable:
+        """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel."""
+        found = self.candidates(micrograph)
+        x, y = micrograph.to_file(found.xy.numpy()).T
+        table = CoordinateTable(
+            np.full(len(x), str(micrograph.path), dtype=object), x, y, found.score.numpy(),
+            *(None if values is None else values.numpy() for values in (found.probability, found.score_sd)),
+        )
+        if micrograph.invalid is None:
+            return table
+        return table.select(~micrograph.invalid[np.rint(y).astype(int), np.rint(x).astype(int)])
+
+    def pick_files(
+        self, paths: Sequence[Path], threads: int, report: Report, progress: Progress
+    ) -> Iterator[Picked]:
+        """Picks of one micrograph after the other; those that cannot be picked are quarantined, not yielded."""
+        for path, future in in_background(self.prepare, paths, threads):
+            try:
+                micrograph = future.result()
+                table = self.pick(micrograph)
+            except InputError as error:
+                report.quarantine(path, str(error))
+            except (MemoryError, RuntimeError) as error:  # of torch, out of memory included: the next may be smaller
+                report.quarantine(path, f"{path}: {type(error).__name__}: {error}")
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+            else:
+                report.used(path, micrograph.n_invalid, micrograph.borders)
+                report.left_out(path, *left_out_of(path, micrograph.excluded, self.exclusion))
+                yield Picked(path, micrograph.pixel_size_ang, table)
+            progress.advance(1, path.name)
+
+
+class Picker(MicrographPicker):
+    """A model on a device, ready to pick."""
+
+    def __init__(self, model: Model, device: torch.device, options: PickingOptions | None = None) -> None:
+        self.model = model
+        self.device = device
+        self.options = options or PickingOptions()
+        self._network = model.network.to(device).eval().channels_last()
+        chosen = self.options.threshold
+        self.threshold = model.suggested_threshold if chosen is None else chosen
+        self.geometry = model.geometry
+        self.min_distance_ang = self.options.min_distance_ang or model.geometry.min_distance_ang
+        self.exclusion = self.options.exclusion or exclusion_for(model.exclusion, None, None, None, [])
+
+    def candidates(self, micrograph: Resampled) -> Candidates:
+        """``score`` is the log-likelihood ratio, ``probability`` that of being a particle; ``score_sd``, if wanted.
+
+        See :mod:`pupicker.core.scores.likelihood`.
+        """
+        lengths = self.geometry
+        image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
+        working = lengths.working_pixel_size_ang
+        calibration = self.model.calibration
+        xy, logit = pick_image(
+            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold),
+            self.model.views, micrograph.excluded,
+        )
+        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
+        spread = None
+        if self.options.uncertainty:
+            spread = calibration.slope * orbit_logits(self._network, image, xy).std(1, correction=0)
+        return Candidates(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread)

@@ -1,0 +1,89 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pupicker.core.scores.metrics import Curve
+from pupicker.core.scores.reliability import Reliability
+from pupicker.engine.runtime.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pupicker.engine.cross_validation.table import Table
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def plot_precision_recall(path: Path, curve: Curve, title: str, checked: Reliability | None = None) -> None:
+    """Precision against recall, and precision, recall and F1 against the threshold; a third panel for `checked`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = 2 if checked is None else 3
+    figure = Figure(figsize=(4.5 * panels, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.add_subplot(1, panels, 1), figure.add_subplot(1, panels, 2)
+    left.plot(curve.recall, curve.precision, color="#1f77b4")
+    if curve.best >= 0:
+        best = curve.best
+        left.plot(curve.recall[best], curve.precision[best], "o", color="#d62728",
+                  label=f"best F1 {curve.f1[best]:.3f} at score {curve.threshold[best]:.2f}")
+        left.legend(loc="lower left", frameon=False)
+    left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01),
+             title=f"{title}AP {curve.average_precision:.3f}")
+    for name, color in (("precision", "#1f77b4"), ("recall", "#2ca02c"), ("f1", "#d62728")):
+        right.plot(curve.threshold, getattr(curve, name), color=color, label="F1" if name == "f1" else name)
+    right.set(xlabel="threshold on the score", ylim=(0, 1.01))
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    if checked is not None:
+        draw_reliability(figure.add_subplot(1, 3, 3), checked)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def draw_reliability(axes: Axes, checked: Reliability, color: str = "#1f77b4") -> None:
+    """Observed share of hits against the probability, with 95 % intervals; the diagonal is what it should be."""
+    bins = checked.bins
+    axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+    below = [max(0.0, b.observed - b.observed_low) for b in bins]
+    above = [max(0.0, b.observed_high - b.observed) for b in bins]
+    axes.errorbar([b.probability for b in bins], [b.observed for b in bins], yerr=[below, above], fmt="o-",
+                  color=color, capsize=3)
+    axes.set(xlabel="probability of the picks", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02),
+             title=f"calibration error {checked.calibration_error:.3f}")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_cross_validation(path: Path, table: Table) -> None:
+    """Average precision and recall of each cell of a grid: one dot a fold, mean and standard error."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = list(table.cells)
+    figure = Figure(figsize=(9, 1.4 + 0.36 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    left = figure.add_subplot(1, 2, 1)
+    right = figure.add_subplot(1, 2, 2, sharey=left)
+    for axes, name in ((left, "average_precision"), (right, "recall")):
+        for place, index in enumerate(rows):
+            cell, color = table.cells[index], "#d62728" if index == table.best else "#1f77b4"
+            folds = [fold[name] for fold in cell.folds]
+            axes.plot(folds, [place] * len(folds), "o", color=color, alpha=0.3, markersize=4)
+            axes.errorbar(getattr(cell, name), place, xerr=getattr(cell, f"{name}_error"), fmt="o", color=color,
+                          capsize=3)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    left.set(xlabel="average precision of what was left out")
+    left.set_yticks(range(len(rows)), [table.titles[index] for index in rows])
+    left.set_ylim(len(rows) - 0.5, -0.5)
+    right.set(xlabel="recall at the suggested threshold")
+    right.tick_params(labelleft=False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

@@ -1,0 +1,44 @@
+"""Where the tensors are computed."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from pupicker.engine.runtime.errors import UsageError
+
+
+def resolve_device(text: str) -> torch.device:
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    UsageError
+        If a GPU is asked for and cannot be used: falling back to the processor would take hours unnoticed.
+    """
+    if text == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(text)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device {text}: unknown, give auto, cpu, cuda or cuda:N")
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise UsageError(
+                f"--device {text}: this torch ({torch.__version__}) finds {count} GPUs; give --device cpu or check the"
+                " driver and CUDA_VISIBLE_DEVICES"
+            )
+    return device
+
+
+def set_threads(threads: int) -> int:
+    """Use this many threads (0: all cores that this process may use) and return the number."""
+    if threads < 0:
+        raise UsageError(f"--threads {threads}: give 0 (all cores) or more")
+    chosen = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(chosen)
+    return chosen

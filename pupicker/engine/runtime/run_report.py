@@ -1,0 +1,110 @@
+"""What a run did: micrographs done, micrographs quarantined and why, results; written as JSON."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pupicker.engine.runtime.atomic import write_json
+from pupicker.engine.runtime.errors import InputError
+
+
+@dataclass
+class Report:
+    """Collected while a command runs.
+
+    Attributes
+    ----------
+    command
+        Its name.
+    done
+        Micrographs that were used.
+    quarantined
+        Those that were not, with one line that says why.
+    masked
+        NaN and infinite pixels of micrographs that have some.
+    borders
+        Width in pixels (top, bottom, left, right) of what holds no image and was cut off, of micrographs that have it.
+    excluded
+        Share of each micrograph's area in which nothing is picked, where there is some.
+    without_mask
+        Micrographs without a mask, where masks were given.
+    results
+        Whatever else the command reports.
+    """
+
+    command: str
+    done: list[Path] = field(default_factory=list)
+    quarantined: list[tuple[Path, str]] = field(default_factory=list)
+    masked: dict[str, int] = field(default_factory=dict)
+    borders: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    excluded: dict[str, float] = field(default_factory=dict)
+    without_mask: list[str] = field(default_factory=list)
+    results: dict[str, Any] = field(default_factory=dict)
+
+    def used(self, path: Path, masked: int = 0, borders: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+        """Note that a micrograph was used, and what of it was not; said on stderr too, borders once."""
+        self.done.append(path)
+        if masked:
+            self.masked[str(path)] = masked
+            sys.stderr.write(f"note: {path}: {masked} pixels are NaN or infinite, and masked\n")
+        if any(borders):
+            if not self.borders:
+                top, bottom, left, right = borders
+                sys.stderr.write(
+                    f"note: {path}: borders without an image are left out: top {top}, bottom {bottom}, left {left},"
+                    f" right {right} px; --keep-borders keeps them; said once, the report lists all\n"
+                )
+            self.borders[str(path)] = borders
+
+    def not_used(self, path: Path, reason: str) -> None:
+        """Take back :meth:`used`: a micrograph that was read turns out to be unusable."""
+        self.done.remove(path)
+        self.masked.pop(str(path), None)
+        self.borders.pop(str(path), None)
+        self.quarantine(path, reason)
+
+    def left_out(self, path: Path, share: float, without_mask: bool) -> None:
+        """Note the share of a micrograph in which nothing is picked, and whether it lacks a mask; the latter once."""
+        if share:
+            self.excluded[str(path)] = round(share, 5)
+        if without_mask:
+            if not self.without_mask:
+                sys.stderr.write(f"note: {path}: has no mask, nothing is masked; said once, the report lists all\n")
+            self.without_mask.append(str(path))
+
+    def quarantine(self, path: Path, reason: str) -> None:
+        """Set a micrograph aside; said at once on stderr, and again in the report."""
+        line = " ".join(str(reason).split())
+        self.quarantined.append((path, line))
+        sys.stderr.write(f"quarantined: {line if str(path) in line else f'{path}: {line}'}\n")
+
+    def require_some(self) -> None:
+        """Raise if no micrograph could be used."""
+        if not self.done and self.quarantined:
+            reason = self.quarantined[0][1]
+            raise InputError(f"none of the {len(self.quarantined)} micrographs can be used; the first: {reason}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able dictionary."""
+        return {
+            "command": self.command,
+            "done": [str(p) for p in self.done],
+            "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
+            "masked_pixels": self.masked,
+            "borders_px": {name: list(widths) for name, widths in self.borders.items()},
+            **({"excluded_share": self.excluded} if self.excluded else {}),
+            **({"without_mask": self.without_mask} if self.without_mask else {}),
+            **self.results,
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the JSON file."""
+        write_json(path, self.to_dict())
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when micrographs were quarantined."""
+        return 3 if self.quarantined else 0

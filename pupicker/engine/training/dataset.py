@@ -1,0 +1,198 @@
+"""The training set in memory: normalised micrographs, labels in working pixels, what is held out.
+
+Whole labelled micrographs are held out for validation, because neighbouring particles look alike for reasons that do
+not carry over to the next micrograph (ice, defocus).  With a single labelled micrograph some of its labels are held
+out; their discs belong neither to the positive nor to the unlabelled regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pupicker.core.geometry import Geometry
+from pupicker.core.image.histograms import stack_histograms
+from pupicker.core.image.normalization import Mixture, fit
+from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.preparation.exclusion import Exclusion, left_out_of, outside_labels, with_limit, without_excluded
+from pupicker.engine.preparation.working_micrograph import Resampled, in_background, network_input, resample
+from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.training.digest import data_digest, file_digest
+from pupicker.engine.training.labels import labels_in_working_pixels, negatives_in_working_pixels, no_labels
+
+
+@dataclass(frozen=True)
+class LabelledMicrograph:
+    """A micrograph of the training set.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    image
+        ``(h, w)`` float32, normalised, working pixels.
+    labels
+        ``(n, 2)`` float64 x, y in working pixels.
+    negatives
+        ``(m, 2)`` float64 x, y of places that are labelled as no particle.
+    cut
+        Whether a border without an image was cut off at the top, bottom, left, right.
+    excluded
+        Bool ``(h, w)``: where nothing is looked for (:mod:`pupicker.engine.preparation.exclusion`); None: nowhere.
+    """
+
+    path: Path
+    image: Tensor
+    labels: Tensor
+    negatives: Tensor = field(default_factory=lambda: torch.zeros((0, 2), dtype=torch.float64))
+    cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    excluded: Tensor | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Number of working pixels, without excluded ones."""
+        return self.image.numel() - (0 if self.excluded is None else int(self.excluded.sum()))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All micrographs of a training, with the mixture that normalised them, a digest, and what is left out of them."""
+
+    micrographs: list[LabelledMicrograph]
+    mixture: Mixture
+    digest: str
+    exclusion: Exclusion = field(default_factory=Exclusion)
+
+    @property
+    def label_count(self) -> int:
+        """Number of labelled particles."""
+        return sum(len(m.labels) for m in self.micrographs)
+
+    @property
+    def negative_count(self) -> int:
+        """Number of places that are labelled as no particle."""
+        return sum(len(m.negatives) for m in self.micrographs)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who trains and who validates.
+
+    Attributes
+    ----------
+    training, validation
+        Indices of micrographs; one index is in both when labels of a single micrograph are held out.
+    held_out
+        For each micrograph ``(n,)`` bool: labels that training must not see.
+    """
+
+    training: list[int]
+    validation: list[int]
+    held_out: list[Tensor]
+
+
+def load_training_set(
+    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
+    threads: int, report: Report, keep_borders: bool = False, negatives: CoordinateTable | None = None,
+    exclusion: Exclusion | None = None, labelled: bool = True,
+) -> TrainingSet:
+    """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
+
+    `negatives` are places that are no particles; without `labelled`, no label is needed.
+
+    Raises
+    ------
+    InputError
+        If no micrograph or no label is left.
+    """
+    loaded: list[Resampled] = []
+    stored: dict[Path, str] = {}
+    exclusion = exclusion or Exclusion()
+    progress = Progress(len(paths), "reading micrographs")
+    working = lengths.working_pixel_size_ang
+
+    def read(path: Path) -> tuple[Resampled, str]:
+        return resample(path, pixel_size_ang, working, keep_borders), file_digest(path)
+
+    for path, future in in_background(read, paths, threads):
+        try:
+            micrograph, own_digest = future.result()
+            micrograph.histogram()
+            without_excluded(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
+        except InputError as error:
+            report.quarantine(path, str(error))
+        else:
+            stored[path] = own_digest
+            report.used(path, micrograph.n_invalid, micrograph.borders)
+            loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
+        progress.advance()
+    report.require_some()
+    labels = labels_in_working_pixels(loaded, picks)
+    exclusion = with_limit(exclusion, loaded, labels, lengths)
+    loaded, labels = _without_excluded(loaded, labels, exclusion, lengths, report)
+    joint = fit(stack_histograms([m.histogram() for m in loaded]))
+    images = [
+        network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
+        for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
+    ]
+    areas = [m.excluded for m in loaded]
+    for m in loaded:
+        report.left_out(m.path, *left_out_of(m.path, m.excluded, exclusion))
+    labels = outside_labels(labels, areas, "labelled particles")
+    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
+    if labelled and not sum(len(label) for label in labels):
+        raise InputError(no_labels(paths, picks))
+    digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,
+                         keep_borders)
+    micrographs = [
+        LabelledMicrograph(m.path, image, label, other, m.cut, area)
+        for m, image, label, other, area in zip(loaded, images, labels, others, areas, strict=True)
+    ]
+    return TrainingSet(micrographs, joint.mixture, digest, exclusion)
+
+
+def _without_excluded(
+    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, lengths: Geometry, report: Report
+) -> tuple[list[Resampled], list[Tensor]]:
+    """With what is excluded on each; a micrograph of which nothing is left is quarantined, its labels with it."""
+    kept: list[tuple[Resampled, Tensor]] = []
+    for micrograph, own in zip(loaded, labels, strict=True):
+        try:
+            kept.append((without_excluded(micrograph, exclusion, lengths), own))
+        except InputError as error:
+            report.not_used(micrograph.path, str(error))
+    report.require_some()
+    return [micrograph for micrograph, _ in kept], [own for _, own in kept]
+
+
+def split_validation(data: TrainingSet, fraction: float, seed: int) -> Split:
+    """Hold out about `fraction` of the labels, as whole micrographs where there are several labelled ones.
+
+    A fraction of zero, or a single label, holds out nothing.
+    """
+    counts = [len(m.labels) for m in data.micrographs]
+    everyone = list(range(len(counts)))
+    none = [torch.zeros(n, dtype=torch.bool) for n in counts]
+    if fraction <= 0 or sum(counts) < 2:
+        return Split(everyone, [], none)
+    generator = torch.Generator().manual_seed(seed)
+    labelled = [i for i in everyone if counts[i]]
+    if len(labelled) == 1:
+        only = labelled[0]
+        number = min(max(1, round(fraction * counts[only])), counts[only] - 1)
+        none[only][torch.randperm(counts[only], generator=generator)[:number]] = True
+        return Split(everyone, [only], none)
+    validation: list[int] = []
+    for position in torch.randperm(len(labelled), generator=generator).tolist()[:-1]:
+        if sum(counts[i] for i in validation) >= fraction * sum(counts):
+            break
+        validation.append(labelled[position])
+    for i in validation:
+        none[i][:] = True
+    return Split([i for i in everyone if i not in validation], sorted(validation), none)

@@ -1,0 +1,88 @@
+"""What was labelled, in working pixels of each micrograph; what cannot be used is said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pupicker.core.geometry import Geometry
+from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.preparation.working_micrograph import Resampled
+from pupicker.engine.runtime.errors import InputError
+
+MOST_OUTSIDE = 0.1
+"""More labels outside of the micrographs than this fraction mean that the coordinates are on another scale."""
+
+
+def labels_in_working_pixels(
+    micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particles"
+) -> list[Tensor]:
+    """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
+    labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
+    for micrograph in micrographs:
+        own = picks.of(str(micrograph.path))
+        rows, columns = micrograph.shape
+        inside = (own.x > -0.5) & (own.x < columns - 0.5) & (own.y > -0.5) & (own.y < rows - 0.5)
+        if not inside.all():
+            worst = (f"{micrograph.path} has {columns} x {rows} pixels, its labels reach x = {own.x.max():.0f},"
+                     f" y = {own.y.max():.0f}")
+        inside_total += int(inside.sum())
+        outside_total += int((~inside).sum())
+        live = inside & micrograph.holds(own.x, own.y)
+        dead += int(inside.sum() - live.sum())
+        xy = micrograph.to_working(own.x[live], own.y[live])
+        labels.append(torch.from_numpy(np.unique(xy, axis=0)))
+    if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
+        raise InputError(
+            f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
+            f" ({worst}); coordinates must be in pixels of the micrographs given, see pupicker convert --scale"
+        )
+    if outside_total:
+        sys.stderr.write(f"warning: {outside_total} {what} outside of their micrographs are left out: {worst}\n")
+    if dead:
+        sys.stderr.write(f"warning: {dead} {what} on borders without an image are left out\n")
+    return labels
+
+
+def negatives_in_working_pixels(
+    micrographs: list[Resampled], negatives: CoordinateTable | None, labels: list[Tensor], lengths: Geometry
+) -> list[Tensor]:
+    """Places that are no particles; those within a quarter of the diameter of a labelled particle are left out."""
+    if negatives is None:
+        return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
+    kept, left_out = [], 0
+    for place, label in zip(labels_in_working_pixels(micrographs, negatives, "non-particles"), labels, strict=True):
+        free = apart(place, label, lengths)
+        kept.append(place[free])
+        left_out += int((~free).sum())
+    if left_out:
+        sys.stderr.write(
+            f"warning: {left_out} places labelled as no particle lie on labelled particles and are left out\n"
+        )
+    if not sum(map(len, kept)):
+        raise InputError(
+            f"none of the {len(negatives)} places labelled as no particle can be used: check that the table is that of"
+            " these micrographs, and not the particles themselves"
+        )
+    return kept
+
+
+def apart(places: Tensor, others: Tensor, lengths: Geometry) -> Tensor:
+    """Which of `places` ``(n, 2)`` lie on none of the `others`: not within a quarter of the diameter."""
+    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
+    return (torch.cdist(places, others) > near_px).all(dim=1)
+
+
+def no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:
+    """Why no label is left."""
+    if not len(picks):
+        return "the table of picks is empty: label some particles first"
+    return (
+        f"none of the {len(picks)} picks belongs to one of the {len(paths)} micrographs that can be used: the table"
+        f" names {picks.names()[0]!r}, the first micrograph is {paths[0].name!r}"
+    )

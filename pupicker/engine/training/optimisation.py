@@ -1,0 +1,200 @@
+"""A network being fitted: weights, their running average, optimiser and random numbers, all of it resumable.
+
+The average of the weights (exponential, decay 0.99 a step, faster in the beginning) is what is validated and kept: it
+is as good as a decayed learning rate at any moment, so that the length of training can be chosen afterwards.
+
+Start.  Random weights, or given ones as they are but for the last bias, which is shifted so that the network expects
+the class prior of what it is trained on (:mod:`pupicker.core.scores.log_odds`).
+
+Autoencoder.  With a weight above zero a decoder is fitted along (:mod:`pupicker.core.networks.autoencoder`).  It
+belongs to the state, not to the model: picking does not need it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
+from pupicker.core.networks.statistics import statistics_applied, statistics_kept
+from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
+from pupicker.core.scores.log_odds import shift_to_mean
+from pupicker.engine.training.minibatches import Sampler
+
+WARM_UP_UPDATES = 50
+START_MINIBATCHES = 8
+
+
+@dataclass(frozen=True)
+class FittingOptions:
+    """Numbers of the optimisation.
+
+    Attributes
+    ----------
+    objective, network, network_settings
+        Registered names; settings of the network.
+    learning_rate, weight_decay, decay
+        Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
+    batch_size, positives
+        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
+        negatives if there are any. A few of the unlabelled ones do not count, see
+        :mod:`pupicker.engine.training.minibatches`.
+    seed
+        Of weights, minibatches and augmentation.
+    start
+        Digest of the weights that are given to :class:`Fitting`, empty for random ones.
+    autoencoder
+        Weight of the autoencoder term, 0 for none.
+    """
+
+    objective: str = "ge-binomial"
+    network: str = DEFAULT_NETWORK
+    network_settings: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    decay: float = 0.99
+    batch_size: int = 512
+    positives: int = 32
+    seed: int = 0
+    start: str = ""
+    autoencoder: float = 0.0
+
+
+class Fitting:
+    """State of a training; :meth:`update_many` goes on with it.
+
+    `weights` is what the network starts from; None: random weights.
+    """
+
+    def __init__(
+        self, options: FittingOptions, device: torch.device, weights: Mapping[str, Tensor] | None = None
+    ) -> None:
+        self.options = options
+        self.device = device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(options.seed)
+            network = build(options.network, **options.network_settings)
+            decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
+        if weights is not None:
+            network.load_state_dict(weights)
+        self.network: Classifier = network.to(device).channels_last()
+        self.average: Classifier = copy.deepcopy(self.network).eval()
+        self.decoder = decoder.to(device) if decoder is not None else None
+        decoded = list(self.decoder.parameters()) if self.decoder is not None else []
+        self._optimizer = torch.optim.AdamW(
+            [*self.network.parameters(), *decoded], lr=options.learning_rate, betas=(0.9, 0.99),
+            weight_decay=options.weight_decay,
+        )
+        self._generator = torch.Generator().manual_seed(options.seed)
+        self.updates = 0
+
+    def update_many(self, sampler: Sampler, prior: float, count: int, stop: Callable[[], bool]) -> float:
+        """Do `count` updates (fewer if `stop` says so) and return the mean loss.
+
+        `prior` is the fraction of positives among the unlabelled regions.
+        """
+        if not self.updates:
+            self._start_at(sampler, prior)
+        self.network.train()
+        losses = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed * 1_000_003 + self.updates)  # dropout draws from the global generator
+            for _ in range(count):
+                if stop():
+                    break
+                loss = self._loss(sampler, prior)
+                self._optimizer.zero_grad()
+                loss.objective.backward()
+                self._step()
+                losses.append(loss.value.detach())
+        return float(torch.stack(losses).mean()) if losses else float("nan")
+
+    def _loss(self, sampler: Sampler, prior: float) -> Loss:
+        """Of one minibatch."""
+        positives, stride = self.options.positives, self.network.total_stride
+        negatives = positives if sampler.has_negatives else 0
+        unlabelled = self.options.batch_size - positives - negatives
+        batch = sampler.draw(positives, unlabelled, self._generator, negatives)
+        with statistics_kept(self.network) as statistics:
+            maps = self.network.features(batch.patches, stride)
+        with statistics_applied(statistics):
+            labelled = self.network.features(batch.crops, stride)
+        rest = self.network.logits(maps).flatten(1)[batch.unlabelled.to(self.device)]
+        positive, negative = self.network.logits(labelled)[:, 0, 0].split([positives, negatives])
+        loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
+        if self.decoder is None:
+            return loss
+        regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
+        features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
+        term = self.options.autoencoder * reconstruction_error(self.decoder(features), regions)
+        return Loss(loss.objective + term, loss.value + term)
+
+    def _start_at(self, sampler: Sampler, prior: float) -> None:
+        """Let the network expect the class prior of what it will be trained on.
+
+        General weights come from scenes in which a quarter is positive, random ones expect one half.  The objectives
+        that tie the mean to a prior of some thousandths would push everything down first, and what was known is lost.
+        """
+        generator = torch.Generator().manual_seed(self.options.seed)
+        probe = copy.deepcopy(self.network).train()  # statistics of patches as in training; the network's own stay
+        logits = []
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.options.seed)
+            for _ in range(START_MINIBATCHES):
+                batch = sampler.draw(1, self.options.batch_size, generator)
+                maps = probe.logits(probe.features(batch.patches, probe.total_stride)).flatten(1)
+                logits.append(maps[batch.unlabelled.to(self.device)].cpu())
+            shift = shift_to_mean(torch.cat(logits), prior)
+            for network in (self.network, self.average):
+                if network.head.bias is not None:
+                    network.head.bias.add_(shift)
+
+    def _step(self) -> None:
+        self.updates += 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * min(1.0, self.updates / WARM_UP_UPDATES)
+        self._optimizer.step()
+        decay = min(self.options.decay, self.updates / (self.updates + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
+                else:
+                    mean.copy_(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that :meth:`restore` needs, as named tensors."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        if self.decoder is not None:
+            tensors |= {f"decoder.{k}": v for k, v in self.decoder.state_dict().items()}
+        for index, slots in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+        tensors["generator"] = self._generator.get_state()
+        tensors["updates"] = torch.tensor(self.updates)
+        return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Continue exactly where :meth:`state` was taken."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self.network.load_state_dict(part("network."))
+        self.average.load_state_dict(part("average."))
+        if self.decoder is not None:
+            self.decoder.load_state_dict(part("decoder."))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in part("optimizer.").items():
+            index, slot = name.split(".", 1)
+            slots.setdefault(int(index), {})[slot] = value
+        whole = self._optimizer.state_dict()
+        self._optimizer.load_state_dict({"state": slots, "param_groups": whole["param_groups"]})
+        self._generator.set_state(tensors["generator"])
+        self.updates = int(tensors["updates"])

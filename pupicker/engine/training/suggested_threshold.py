@@ -1,0 +1,84 @@
+r"""What to expect of a model: precision and recall at each threshold, how many particles, and how sure that is.
+
+Suggested threshold.  With :math:`S_k` particles expected among the best :math:`k` candidates and :math:`T` in all,
+:math:`F_1 = 2S_k/(k+T)`; one more candidate of probability :math:`p` raises it if and only if :math:`p > F_1/2`.  So
+the best expected :math:`F_1`, :math:`F^*`, belongs to the threshold :math:`p = F^*/2`: below the last candidate that it
+takes and not below the next.  The score of that last candidate would do as well where it was found, but where the
+scores leave a gap it would cut off every somewhat weaker particle of other micrographs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pupicker.core.geometry import Geometry, particles_side_by_side
+from pupicker.core.scores.class_prior import INTERVAL_LEVEL, particle_interval
+from pupicker.core.scores.likelihood import Calibration, expected_curve
+from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.training.validation import Candidates
+
+_CURVE_ROWS = 200
+_LEAST_PROBABILITY = 1e-9
+
+
+def expected_of_thresholds(
+    calibration: Calibration, logits: Tensor, expected: float
+) -> tuple[float, dict[str, Any]]:
+    """The score with the best expected F1 as threshold, and what to note of it and of all others in a model's details.
+
+    Parameters
+    ----------
+    logits
+        ``(n,)`` of all candidates.
+    expected
+        Number of particles in the same micrographs.
+    """
+    scores = logits.sort(descending=True).values
+    precision, recall, f1 = expected_curve(calibration.probability(scores), expected)
+    ratio = calibration.log_likelihood_ratio(scores)
+    rows = _thinned(ratio, precision, recall)
+    if not len(scores):
+        return 0.0, {"expected_curve": rows, "expected_precision": None, "expected_recall": None}
+    best = int(f1.argmax())
+    noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4)}
+    return calibration.ratio_at(max(float(f1[best]) / 2, _LEAST_PROBABILITY)), {"expected_curve": rows, **noted}
+
+
+def _thinned(*columns: Tensor) -> list[list[float]]:
+    """At most 200 rows of equally long columns, evenly spaced, first and last among them; four decimals."""
+    rows = torch.stack([column.double() for column in columns], dim=1)
+    if len(rows) > _CURVE_ROWS:
+        rows = rows[torch.linspace(0, len(rows) - 1, _CURVE_ROWS).round().long()]
+    return [[round(value, 4) for value in row] for row in rows.tolist()]
+
+
+def number_of_particles(expected: Expectation, held_out: Candidates | None, pixels: float) -> dict[str, Any]:
+    """Particles in an image of `pixels` working pixels, with the interval that the held-out labels leave.
+
+    The interval is widened to the number that is used, which rests on the first guess as well.  There is none for a
+    number that the user gave, nor without held-out labels.
+    """
+    number = expected.particles(pixels)
+    interval = None
+    if expected.estimated and held_out is not None and held_out.labels:
+        found = particle_interval(held_out.scores, held_out.hits, held_out.labels, held_out.most)
+        low, high = (value / held_out.pixels * pixels for value in found)
+        interval = {"low": round(min(low, number), 2), "high": round(max(high, number), 2), "level": INTERVAL_LEVEL}
+    return {"particles_per_micrograph": number, "particles_interval": interval}
+
+
+def crowding_warning(expected: Expectation, geometry: Geometry, pixels: float) -> str | None:
+    """A line if more particles are expected than fit side by side."""
+    number = expected.particles(pixels)
+    room = particles_side_by_side(geometry, pixels * geometry.working_pixel_size_ang**2)
+    if number <= room:
+        return None
+    how = "estimated" if expected.estimated else expected.source
+    return (
+        f"{number:.0f} particles on a micrograph ({how}) are more than the {room:.0f} of {geometry.diameter_ang:g} A"
+        " that fit side by side; check the diameter and the pixel size, or give the number that you see with"
+        " --particles-per-micrograph"
+    )

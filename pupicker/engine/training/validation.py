@@ -1,0 +1,88 @@
+"""Candidates of the held-out micrographs and which of them hit a held-out label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pupicker.core.detection.candidates import leave_cut_borders, pick_image
+from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
+from pupicker.core.networks import Classifier
+from pupicker.core.scores.metrics import match_picks
+from pupicker.engine.training.dataset import LabelledMicrograph
+
+ENOUGH_MICROGRAPHS = 8
+"""Numbers that hold for all micrographs are learnt from so many: more would cost minutes and tell little more."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a network finds in micrographs with some known particles.
+
+    Attributes
+    ----------
+    scores
+        ``(n,)`` float64 logits of all candidates of all micrographs.
+    hits
+        ``(m,)`` float64 logits of those that hit a label.
+    labels
+        Number of labels, hit or not.
+    most
+        Number of particles that would fit the area.
+    pixels
+        Area in working pixels.
+    """
+
+    scores: Tensor
+    hits: Tensor
+    labels: int
+    most: float
+    pixels: int
+
+
+def representative(micrographs: Sequence[LabelledMicrograph], most: int = ENOUGH_MICROGRAPHS) -> list[int]:
+    """Indices of at most so many micrographs, evenly spaced; others than labelled ones only if those do not suffice."""
+    labelled = [i for i, m in enumerate(micrographs) if len(m.labels)]
+    others = [i for i, m in enumerate(micrographs) if not len(m.labels)]
+    chosen = _evenly(labelled, most)
+    return sorted(chosen + _evenly(others, most - len(chosen)))
+
+
+def _evenly(items: list[int], most: int) -> list[int]:
+    """All of them, or `most` at even distances."""
+    return items if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
+
+
+def find_candidates(
+    network: Classifier, micrographs: Sequence[LabelledMicrograph], labels: Sequence[Tensor],
+    ignored: Sequence[Tensor], geometry: Geometry, views: int = 1,
+) -> Candidates:
+    """Pick in every micrograph without a threshold and match the labels.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode.
+    labels, ignored
+        ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
+    views
+        Of each micrograph, over which its logits are averaged (:data:`pupicker.core.detection.scoring.VIEWS`).
+    """
+    working = geometry.working_pixel_size_ang
+    radius = match_radius_ang(geometry.diameter_ang) / working
+    device = next(network.parameters()).device
+    scores, hits, pixels = [], [], 0
+    for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
+        image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
+        xy, logit = pick_image(network, image, distance_px, views=views, excluded=micrograph.excluded)
+        xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
+        known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
+        number = torch.from_numpy(known)
+        scores.append(logit[number < len(wanted)])
+        hits.append(logit[(number >= 0) & (number < len(wanted))])
+        pixels += micrograph.pixels
+    area = pixels * working**2
+    return Candidates(torch.cat(scores), torch.cat(hits), sum(map(len, labels)), most_particles(geometry, area), pixels)

@@ -1,0 +1,298 @@
+"""The benchmark programs: what they record, what they take from a download, what their tables say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+
+def unit(draw=0, method="pupicker", **settings):
+    return {"set": "bgal", "method": method, "labels": 10, "draw": draw, "labels_sha256": "0", "settings": settings}
+
+
+def record(ap, cpu_s=50.0, **fields):
+    return {**unit(**fields), "average_precision": ap, "training": {"cpu_s": cpu_s, "updates": 200},
+            "machine": {"processor": "P", "cores": 2}, "finished": f"2026-01-01T00:00:{fields.get('draw', 0):02d}",
+            "versions": {"pupicker": {"version": "1.0.0", "commit": "abc", "code": "c0de"}, "topaz": "0.3.20"}}
+
+
+def test_recorded_runs_are_not_measured_again(programs, tmp_path, capsys):
+    from runs import Failure, Records
+
+    records = Records(tmp_path / "r.jsonl")
+    result = {"average_precision": 0.5, "training": {}}
+
+    def fail():
+        raise Failure("topaz train ended with status 1")
+
+    records.run(unit(0), lambda: result, {"machine": {}})
+    records.run(unit(0), lambda: pytest.fail("measured twice"), {})
+    records.run(unit(1), fail, {})
+    records.run(unit(0, budget=9), lambda: result, {})
+    assert [r["settings"] for r in records.load()] == [{}, {"budget": 9}], "other settings are another run"
+    assert "status 1" in capsys.readouterr().out
+    assert records.missing(unit(1)), "a failure is not a record"
+
+
+def test_a_process_is_timed_stopped_and_its_failure_told(programs, tmp_path):
+    from runs import Failure, process
+
+    busy = [sys.executable, "-c", "while True: sum(range(1000))"]
+    seconds = process(busy, tmp_path / "log", stop=lambda used: used > 0.3)
+    assert seconds["cpu_s"] >= 0.3
+    with pytest.raises(Failure, match="no such thing"):
+        process([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path / "log")
+
+
+def test_every_preset_reads_a_download_laid_out_as_it_says(programs, tmp_path):
+    from presets import load_download, presets
+
+    for name, recipe in presets().items():
+        folder, layout = tmp_path / name, recipe["layout"]
+        for number in range(5):
+            pattern = layout["micrographs"][number % len(layout["micrographs"])]
+            path = folder / pattern.replace("**", "data").replace("*", f"mic{number}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        ending = "_particles" if "_particles" in layout["rename"][0] else ""
+        table = folder / layout["coordinates"].replace("**", "data").replace("*", "run")
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text("data_\n\nloop_\n_rlnMicrographName #1\n_rlnCoordinateX #2\n_rlnCoordinateY #3\n" + "".join(
+            f"somewhere/mic{n}{ending}.mrc 10.0 {n}.5\n" for n in (0, 1, 1, 2, 3)))
+        chosen = load_download(name, folder, tmp_path / f"out_{name}")
+        assert len(chosen.training) + len(chosen.test) == 4, "one micrograph has no particles"
+        assert len(chosen.test) == 1
+        assert chosen.particles(chosen.training + chosen.test) == 5
+        assert chosen.labels(2, 0).read_text().count("\n") == 3
+
+
+def test_names_that_fit_no_micrograph_are_shown(programs, tmp_path):
+    from presets import load_download
+
+    folder = tmp_path / "10028"
+    for path in ("Micrographs/Micrographs_part1/001.mrc", "Particles/shiny_2sets.star"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text("data_\nloop_\n_rlnMicrographName\n_rlnCoordinateX\n_rlnCoordinateY\nother 1 2\n")
+    with pytest.raises(SystemExit, match=r"'other'.*'001.mrc'.*rename"):
+        load_download("80s", folder, tmp_path / "out")
+
+
+def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
+    from label_efficiency_report import write_report
+
+    rows = [record(0.80 + 0.02 * d, draw=d, code="new") for d in (0, 1)]
+    rows += [record(0.10, draw=0, code="old") | {"finished": "2025"}]
+    rows += [record(0.70 + 0.02 * d, draw=d, method="topaz-conv31", cpu_s=20.0) for d in (0, 1, 2)]
+    rows[-1]["average_precision_by_updates"] = {"100": 0.9, "700": 0.74}
+    write_report(rows, tmp_path / "table", None)
+    text = (tmp_path / "table.md").read_text()
+    assert "0.810 (0.800–0.820), 2" in text, "only records of the newest code"
+    assert "0.720 (0.700–0.740), 3" in text
+    assert "+0.100, ahead in 2 of 2 (conv31 in 2, resnet8 in 0)" in text
+    assert "0.773 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
+    assert "50 / 20 (!)" in text
+    assert (tmp_path / "table.png").stat().st_size > 1000
+
+
+def test_a_draw_counts_as_ahead_only_if_no_topaz_of_it_found_more(programs):
+    from label_efficiency_report import comparison
+
+    own = {d: record(0.80, draw=d) for d in (0, 1, 2)}
+    conv31 = {0: record(0.90), 3: record(0.99)}
+    resnet8 = {d: record(0.70, draw=d) for d in (0, 1)}
+    text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
+    assert text == "-0.100, ahead in 0 of 1 (conv31 in 1, resnet8 in 2)"
+    conv31[1] = record(0.10)
+    text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
+    assert text == "+0.100, ahead in 1 of 2 (conv31 in 2, resnet8 in 2)"
+    assert comparison({"topaz-conv31": conv31}) == "–"
+
+
+def test_a_run_on_a_gpu_counts_but_its_time_does_not(programs, tmp_path):
+    from label_efficiency_report import write_report
+
+    rows = [record(0.80, draw=0, code="c0de", cpu_s=100.0), record(0.90, draw=1, code="c0de", cpu_s=9.0)]
+    rows[1]["machine"] = {**rows[1]["machine"], "gpu": "a GPU"}
+    write_report(rows, tmp_path / "table", None)
+    text = (tmp_path / "table.md").read_text()
+    assert "0.850 (0.800–0.900), 2" in text
+    assert "| 100 / – |" in text
+    assert "P, 2 cores, one thread, with a GPU" in text and "pupicker 1.0.0 (digest of the code c0de)" in text
+
+
+def test_topaz_trains_for_processor_seconds_or_for_the_updates_that_they_give(programs):
+    import label_efficiency
+
+    moments = label_efficiency.MOMENTS
+    assert label_efficiency.budget("topaz-resnet8", 50, False, False) == {"budget_cpu_s": 400, "moments": moments}
+    assert label_efficiency.budget("topaz-resnet8", 50, False, True) == {"budget_updates": 600, "moments": moments}
+    own = {"budget_updates": 10000, "moments": (0.06, *moments)}
+    for by_updates in (False, True):
+        assert label_efficiency.budget("topaz-resnet8", 50, True, by_updates) == own
+
+
+def test_the_time_of_a_run_for_updates_does_not_count(programs):
+    from label_efficiency_report import processor
+
+    timed, counted = record(0.7, method="topaz-conv31", cpu_s=90.0), record(0.7, method="topaz-conv31", cpu_s=10.0)
+    counted["settings"] = {**counted["settings"], "budget_updates": 830}
+    runs = {"pupicker": {0: record(0.8, cpu_s=50.0)}, "topaz-conv31": {0: timed, 1: counted}}
+    assert processor(runs) == "50 / 90"
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit_min", "scored"),
+    [({"budget_updates": 100, "moments": (0.2, 0.5)}, None, [25, 50, 100]),
+     ({"budget_updates": 10000, "moments": (0.0025, 0.5)}, 0.04, [25, 100]),
+     ({"budget_cpu_s": 0.01, "moments": (0.5,)}, None, [25])],
+    ids=["updates", "minutes", "processor seconds"],
+)
+def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min, scored):
+    """A program in Topaz's place writes a model every half second, four of them, and stays if it is to write more."""
+    from methods import Topaz
+
+    program = tmp_path / "topaz"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys, time\nfrom pathlib import Path\n"
+        "argument = dict(zip(sys.argv, sys.argv[1:]))\n"
+        "epochs = int(argument['--num-epochs'])\nfor epoch in range(1, min(epochs, 4) + 1):\n"
+        "    sum(range(2_000_000))\n    Path(argument['--save-prefix'] + f'_epoch{epoch}.sav').touch()\n"
+        "    time.sleep(0.5)\nif epochs > 4:\n    time.sleep(60)\n")
+    program.chmod(0o755)
+    shutil.copy(program, program.with_name("python"))  # which runs topaz_minibatches.py where time does not count
+    models, training = Topaz(program)._train("topaz-resnet8", tmp_path, {"argument": 0.1}, 3, settings, limit_min)
+    assert list(models) == scored and training["updates"] == scored[-1]
+    assert all(path.name == f"model_epoch{updates // 25}.sav" for updates, path in models.items())
+
+
+def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, monkeypatch):
+    import table1
+
+    import label_efficiency_report
+    from datasets import BenchmarkSet
+    from runs import pupicker_code, sha256
+
+    labels = tmp_path / "n0010_seed0.tsv"
+    labels.write_text("micrograph\tx\ty\na\t1\t2\n")
+    chosen = BenchmarkSet("bgal", "", [], [], tmp_path / "truth.tsv", tmp_path, 1.0, 100.0, 50.0)
+    row = record(0.8, code=pupicker_code()["code"]) | {"labels_sha256": sha256(labels)}
+    (tmp_path / "label_efficiency.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setattr(label_efficiency_report, "RESULTS", tmp_path)
+    assert table1.recorded_elsewhere(chosen, 10, 0)
+    labels.write_text("micrograph\tx\ty\na\t3\t4\n")
+    assert not table1.recorded_elsewhere(chosen, 10, 0), "other labels are another run"
+    assert table1.defaults_elsewhere()[0]["method"] == "defaults"
+
+
+def test_differences_are_tested_in_pairs(programs):
+    from fig5a import paired_p
+
+    noise = [0.0, 0.2, 0.1, 0.3]
+    own = {d: record(0.5 + noise[d] + 0.01 + 0.001 * d) for d in range(4)}
+    other = {d: record(0.5 + noise[d]) for d in range(4)}
+    difference, p = paired_p(own, other)
+    assert difference == pytest.approx(0.0115) and p < 0.05, "the spread between draws cancels"
+    assert paired_p({0: own[0], 1: own[1]}, other) is None
+
+
+def test_recipes_are_those_of_the_paper(programs):
+    recipes = json.loads((programs / "paper" / "presets.json").read_text())["presets"]
+    for recipe in recipes.values():
+        worked = recipe["pixel_size_ang"] * recipe["downsampling"]
+        assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)
+
+
+def test_parts_without_an_option_are_switched_off(programs, monkeypatch):
+    import torch
+
+    import without
+    from pupicker.engine.preparation import working_micrograph
+    from pupicker.engine.training import minibatches, optimisation
+
+    for module, name in ((optimisation, "FittingOptions"), (working_micrograph, "flatten"), (minibatches, "perturb")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # as it was, afterwards
+    for part in without.PARTS.values():
+        part()
+    crops = torch.ones(2, 1, 5, 5)
+    assert minibatches.perturb(crops, torch.Generator()) is crops
+    assert optimisation.FittingOptions(objective="pn").decay == 0
+    image, foreign = torch.tensor([[1.0, 2.0]]), torch.tensor([[True, False]])
+    assert working_micrograph.flatten(image, 5.0) is image
+    assert working_micrograph.flatten(image, 5.0, foreign).tolist() == [[0.0, 2.0]]
+
+
+def test_fig5a_shows_numbers_of_labels_that_all_objectives_have(programs):
+    from fig5a import OBJECTIVES, complete
+
+    groups = {("bgal", objective): {100: {0: record(0.8)}} for objective in OBJECTIVES}
+    groups["bgal", "pn"][10] = {0: record(0.7)}
+    groups["trimer", "pn"] = {10: {0: record(0.7)}}
+    assert complete(groups) == {("bgal", objective): {100: {0: record(0.8)}} for objective in OBJECTIVES}
+
+
+def test_what_the_uncertainty_tells(programs):
+    from picking_options import larger, told_by_uncertainty
+
+    assert larger(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == 0.875
+    assert larger(np.array([]), np.array([1.0])) is None
+    picks = [{"micrograph": "a/m.1.mrc", "x": str(k), "y": "0", "score": str(10 - k), "score_sd": str(k % 2)}
+             for k in range(8)]
+    matches = [{"micrograph": "m.1", "x": str(k), "y": "0", "outcome": "false" if k % 2 else "hit"} for k in range(8)]
+    told = told_by_uncertainty(picks, matches, 3.5)
+    assert told["picks"] == 7 and told["false"] == 3
+    assert told["uncertainty"] == 1.0, "the false ones are the uncertain ones"
+    assert told["score"] == larger(np.array([-9.0, -7.0, -5.0]), np.array([-10.0, -8.0, -6.0, -4.0]))
+
+
+def match(x, outcome, micrograph="m", y=0.0):
+    return {"micrograph": micrograph, "x": f"{x:.3f}", "y": f"{y:.3f}", "score": "", "outcome": outcome}
+
+
+def test_false_picks_of_most_models_are_shown_and_judged(programs):
+    from false_picks import average_precision, no_longer_shown, shared, with_verdicts
+
+    one = [match(0, "hit"), match(50, "false"), match(100, "false"), match(200, "hit"), match(300, "false"),
+           match(400, "missed"), match(500, "missed")]
+    two = [match(102, "false"), match(1, "hit"), match(300, "false"), match(201, "hit"), match(53, "false"),
+           match(400, "missed"), match(100, "missed", "n")]
+    places = shared([one, two], 4, 10)
+    assert [(p["x"], p["kind"], p["mean_rank"]) for p in places] == [
+        ("100.000", "false", "2.0"), ("400.000", "missed", "")], "found by both, among the first four of both"
+    before = [{**places[0], "x": "98", "verdict": "particle"}, {**places[0], "micrograph": "n", "verdict": "nothing"}]
+    assert [p["verdict"] for p in with_verdicts(places, before, 10)] == ["particle", ""]
+    assert [p["verdict"] for p in with_verdicts(places, [], 10)] == ["?", ""]
+    (kept,) = no_longer_shown([*before, {**before[1], "verdict": "?"}], places, 10)
+    assert (kept["micrograph"], kept["verdict"], kept["mean_rank"]) == ("n", "nothing", ""), "a verdict is not lost"
+    with pytest.raises(SystemExit, match="'yes': write one of particle"):
+        with_verdicts(places, [{**before[0], "verdict": "yes"}], 10)
+    third = [match(0, "false", y=300.0), match(48, "false"), match(200, "hit"), match(400, "missed")]
+    places = shared([one, two, third], 4, 10)
+    assert [(p["x"], p["mean_rank"]) for p in places] == [("50.000", "2.0"), ("100.000", "2.0"), ("400.000", "")]
+    places = places[1:2]
+    assert average_precision(one, 4, [], 10) == pytest.approx((1 + 2 / 4) / 4)
+    assert average_precision(one, 4, places, 10) == pytest.approx((1 + 2 / 3) / 4), "neither hit nor false"
+
+
+def test_all_labels_beside_few(programs):
+    from all_labels import table
+
+    few = [{**record(0.80, method="defaults", draw=d), "labels": 250} for d in (0, 1)]
+    every = [{**record(ap, method=method), "labels": 2362} for method, ap in (("defaults", 0.9), ("PN", 0.91))]
+    row = table(every, few).splitlines()[-1]
+    assert row == "| bgal | 2362 | 0.800 (0.800–0.800), 2 | 0.900, 1 | 0.910, 1 |"
+    assert table(every[:1], []).splitlines()[-1].endswith("| 2362 | – | 0.900, 1 | – |"), "not measured"
+
+
+def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_own(programs, monkeypatch):
+    import pupicker
+    from runs import RESULTS, Records, pupicker_code
+
+    monkeypatch.setattr(pupicker, "METHOD_VERSION", 1)
+    first = pupicker_code()["code"]
+    assert any(r["settings"].get("code") == first for r in Records(RESULTS / "label_efficiency.jsonl").load())
+    monkeypatch.setattr(pupicker, "METHOD_VERSION", 2)
+    assert pupicker_code()["code"] == "method-2"

@@ -1,0 +1,145 @@
+"""Trainings that cannot be: one line that names what is wrong; bad micrographs are set aside."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
+from pupicker.engine.files.micrographs import read_image, write_mrc
+from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import HEIGHT, WIDTH
+
+
+def test_labels_on_another_scale(train, simulated, tmp_path):
+    write_coordinates(tmp_path / "scaled.star", read_coordinates(simulated.labels).scaled(4.0))
+    message = train(picks=tmp_path / "scaled.star").error(1)
+    assert "outside of their micrographs" in message and f"{WIDTH} x {HEIGHT}" in message and "--scale" in message
+    assert not (tmp_path / "m.pupicker").exists()
+
+
+def test_names_that_do_not_match(train, simulated, tmp_path):
+    table = read_coordinates(simulated.labels)
+    write_coordinates(tmp_path / "other.star", table.renamed({name: f"other_{name}" for name in table.names()}))
+    message = train(picks=tmp_path / "other.star").error(1)
+    assert "other_mic_0001.mrc" in message and "'mic_0001.mrc'" in message
+
+
+def test_empty_table_of_labels(train, tmp_path):
+    write_coordinates(tmp_path / "empty.star", CoordinateTable.empty())
+    assert "table of picks is empty" in train(picks=tmp_path / "empty.star").error(1)
+
+
+def test_missing_pixel_size(train, simulated, tmp_path):
+    path = tmp_path / simulated.labelled[0].name
+    write_mrc(path, read_image(simulated.labelled[0]).pixels, 0.0)
+    message = train(micrographs=[path]).error(1)
+    assert str(path) in message and "--pixel-size" in message
+    assert train("--pixel-size", 6, micrographs=[path]).code == 0
+
+
+def test_both_priors(train):
+    result = train("--class-prior", 0.1, "--particles-per-micrograph", 5)
+    assert result.code == 2 and "--class-prior" in result.err and "--particles-per-micrograph" in result.err
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (("--class-prior", 0), ("--class-prior 0", "between 0 and 1")),
+    (("--class-prior", 1.5), ("--class-prior 1.5", "between 0 and 1")),
+    (("--class-prior", "nan"), ("--class-prior nan",)),
+    (("--class-prior", 0.9), ("--class-prior 0.9", "fit")),
+    (("--class-prior", 1e-4), ("labelled particles cover", "raise --class-prior")),
+    (("--particles-per-micrograph", 0), ("--particles-per-micrograph 0",)),
+    (("--particles-per-micrograph", 1e6), ("1e+06", "fit")),
+    (("--particles-per-micrograph", 2), ("labelled particles cover",)),
+    (("--validation-fraction", 1), ("--validation-fraction 1",)),
+    (("--validation-fraction", -0.1), ("--validation-fraction -0.1",)),
+    (("--updates", 0), ("--updates 0",)),
+    (("--batch-size", 8), ("--batch-size 8",)),
+    (("--learning-rate", 0), ("--learning-rate 0",)),
+    (("--working-pixel-size", -1), ("working pixel size",)),
+    (("--training-radius", 0), ("training radius",)),
+    (("--min-distance", 0), ("minimum distance",)),
+    (("--box-size", -3), ("box size",)),
+    (("--pixel-size", -1), ("--pixel-size -1",)),
+])
+def test_impossible_options(train, options, words):
+    message = train(*options).error(2)
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("diameter", [0, -160, "nan", 10])
+def test_impossible_diameter(train, diameter):
+    assert "diameter" in train(diameter=diameter).error(2)
+
+
+@pytest.mark.parametrize("diameter", [1e6, "inf"])
+def test_particle_larger_than_the_micrographs(train, simulated, diameter):
+    message = train(diameter=diameter).error(1)
+    assert str(simulated.labelled[0]) in message and "too small" in message
+
+
+def test_output_that_is_a_folder_is_refused_before_training(train, tmp_path):
+    (tmp_path / "m.pupicker").mkdir()
+    result = train()
+    assert "is a folder" in result.error(2) and "training" not in result.err
+
+
+def test_diverging_training(train):
+    assert "lower --learning-rate" in train("--learning-rate", "1e30").error(1)
+
+
+# ---- quarantine
+
+
+def test_bad_micrographs_are_set_aside(train, simulated, tmp_path):
+    truncated, constant = tmp_path / "truncated.mrc", tmp_path / "constant.mrc"
+    truncated.write_bytes(simulated.labelled[0].read_bytes()[:5000])
+    write_mrc(constant, np.full((300, 300), 7, dtype=np.float32), 6.0)
+    blank, pixels = tmp_path / "blank.mrc", read_image(simulated.labelled[0]).pixels.copy()
+    pixels[: int(0.8 * len(pixels))] = pixels.mean()
+    write_mrc(blank, pixels, 6.0)
+    result = train("--json", micrographs=[truncated, *simulated.labelled, constant, blank])
+    assert result.code == 3
+    assert result.json["micrographs"] == 3
+    report = json.loads((tmp_path / "m.pupicker.report.json").read_text())
+    assert {entry["micrograph"]: entry["reason"].split(": ")[1].split()[0] for entry in report["quarantined"]} == {
+        str(truncated): "truncated", str(constant): "all", str(blank): "80",
+    }
+    assert (tmp_path / "m.pupicker").exists()
+    assert f"quarantined: {truncated}" in result.err
+
+
+def test_all_micrographs_bad(train, tmp_path):
+    bad = tmp_path / "mic_0001.mrc"
+    write_mrc(bad, np.zeros((300, 300), dtype=np.float32), 6.0)
+    message = train("--report", tmp_path / "r.json", micrographs=[bad]).error(1)
+    assert str(bad) in message
+    assert [entry["micrograph"] for entry in json.loads((tmp_path / "r.json").read_text())["quarantined"]] == [str(bad)]
+    assert not (tmp_path / "m.pupicker").exists()
+
+
+@pytest.mark.parametrize("wrong", [30.0, 90.0])
+def test_one_wrong_pixel_size_decides_nothing(train, simulated, tmp_path, wrong):
+    """Neither the lengths of all nor the end of the run, even if it is that of the first micrograph."""
+    first = tmp_path / "a_first.mrc"
+    write_mrc(first, read_image(simulated.labelled[0]).pixels, wrong)
+    result = train("--json", micrographs=[first, *simulated.labelled])
+    assert result.code == 3 and [q["micrograph"] for q in result.json["quarantined"]] == [str(first)]
+    assert result.json["training_pixel_size_ang"] == 6.0 and result.json["micrographs"] == 3
+
+
+def test_out_of_memory_is_one_line(train, monkeypatch):
+    def full(*arguments, **more):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB\nSee documentation")
+
+    monkeypatch.setattr("pupicker.engine.training.dataset.load_training_set", full)
+    assert "out of memory (CUDA out of memory." in train().error(1)
+
+
+def test_options_that_nothing_looks_at_are_refused(train, capsys):
+    assert "--proposal-count" in train("--proposal-count", 20).error(2)
+    assert "--diam" in run(capsys, "train", "a.mrc", "--picks", "a.star", "--diam", 180, "--output", "m").err

@@ -1,0 +1,275 @@
+"""Between Scipion's sets and the files of the command line."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import unittest
+from contextlib import closing
+
+from pupicker.tests.scipion import scipion_environment  # before pyworkflow is imported
+
+import mrcfile  # isort: skip
+import numpy as np  # isort: skip
+from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
+
+from pupicker.convert.micrographs import linkMicrograph, micIdOf  # isort: skip
+from pupicker.convert.picks import Pick, iterCoordinates, readPicks  # isort: skip
+from pupicker.shared.json_files import readJson, writeJson  # isort: skip
+from pupicker.convert.labels import matchLabels, repeatedNames, rescale, writeLabels  # isort: skip
+from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
+
+
+class ConvertTestCase(unittest.TestCase):
+    """A folder for sets and files, removed afterwards."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def micrographs(self, file, samplingRate, names):
+        micSet = SetOfMicrographs(filename=self.path(file))
+        micSet.setSamplingRate(samplingRate)
+        for name in names:
+            mic = Micrograph(location=self.path(name))
+            mic.setMicName(name)
+            micSet.append(mic)
+        micSet.write()
+        return micSet
+
+    def coordinates(self, micSet, points, byName=True):
+        coordSet = SetOfCoordinates(filename=self.path("coordinates.sqlite"))
+        coordSet.setMicrographs(micSet)
+        for micId, x, y in points:
+            coord = Coordinate(x=x, y=y)
+            if byName:
+                coord.setMicrograph(micSet[micId])
+            else:
+                coord.setMicId(micId)
+            coordSet.append(coord)
+        coordSet.write()
+        return coordSet
+
+
+class TestMatchLabels(ConvertTestCase):
+
+    def testSamePixelsAreUntouched(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(mics, [(1, 0, 7), (2, 31, 5), (1, 3, 4)]), mics)
+        self.assertEqual(labels.points, {1: [(0, 7), (3, 4)], 2: [(31, 5)]})
+        self.assertEqual((labels.unmatched, labels.scale), ([], 1.0))
+
+    def testPositionsFollowTheRatioOfSamplingRates(self):
+        """As RELION's extraction does; Fourier cropping keeps pixel 0 on pixel 0."""
+        small = self.micrographs("a.sqlite", 4.0, ["one.mrc"])
+        large = self.micrographs("b.sqlite", 2.0, ["one.mrc"])
+        labels = matchLabels(self.coordinates(small, [(1, 0, 10)]), large)
+        self.assertEqual(labels.points, {1: [(0.0, 20.0)]})
+        self.assertEqual(labels.scale, 2.0)
+
+    def testRescalingThereAndBackIsTheIdentity(self):
+        for value in (-0.5, 0, 1, 17.25, 4095):
+            for factor in (0.25, 1.77 / 7.08, 3.0, 1 / 3):
+                self.assertAlmostEqual(rescale(rescale(value, factor), 1 / factor), value, places=9)
+
+    def testNamesCountNotIds(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["two.mrc", "three.mrc"])
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual(labels.points, {1: [(2, 2)]})
+        self.assertEqual(labels.unmatched, ["one.mrc"])
+
+    def testExtensionAndFolderMayDiffer(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57.tif", "x.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["x", "job/May08_04.33.57.mrc"])
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual(labels.points, {2: [(1, 1)], 1: [(2, 2)]})
+
+    def testDotsInANameAreNoExtension(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["May08_04.33.57"])
+        other = self.micrographs("b.sqlite", 1.0, ["May08_04.33.mrc"])
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1)]), other)
+        self.assertEqual((labels.points, labels.unmatched), ({}, ["May08_04.33.57"]))
+
+    def testEqualStemsAreNotGuessedBetween(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.tif"])
+        other = self.micrographs("b.sqlite", 1.0, ["x/one.mrc", "y/one.mrc"])
+        self.assertEqual(matchLabels(self.coordinates(picked, [(1, 1, 1)]), other).unmatched, ["one.tif"])
+
+    def testEqualNamesOfOneSetAreToldApartByIds(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(mics, [(1, 1, 1), (2, 2, 2), (3, 3, 3), (1, 4, 4)]), mics)
+        self.assertEqual(labels.points, {1: [(1, 1), (4, 4)], 2: [(2, 2)], 3: [(3, 3)]})
+        self.assertEqual(labels.unmatched, [])
+        self.assertEqual(repeatedNames(mics), ["one.mrc"])
+
+    def testIdOfAnotherMicrographThanTheNameIsNotBelieved(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        coordinates = self.coordinates(mics, [(1, 1, 1)])
+        with closing(sqlite3.connect(coordinates.getFileName())) as database:
+            column = dict(database.execute("SELECT label_property, column_name FROM Classes"))["_micId"]
+            database.execute(f"UPDATE Objects SET {column} = 2")
+            database.commit()
+        self.assertEqual(matchLabels(coordinates, mics).points, {1: [(1, 1)]})
+
+    def testNameOfSeveralInTheOtherSetIsNotGuessed(self):
+        picked = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        other = self.micrographs("b.sqlite", 1.0, ["one.mrc", "one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 2, 2)]), other)
+        self.assertEqual((labels.points, labels.unmatched), ({3: [(2, 2)]}, ["one.mrc"]))
+        self.assertEqual((repeatedNames(picked), repeatedNames(other)), ([], ["one.mrc"]))
+
+    def testLabelsOfSeveralDoNotComeTogetherOnOne(self):
+        for names in (["one.mrc", "one.mrc", "two.mrc"], ["x/one.tif", "y/one.tif", "two.mrc"]):
+            with self.subTest(names=names):
+                self.setUp()
+                picked = self.micrographs("a.sqlite", 1.0, names)
+                other = self.micrographs("b.sqlite", 1.0, ["one.mrc", "two.mrc"])
+                labels = matchLabels(self.coordinates(picked, [(1, 1, 1), (2, 9, 9), (3, 2, 2)]), other)
+                self.assertEqual((labels.points, labels.unmatched), ({2: [(2, 2)]}, sorted(set(names[:2]))))
+
+    def testPickerThatStoredIdsOnly(self):
+        mics = self.micrographs("a.sqlite", 1.0, ["one.mrc", "two.mrc"])
+        labels = matchLabels(self.coordinates(mics, [(2, 8, 9)], byName=False), mics)
+        self.assertEqual(labels.points, {2: [(8, 9)]})
+
+    def testMissingFileOfTheLabelsIsNamed(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc"])
+        labels = self.coordinates(mics, [(1, 8, 9)])
+        os.remove(labels.getFileName())
+        with self.assertRaisesRegex(SetError, "no such file; run the protocol again"):
+            matchLabels(labels, mics)
+
+    def testLabelTable(self):
+        writeLabels({12: [(0.5, 20.5)], 3: [(1, 2), (3, 4)]}, self.path("labels.tsv"))
+        with open(self.path("labels.tsv")) as stream:
+            self.assertEqual(stream.read().splitlines(), [
+                "micrograph\tx\ty", "mic000003\t1.000\t2.000", "mic000003\t3.000\t4.000", "mic000012\t0.500\t20.500"])
+
+
+class TestColumns(ConvertTestCase):
+
+    def testValuesAreThoseOfTheItems(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc"])
+        coordSet = self.coordinates(mics, [(1, n, 2 * n) for n in range(12000)])  # more than are read at once
+        ids, xs, ys, other = readColumns(coordSet.getFileName(), ["id", "_x", "_y", "_other"])
+        self.assertEqual(list(zip(ids, xs, ys, strict=True)),
+                         [(coord.getObjId(), *coord.getPosition()) for coord in coordSet])
+        self.assertIsNone(other)
+
+    def testEmptySetHasNoColumnsYet(self):
+        coordSet = SetOfCoordinates(filename=self.path("empty.sqlite"))
+        coordSet.write()
+        self.assertFalse(hasColumn(coordSet.getFileName(), "_x"))
+
+    def testWhatIsNoSetIsNamed(self):
+        with open(self.path("text.sqlite"), "w") as stream:
+            stream.write("no database, but a text that is long enough to be taken for one " * 20)
+        with self.assertRaisesRegex(SetError, "text.sqlite: cannot be read as a set"):
+            readColumns(self.path("text.sqlite"), ["_x"])
+        self.assertFalse(hasColumn(self.path("text.sqlite"), "_x"))
+
+
+class TestPicks(ConvertTestCase):
+
+    def mic(self):
+        mic = Micrograph(location=self.path("one.mrc"))
+        mic.setObjId(4)
+        mic.setMicName("one.mrc")
+        return mic
+
+    def testRoundingAndAttributes(self):
+        coordinate = next(iterCoordinates([Pick(10.7, 20.2, 2.5, 0.9)], self.mic()))
+        self.assertEqual(coordinate.getPosition(), (11, 20))
+        self.assertEqual((coordinate.getMicId(), coordinate.getMicName()), (4, "one.mrc"))
+        self.assertEqual(coordinate._pupickerScore.get(), 2.5)
+        self.assertEqual(coordinate._pupickerProbability.get(), 0.9)
+        self.assertEqual(coordinate._rlnAutopickFigureOfMerit.get(), 2.5)
+        self.assertEqual((coordinate._rlnClassNumber.get(), coordinate._rlnAnglePsi.get()), (0, 0.0))
+
+    def testHalvesGoUpAndStayInside(self):
+        positions = [c.getPosition() for c in iterCoordinates(
+            [Pick(-0.4, 0.5, 3, 1), Pick(2.5, 1.5, 2, 1)], self.mic())]
+        self.assertEqual(positions, [(0, 1), (3, 2)])
+
+    def testOfTwoOnOnePixelTheBetterStays(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\n"
+                         "m\t10.2\t5.0\t1.0\t0.6\nm\t9.8\t5.3\t4.0\t0.9\nm\t11.0\t5.0\t-2\t0.1\n")
+        coordinates = list(iterCoordinates(readPicks(self.path("picks.tsv")), self.mic()))
+        self.assertEqual([(c.getPosition(), c._pupickerScore.get()) for c in coordinates],
+                         [((10, 5), 4.0), ((11, 5), -2.0)])
+
+    def testUncertaintyIsAnAttributeWhereItIsKnown(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\tscore_sd\nm\t10\t5\t1.0\t0.6\t0.25\n")
+        (known,) = iterCoordinates(readPicks(self.path("picks.tsv")), self.mic())
+        self.assertEqual(known._pupickerUncertainty.get(), 0.25)
+        (unknown,) = iterCoordinates([Pick(1, 1, 3, 1)], self.mic())
+        self.assertFalse(hasattr(unknown, "_pupickerUncertainty"))
+
+    def testTableWithoutPicks(self):
+        with open(self.path("picks.tsv"), "w") as stream:
+            stream.write("micrograph\tx\ty\tscore\tprobability\n")
+        self.assertEqual(readPicks(self.path("picks.tsv")), [])
+
+
+class TestMicrographs(ConvertTestCase):
+
+    def write(self, name, values):
+        with mrcfile.new(self.path(name), overwrite=True) as mrc:
+            mrc.set_data(values)
+        return self.path(name)
+
+    def mic(self, micId, location):
+        mic = Micrograph(location=location)
+        mic.setObjId(micId)
+        return mic
+
+    def testEqualBaseNamesDoNotCollide(self):
+        image = np.arange(12, dtype=np.float32).reshape(3, 4)
+        os.makedirs(self.path("a"))
+        os.makedirs(self.path("b"))
+        os.makedirs(self.path("links"))
+        first, second = self.write("a/mic.mrc", image), self.write("b/mic.mrc", image + 1)
+        links = [linkMicrograph(self.mic(i, path), self.path("links")) for i, path in ((1, first), (2, second))]
+        self.assertEqual([os.path.realpath(link) for link in links],
+                         [os.path.realpath(first), os.path.realpath(second)])
+        self.assertEqual([micIdOf(link) for link in links], [1, 2])
+        linkMicrograph(self.mic(1, second), self.path("links"))  # a step that runs again links anew
+        self.assertEqual(os.path.realpath(links[0]), os.path.realpath(second))
+
+    def testImageOfAStackIsConverted(self):
+        stack = np.random.default_rng(3).normal(size=(3, 8, 10)).astype(np.float32)
+        path = linkMicrograph(self.mic(7, (2, self.write("stack.mrcs", stack))), self.folder)
+        self.assertFalse(os.path.islink(path))
+        with mrcfile.open(path) as mrc:
+            np.testing.assert_allclose(np.squeeze(mrc.data), stack[1])
+
+    def testMissingFileIsNamed(self):
+        with self.assertRaisesRegex(Exception, "nothing.mrc: no such file"):
+            linkMicrograph(self.mic(1, self.path("nothing.mrc")), self.folder)
+
+    def testUnreadableFormatIsOneLine(self):
+        scipion_environment.write(self.path("broken.dm4"), "no image")
+        with self.assertRaisesRegex(Exception, "broken.dm4: cannot be converted") as caught:
+            linkMicrograph(self.mic(1, self.path("broken.dm4")), self.folder)
+        self.assertNotIn("\n", str(caught.exception))
+
+
+class TestJson(ConvertTestCase):
+
+    def testRoundTrip(self):
+        writeJson(self.path("a.json"), {"x": [1, "Å"]})
+        self.assertEqual(readJson(self.path("a.json")), {"x": [1, "Å"]})
+        self.assertEqual(os.listdir(self.folder), ["a.json"])
+
+    def testMissingAndTruncatedAreEmpty(self):
+        scipion_environment.write(self.path("half.json"), '{"x": ')
+        self.assertEqual(readJson(self.path("half.json")), {})
+        self.assertEqual(readJson(self.path("none.json")), {})

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pupicker.core.detection.contamination import (
+    DEPTH_WITHOUT_LABELS,
+    LEAST_DEPTH,
+    contamination_mask,
+    depth,
+    limit_from_blobs,
+    limit_from_particles,
+    margin_mask,
+)
+from pupicker.core.detection.suppression import pick
+
+DIAMETER_PX = 22.0
+
+
+def _noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _disc(shape, x, y, radius):
+    rows, columns = torch.arange(shape[0])[:, None], torch.arange(shape[1])[None, :]
+    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 3.0, 4.2])
+def test_margin_is_the_distance_from_the_edge(margin):
+    mask = margin_mask((11, 14), margin)
+    for row in range(11):
+        for column in range(14):
+            to_edge = min(row, 10 - row, column, 13 - column) + 0.5
+            assert bool(mask[row, column]) == (to_edge < margin)
+
+
+def test_nothing_is_contamination_in_plain_noise():
+    assert not contamination_mask(_noise(201, 183), DIAMETER_PX, LEAST_DEPTH).any()
+    assert not contamination_mask(torch.full((60, 60), 3.0), DIAMETER_PX, LEAST_DEPTH).any()
+
+
+@pytest.mark.parametrize(("radius", "darkness"), [(6, 40.0), (30, 15.0), (70, 15.0)])
+def test_what_is_far_darker_is_found_with_its_rim_at_any_size(radius, darkness):
+    image, dirt = _noise(401, 380), _disc((401, 380), 150, 200, radius)
+    image[dirt] -= darkness
+    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    assert found[_disc(image.shape, 150, 200, radius)].float().mean() > 0.95
+    assert not found[~_disc(image.shape, 150, 200, radius + DIAMETER_PX / 4 + 8)].any()
+
+
+def test_one_side_of_carbon_is_found_and_the_other_is_not():
+    image = _noise(300, 400)
+    image[:, 280:] -= 15
+    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    assert found[:, 290:].float().mean() > 0.98
+    assert not found[:, :265].any()
+
+
+def test_neither_scale_nor_zero_of_the_image_matter():
+    image = _noise(150, 160)
+    image[_disc(image.shape, 70, 60, 9)] -= 20
+    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    assert found.any()
+    assert torch.equal(found, contamination_mask(400 + 37 * image, DIAMETER_PX, LEAST_DEPTH))
+
+
+def test_a_slope_of_thickness_is_no_contamination():
+    image = _noise(250, 250) + torch.linspace(0, 12, 250)[None, :]
+    assert not contamination_mask(image, DIAMETER_PX, LEAST_DEPTH).any()
+
+
+def test_the_limit_stays_clear_of_the_particles_that_were_labelled():
+    image = 0.1 * _noise(300, 300)  # as good as denoised
+    xy = torch.tensor([[60.0, 50.0], [150.0, 90.0], [240.0, 220.0], [70.0, 230.0]])
+    for x, y in xy.tolist():
+        image[_disc(image.shape, x, y, 11)] -= 1.0
+    image[_disc(image.shape, 160, 190, 14)] -= 20.0
+    found = depth(image, DIAMETER_PX, DEPTH_WITHOUT_LABELS)
+    limit = limit_from_particles([found], [xy], DIAMETER_PX)
+    assert limit > DEPTH_WITHOUT_LABELS
+    mask = contamination_mask(image, DIAMETER_PX, limit)
+    assert not any(mask[int(y), int(x)] for x, y in xy.tolist())
+    assert mask[190, 160]
+
+
+def test_the_limit_without_labels_and_with_faint_ones():
+    found = depth(_noise(100, 100), DIAMETER_PX, DEPTH_WITHOUT_LABELS)
+    assert limit_from_particles([], [], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
+    assert limit_from_particles([found], [torch.zeros((0, 2))], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
+    assert limit_from_particles([found], [torch.tensor([[50.0, 50.0]])], DIAMETER_PX) == LEAST_DEPTH
+
+
+def test_the_limit_without_labels_stays_clear_of_what_most_blobs_are():
+    image = 0.1 * _noise(300, 300)
+    for x in range(30, 290, 48):
+        for y in range(30, 290, 48):
+            image[_disc(image.shape, x, y, 11)] -= 1.0
+    image[_disc(image.shape, 30, 30, 11)] -= 30.0
+    limit = limit_from_blobs(image, DIAMETER_PX)
+    mask = contamination_mask(image, DIAMETER_PX, limit)
+    assert mask[30, 30]
+    assert not mask[60:, 60:].any()
+    assert limit_from_blobs(_noise(200, 200), DIAMETER_PX) == DEPTH_WITHOUT_LABELS
+
+
+def test_what_is_excluded_suppresses_nothing_beside_it():
+    scores = torch.zeros(20, 20)
+    scores[10, 8], scores[10, 12] = 5.0, 3.0
+    excluded = torch.zeros(20, 20, dtype=torch.bool)
+    excluded[:, :10] = True
+    position, _ = pick(scores, 6.0, 1.0)
+    assert position.tolist() == [[10.0, 8.0]]
+    position, _ = pick(scores, 6.0, 1.0, excluded)
+    assert position.tolist() == [[10.0, 12.0]]

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pupicker.engine.files.names import distinct_stems, match_names, micrograph_key
+from pupicker.engine.runtime.errors import InputError
+
+# No separators, dots or underscores: what tests append to a name stays recognisable.
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/._\\\0", exclude_categories=["C", "Z"]), min_size=1)
+FOLDERS = st.lists(PLAIN, max_size=3)
+
+
+@pytest.mark.parametrize(("name", "key"), [
+    ("dir/a.mrc", "a"),
+    ("/x/dir/a.MRC", "a"),
+    ("a", "a"),
+    ("000012", "000012"),
+    ("000012.mrc", "000012"),
+    ("May08_04.33.57", "May08_04.33.57"),
+    ("May08_04.33.57.mrc", "May08_04.33.57"),
+    ("May08_04.33.57.box", "May08_04.33.57"),
+    ("a.mrc.star", "a"),
+    ("a.tiff.mrc", "a"),
+    ("Movies/a_autopick.star", "a"),
+    ("a_manualpick.star", "a"),
+    ("a_autopick.mrc", "a_autopick"),
+    ("a_autopick", "a_autopick"),
+    ("_autopick.star", "_autopick"),
+    (".mrc", ".mrc"),
+    ("a.v2", "a.v2"),
+    ("", ""),
+])
+def test_key(name, key):
+    assert micrograph_key(name) == key
+
+
+@given(FOLDERS, PLAIN, st.sampled_from([".mrc", ".tif", ".TIFF", ".mrcs", ".eer"]))
+def test_key_ignores_folders_and_extension(folders, stem, suffix):
+    assert micrograph_key("/".join([*folders, stem + suffix])) == micrograph_key(stem) == stem
+
+
+@given(st.lists(PLAIN, min_size=1, unique=True), FOLDERS)
+def test_every_spelling_of_distinct_names_is_found(stems, folders):
+    paths = [Path("/data", *folders, f"{stem}.mrc") for stem in stems]
+    for spelled in (
+        stems, [path.name for path in paths], list(map(str, paths)), [f"other/place/{stem}.tif" for stem in stems],
+    ):
+        assert match_names(spelled, paths) == dict(zip(spelled, paths, strict=True))
+
+
+def test_longest_match_wins():
+    paths = [Path("/p/x/001.mrc"), Path("/p/y/001.mrc"), Path("/q/y/001.mrc"), Path("/q/y/001.tif")]
+    assert match_names(["x/001.mrc"], paths) == {"x/001.mrc": paths[0]}
+    assert match_names(["q/y/001.mrc", "q/y/001.tif"], paths) == {"q/y/001.mrc": paths[2], "q/y/001.tif": paths[3]}
+    assert match_names(["/p/y/001.mrc"], paths) == {"/p/y/001.mrc": paths[1]}
+    assert match_names(["x/001"], paths) == {"x/001": paths[0]}
+    for ambiguous in ("001", "001.mrc", "y/001.mrc", "elsewhere/001.mrc"):
+        with pytest.raises(InputError, match=rf"'{ambiguous}'.*ambiguous.*001\.mrc"):
+            match_names([ambiguous], paths)
+
+
+def test_same_path_wins_over_equal_tail(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = [Path("a.mrc"), Path("/other/a.mrc")]
+    assert match_names(["a.mrc"], paths) == {"a.mrc": paths[0]}
+
+
+def test_names_without_micrograph_are_left_out():
+    assert match_names(["a", "b"], [Path("a.mrc")]) == {"a": Path("a.mrc")}
+    assert match_names([], [Path("a.mrc")]) == {}
+    assert match_names(["a"], []) == {}
+
+
+def test_integer_like_names_keep_their_zeros():
+    assert match_names(["000012", "12"], [Path("000012.mrc")]) == {"000012": Path("000012.mrc")}
+
+
+def test_repeated_paths_are_not_ambiguous():
+    assert match_names(["a", "a"], [Path("a.mrc"), Path("a.mrc")]) == {"a": Path("a.mrc")}
+
+
+def test_two_micrographs_of_a_table_do_not_share_a_file():
+    only = [Path("/data/y/001.mrc")]
+    assert match_names(["x/001.mrc", "y/001.mrc"], only) == {"y/001.mrc": only[0]}
+    with pytest.raises(InputError, match=r"'x/001\.mrc' and 'z/001\.mrc' .*both fit /data/y/001\.mrc"):
+        match_names(["x/001.mrc", "z/001.mrc"], only)
+
+
+def test_two_spellings_of_one_micrograph_share_its_file():
+    only = Path("/data/y/001.mrc")
+    assert match_names(["001", "y/001.mrc", "001.mrc"], [only]) == {"001": only, "y/001.mrc": only, "001.mrc": only}
+
+
+def test_stems_of_tables():
+    assert distinct_stems(["x/a.mrc", "b.mrc", "000012"]) == {"x/a.mrc": "a", "b.mrc": "b", "000012": "000012"}
+    assert distinct_stems(["/p/x/001.mrc", "/p/y/001.mrc"]) == {"/p/x/001.mrc": "x_001", "/p/y/001.mrc": "y_001"}
+    assert distinct_stems(["/p/x/1.mrc", "/q/x/1.mrc"]) == {"/p/x/1.mrc": "p_x_1", "/q/x/1.mrc": "q_x_1"}
+    assert distinct_stems(["a", "x/a", "a"]) == {"a": "a", "x/a": "x_a"}
+    for equal in (["x/a.mrc", "x/a.tif"], ["x/a", "y/a", "z/x_a"]):
+        with pytest.raises(InputError, match="same table name"):
+            distinct_stems(equal)
+
+
+@given(st.lists(st.tuples(FOLDERS, PLAIN), unique_by=str))
+def test_stems_are_distinct(names):
+    paths = ["/".join([*folders, f"{stem}.mrc"]) for folders, stem in names]
+    stems = distinct_stems(paths)
+    assert set(stems) == set(paths)
+    assert len(set(stems.values())) == len(paths)
+    assert not any("/" in stem for stem in stems.values())

@@ -1,0 +1,166 @@
+"""Reports, progress, devices, signals, atomic writing: what the commands lean on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from pupicker.engine.runtime.atomic import atomic_path, write_json
+from pupicker.engine.runtime.device import resolve_device, set_threads
+from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.runtime.interruption import stop_on_signals
+from pupicker.engine.runtime.progress import Progress, format_seconds
+from pupicker.engine.runtime.run_report import Report
+
+# ---- report
+
+
+def test_report_says_it_once_in_one_line(capsys, tmp_path):
+    report = Report("pick", results={"picks": {"a.mrc": 3}})
+    report.done.append(Path("a.mrc"))
+    report.quarantine(Path("b.mrc"), "b.mrc: two\n  lines")
+    report.quarantine(Path("c.mrc"), "no name in it")
+    out, err = capsys.readouterr()
+    assert out == "" and err.splitlines() == ["quarantined: b.mrc: two lines", "quarantined: c.mrc: no name in it"]
+    report.write(tmp_path / "new" / "r.json")
+    assert json.loads((tmp_path / "new" / "r.json").read_text()) == {
+        "command": "pick", "done": ["a.mrc"],
+        "quarantined": [{"micrograph": "b.mrc", "reason": "b.mrc: two lines"},
+                        {"micrograph": "c.mrc", "reason": "no name in it"}],
+        "masked_pixels": {}, "borders_px": {}, "picks": {"a.mrc": 3},
+    }
+    assert report.exit_code == 3
+    report.require_some()
+
+
+def test_report_without_any_usable_micrograph():
+    report = Report("pick")
+    assert report.exit_code == 0
+    report.require_some()
+    report.quarantine(Path("b.mrc"), "b.mrc: broken")
+    with pytest.raises(InputError, match=r"none of the 1 micrographs can be used; the first: b\.mrc: broken"):
+        report.require_some()
+
+
+# ---- progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_plain_lines_where_there_is_no_terminal():
+    stream = io.StringIO()
+    progress = Progress(4, "picking", stream, interval_s=0.0)
+    for name in "abcd":
+        progress.advance(note=name)
+    lines = stream.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "picking: 1/4 (25%)", "picking: 2/4 (50%)", "picking: 3/4 (75%)", "picking: 4/4 (100%)"
+    ]
+    assert "ETA 0:00, a" in lines[0] and "took 0:00, d" in lines[-1] and "\r" not in stream.getvalue()
+
+
+def test_few_lines_in_a_log():
+    stream = io.StringIO()
+    progress = Progress(1000, "picking", stream, interval_s=3600)
+    for _ in range(1000):
+        progress.advance()
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_a_bar_on_a_terminal():
+    stream = Terminal()
+    progress = Progress(2, "picking", stream)
+    progress.advance(2)
+    assert stream.getvalue().startswith("\r") and "[" + "#" * 24 + "]" in stream.getvalue()
+    assert stream.getvalue().endswith("\n")
+
+
+def test_nothing_to_do_and_more_than_expected():
+    stream = io.StringIO()
+    Progress(0, "x", stream).advance()
+    over = Progress(2, "x", stream, interval_s=0.0)
+    over.advance(3)
+    assert "3/2 (100%)" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (-1, "0:00"), (0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599.4, "59:59"), (3700, "1:01:40"),
+])
+def test_seconds(seconds, text):
+    assert format_seconds(seconds) == text
+
+
+# ---- device
+
+
+def test_devices():
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    for wrong in ("gpu", "", "cuda:x", "meta", "cuda:-1"):
+        with pytest.raises(UsageError, match="--device"):
+            resolve_device(wrong)
+    with pytest.raises(UsageError, match=r"--device cuda:99.*GPUs"):
+        resolve_device("cuda:99")
+
+
+def test_threads():
+    before = torch.get_num_threads()
+    try:
+        assert set_threads(1) == 1 and torch.get_num_threads() == 1
+        assert set_threads(0) == len(os.sched_getaffinity(0)) == torch.get_num_threads()
+        with pytest.raises(UsageError, match="--threads -2"):
+            set_threads(-2)
+    finally:
+        torch.set_num_threads(before)
+
+
+# ---- signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_is_remembered_and_handlers_come_back(number):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with stop_on_signals() as stop:
+        assert not stop()
+        os.kill(os.getpid(), number)
+        assert stop()
+        # The second Ctrl-C ends at once.
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_no_handlers_in_another_thread():
+    answers = []
+
+    def work():
+        with stop_on_signals() as stop:
+            answers.append(stop())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert answers == [False]
+
+
+# ---- files
+
+
+def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "a.json"
+    write_json(target, {"a": 1})
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        assert temporary.suffix == ".json" and temporary.name.startswith(".")
+        raise RuntimeError
+    assert json.loads(target.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [target]

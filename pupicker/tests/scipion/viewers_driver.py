@@ -1,0 +1,77 @@
+"""Opens the viewers on the runs of a project, uses them, and takes a picture of each.
+
+    xvfb-run python -m pupicker.tests.scipion.viewers_driver PROJECT OUTPUT_FOLDER PICK_ID TRAIN_ID EVALUATE_ID
+
+Writes ``result.json``: what the scores window kept, and the size of the set that it made.  A program of its own because
+the main loop of Tk does not return.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from pupicker.tests.scipion.screen import drive, photograph, settle
+
+
+def main():
+    path, folder = sys.argv[1:3]
+    ids = dict(zip(("pick", "train", "evaluate"), map(int, sys.argv[3:6]), strict=True))
+    import pyworkflow as pw
+    from pyworkflow.gui.project import ProjectWindow
+    from pyworkflow.viewer import DESKTOP_TKINTER
+
+    domain = pw.Config.getDomain()
+    window = ProjectWindow(path)
+    project, result = window.project, {}
+
+    def opened(target, protocol):
+        viewer = domain.findViewers(target, DESKTOP_TKINTER)[0](project=project, protocol=protocol, parent=window)
+        result.setdefault("viewers", []).append(type(viewer).__name__)
+        (view,) = viewer._visualize(target)
+        view.show()
+        view.window.root.geometry("+20+20")  # there is no window manager
+        view.window.root.lift()
+        settle(view.window.root)
+        return view.window
+
+    def finished(shown, name):
+        settle(shown.root)
+        photograph(shown.root, os.path.join(folder, name + ".png"))
+        shown.root.destroy()
+
+    def everything():
+        runs = {name: project.getProtocol(number) for name, number in ids.items()}
+        finished(opened(runs["train"].outputModel, runs["train"]), "model")
+        finished(opened(runs["train"], runs["train"]), "training")
+        finished(opened(runs["evaluate"], runs["evaluate"]), "evaluation")
+
+        shown = opened(runs["pick"], runs["pick"])
+        result["all"] = int(shown.kept().sum())
+        shown.root.focus_force()
+        first = shown.micId()
+        shown.root.event_generate("<Right>")
+        settle(shown.root)
+        result["moved"] = shown.micId() != first
+        shown.threshold.scale.set(0.0)  # as the mouse does
+        settle(shown.root)
+        result["kept"] = int(shown.kept().sum())
+        result["listed"] = sum(int(shown.table.set(row, "kept")) for row in shown.table.get_children())
+        result["circles"], result["here"] = len(shown.canvas.find_withtag("circles")), shown.count(shown.micId())[0]
+        shown.button.invoke()
+        limit = time.monotonic() + 150
+        while (shown.newRun is None or shown.newRun.isActive()) and time.monotonic() < limit:
+            settle(shown.root)
+        settle(shown.root, 2)
+        result["run"], result["state"] = shown.newRun.getObjId(), shown.state.get()
+        finished(shown, "scores")
+        with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as stream:
+            json.dump(result, stream)
+
+    drive(window, everything, 300)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The windows of a real project on a virtual screen: the forms open and can be photographed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+from pupicker.tests.scipion.screen import assert_shows_something, need_screen, pictures_folder, run_on_screen
+
+from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
+
+FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
+         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline"]
+
+
+@pytest.mark.gui
+class TestWindows(BaseTest):
+    """One project window; every protocol's form, with its expert fields."""
+
+    @classmethod
+    def setUpClass(cls):
+        need_screen()
+        setupTestProject(cls)
+
+    def testEveryFormOpens(self):
+        from PIL import Image
+
+        folder = pictures_folder(self.addCleanup)
+        run_on_screen("gui_driver", self.proj.path, folder, *FORMS)
+        names = [name + suffix for name in FORMS for suffix in ("", "_expert")]
+        assert_shows_something(folder, names)
+        for name in names:
+            # A form of grey, white and red areas with text: more than a few per cent of it is not background.
+            histogram = Image.open(os.path.join(folder, name + ".png")).convert("L").histogram()
+            self.assertLess(max(histogram) / sum(histogram), 0.9, name)

@@ -1,0 +1,134 @@
+"""Micrographs as pictures: what is read, where it is drawn, how bright.  No window is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import unittest
+
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+
+import mrcfile  # isort: skip
+import numpy as np  # isort: skip
+import tifffile  # isort: skip
+
+from pupicker.gui.micrograph_image import MicrographError, lowPass, readMicrograph, renderRegion  # isort: skip
+
+WIDTH, HEIGHT = 300, 200
+X, Y = 230, 60  # of a bright square
+
+
+def makePixels(background=10.0):
+    pixels = np.random.default_rng(0).normal(background, 1, (HEIGHT, WIDTH)).astype(np.float32)
+    pixels[Y - 15:Y + 16, X - 15:X + 16] += 40
+    return pixels
+
+
+class TestReadMicrograph(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, pixels, name="mic.mrc"):
+        path = os.path.join(self.folder, name)
+        if name.endswith(".mrc"):
+            with mrcfile.new(path) as mrc:
+                mrc.set_data(pixels)
+        else:
+            tifffile.imwrite(path, pixels)
+        return path
+
+    def testFormats(self):
+        for name in ("mic.mrc", "mic.tif"):
+            path = self.write(makePixels(), name)
+            np.testing.assert_array_equal(readMicrograph(path), makePixels())
+
+    def testIntegersAndAFileThatMayNotBeWritten(self):
+        pixels = makePixels().astype(np.int16)
+        path = self.write(pixels)
+        before = os.stat(path).st_mtime_ns
+        os.chmod(path, stat.S_IREAD)
+        np.testing.assert_array_equal(readMicrograph(path), pixels)
+        self.assertEqual(os.stat(path).st_mtime_ns, before)
+        renderRegion(readMicrograph(path), (0, 0), 0.5, (150, 100))
+
+    def testImageOfAStack(self):
+        stack = np.stack([makePixels(), makePixels(20), makePixels(30)])
+        path = self.write(stack)
+        np.testing.assert_array_equal(readMicrograph(path, 2), stack[1])
+
+    def testMissingFileIsOneLine(self):
+        with self.assertRaises(MicrographError) as caught:
+            readMicrograph("/nowhere/mic.mrc")
+        message = str(caught.exception)
+        self.assertIn("/nowhere/mic.mrc: cannot be shown", message)
+        self.assertEqual(len(message.splitlines()), 1)
+
+
+class TestRenderRegion(unittest.TestCase):
+
+    def assertSquareAt(self, picture, x, y):
+        """The bright square is where the micrograph has it, to within a pixel of the window."""
+        bright = np.argwhere(np.asarray(picture) > 200)
+        self.assertGreater(len(bright), 3)
+        row, column = (bright.min(axis=0) + bright.max(axis=0)) / 2
+        self.assertAlmostEqual(column, x - 0.5, delta=1.5)
+        self.assertAlmostEqual(row, y - 0.5, delta=1.5)
+
+    def testPositionsAtAnyScaleAndCorner(self):
+        for scale in (0.2, 0.37, 0.5, 0.99, 1.0, 1.7, 3.0):
+            for corner in ((0.0, 0.0), (101.3, 7.9), (-20.0, -35.5)):
+                size = (int((WIDTH - corner[0]) * scale) + 1, int((HEIGHT - corner[1]) * scale) + 1)
+                picture = renderRegion(makePixels(), corner, scale, size)
+                self.assertEqual(picture.size, size)
+                self.assertSquareAt(picture, (X + 0.5 - corner[0]) * scale, (Y + 0.5 - corner[1]) * scale)
+
+    def testReducingAveragesTheNoiseAway(self):
+        noise = np.random.default_rng(1).normal(0, 30, (HEIGHT, WIDTH)).astype(np.float32)
+        noise[Y - 20:Y + 20, X - 20:X + 20] += 30
+        full, small = (renderRegion(noise, (0, 0), scale, (int(WIDTH * scale), int(HEIGHT * scale)))
+                       for scale in (1.0, 0.1))
+        inside, outside = np.asarray(small)[4:8, 21:25].mean(), np.asarray(small)[:, :15]
+        self.assertGreater((inside - outside.mean()) / outside.std(), 4)
+        self.assertEqual(full.size, (WIDTH, HEIGHT))
+
+    def testOutsideIsGrey(self):
+        picture = np.asarray(renderRegion(makePixels(), (-50, -50), 1.0, (WIDTH, HEIGHT)))
+        self.assertEqual(set(picture[:40].ravel()), {128})
+        self.assertEqual(set(np.asarray(renderRegion(makePixels(), (5000, 5000), 1.0, (9, 9))).ravel()), {128})
+
+    def testInvalidPixelsDoNotHideTheOthers(self):
+        pixels = makePixels()
+        pixels[:20], pixels[20:30, :50], pixels[150, 7] = np.nan, np.inf, -np.inf
+        picture = renderRegion(pixels, (0, 0), 1.0, (WIDTH, HEIGHT))
+        self.assertSquareAt(picture, X + 0.5, Y + 0.5)
+        self.assertEqual(np.asarray(picture)[5, 5], 0)
+        self.assertEqual(renderRegion(np.full((9, 9), np.nan, np.float32), (0, 0), 1.0, (9, 9)).size, (9, 9))
+
+    def testContrastPutsMorePixelsAtTheEnds(self):
+        ends = [np.isin(np.asarray(renderRegion(makePixels(), (0, 0), 1.0, (WIDTH, HEIGHT), contrast=contrast)),
+                        (0, 255)).mean() for contrast in (0.5, 1, 4)]
+        self.assertEqual(ends[0], 0)
+        self.assertLess(ends[1], ends[2])
+
+    def testLowPassIsAGaussianOfTheWindow(self):
+        point = np.zeros((65, 65), np.float32)
+        point[32, 32] = 1
+        y, x = np.mgrid[-32:33, -32:33]
+        gaussian = np.exp(-(x ** 2 + y ** 2) / (2 * 2.5 ** 2))
+        np.testing.assert_allclose(lowPass(point, 2.5), gaussian / gaussian.sum(), atol=1e-6)
+        np.testing.assert_array_equal(lowPass(point, 0), point)
+        noise = np.random.default_rng(2).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+        # the same blur on the screen, whatever the zoom
+        widths = []
+        for scale in (1.0, 3.0):
+            shown = np.asarray(renderRegion(noise, (0, 0), scale, (600, 450), lowPassPx=6.0), dtype=float)[:190, :290]
+            shown -= shown.mean()
+            widths.append((shown[:, 4:] * shown[:, :-4]).mean() / shown.var())
+        self.assertAlmostEqual(widths[0], widths[1], delta=0.1)
+
+    def testFlatImage(self):
+        self.assertEqual(len(set(np.asarray(renderRegion(np.ones((9, 9)), (0, 0), 1.0, (9, 9))).ravel())), 1)
