@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PuPickerError as error:
-        sys.stderr.write(f"pupicker {args.command}: error: {error}\n")
+        sys.stderr.write(f"pupicker {args.command}: error: {_worded(error)}\n")
         return error.exit_code
     except BrokenPipeError:  # the reader of the results has gone; what is left in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,3 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"pupicker {args.command}: interrupted\n")
         return 130
+
+
+def _worded(error: PuPickerError) -> str:
+    """The message with the options that are meant, where it does not name them itself."""
+    options = [f"--{name.replace('_', '-')}" for name in error.parameters]
+    text = str(error)
+    unnamed = [option for option in options if option not in text]
+    return f"{text} ({', '.join(unnamed)})" if unnamed else text

@@ -1,10 +1,21 @@
-"""Errors that a user can act on: one line that names what was given, what was found and what to do."""
+"""Errors that a user can act on: what was found, what to do, and which parameters it concerns.
+
+The engine names things in plain words.  Whoever asked for the work says which words of theirs the parameters are: the
+command line appends its options, the forms of Scipion their labels.
+"""
 
 from __future__ import annotations
 
 
 class PuPickerError(Exception):
-    """Something the user gave cannot be used.  The message is shown as it is, without a traceback.
+    """Something the user gave cannot be used.
+
+    Parameters
+    ----------
+    message
+        What was given, what was found and what to do, on one line; shown without a traceback.
+    parameters
+        Names of the parameters that it is about, as the engine calls them: ``("class_prior",)``.
 
     Attributes
     ----------
@@ -14,13 +25,17 @@ class PuPickerError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str, *parameters: str) -> None:
+        super().__init__(message)
+        self.parameters = parameters
+
 
 class InputError(PuPickerError):
     """A file or its content cannot be used."""
 
 
 class UsageError(PuPickerError):
-    """A combination of options makes no sense."""
+    """A combination of parameters makes no sense."""
 
     exit_code = 2
 
