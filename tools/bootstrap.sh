@@ -218,18 +218,25 @@ pip_install setuptools wheel
 pip_install --no-build-isolation --editable '.[core,test]'
 
 # Scipion's packages and those that need the old numpy with them.  They pin numpy 1.26.1, pillow 10.1.0 and
-# matplotlib 3.8.1, which have no wheels for Python 3.13: there, each is installed without its pins, and the packages
-# it names in the versions of constraints.txt.
+# matplotlib 3.8.1, which have no wheels for Python 3.13: there, each is installed by itself, and then what it needs, in
+# the versions of constraints.txt where that names one and in those of its own pins elsewhere.
 PINNING='scipion-pyworkflow scipion-em scipion-app scipion-em-relion scipion-em-sphire metadata-viewer ncempy emtools'
 
 needs_of() {
-    "$python" - "$@" <<'PY'
+    "$python" - "$venv/constraints.txt" "$@" <<'PY'
 import sys
 from importlib.metadata import requires
 from packaging.requirements import Requirement
-found = [Requirement(line) for name in sys.argv[1:] for line in requires(name) or []]
-names = {need.name.lower() for need in found if need.marker is None or need.marker.evaluate({"extra": ""})}
-print(*sorted(names - set(sys.argv[1:])))
+
+def holding(lines):
+    needs = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+    return [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+
+pinned = {need.name.lower() for need in holding(open(sys.argv[1]))}
+for name in sys.argv[2:]:
+    for need in holding(requires(name) or []):
+        if need.name.lower() not in sys.argv[2:]:
+            print(need.name.lower() + ("" if need.name.lower() in pinned else str(need.specifier)))
 PY
 }
 
