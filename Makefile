@@ -1,5 +1,5 @@
-# Each target works alone on a bare Debian 12 with make, git and Python 3.10 to 3.12: it first makes the virtual
-# environment (tools/bootstrap.sh), which costs nothing the second time.
+# Each target works alone on a bare Debian 12 or 13 with make, git and Python 3.10 to 3.13: it first makes the virtual
+# environment (tools/bootstrap.sh), which costs nothing the second time.  What pip says goes to install.log there.
 #
 # Settings, all optional:
 #   VENV=folder    the virtual environment (default .venv)
@@ -7,11 +7,15 @@
 #   WHEELS=folder  install from this folder of wheels only, without an index
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
 #   JOBS=number    files of tests that run at the same time (default 4: many wait)
+#   SLOW=1         all tests; without it, those not marked slow
 #   ARGS=options   more options for pytest or the demo
 
 VENV ?= .venv
 JOBS ?= 4
+SLOW ?= 0
 export PYTHON WHEELS TORCH
+
+WHICH_TESTS = $(if $(filter-out 0,$(SLOW)),,-m "not slow")
 
 BIN = $(abspath $(VENV))/bin
 
@@ -19,18 +23,21 @@ BIN = $(abspath $(VENV))/bin
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [JOBS=number] [ARGS=options]"
+	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [JOBS=number] [SLOW=1] [ARGS=options]"
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 install: ## the virtual environment with everything the other targets need
 	@tools/bootstrap.sh "$(VENV)"
 
 lint: install ## ruff and mypy
-	"$(BIN)/ruff" check .
-	"$(BIN)/mypy"
+	@echo "lint: [1/2] ruff"
+	@"$(BIN)/ruff" check .
+	@echo "lint: [2/2] mypy"
+	@"$(BIN)/mypy"
 
-test: lint ## ruff, mypy and all tests
-	"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(ARGS)
+test: lint ## ruff, mypy and the tests not marked slow; with SLOW=1 all tests
+	@echo "test: $(if $(WHICH_TESTS),all but the slow tests (all: make test SLOW=1),all tests)"
+	@"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(WHICH_TESTS) $(ARGS)
 
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)
@@ -45,9 +52,7 @@ weights: install ## train the general weights anew that a training starts from (
 	"$(BIN)/python" tools/pretrain.py $(ARGS)
 
 wheels: install ## fill the folder wheels/ with all that an installation without an index needs (WHEELS=wheels)
-	"$(BIN)/python" -m pip wheel --no-build-isolation --constraint "$(VENV)/constraints.txt" \
-	    --wheel-dir wheels setuptools wheel '.[core,test]'
-	rm -rf build wheels/scipion_em_pupicker-*
+	@tools/bootstrap.sh "$(VENV)" wheels
 
 clean: ## remove what the targets made, but for the virtual environment
 	rm -rf demo downstream build dist wheels *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

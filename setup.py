@@ -22,7 +22,7 @@ def version():
 
 
 def requirements():
-    """Return what the Scipion plugin itself needs: the lines of requirements.txt."""
+    """Return what the Scipion plugin needs beside the core: the lines of requirements.txt."""
     lines = (line.split("#")[0].strip() for line in read("requirements.txt").splitlines())
     return [line for line in lines if line]
 
@@ -36,8 +36,10 @@ CORE = [
     "safetensors",
     "gemmi",
     "matplotlib",
+    "jinja2",  # torch needs it too
 ]
-TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-app", "scipion-em-relion", "scipion-em-sphire"]
+TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy"]
+PLUGINS = ["scipion-app", "scipion-em-relion", "scipion-em-sphire"]  # what the tests run before and after ours
 
 setup(
     name="scipion-em-pupicker",
@@ -61,8 +63,10 @@ setup(
                                "tests/*.json"]},
     # The plugin modules run on any Python of Scipion; the extra [core] (command line, training, picking) needs 3.10.
     python_requires=">=3.8",
-    install_requires=requirements(),
-    extras_require={"core": CORE, "test": TEST},
+    # Nothing: the command line does without Scipion, and the Scipion that installs the plugin is there already (the
+    # plugin itself says when it is too old).  [scipion] brings one to an environment that has none.
+    install_requires=[],
+    extras_require={"core": CORE, "scipion": requirements(), "test": TEST, "plugins": PLUGINS},
     entry_points={
         "pyworkflow.plugin": ["pupicker = pupicker"],
         "console_scripts": ["pupicker = pupicker.commands.main:main"],

@@ -17,8 +17,10 @@ CORE_REQUIREMENTS = (
     "safetensors",
     "gemmi",
     "matplotlib",
+    "jinja2",
 )
 CORE_MINIMUM_PYTHON = (3, 10)
+SCIPION_EM_MINIMUM = (3, 11)  # as requirements.txt says
 
 MODEL_SUFFIX = ".pupicker"
 

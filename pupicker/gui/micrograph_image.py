@@ -69,7 +69,7 @@ def renderRegion(pixels: Any, corner: Tuple[float, float], scale: float, size: T
     region = region.reshape(rows, step, columns, step).mean(axis=(1, 3))
     grey = _stretched(region, lowPassPx / (step * scale), contrast)
     shown = Image.fromarray(grey).resize((max(1, round(columns * step * scale)), max(1, round(rows * step * scale))),
-                                         Image.BILINEAR)
+                                         Image.Resampling.BILINEAR)
     picture.paste(shown, (round((left - corner[0]) * scale), round((top - corner[1]) * scale)))
     return picture
 

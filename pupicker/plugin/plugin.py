@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from pupicker.constants import (
     PUPICKER_HOME,
     PUPICKER_MODELS,
     PUPICKER_PYTHON,
+    SCIPION_EM_MINIMUM,
 )
 from pupicker.plugin.interpreter import contentsOf
 
@@ -118,6 +120,11 @@ class Plugin(pwem.Plugin):
     @classmethod
     def validateInstallation(cls) -> List[str]:
         """Messages about what is missing; cheap, because Scipion asks for every protocol in its tree."""
+        found = tuple(int(part) for part in re.findall(r"\d+", pwem.__version__)[:2])
+        if found < SCIPION_EM_MINIMUM:
+            return ["This Scipion has scipion-em %s; pupicker needs %d.%d or later. Run 'scipion3 update', or "
+                    "'scipion3 pip install --upgrade scipion-em scipion-pyworkflow'."
+                    % ((pwem.__version__,) + SCIPION_EM_MINIMUM)]
         interpreter = cls.getInterpreter()
         remedy = ("Run 'scipion installb pupicker', or set %s in the Scipion configuration to a Python %d.%d or later "
                   "that has torch." % ((PUPICKER_PYTHON,) + CORE_MINIMUM_PYTHON))
@@ -168,7 +175,7 @@ class Plugin(pwem.Plugin):
         """A Python that is new enough for the core, the one running Scipion if it is; empty if there is none."""
         if sys.version_info[:2] >= CORE_MINIMUM_PYTHON:
             return sys.executable
-        for name in ("python3.12", "python3.11", "python3.10"):
+        for name in ("python3.13", "python3.12", "python3.11", "python3.10"):
             found = shutil.which(name)
             # A version manager's stand-in may be on the PATH without a Python behind it.
             if found and subprocess.run([found, "-c", "import venv"], capture_output=True).returncode == 0:

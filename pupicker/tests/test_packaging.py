@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import pupicker
-from pupicker.constants import CORE_REQUIREMENTS
+from pupicker.constants import CORE_REQUIREMENTS, SCIPION_EM_MINIMUM
 
 REPOSITORY = Path(pupicker.__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "pupicker"
@@ -25,6 +25,12 @@ DISTRIBUTION = "scipion-em-pupicker"
 pytestmark = pytest.mark.skipif(
     not (REPOSITORY / "setup.py").is_file(), reason="needs the repository: setup.py is not beside the package"
 )
+
+
+def asked_for(distribution: importlib.metadata.Distribution, extra: str) -> list[str]:
+    """What an extra of the distribution asks for, without its marker."""
+    lines = distribution.requires or []
+    return [line.split(";")[0].strip() for line in lines if re.search(rf"extra == .{extra}\b", line)]
 
 
 def canonical(requirement: str) -> str:
@@ -77,17 +83,91 @@ def test_entry_points(installed):
     assert callable(script.load())
 
 
-def test_plugin_needs_scipion_only(installed):
+def test_the_command_line_does_without_scipion(installed):
     assert installed.metadata["License"] == "GPL-3.0-or-later"
     assert installed.metadata["Requires-Python"] == ">=3.8"
-    requirements = installed.requires or []
-    assert [line for line in requirements if "extra ==" not in line] == ["scipion-em>=3.11"]
-    core = {line.split(";")[0].strip() for line in requirements if re.search(r"extra == .core.", line)}
+    assert [line for line in installed.requires or [] if "extra ==" not in line] == []
+    core = asked_for(installed, "core")
     assert "torch>=2.4" in core
-    assert core == set(CORE_REQUIREMENTS), "what the plugin installs for the core is the extra [core]"
+    assert set(core) == set(CORE_REQUIREMENTS), "what the plugin installs for the core is the extra [core]"
+    assert not [line for line in core + asked_for(installed, "test") if "scipion" in line]
 
 
-@pytest.mark.parametrize("name", ["protocols.conf", "pupicker_logo.png", "protocols/__init__.py"])
+def test_the_plugin_says_which_scipion_it_needs(installed):
+    """The extra, the file that Scipion's own tools read, and what the plugin checks."""
+    minimum = "scipion-em>={}.{}".format(*SCIPION_EM_MINIMUM)
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [minimum]
+    assert asked_for(installed, "scipion") == [minimum]
+
+
+def closure(names: list[str]) -> dict[str, importlib.metadata.Distribution]:
+    """The distributions of this environment that have one of the names, and all that they need."""
+    requirements = pytest.importorskip("packaging.requirements")
+    found: dict[str, importlib.metadata.Distribution] = {}
+    waiting = [canonical(name) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        needs = [requirements.Requirement(line) for line in found[name].requires or []]
+        waiting += [canonical(need.name) for need in needs if not need.marker or need.marker.evaluate({"extra": ""})]
+    return found
+
+
+@pytest.mark.slow
+def test_core_alone_simulates_and_picks(installed, built, tmp_path):
+    """An environment with the wheel and what [core] brings, by links: no Scipion, and all the command line asks for."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout.strip())
+    for distribution in closure(asked_for(installed, "core")).values():
+        for name in {file.parts[0] for file in distribution.files or []} - {"..", "__pycache__"}:
+            if not (site / name).exists():
+                (site / name).symlink_to(str(distribution.locate_file(name)))
+    with zipfile.ZipFile(built[1]) as wheel:
+        wheel.extractall(site)
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+    def run(*words: str) -> str:
+        command = [python, *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    found = run("-c", "import importlib.util as u; print(u.find_spec('pwem'), u.find_spec('pyworkflow'))")
+    assert found.strip() == "None None"
+    assert str(site) in run("-c", "import pupicker; print(pupicker.__file__)")
+    run("-m", "pupicker", "--help")
+    run("-m", "pupicker", "simulate", "--output", "mics", "--micrographs", "1", "--width", "512", "--height", "512",
+        "--particles", "10", "--pixel-size", "4", "--snr", "0.5")
+    run("-m", "pupicker", "baseline", "general", "mics", "--diameter", "160", "--output", "picks", "--html",
+        "report.html")
+    assert (tmp_path / "report.html").stat().st_size > 1000
+    assert list((tmp_path / "picks").glob("*"))
+
+
+def test_every_pattern_of_package_data_matches_a_file(built):
+    """In the tree, in the archive and in the wheel."""
+    calls = [node for node in ast.walk(ast.parse((REPOSITORY / "setup.py").read_text())) if isinstance(node, ast.Call)]
+    (value,) = [word.value for call in calls for word in call.keywords if word.arg == "package_data"]
+    (patterns,) = ast.literal_eval(value).values()
+    assert "py.typed" in patterns
+    expected = {file.relative_to(REPOSITORY).as_posix() for pattern in patterns for file in PACKAGE.glob(pattern)}
+    for pattern in patterns:
+        assert [file for file in PACKAGE.glob(pattern) if file.is_file()], f"no file for {pattern}"
+    with zipfile.ZipFile(built[1]) as wheel:
+        assert expected - set(wheel.namelist()) == set()
+    with tarfile.open(built[0]) as archive:
+        assert expected - {name.split("/", 1)[1] for name in archive.getnames() if "/" in name} == set()
+
+
+@pytest.mark.parametrize("name", ["protocols.conf", "pupicker_logo.png", "protocols/__init__.py", "py.typed"])
 def test_wheel_contains(built, name):
     with zipfile.ZipFile(built[1]) as wheel:
         assert f"pupicker/{name}" in wheel.namelist()
@@ -137,12 +217,55 @@ def test_constraints_pin_every_direct_requirement(installed):
     assert "torch==2.13.0" in lines
 
 
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
+def test_constraints_pin_nothing_twice(version):
+    """pip refuses two pins of one package; markers tell them apart."""
+    requirements = pytest.importorskip("packaging.requirements")
+    lines = [line.split("#")[0].strip() for line in (REPOSITORY / "constraints.txt").read_text().splitlines()]
+    pins = [requirements.Requirement(line) for line in lines if line]
+    held = [canonical(pin.name) for pin in pins if not pin.marker or pin.marker.evaluate({"python_version": version})]
+    assert len(held) == len(set(held))
+    assert {"torch", "numpy", "matplotlib", "scipion-em"} <= set(held)
+
+
 def test_make_help_lists_the_targets():
     if shutil.which("make") is None:
         pytest.skip("needs make")
     result = subprocess.run(["make", "--no-print-directory"], cwd=REPOSITORY, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert {"install", "lint", "test", "demo", "clean"} <= {line.split()[0] for line in result.stdout.splitlines()[1:]}
+
+
+@pytest.mark.parametrize(("settings", "all_of_them"), [([], False), (["SLOW=0"], False), (["SLOW=1"], True)])
+def test_make_test_leaves_the_slow_tests_out_unless_told(settings, all_of_them):
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    command = ["make", "--no-print-directory", "--dry-run", "test", *settings]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (pytest_line,) = [line for line in result.stdout.splitlines() if "-m pytest" in line]
+    assert ('-m "not slow"' in pytest_line) is not all_of_them
+
+
+def test_continuous_integration_runs_all_tests():
+    """And none may be skipped there.  A deselected test is not a skipped one."""
+    script = (REPOSITORY / ".ci" / "run").read_text()
+    assert "PUPICKER_NO_SKIP=1" in script and "make test SLOW=1" in script
+
+
+def test_bootstrap_keeps_what_pip_says_in_a_log(tmp_path):
+    """The terminal shows the steps and, of what failed, the end, where the rest is, and what to do."""
+    (tmp_path / "wheels").mkdir()
+    environment = {**os.environ, "PYTHON": sys.executable, "WHEELS": str(tmp_path / "wheels"), "PIP_FIND_LINKS": "",
+                   "PIP_CONFIG_FILE": os.devnull}
+    command = ["sh", str(REPOSITORY / "tools" / "bootstrap.sh"), str(tmp_path / "venv")]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    log = tmp_path / "venv" / "install.log"
+    assert result.returncode == 1 and result.stdout == ""
+    assert "setup: [1/4] " in result.stderr and "setup: [2/4] PyTorch" in result.stderr
+    assert "No matching distribution" in result.stderr and "No matching distribution" in log.read_text()
+    assert str(log) in result.stderr and "make WHEELS=folder" in result.stderr
+    assert not (tmp_path / "venv" / "pupicker.stamp").exists()
 
 
 def test_bootstrap_refuses_a_python_that_is_too_old(tmp_path):

@@ -11,10 +11,13 @@ import sysconfig
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+
+import pyworkflow as pw  # isort: skip
 
 import pupicker  # isort: skip
 from pupicker.plugin.interpreter import contentsOf  # isort: skip
@@ -103,6 +106,19 @@ class InstallationTestCase(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = folder.name
         os.chmod(cls.folder, 0o755)
+
+
+class TestOldScipion(unittest.TestCase):
+    """The plugin loads in it, and one line says what to do."""
+
+    def testOldScipionEm(self):
+        pw.Config.getDomain().getPlugins()
+        for version, isOld in (("3.10.2", True), ("3.9", True), ("3.11.0", False), ("3.12.0b1", False), ("4.0", False)):
+            with mock.patch("pwem.__version__", version):
+                messages = [line for line in pupicker.Plugin.validateInstallation() if "scipion-em" in line]
+            self.assertEqual(bool(messages), isOld, version)
+            if isOld:
+                self.assertIn(f"has scipion-em {version}; pupicker needs 3.11 or later. Run", messages[0])
 
 
 @pytest.mark.slow
