@@ -25,7 +25,6 @@ from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
 
 SCHEMA_VERSION = 1
-MODEL_SUFFIX = ".pupicker"
 _HEADER_KEY = "pupicker"
 
 
