@@ -1,5 +1,5 @@
 """Files, training, picking: what works on a disk, from raw micrographs to tables and reports.
 
-In the order of use, imports only downward: ``reports``, ``cross_validation``, ``evaluation``, ``picking`` and
-``training``, ``preparation``, ``models``, ``files``, ``runtime``.
+In the order of use, imports only downward: ``reports``, ``cross_validation``, ``pretraining``, ``training``,
+``evaluation``, ``picking``, ``preparation``, ``models``, ``files``, ``runtime``.
 """

@@ -19,7 +19,8 @@ ROOMS = (
     "shared",
     "core", "core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
     "engine/runtime", "engine/files", "engine/files/coordinate_formats", "engine/models", "engine/preparation",
-    "engine/picking", "engine/evaluation", "engine/training", "engine/cross_validation", "engine/reports",
+    "engine/picking", "engine/evaluation", "engine/training", "engine/pretraining", "engine/cross_validation",
+    "engine/reports",
     "simulation", "commands",
     "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
 )

@@ -17,7 +17,13 @@ from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet, load_training_set, split_validation
+from pupicker.engine.training.dataset import (
+    LabelledMicrograph,
+    Sources,
+    TrainingSet,
+    load_training_set,
+    split_validation,
+)
 from pupicker.tests.engine.blobs import MIXTURE
 from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 
@@ -26,7 +32,7 @@ LENGTHS = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
 
 def load(paths, table, report=None):
     """The training set of these micrographs."""
-    return load_training_set(paths, table, None, LENGTHS, 1, report or Report("train"))
+    return load_training_set(Sources(paths, table), LENGTHS, 1, report or Report("train"))
 
 
 def table_of(path, x, y):
@@ -77,7 +83,7 @@ def test_non_particles_are_kept_apart_from_particles(simulated, capsys):
     """In working pixels; what lies on a labelled particle is left out, and said."""
     path = simulated.labelled[0]
     picks, others = table_of(path, [100.0], [50.0]), table_of(path, [100.0, 200.0, 105.0], [55.0, 300.0, 50.0])
-    data = load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=others)
+    data = load_training_set(Sources([path], picks, others), LENGTHS, 1, Report("train"))
     own = data.micrographs[0]
     assert data.negative_count == 1 and data.label_count == 1
     height, width = own.image.shape
@@ -85,7 +91,7 @@ def test_non_particles_are_kept_apart_from_particles(simulated, capsys):
     assert "2 places labelled as no particle lie on labelled particles" in capsys.readouterr().err
     assert data.digest != load([path], picks).digest
     with pytest.raises(InputError, match="none of the 1 places labelled as no particle can be used"):
-        load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=picks)
+        load_training_set(Sources([path], picks, picks), LENGTHS, 1, Report("train"))
 
 
 def test_digest_depends_on_pixels_and_labels_only(simulated, tmp_path):
