@@ -11,7 +11,7 @@ from pyworkflow.protocol import params
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
 from pupicker.convert.micrographs import linkName
 from pupicker.shared.digests import fileState
-from pupicker.shared.names import masksByName, stem
+from pupicker.shared.names import MaskError, masks_by_key, micrograph_key
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
                "nothing out. For picks that sit at the edges.")
@@ -60,9 +60,9 @@ class ExclusionForm:
         """Ids of those of `mics` that have a mask, with its path."""
         if not self._getMasksFolder():
             return []
-        known = masksByName(self._getMasksFolder())
+        known = masks_by_key(self._getMasksFolder())
         # ids: a set that is gone through gives one and the same object again and again
-        named = [(mic.getObjId(), stem(mic.getMicName())) for mic in mics]
+        named = [(mic.getObjId(), micrograph_key(mic.getMicName())) for mic in mics]
         return [(micId, known[name]) for micId, name in named if name in known]
 
     def _getMasksDigest(self, mics: Iterable[Any]) -> List[Any]:
@@ -90,8 +90,11 @@ class ExclusionForm:
         if folder and not os.path.isdir(folder):
             errors.append("*Folder of masks*: there is no folder %s. Choose another one, or leave it empty." % folder)
         elif folder and micSet is not None and micSet.getSize():
-            known = masksByName(folder)
-            if not any(stem(mic.getMicName()) in known for mic in micSet):
+            try:
+                known = masks_by_key(folder)
+            except MaskError as error:
+                return errors + ["*Folder of masks*: %s." % error]
+            if not any(micrograph_key(mic.getMicName()) in known for mic in micSet):
                 errors.append("*Folder of masks*: no mask in %s is named like a micrograph (%s). Rename the masks, or "
                               "leave the field empty." % (folder, micSet.getFirstItem().getMicName()))
         return errors
