@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
+from pupicker.shared.columns import POSITION
 from pupicker.shared.names import micrograph_key
 
 Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
@@ -97,6 +98,6 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
 def writeLabels(points: Points, path: str) -> None:
     """Write the table that ``pupicker train --picks`` reads."""
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write("micrograph\tx\ty\n")
+        stream.write("\t".join(POSITION) + "\n")
         for micId in sorted(points):
             stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])

@@ -19,8 +19,12 @@ def linkName(micId: int) -> str:
 
 
 def micIdsIn(folder: str, ending: str = "") -> Set[int]:
-    """Ids of the micrographs that have a file with this ending in a folder; there need be none."""
-    return {micIdOf(name) for name in os.listdir(folder) if name.endswith(ending)} if os.path.isdir(folder) else set()
+    """Ids of the micrographs that have a file with this ending in a folder; there need be none.
+
+    Files that are being written, or were when their process was ended, have hidden names and do not count.
+    """
+    names = os.listdir(folder) if os.path.isdir(folder) else ()
+    return {micIdOf(name) for name in names if name.endswith(ending) and not name.startswith(".")}
 
 
 def micIdOf(path: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyworkflow.utils as pwutils
 
 from pupicker.constants import EXIT_DONE, EXIT_QUARANTINED
-from pupicker.shared.json_files import readJson
+from pupicker.shared.json_files import read_json
 
 
 class CoreError(Exception):
@@ -20,7 +20,7 @@ def checkOutcome(command: str, outcomeFile: str, ended: str = "") -> int:
     CoreError
         The process failed, or was ended before it could write the file; `ended` says what else is known of that.
     """
-    outcome = readJson(outcomeFile)
+    outcome = read_json(outcomeFile)
     pwutils.cleanPath(outcomeFile)
     if not outcome:
         raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "

@@ -14,7 +14,7 @@ from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import LISTED
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.json_files import read_json, write_json
 
 OUTPUT = "outputCoordinates"
 
@@ -41,7 +41,7 @@ class PickingState:
         self._retryQuarantined()
         pwutils.cleanPath(self._getUnpickedFile())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
-        writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
+        write_json(self._getMarkerFile(), {"digest": digest, "started": time.time(),
                                                   "picked": self.pickedMicrographs.get()})
 
     def _forgetPicks(self: Any, output: Any) -> None:
@@ -103,7 +103,7 @@ class PickingState:
         ids, names = readColumns(self.getInputMicrographs().getFileName(), ["id", "_micName"])
         done = self._getPickedIds() | self._getQuarantinedIds()
         unpicked = [str(name) for micId, name in zip(ids or (), names or ids or ()) if micId not in done]
-        writeJson(self._getUnpickedFile(), {"micrographs": unpicked})
+        write_json(self._getUnpickedFile(), {"micrographs": unpicked})
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
 
@@ -115,7 +115,7 @@ class PickingState:
         if without:
             lines.append("*Micrographs without a mask: %d* (picked whole; masks that are written later count after a "
                          "_Restart_)" % len(without))
-        unpicked = readJson(self._getUnpickedFile()).get("micrographs", [])
+        unpicked = read_json(self._getUnpickedFile()).get("micrographs", [])
         if unpicked:
             lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
                          "after the end; for these, _Continue_."
@@ -136,7 +136,7 @@ class PickingState:
         return self._getExtraPath("picking.json")
 
     def _getMarker(self: Any) -> Any:
-        return readJson(self._getMarkerFile())
+        return read_json(self._getMarkerFile())
 
     def _getUnpickedFile(self: Any) -> str:
         return self._getExtraPath("unpicked.json")

@@ -17,8 +17,8 @@ from pyworkflow.protocol import params
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn
 from pupicker.plugin.outcome import checkOutcome
 from pupicker.plugin.plugin import Plugin
-from pupicker.shared.digests import fileState
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.digests import file_state
+from pupicker.shared.json_files import read_json, write_json
 
 LISTED = 5  # quarantined micrographs named one by one in a summary
 
@@ -116,7 +116,7 @@ class ProtPuPickerBase:
         """Note that a micrograph could not be used (one file each: steps run side by side)."""
         path = self._getQuarantineFile(micId)
         pwutils.makeFilePath(path)
-        writeJson(path, {"micrograph": micName, "reason": reason})
+        write_json(path, {"micrograph": micName, "reason": reason})
         self.warning("Quarantined: %s: %s" % (micName, reason))  # type: ignore[attr-defined]
 
     def _quarantineReported(self, report: Dict[str, Any], names: Dict[int, str]) -> None:
@@ -131,7 +131,8 @@ class ProtPuPickerBase:
         folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
         if not os.path.isdir(folder):
             return []
-        entries = [readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+        entries = [read_json(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+                   if not name.startswith(".")]
         return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
 
     def _getQuarantinedIds(self) -> Set[int]:
@@ -170,4 +171,4 @@ class ProtPuPickerBase:
     @staticmethod
     def _filesDigest(mics: Iterable[Any]) -> List[Any]:
         """What tells that the files of micrographs are still the same, so that one that was repaired is taken up."""
-        return [[mic.getObjId(), mic.getLocation(), fileState(mic.getFileName())] for mic in mics]
+        return [[mic.getObjId(), mic.getLocation(), file_state(mic.getFileName())] for mic in mics]

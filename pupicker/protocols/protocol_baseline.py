@@ -18,9 +18,10 @@ from pupicker.constants import (
 )
 from pupicker.convert.picks import writeViewsStar
 from pupicker.protocols.protocol_pick import ProtPuPickerPick
-from pupicker.shared.digests import digestOf
+from pupicker.shared.digests import digest_of
+from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px
 
-BOX_SIZE = 1.5  # diameters, as after a training
+DISTANCE_TEXT, BOX_TEXT = "%g diameters" % MIN_DISTANCE, "%g diameters" % BOX_SIZE
 
 
 class ProtPuPickerBaseline(ProtPuPickerPick):
@@ -75,7 +76,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
                       expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
                       label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
                                                   "micrographs, and negative stain.")
-        self._definePickLengths(form, "0.45 diameters", "1.5 diameters")
+        self._definePickLengths(form, DISTANCE_TEXT, BOX_TEXT)
         self._defineExclusionParams(form)
         self._defineStreaming(form)
 
@@ -92,7 +93,7 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = self._validateLengths("0.45 diameters", "1.5 diameters")
+        errors = self._validateLengths(DISTANCE_TEXT, BOX_TEXT)
         if (self.diameter.get() or 0) <= 0:
             errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
         if not 0 < (self.rotationStep.get() or 0) <= 360:
@@ -124,8 +125,8 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
 
     def _getModelDigest(self) -> str:
         if not self._usesViews():
-            return digestOf()
-        return digestOf(self._setDigest(self.inputViews.get()))
+            return digest_of()
+        return digest_of(self._setDigest(self.inputViews.get()))
 
     def _getCommandArguments(self) -> List[str]:
         return [BASELINES[self.method.get()]]
@@ -148,5 +149,5 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
         return self._getExtraPath("views.star")
 
     def _getBoxSize(self) -> int:
-        pixelSize = self.getInputMicrographs().getSamplingRate()
-        return self.boxSize.get() or max(2, 2 * round(BOX_SIZE * self.diameter.get() / pixelSize / 2))
+        return self.boxSize.get() or even_box_size_px(BOX_SIZE * self.diameter.get(),
+                                                      self.getInputMicrographs().getSamplingRate())

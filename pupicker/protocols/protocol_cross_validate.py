@@ -13,7 +13,7 @@ from pyworkflow.protocol import params
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
 from pupicker.convert.micrographs import writeMicrographStar
 from pupicker.protocols.protocol_train import ProtPuPickerTrain
-from pupicker.shared.json_files import readJson
+from pupicker.shared.json_files import read_json
 
 GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
@@ -78,7 +78,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
         self._runCore("cross-validate", arguments, "cross_validate", gpu=True)
-        self._quarantineReported(readJson(self._getReportPath()), names)
+        self._quarantineReported(read_json(self._getReportPath()), names)
         return [self.getTablePath(), self.getFigurePath()]
 
     def createOutputStep(self, training: str) -> None:
@@ -107,7 +107,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     def _summary(self) -> List[str]:
         table = self.getTable()
         if not table:
-            status = readJson(self._getStatusPath())
+            status = read_json(self._getStatusPath())
             done = "*%d of %d trainings* are done." % (status["done"], status["total"]) if status else ""
             return [done or "No comparison yet."] + self._quarantineSummary()
         lines = ["Best: *%s*" % table["best"]]
@@ -148,7 +148,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     def getTable(self) -> Dict[str, Any]:
         """Content of the table; empty if it is not there yet."""
-        return readJson(self.getTablePath())
+        return read_json(self.getTablePath())
 
 
 def cellText(cell: Dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from pyworkflow.utils import Message
 from pupicker.convert.labels import Labels, matchLabels, writeLabels
 from pupicker.convert.picks import writePicks
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.digests import digest_of
+from pupicker.shared.json_files import read_json, write_json
 
 
 class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
@@ -64,8 +64,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
-        inputs = digestOf(self._setDigest(picks), self._setDigest(reference), self.scoreAttribute.get())
-        evaluation = digestOf(inputs, self.diameter.get())
+        inputs = digest_of(self._setDigest(picks), self._setDigest(reference), self.scoreAttribute.get())
+        evaluation = digest_of(inputs, self.diameter.get())
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.evaluateStep, evaluation, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, evaluation, needsGPU=False)
@@ -75,7 +75,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         reference = self._matchReference()
         writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
         writeLabels(reference.points, self._getExtraPath("reference.tsv"))
-        writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
+        write_json(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
                                                              "scale": reference.scale})
         return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
 
@@ -133,7 +133,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return errors
 
     def _summary(self) -> List[str]:
-        result, inputs = self._getResult(), readJson(self._getExtraPath("input.json"))
+        result, inputs = self._getResult(), read_json(self._getExtraPath("input.json"))
         if not result or self.averagePrecision.get() is None:
             return ["No comparison yet."]
         lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
@@ -173,7 +173,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return self._getResult().get("reliability") or []
 
     def _getResult(self) -> Dict[str, Any]:
-        return readJson(self._getResultFile())
+        return read_json(self._getResultFile())
 
     def _getSamplingRate(self) -> float:
         return float(self.inputCoordinates.get().getMicrographs().getSamplingRate())

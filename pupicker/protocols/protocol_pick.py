@@ -20,8 +20,8 @@ from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf, fileDigest
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.digests import digest_of, file_digest
+from pupicker.shared.json_files import read_json, write_json
 
 
 class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticlePickingAuto):
@@ -51,7 +51,7 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         # Masks may arrive with their micrographs: only the folder counts.
-        self._digest = digestOf(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
+        self._digest = digest_of(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
                                 self._getPickArguments(), self._getMasksFolder())
         self._takeUpEarlierPicks(self._digest)
         ProtParticlePickingAuto._insertAllSteps(self)
@@ -83,8 +83,8 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
             starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
             writeMicrographStar(links, starFile)
             record = os.path.join(self._getBatchesDir(), name + ".json")
-            earlier = readJson(record)
-            writeJson(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
+            earlier = read_json(record)
+            write_json(record, batchRecord({}, todo, links, earlier))  # now: a killed batch leaves tables too
             arguments = self._getCommandArguments() + [
                 starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
                 repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
@@ -95,11 +95,11 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
                 self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
             except CoreError:
                 # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
-                if len(readJson(reportFile).get("quarantined", ())) < len(links):
+                if len(read_json(reportFile).get("quarantined", ())) < len(links):
                     raise
-            report = readJson(reportFile)
+            report = read_json(reportFile)
             self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in todo})
-            writeJson(record, batchRecord(report, todo, links, earlier))
+            write_json(record, batchRecord(report, todo, links, earlier))
         pwutils.cleanPath(folder)
 
     def createOutputStep(self, digest: str = "", start: str = "") -> None:
@@ -125,8 +125,8 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
                                         for name in ("micrographs.star", "run.json", "names.json"))
         writeMicrographStar(links, starFile)
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
-        writeJson(runFile, dict(record["run"], quarantined=quarantined))
-        writeJson(namesFile, record["names"])
+        write_json(runFile, dict(record["run"], quarantined=quarantined))
+        write_json(namesFile, record["names"])
         self._runCore("report", [starFile, "--picks", self.getCoordsDir(), *self._getReportArguments(), "--pixel-size",
                                  repr(self.getInputMicrographs().getSamplingRate()),
                                  "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
@@ -203,7 +203,7 @@ class ProtPuPickerPick(PickingForm, PickingState, ProtPuPickerBase, ProtParticle
         return "that of the model" if model is None else "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
 
     def _getModelDigest(self) -> str:
-        return fileDigest(self._getModelPath())
+        return file_digest(self._getModelPath())
 
     def _getCommandArguments(self) -> List[str]:
         """In front of the micrographs."""

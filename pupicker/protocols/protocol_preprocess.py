@@ -15,8 +15,8 @@ from pyworkflow.utils import Message
 from pupicker.constants import PIXEL_CHOICES, PIXEL_FROM_DIAMETER, PIXEL_GIVEN
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf
-from pupicker.shared.json_files import readJson
+from pupicker.shared.digests import digest_of
+from pupicker.shared.json_files import read_json
 
 
 class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
@@ -59,7 +59,7 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         micSet = self.inputMicrographs.get()
-        digest = digestOf(self._setDigest(micSet), self._filesDigest(micSet), self._getPixelArguments())
+        digest = digest_of(self._setDigest(micSet), self._filesDigest(micSet), self._getPixelArguments())
         self._insertFunctionStep(self.preprocessStep, digest, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 
@@ -77,12 +77,12 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         self._runCore("preprocess", [starFile, "--output", self._getOutputFolder(),
                                      "--pixel-size", repr(micSet.getSamplingRate())] + self._getPixelArguments()
                       + ["--threads", self.getBinThreads(), "--report", self._getReportPath()], "preprocess")
-        self._quarantineReported(readJson(self._getReportPath()),
+        self._quarantineReported(read_json(self._getReportPath()),
                                  {mic.getObjId(): mic.getMicName() for mic in micSet})
         return [self._getReportPath()]
 
     def createOutputStep(self, digest: str) -> None:
-        report = readJson(self._getReportPath())
+        report = read_json(self._getReportPath())
         micSet = self.inputMicrographs.get()
         outputs = self._createSetOfMicrographs()
         outputs.copyInfo(micSet)

@@ -22,8 +22,8 @@ from pupicker.objects import PuPickerModel
 from pupicker.protocols.forms.training import TrainingForm
 from pupicker.protocols.progress_text import trainingProgress
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf, fileDigest
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.digests import digest_of, file_digest
+from pupicker.shared.json_files import read_json, write_json
 
 
 class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
@@ -50,12 +50,12 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         labels = self._matchLabels()
         mics = self._getUsedMicrographs(labels)
         # What is used, not the whole set: more micrographs may arrive without a change for the training.
-        inputs = digestOf([[mic.getObjId(), mic.getMicName()] for mic in mics],
+        inputs = digest_of([[mic.getObjId(), mic.getMicName()] for mic in mics],
                           self._getMicrographs().getSamplingRate(), sorted(labels.points.items()), labels.unmatched,
                           self._negativesDigest(labels))
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
-        training = digestOf(inputs, self._filesDigest(mics), self._getTrainingArguments(),
-                            fileDigest(start.getPath()) if start else None, self._getMasksDigest(mics))
+        training = digest_of(inputs, self._filesDigest(mics), self._getTrainingArguments(),
+                            file_digest(start.getPath()) if start else None, self._getMasksDigest(mics))
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -67,7 +67,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         writeLabels(labels.points, self._getLabelsFile())
         if self.inputNegatives.get() is not None:
             writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
-        writeJson(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
+        write_json(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                                  "labels": sum(map(len, labels.points.values())),
                                                  "unmatched": labels.unmatched})
         made = [self._getLabelsFile(), self._getInputFile()]
@@ -87,18 +87,18 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
         arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
                                      self._getInputFolder())
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
-        writeJson(self._getNamesPath(), self._getInput()["micrographs"])
+        write_json(self._getNamesPath(), self._getInput()["micrographs"])
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
-        if self._startedBefore(digestOf(pupicker.__version__, training)):
+        if self._startedBefore(digest_of(pupicker.__version__, training)):
             arguments.append("--resume")
         self._runCore("train", arguments, "train", gpu=True)
-        self._quarantineReported(readJson(report), names)
+        self._quarantineReported(read_json(report), names)
         return [model, report]
 
     def createOutputStep(self, training: str) -> None:
         model = PuPickerModel(self._getModelPath())
-        model.setInfo(readJson(self._getReportPath()))
+        model.setInfo(read_json(self._getReportPath()))
         self._defineOutputs(outputModel=model)
         if self._usesLabels():
             self._defineSourceRelation(self.inputCoordinates, model)
@@ -124,7 +124,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INFO functions ------------------------------
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
-        progress = trainingProgress(readJson(self._getStatusPath()), self.isActive())
+        progress = trainingProgress(read_json(self._getStatusPath()), self.isActive())
         if model is None:
             lines = progress or ["No model yet."]
         else:  # while it is trained anew, with what was known of it before
@@ -203,12 +203,12 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
     def _startedBefore(self, digest: str) -> bool:
         """Whether a training with the same data and options began and can go on; what another one left is removed."""
         marker = self._getExtraPath("training.json")
-        if readJson(marker).get("digest") == digest:
+        if read_json(marker).get("digest") == digest:
             return True
         for path in pwutils.getFiles(self._getExtraPath()):
             if os.path.basename(path).startswith(os.path.basename(self._getModelPath())):
                 pwutils.cleanPath(path)
-        writeJson(marker, {"digest": digest})
+        write_json(marker, {"digest": digest})
         return False
 
     def _getInputFolder(self) -> str:
@@ -219,7 +219,7 @@ class ProtPuPickerTrain(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _getInput(self) -> Dict[str, Any]:
         """What the convert step found: names of the labelled micrographs by link, counts, scale."""
-        return readJson(self._getInputFile())
+        return read_json(self._getInputFile())
 
     def _getLabelsFile(self) -> str:
         return self._getExtraPath("labels.tsv")

@@ -10,7 +10,7 @@ from pyworkflow.protocol import params
 
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
 from pupicker.convert.micrographs import linkName
-from pupicker.shared.digests import fileState
+from pupicker.shared.digests import file_state
 from pupicker.shared.names import MaskError, masks_by_key, micrograph_key
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
@@ -67,7 +67,7 @@ class ExclusionForm:
 
     def _getMasksDigest(self, mics: Iterable[Any]) -> List[Any]:
         """What tells that the masks of `mics` are still the same; those of other micrographs do not count."""
-        return [[micId, path, fileState(path)] for micId, path in self._getMasks(mics)]
+        return [[micId, path, file_state(path)] for micId, path in self._getMasks(mics)]
 
     def _linkMasks(self, mics: Iterable[Any], folder: str) -> List[str]:
         """Links to the masks of `mics` under the names that the micrographs have there; the option that names them."""

@@ -22,6 +22,7 @@ from pupicker.constants import (
 )
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.network import NetworkForm
+from pupicker.shared.lengths import packed_discs
 
 FEW_LABELS = 10
 
@@ -219,7 +220,7 @@ class TrainingForm(ExclusionForm, NetworkForm):
         if self.priorMode.get() != PRIOR_COUNT or not diameter or not number or micSet.getDim() is None:
             return []
         columns, rows = micSet.getDim()[:2]
-        room = columns * rows * micSet.getSamplingRate() ** 2 / (diameter ** 2 * 3 ** 0.5 / 2)
+        room = packed_discs(columns * rows * micSet.getSamplingRate() ** 2, diameter)
         if number <= room:
             return []
         return ["%0.0f particles per micrograph are more than the %0.0f of %0.0f Å that fit side by side. Check the "
