@@ -65,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         check(cell.args)
-        if cell.args.proposals:
-            raise UsageError("--proposals: cross-validation judges by labels; give some with --picks")
+        if cell.args.pseudo_labels:
+            raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some", "pseudo_labels",
+                             "picks")
     report = Report("cross-validate")
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)

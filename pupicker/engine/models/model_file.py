@@ -25,7 +25,6 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
 SCHEMA_VERSION = 1
-MODEL_SUFFIX = ".pupicker"
 _HEADER_KEY = "pupicker"
 
 

@@ -152,7 +152,7 @@ class TestForms(unittest.TestCase):
                 self.assertEqual(built.settings.get("norm", "batch"), NORM_CHOICES[norm])
                 self.assertEqual((built.settings["dropout"], parsed.ring_negatives), (0.25, True))
         self.assertEqual(arguments(autoencoder=AUTOENCODER_AUTO).autoencoder, "auto")
-        self.assertEqual(arguments(autoencoder=AUTOENCODER_GIVEN, autoencoderWeight=0.5).autoencoder, "0.5")
+        self.assertEqual(arguments(autoencoder=AUTOENCODER_GIVEN, autoencoderWeight=0.5).autoencoder, 0.5)
         parsed = arguments(network=NETWORK_OTHER, networkName=" tiny ", networkSettings="channels=3  kind=thin")
         self.assertEqual(parsed.network, "tiny")
         self.assertEqual(network_settings(parsed), {"channels": 3, "kind": "thin"})
