@@ -136,7 +136,7 @@ class PuPickerModel(EMObject):
 
     def _getWayText(self) -> str:
         start = self._start.get()
-        weights = {None: "", "general": ", start from general weights", "random": ", start from random weights"}
+        weights = {None: "", "general": ", start from the general model", "random": ", start from random weights"}
         return "network %s%s, objective %s" % (
             self.getNetwork(), weights.get(start, ", start from an earlier model"), self.getObjective())
 

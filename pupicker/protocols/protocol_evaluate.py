@@ -14,6 +14,7 @@ from pyworkflow.utils import Message
 
 from pupicker.convert.labels import Labels, matchLabels, writeLabels
 from pupicker.convert.picks import writePicks
+from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
@@ -53,9 +54,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
                       help="All particles of some micrographs. A particle that the reference lacks makes a right pick "
                            "count as false. Only micrographs that have a particle here are counted; to leave some "
                            "out, give a reference without them.")
-        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True,
-                      label="Particle diameter (Å)",
-                      help="A pick is a hit within half of this distance from a reference particle.")
+        DIAMETER.addTo(form, allowsNull=True, important=True,
+                       help="A pick is a hit within half of this distance from a reference particle.")
         form.addParam("scoreAttribute", params.StringParam, default="_pupickerScore",
                       expertLevel=params.LEVEL_ADVANCED, label="Score attribute",
                       help="Attribute of the picks that ranks them, higher is better; for other pickers for example "
@@ -110,9 +110,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = []
-        if (self.diameter.get() or 0) <= 0:
-            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
+        errors = diameterErrors(self)
         picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
         for title, coordSet in (("Picks", picks), ("Reference", reference)):
             if coordSet is not None and coordSet.getSize() == 0:

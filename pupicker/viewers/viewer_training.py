@@ -11,7 +11,7 @@ from pyworkflow.viewer import View, Viewer
 from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
 from pupicker.gui.micrograph_canvas import Circle
-from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
+from pupicker.protocols import ProtPuPickerTrain
 from pupicker.shared.columns import POSITION
 from pupicker.shared.json_files import read_json
 from pupicker.viewers.browser import MicrographBrowser, WindowView
@@ -106,11 +106,6 @@ class PuPickerTrainingViewer(Viewer):
 
     _name = "pupicker training"
     _targets = [ProtPuPickerTrain]
-
-    @classmethod
-    def can_handle_this_instance(cls, instance: Any) -> bool:
-        """Not a cross-validation, which is a training by its form only."""
-        return not isinstance(instance, ProtPuPickerCrossValidate)
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
         report = read_json(obj._getReportPath())

@@ -10,6 +10,7 @@ from pyworkflow.protocol import params
 
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
 from pupicker.convert.micrographs import linkName
+from pupicker.protocols.forms.run import Run, Value
 from pupicker.shared.digests import file_state
 from pupicker.shared.names import MaskError, masks_by_key, micrograph_key
 
@@ -20,8 +21,13 @@ CONTAMINATION_HELP = ("Yes: nothing is picked, nor learnt, where the image is fa
                       "places are missed.")
 
 
-class ExclusionForm:
+class ExclusionForm(Run):
     """Mix-in before a protocol class: fields, arguments and messages."""
+
+    margin: Value
+    excludeContamination: Value
+    masksFolder: Value
+    exclusionMode: Value  # only of a form that offers what the model's training left out
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineExclusionParams(self, form: Any, ofModel: bool = False) -> None:
@@ -52,8 +58,8 @@ class ExclusionForm:
         mode = getattr(self, "exclusionMode", None)
         if mode is not None and mode.get() == EXCLUSION_OF_MODEL:
             return []
-        contamination = self.excludeContamination.get()  # type: ignore[attr-defined]
-        return ["--margin", repr(self.margin.get() or 0.0),  # type: ignore[attr-defined]
+        contamination = self.excludeContamination.get()
+        return ["--margin", repr(self.margin.get() or 0.0),
                 "--exclude-contamination" if contamination else "--no-exclude-contamination"]
 
     def _getMasks(self, mics: Iterable[Any]) -> List[Tuple[int, str]]:
@@ -84,7 +90,7 @@ class ExclusionForm:
 
     def _validateExclusion(self, micSet: Any) -> List[str]:
         errors = []
-        if not (self.margin.get() or 0) >= 0:  # type: ignore[attr-defined]
+        if not (self.margin.get() or 0) >= 0:
             errors.append("*Margin at the edges (Å)*: give 0 or a larger number.")
         folder = self._getMasksFolder()
         if folder and not os.path.isdir(folder):
@@ -100,4 +106,4 @@ class ExclusionForm:
         return errors
 
     def _getMasksFolder(self) -> str:
-        return (self.masksFolder.get() or "").strip()  # type: ignore[attr-defined]
+        return (self.masksFolder.get() or "").strip()

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
+from pyworkflow.object import Float, String  # isort: skip
+
 from pupicker.convert.labels import _find, _uniqueIds  # isort: skip
 from pupicker.engine.files.masks import MaskFolder  # isort: skip
 from pupicker.engine.files.names import match_names  # isort: skip
@@ -27,16 +29,9 @@ def test_labels_find_their_micrograph_on_both_sides(key, ending):
         key + ending: Path(f"x/{key}.mrc")}
 
 
-class Field:
-    def __init__(self, value):
-        self.get = lambda: value
-
-
 class Form(ExclusionForm):
-    margin = Field(0.0)
-
     def __init__(self, folder):
-        self.masksFolder = Field(str(folder))
+        self.margin, self.masksFolder = Float(0.0), String(folder)
 
 
 class Micrographs(list):
