@@ -28,7 +28,8 @@ from datasets import data_folder, read_table
 from picking_options import evaluated, picked, read
 from pupicker.core.scores.metrics import precision_recall
 from pupicker.engine.files.micrographs import read_image
-from pupicker.engine.runtime.atomic import write_json, write_text
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 from real_sets import SETS, DataSet
 from runs import RESULTS, hardware, pupicker_code, sha256
 

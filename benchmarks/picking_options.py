@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from datasets import data_folder
-from pupicker.engine.runtime.atomic import write_json, write_text
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
 from runs import RESULTS, hardware, pupicker_code, sha256
 

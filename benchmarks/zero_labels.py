@@ -22,7 +22,7 @@ from typing import Any
 from datasets import BenchmarkSet, data_folder, load_set
 from label_efficiency_report import of_one_code
 from methods import Topaz
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.shared.atomic import write_text
 from real_sets import LOWEST_THRESHOLD, pupicker
 from runs import RESULTS, Records, hardware, pupicker_code
 

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.shared.atomic import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
