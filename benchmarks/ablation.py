@@ -1,7 +1,7 @@
 """What each part of pupicker brings: the same labels and test micrographs with one part after another left out.
 
-    python benchmarks/ablation.py run [--sets apoferritin bgal t20s stick trimer] [--labels 10 100] [--draws 5]
-    python benchmarks/ablation.py report
+    python -m benchmarks.ablation run [--sets apoferritin bgal t20s stick trimer] [--labels 10 100] [--draws 5]
+    python -m benchmarks.ablation report
 
 Parts that `pupicker train` can leave out are listed in VARIANTS; the last one is the whole of the paper's way: random
 start, a class prior that is given (here the true one), 1,000 updates, nothing held out, no refit.  Those that it cannot
@@ -17,10 +17,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from datasets import SETS, BenchmarkSet, data_folder, load_set
-from label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
-from methods import paper_options, record_unit
-from runs import RESULTS, Records
+from benchmarks.datasets import SETS, BenchmarkSet, data_folder, load_set
+from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
+from benchmarks.methods import paper_options, record_unit
+from benchmarks.runs import RESULTS, Records
 
 #: name -> options of `pupicker train`; None: the paper's way
 VARIANTS: dict[str, list[str] | None] = {
@@ -47,7 +47,7 @@ def options_of(variant: str, chosen: BenchmarkSet, labels: int) -> list[str]:
 def table(records: list[dict[str, Any]]) -> str:
     """Average precision with the defaults, and what changes without each part."""
     lines = ["# What each part brings", "",
-             "Made by `python benchmarks/ablation.py report`: average precision on the test micrographs with the"
+             "Made by `python -m benchmarks.ablation report`: average precision on the test micrographs with the"
              " defaults (smallest–largest, number of draws), and the mean difference to it with a part left out.", "",
              "| set | labels | defaults | " + " | ".join(NAMES) + " |", "|" + "---|" * (len(NAMES) + 3)]
     for (name, labels), methods in group(records).items():

@@ -1,8 +1,8 @@
 """Options of the training judged on training micrographs that are left out; no test micrograph is opened.
 
-    OMP_NUM_THREADS=1 python benchmarks/left_out.py run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
+    OMP_NUM_THREADS=1 python -m benchmarks.left_out run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
         [--weights FILE]
-    python benchmarks/left_out.py report
+    python -m benchmarks.left_out report
 
 For every set, number of labels and draw: one micrograph of the four (two of the eight of a simulated set) is left out;
 labels are drawn from the particles of the others; a network is fitted to them from the general weights with each
@@ -34,7 +34,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from datasets import SETS, data_folder, drawn, load_set
+from benchmarks.datasets import SETS, data_folder, drawn, load_set
+from benchmarks.real_sets import SETS as REAL
+from benchmarks.runs import RESULTS, Records, hardware, pupicker_code, sha256
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
@@ -50,8 +52,6 @@ from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions
 from pupicker.engine.training.options import updates_for
 from pupicker.engine.training.particle_count import CAUTIOUS_SHARE
-from real_sets import SETS as REAL
-from runs import RESULTS, Records, hardware, pupicker_code, sha256
 
 CPU = torch.device("cpu")
 LABELS = (10, 50, 100, 250)
@@ -170,7 +170,8 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weig
 def run(args: argparse.Namespace) -> None:
     """Measure what is not recorded."""
     torch.set_num_threads(1)
-    records, loaded = Records(args.records), {}
+    records = Records(args.records)
+    loaded: dict[tuple[str, float], LeftOut] = {}
     common = {"machine": hardware(), "versions": {"pupicker": pupicker_code()}}
     other = {"weights": sha256(args.weights)} if args.weights else {}
     for draw, labels, name, variant in product(args.draws, args.labels, args.sets, args.variants):

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets import BenchmarkSet, cache_folder, read_table
-from runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
+from benchmarks.datasets import BenchmarkSet, cache_folder, read_table
+from benchmarks.runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
 
 LOWEST_THRESHOLD = "-50"  # the whole list of candidates: an average precision needs the low scores too
 TOPAZ_NETWORKS = {"topaz-conv31": ["-m", "conv31", "--no-pretrained"], "topaz-resnet8": ["-m", "resnet8"]}
@@ -33,8 +33,8 @@ EPOCH_UPDATES = {"topaz-conv31": 100, "topaz-resnet8": 25}  # how often there is
 UPDATES_PER_S = {"topaz-conv31": 8.3, "topaz-resnet8": 1.5}  # of one core, the most that the records have
 TOPAZ_DEVICE = -1 if DEVICE == "cpu" else 0
 DEFAULT_UPDATES = 10000  # of Topaz's own schedule
-MINIBATCHES = Path(__file__).with_name("topaz_minibatches.py")
-WITHOUT = Path(__file__).with_name("without.py")
+MINIBATCHES = ("-m", "benchmarks.topaz_minibatches")  # from the root of the repository, as all of these
+WITHOUT = ("-m", "benchmarks.without")
 
 
 def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str], curve: bool = False,
@@ -43,7 +43,7 @@ def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str
 
     `without`: a part of without.py.
     """
-    program = ["-m", "pupicker"] if without is None else [WITHOUT, without]
+    program = ["-m", "pupicker"] if without is None else [*WITHOUT, without]
     with tempfile.TemporaryDirectory(prefix="pupicker-") as name:
         work = Path(name)
         model, picks, log = work / "model.pupicker", work / "picks.tsv", work / "log"
@@ -189,7 +189,7 @@ class Topaz:
             return bool(complete[0]) and time.monotonic() - complete[0] > 2  # the file may still be being written
 
         log = work / "train.log"
-        program = [self.program] if budget_s else [self.program.with_name("python"), MINIBATCHES]
+        program = [self.program] if budget_s else [self.program.with_name("python"), *MINIBATCHES]
         seconds = process([
             *program, "train", "--train-images", work / "images.txt", "--train-targets", work / "targets.txt",
             "--pi", f"{prior['argument']:.6f}", "-r", radius, *TOPAZ_NETWORKS[method], "--num-workers", 0, "-j", 1,

@@ -1,6 +1,6 @@
 """`pupicker` with one part of the method switched off that no option switches, for ablation.py.
 
-    python benchmarks/without.py noise|average|flattening COMMAND ...
+    python -m benchmarks.without noise|average|flattening COMMAND ...
 
 The part must be off in each command that it belongs to: flattening in `train` and `pick`, the others in `train`.
 """
@@ -35,7 +35,7 @@ def average() -> None:
     class LastWeights(optimisation.FittingOptions):
         decay: float = 0.0
 
-    optimisation.FittingOptions = LastWeights
+    optimisation.FittingOptions = LastWeights  # type: ignore[misc]
 
 
 def flattening() -> None:

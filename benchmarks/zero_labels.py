@@ -1,6 +1,6 @@
 """Picking without any label.
 
-    python benchmarks/zero_labels.py [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
+    python -m benchmarks.zero_labels [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
 
 Only the diameter is told.  On the test micrographs: the general weights as they are, difference of Gaussians, and
 template matching with a disc; models trained from the best proposals of each on the training micrographs; and with
@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets import BenchmarkSet, data_folder, load_set
-from label_efficiency_report import of_one_code
-from methods import Topaz
+from benchmarks.datasets import BenchmarkSet, data_folder, load_set
+from benchmarks.label_efficiency_report import of_one_code
+from benchmarks.methods import Topaz
+from benchmarks.real_sets import LOWEST_THRESHOLD, pupicker
+from benchmarks.runs import RESULTS, Records, hardware, pupicker_code
 from pupicker.engine.runtime.atomic import write_text
-from real_sets import LOWEST_THRESHOLD, pupicker
-from runs import RESULTS, Records, hardware, pupicker_code
 
 SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")
 SOURCES = ("general", "dog", "template")

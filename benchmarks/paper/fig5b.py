@@ -1,7 +1,7 @@
 """Fig. 5b: average precision less that without the autoencoder, against the number of labels.
 
-    python benchmarks/paper/fig5b.py run [--sets trimer stick] [--labels 10 50 100 250] [--draws 10] [--updates 500]
-    python benchmarks/paper/fig5b.py report
+    python -m benchmarks.paper.fig5b run [--sets trimer stick] [--labels 10 50 100 250] [--draws 10] [--updates 500]
+    python -m benchmarks.paper.fig5b report
 
 The weight of the reconstruction is 0, 1 and 10/N with N labels, as in the paper.  All of it takes about 11 hours on one
 core.  Results: results/fig5b.jsonl, .md, .png.
@@ -12,17 +12,9 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from experiment import (
-    Records,
-    average_precisions,
-    cell,
-    draws_of,
-    experiment_parser,
-    figure_and_axes,
-    of_one_code,
-    run_units,
-    write_report,
-)
+from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
+from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
+from benchmarks.runs import Records
 
 WEIGHTS = {"none": 0, "1": 1, "10/N": "10/N"}
 COLORS = {"1": "#1f77b4", "10/N": "#d62728"}
