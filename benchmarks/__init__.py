@@ -19,7 +19,7 @@ Programs; README.md says what each asks and how long it takes:
 
 ``label_efficiency``, ``all_labels``, ``zero_labels``
     Accuracy against the number of labels, from none to all.
-``left_out``, ``ablation``, ``without``
+``left_out``, ``ablation``
     What options and parts of the training bring.
 ``calibration``, ``particle_numbers``, ``picking_options``, ``false_picks``, ``pixel_sizes``
     What a model says of its picks, and what it picks.

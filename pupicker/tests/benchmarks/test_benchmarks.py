@@ -207,25 +207,6 @@ def test_recipes_are_those_of_the_paper(programs):
         assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)
 
 
-def test_parts_without_an_option_are_switched_off(programs, monkeypatch):
-    import torch
-
-    from benchmarks import without
-    from pupicker.engine.preparation import working_micrograph
-    from pupicker.engine.training import minibatches, optimisation
-
-    for module, name in ((optimisation, "FittingOptions"), (working_micrograph, "flatten"), (minibatches, "perturb")):
-        monkeypatch.setattr(module, name, getattr(module, name))  # as it was, afterwards
-    for part in without.PARTS.values():
-        part()
-    crops = torch.ones(2, 1, 5, 5)
-    assert minibatches.perturb(crops, torch.Generator()) is crops
-    assert optimisation.FittingOptions(objective="pn").decay == 0
-    image, foreign = torch.tensor([[1.0, 2.0]]), torch.tensor([[True, False]])
-    assert working_micrograph.flatten(image, 5.0) is image
-    assert working_micrograph.flatten(image, 5.0, foreign).tolist() == [[0.0, 2.0]]
-
-
 def test_fig5a_shows_numbers_of_labels_that_all_objectives_have(programs):
     from benchmarks.paper.fig5a import OBJECTIVES, complete
 
@@ -319,7 +300,7 @@ def test_there_are_no_other_programs(programs):
     with_main = {path for path in programs.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
     names = {".".join(path.relative_to(programs).with_suffix("").parts) for path in with_main}
     # Not started here: the one needs Scipion and a screen, the other belongs to Topaz's Python.
-    assert names - {"viewer_start", "topaz_minibatches", "without"} == set(PROGRAMS)
+    assert names - {"viewer_start", "topaz_minibatches"} == set(PROGRAMS)
 
 
 def test_programs_use_the_package_and_neither_its_tests_nor_tricks(programs):
@@ -342,3 +323,15 @@ def test_the_package_lists_its_modules(programs, folder):
     text = ast.get_docstring(ast.parse((programs / folder / "__init__.py").read_text(encoding="utf-8"))) or ""
     modules = [path.stem for path in sorted((programs / folder).glob("*.py")) if path.stem != "__init__"]
     assert [name for name in modules if f"``{name}``" not in text] == []
+
+
+@pytest.mark.parametrize("program", ["label_efficiency", "left_out", "zero_labels", "paper.fig5a", "paper.fig5b",
+                                     "paper.sf3", "paper.sf6"])
+def test_the_table_is_that_of_the_records(programs, program, monkeypatch, tmp_path):
+    """Records that were joined from another machine show in no table before ``report`` is run."""
+    *folder, name = program.split(".")
+    results = programs.joinpath(*folder) / "results"
+    shutil.copy(results / f"{name}.jsonl", tmp_path)
+    monkeypatch.setattr(sys, "argv", [program, "--records", str(tmp_path / f"{name}.jsonl"), "report"])
+    importlib.import_module(f"benchmarks.{program}").main()
+    assert (tmp_path / f"{name}.md").read_text() == (results / f"{name}.md").read_text()
