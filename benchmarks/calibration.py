@@ -22,6 +22,7 @@ from pupicker.core.scores.reliability import Reliability, reliability
 from pupicker.engine.evaluation.picks import evaluate
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.reports.plots import draw_reliability
+from pupicker.engine.reports.png import save_small_png
 
 
 def one_run(
@@ -94,7 +95,7 @@ def main() -> None:
         "command": " ".join(["python -m benchmarks.calibration DATA", *shown]), "machine": hardware(args.threads),
         "versions": {"pupicker": pupicker_code()}, "runs": runs,
     }, indent=1) + "\n")
-    figure.savefig(args.output.with_suffix(".png"), dpi=110)
+    save_small_png(figure, args.output.with_suffix(".png"))
 
 
 if __name__ == "__main__":

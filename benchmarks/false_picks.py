@@ -30,11 +30,13 @@ from benchmarks.real_sets import SETS, DataSet
 from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
 from pupicker.core.scores.metrics import precision_recall
 from pupicker.engine.files.micrographs import read_image
+from pupicker.engine.reports.png import GREYS, save_small_png
 from pupicker.engine.runtime.atomic import write_json, write_text
 
 VERDICTS = ("particle", "cut", "nothing", "?")
 COLUMNS = ("micrograph", "x", "y", "kind", "mean_rank", "verdict")
 CROP, ACROSS = 3, 6  # half the width of a crop in radii of the particle; crops beside each other
+DPI = 50  # a crop is shown with 100 pixels: noise hardly compresses
 MOST = {"false": 30, "missed": 6}  # places that are shown
 
 Row = dict[str, str]
@@ -148,7 +150,7 @@ def draw(places: list[Row], annotated: list[Row], chosen: DataSet, folder: Path,
     for axis in figure.axes:
         axis.set(xticks=[], yticks=[])
         axis.set_frame_on(axis.has_data())
-    figure.savefig(path, dpi=70, pil_kwargs={"optimize": True})
+    save_small_png(figure, path, DPI, GREYS)
 
 
 def main() -> None:

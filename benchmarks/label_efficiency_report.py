@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.datasets import REAL, SIMULATED
 from benchmarks.runs import RESULTS, Records, pupicker_code
+from pupicker.engine.reports.png import save_small_png
 
 TITLES = {
     "pupicker": "pupicker",
@@ -183,4 +184,4 @@ def draw(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], path: Path
                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(3, len(handles)),
                   frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)

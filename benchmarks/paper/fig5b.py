@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
 from benchmarks.runs import Records
+from pupicker.engine.reports.png import save_small_png
 
 WEIGHTS = {"none": 0, "1": 1, "10/N": "10/N"}
 COLORS = {"1": "#1f77b4", "10/N": "#d62728"}
@@ -61,7 +62,7 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)
 
 
 def main() -> None:
