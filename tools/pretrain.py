@@ -36,8 +36,8 @@ from pupicker.core.networks import DEFAULT_NETWORK, build
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example, example_of, load_examples, save_examples
 from pupicker.engine.pretraining.loop import average_precision, pretrain
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
 WEIGHTS = Path(pupicker.__file__).parent / "weights"

@@ -22,8 +22,8 @@ from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.models.training_record import TrainingRecord
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 SCHEMA_VERSION = 1
 _HEADER_KEY = "pupicker"

@@ -19,8 +19,8 @@ from pupicker.core.detection.contamination import (
 from pupicker.core.geometry import BACKGROUND
 from pupicker.core.image.background import flatten
 from pupicker.core.image.normalization import JointFit, normalize
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 Example = tuple[Tensor, Tensor]
 """Float16 ``(h, w)`` of a scene, and its centres ``(n, 2)`` float64 x, y."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.shared.json_files import write_json
 
 
 @dataclass

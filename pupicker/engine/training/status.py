@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pupicker.engine.models.training_record import TrainingRecord
-from pupicker.engine.runtime.atomic import write_json
+from pupicker.shared.json_files import write_json
 
 
 class TrainingStatus:
