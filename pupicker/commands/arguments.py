@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from pupicker.engine.runtime.run_report import Report
 
 
+def worded(error: PuPickerError) -> str:
+    """The message with the options that are meant."""
+    return named(str(error), error.parameters)
+
+
+def named(text: str, parameters: Sequence[str]) -> str:
+    """`text` with the options of `parameters`, where it does not name them itself."""
+    options = [f"--{name.replace('_', '-')}" for name in parameters]
+    unnamed = [option for option in options if option not in text]
+    return f"{text} ({', '.join(unnamed)})" if unnamed else text
+
+
 def add_micrographs(parser: argparse.ArgumentParser) -> None:
     """``MIC...`` and ``--pixel-size``."""
     parser.add_argument(
@@ -110,7 +122,7 @@ def first_geometry(
         if report is None:
             raise problems[0][1]
         for path, problem in problems:
-            report.quarantine(path, str(problem))
+            report.quarantine(path, problem)
         report.require_some()
     pixel_size = statistics.median_low(found)
     try:

@@ -42,7 +42,7 @@ class MaskFolder:
 
     def __init__(self, folder: Path, micrographs: Sequence[Path]) -> None:
         if not folder.is_dir():
-            raise InputError(f"--masks {folder}: no such folder")
+            raise InputError(f"{folder}: no such folder", "masks")
         self.folder = folder
         masks: dict[str, Path] = {}
         for file in sorted(folder.iterdir()):
@@ -51,7 +51,7 @@ class MaskFolder:
             name = micrograph_key(file).removesuffix(MASK_ENDING)
             if name in masks:
                 raise InputError(
-                    f"--masks {folder}: {masks[name].name} and {file.name} are of one micrograph; leave one of them"
+                    f"{folder}: {masks[name].name} and {file.name} are of one micrograph; leave one of them", "masks"
                 )
             masks[name] = file
         stems = distinct_stems(map(str, micrographs))
@@ -59,7 +59,7 @@ class MaskFolder:
         if not self._of:
             found = next(iter(masks.values())).name if masks else f"no {', '.join(MASK_SUFFIXES)} files"
             raise InputError(
-                f"--masks {folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}"
+                f"{folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}", "masks"
             )
 
     def of(self, micrograph: Path) -> Path | None:

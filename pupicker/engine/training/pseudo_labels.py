@@ -16,7 +16,7 @@ from torch import Tensor
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry
 from pupicker.engine.models.initial_weights import GENERAL
-from pupicker.engine.picking.filter_picker import METHODS, answer_of, best_places
+from pupicker.engine.picking.filter_picker import METHODS, best_places, response_of
 from pupicker.engine.picking.general_picker import general_network
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
@@ -72,9 +72,9 @@ def propose(
 
 
 def _baseline(method: str, geometry: Geometry) -> Finder:
-    answer = answer_of(method, geometry)
+    response = response_of(method, geometry)
     distance = geometry.min_distance_ang / geometry.working_pixel_size_ang
-    return lambda micrograph: best_places(answer, micrograph.image, distance, excluded=micrograph.excluded)
+    return lambda micrograph: best_places(response, micrograph.image, distance, excluded=micrograph.excluded)
 
 
 def _general(geometry: Geometry, network: str, device: torch.device) -> Finder:
