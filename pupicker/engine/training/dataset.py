@@ -18,12 +18,20 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.histograms import stack_histograms
 from pupicker.core.image.normalization import Mixture, fit
 from pupicker.engine.files.coordinates import CoordinateTable
-from pupicker.engine.preparation.exclusion import Exclusion, left_out_of, outside_labels, with_limit, without_excluded
-from pupicker.engine.preparation.working_micrograph import Resampled, in_background, network_input, resample
+from pupicker.engine.preparation.exclusion import (
+    Exclusion,
+    excluded_share_of,
+    outside_labels,
+    with_exclusion,
+    with_limit,
+)
+from pupicker.engine.preparation.recipe import Recipe, prepare
+from pupicker.engine.preparation.working_micrograph import Resampled, network_input
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.digest import data_digest, file_digest
+from pupicker.engine.training.digest import data_digest
 from pupicker.engine.training.labels import labels_in_working_pixels, negatives_in_working_pixels, no_labels
 
 
@@ -154,27 +162,22 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
     loaded: list[Resampled] = []
     stored: dict[Path, str] = {}
     progress = Progress(len(paths), "reading micrographs")
-    working = geometry.working_pixel_size_ang
+    # Contamination waits for the labels; a mask that does not fit shows now.
+    recipe = Recipe.of_geometry(geometry, pixel_size_ang, keep_borders, replace(exclusion, contamination=False))
 
-    def read(path: Path) -> tuple[Resampled, str]:
-        return resample(path, pixel_size_ang, working, keep_borders), file_digest(path)
+    def read(path: Path) -> Resampled:
+        micrograph = prepare(path, recipe, digest=True)
+        micrograph.histogram()
+        return micrograph
 
-    for path, future in in_background(read, paths, threads):
-        try:
-            micrograph, own_digest = future.result()
-            micrograph.histogram()
-            without_excluded(micrograph, replace(exclusion, contamination=False), geometry)  # a mask that does not fit
-        except InputError as error:
-            report.quarantine(path, str(error))
-        else:
-            stored[path] = own_digest
-            report.used(path, micrograph.n_invalid, micrograph.borders)
-            loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
-        progress.advance()
+    for path, micrograph in usable(paths, read, report, progress, threads):
+        stored[path] = str(micrograph.digest)
+        report.used(path, micrograph.n_invalid, micrograph.borders)
+        loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
     report.require_some()
     labels = labels_in_working_pixels(loaded, picks)
     exclusion = with_limit(exclusion, loaded, labels, geometry)
-    loaded, labels = _without_excluded(loaded, labels, exclusion, geometry, report)
+    loaded, labels = _with_exclusion(loaded, labels, exclusion, geometry, report)
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
     images = [
         network_input(m, joint.mixture, float(s), float(t), geometry.background_px)
@@ -182,7 +185,7 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
     ]
     areas = [m.excluded for m in loaded]
     for m in loaded:
-        report.left_out(m.path, *left_out_of(m.path, m.excluded, exclusion))
+        report.note_excluded(m.path, *excluded_share_of(m.path, m.excluded, exclusion))
     labels = outside_labels(labels, areas, "labelled particles")
     others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negatives")
     if labelled and not sum(len(label) for label in labels):
@@ -196,14 +199,14 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
     return TrainingSet(micrographs, joint.mixture, digest, exclusion)
 
 
-def _without_excluded(
+def _with_exclusion(
     loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, geometry: Geometry, report: Report
 ) -> tuple[list[Resampled], list[Tensor]]:
     """With what is excluded on each; a micrograph of which nothing is left is quarantined, its labels with it."""
     kept: list[tuple[Resampled, Tensor]] = []
     for micrograph, own in zip(loaded, labels, strict=True):
         try:
-            kept.append((without_excluded(micrograph, exclusion, geometry), own))
+            kept.append((with_exclusion(micrograph, exclusion, geometry), own))
         except InputError as error:
             report.not_used(micrograph.path, str(error))
     report.require_some()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from pupicker.core.geometry import Geometry
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 MAX_OUTSIDE = 0.1
 """More labels outside of the micrographs than this fraction mean that the coordinates are on another scale."""
@@ -43,9 +45,9 @@ def labels_in_working_pixels(
             f" ({worst}); coordinates must be in pixels of the micrographs given; scale them (pupicker convert)"
         )
     if outside_total:
-        sys.stderr.write(f"warning: {outside_total} {what} outside of their micrographs are left out: {worst}\n")
+        _log.warning("%d %s outside of their micrographs are left out: %s", outside_total, what, worst)
     if dead:
-        sys.stderr.write(f"warning: {dead} {what} on borders without an image are left out\n")
+        _log.warning("%d %s on borders without an image are left out", dead, what)
     return labels
 
 
@@ -61,9 +63,7 @@ def negatives_in_working_pixels(
         kept.append(place[free])
         on_labels += int((~free).sum())
     if on_labels:
-        sys.stderr.write(
-            f"warning: {on_labels} negatives lie on labelled particles and are left out\n"
-        )
+        _log.warning("%d negatives lie on labelled particles and are left out", on_labels)
     if not sum(map(len, kept)):
         raise InputError(
             f"none of the {len(negatives)} negatives can be used: check that the table is that of"

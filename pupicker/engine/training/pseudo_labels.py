@@ -16,7 +16,7 @@ from torch import Tensor
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry
 from pupicker.engine.models.initial_weights import GENERAL
-from pupicker.engine.picking.filter_picker import answer_of, best_places
+from pupicker.engine.picking.filter_picker import best_places, response_of
 from pupicker.engine.picking.general_picker import general_network
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
@@ -69,7 +69,7 @@ def find_all(micrographs: Sequence[LabelledMicrograph], source: str, task: Task)
 
 
 def _filter(method: str, geometry: Geometry) -> Finder:
-    response = answer_of(method, geometry)
+    response = response_of(method, geometry)
     distance = geometry.min_distance_ang / geometry.working_pixel_size_ang
     return lambda micrograph: best_places(response, micrograph.image, distance, excluded=micrograph.excluded)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +23,8 @@ from pupicker.engine.training.initial_count import general_density
 from pupicker.engine.training.options import Hooks, Task
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Training
+
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -105,4 +107,4 @@ def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Tas
 
 def _warn(text: str | None) -> None:
     if text:
-        sys.stderr.write(f"warning: {text}\n")
+        _log.warning("%s", text, extra={"parameters": ("particles_per_micrograph",)})

@@ -110,8 +110,8 @@ def test_exclusions(baseline, simulated, tmp_path):
 
 
 def test_wrong_use(baseline, tmp_path):
-    assert "--rotation-step 0" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc", "--rotation-step",
-                                           0).error(2)
+    turned = baseline("template", tmp_path / "p.tsv", "--template", "x.mrc", "--rotation-step", 0)
+    assert "at most 360 (--rotation-step)" in turned.error(2)
     assert "x.mrc: No such file" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc").error(1)
 
 

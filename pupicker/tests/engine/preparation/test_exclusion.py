@@ -14,7 +14,7 @@ from pupicker.core.regions.patches import PatchGrid
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.masks import MaskFolder, read_mask
-from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, without_excluded
+from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, with_exclusion
 from pupicker.engine.preparation.working_micrograph import network_input_of_new, resample
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.run_report import Report
@@ -61,7 +61,7 @@ def _write_mask(folder, name, mask):
 
 
 def _area(path, exclusion):
-    return without_excluded(resample(path, None, WORKING), exclusion, LENGTHS).excluded
+    return with_exclusion(resample(path, None, WORKING), exclusion, LENGTHS).excluded
 
 
 def test_nothing_is_excluded_without_options(tmp_path):
@@ -92,7 +92,7 @@ def test_the_network_sees_zero_where_there_is_no_specimen_but_sees_what_lies_in_
     assert masked.excluded[:, -reach:].all() and masked.image[:, -reach:].all()
     far = (slice(None), slice(-10, None))
     torch.testing.assert_close(masked.image[far], plain.image[far], rtol=0.05, atol=0.05)
-    new = without_excluded(resample(path, None, WORKING), exclusion, LENGTHS)
+    new = with_exclusion(resample(path, None, WORKING), exclusion, LENGTHS)
     torch.testing.assert_close(network_input_of_new(new, sets[1].mixture, LENGTHS.background_px), masked.image,
                                rtol=0.02, atol=0.02)
 
@@ -153,7 +153,7 @@ def test_a_mask_of_other_proportions_quarantines_its_micrograph(tmp_path):
 def test_everything_excluded_is_an_error(tmp_path):
     with pytest.raises(InputError, match="exclude all of it"):
         _area(_micrograph(tmp_path), Exclusion(margin_ang=5000.0))
-    with pytest.raises(UsageError, match="--margin -1"):
+    with pytest.raises(UsageError, match="margin of -1"):
         exclusion_for(None, -1.0, None, None, [])
 
 
@@ -178,10 +178,11 @@ class TestTraining:
         others = CoordinateTable(np.array([str(path)] * 2), np.array([30.0, 210.0]), np.array([120.0, 90.0]))
         return load_training_set(Sources([path], picks, others, exclusion=masks), LENGTHS, 1, Report("train"))
 
-    def test_labels_there_are_left_out_with_a_warning(self, capsys, data):
+    def test_labels_there_are_left_out_with_a_warning(self, caplog, data):
         assert data.label_count == 3
         assert data.negative_count == 1
-        assert "2 labelled particles lie where nothing shall be picked" in capsys.readouterr().err
+        said = "\n".join(record.getMessage() for record in caplog.get_records("setup"))
+        assert "2 labelled particles lie where nothing shall be picked" in said
 
     def test_its_area_leaves_the_class_prior(self, data):
         (micrograph,) = data.micrographs
