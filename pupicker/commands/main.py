@@ -18,11 +18,10 @@ import pupicker
 from pupicker.commands.arguments import named, worded
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.progress import progress_on
+from pupicker.shared.choices import EXIT_FAILED
 
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.engine.reports.png import save_small_png
+from pupicker.shared.atomic import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +99,7 @@ class HtmlReport:
     def figure(self, figure: Figure, caption: str, half: bool = False) -> None:
         """A picture inside the document; its caption is its text alternative too.  `half`: two side by side."""
         data = io.BytesIO()
-        figure.savefig(data, format="png", dpi=100)
+        save_small_png(figure, data)
         encoded = base64.b64encode(data.getvalue()).decode("ascii")
         self._blocks.append(Block("figure", caption, png=encoded, half=half))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from pupicker.shared.durations import format_seconds
+
 _stream: TextIO | None = None
 
 
@@ -19,14 +21,6 @@ def progress_on(stream: TextIO) -> Iterator[None]:
         yield
     finally:
         _stream = before
-
-
-def format_seconds(seconds: float) -> str:
-    """``75`` -> ``1:15``; ``3700`` -> ``1:01:40``."""
-    whole = max(0, round(seconds))
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
 class Progress:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
 from pupicker.engine.runtime.errors import InputError, PuPickerError
+from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.shared.json_files import write_json
 
 _log = logging.getLogger(__name__)
 
@@ -115,5 +116,5 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when micrographs were quarantined."""
-        return 3 if self.quarantined else 0
+        """Done, or done with micrographs were quarantined."""
+        return EXIT_QUARANTINED if self.quarantined else EXIT_DONE
