@@ -149,7 +149,7 @@ class Picker(MicrographPicker):
         calibration = self.model.calibration
         xy, logit = pick_image(
             self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold),
-            self.model.views, micrograph.excluded,
+            self.model.orientations, micrograph.excluded,
         )
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
         spread = None

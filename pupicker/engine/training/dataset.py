@@ -36,6 +36,34 @@ from pupicker.engine.training.labels import labels_in_working_pixels, negatives_
 
 
 @dataclass(frozen=True)
+class Sources:
+    """What a training learns from, as it is stored.
+
+    Attributes
+    ----------
+    micrographs
+        Files.
+    labels
+        Table of labelled particles, in pixels of the files; None: learns without any, from pseudo-labels.
+    negatives
+        Table of places that are no particles; None: there are none.
+    pixel_size_ang
+        Of the files; None: from their headers.
+    keep_borders
+        Whether borders without an image stay.
+    exclusion
+        Where nothing is looked for.
+    """
+
+    micrographs: Sequence[Path]
+    labels: CoordinateTable | None
+    negatives: CoordinateTable | None = None
+    pixel_size_ang: float | None = None
+    keep_borders: bool = False
+    exclusion: Exclusion = field(default_factory=Exclusion)
+
+
+@dataclass(frozen=True)
 class LabelledMicrograph:
     """A micrograph of the training set.
 
@@ -70,12 +98,27 @@ class LabelledMicrograph:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All micrographs of a training, with the mixture that normalised them, a digest, and what is left out of them."""
+    """All micrographs of a training.
+
+    Attributes
+    ----------
+    micrographs
+        With their labels.
+    mixture
+        That normalised them.
+    digest
+        Of what is learnt from (:mod:`pupicker.engine.training.digest`).
+    exclusion
+        Where nothing is looked for.
+    pseudo_labels
+        What took the place of labels; None: there are labels.
+    """
 
     micrographs: list[LabelledMicrograph]
     mixture: Mixture
     digest: str
     exclusion: Exclusion = field(default_factory=Exclusion)
+    pseudo_labels: str | None = None
 
     @property
     def label_count(self) -> int:
@@ -105,26 +148,22 @@ class Split:
     held_out: list[Tensor]
 
 
-def load_training_set(
-    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
-    threads: int, report: Report, keep_borders: bool = False, negatives: CoordinateTable | None = None,
-    exclusion: Exclusion | None = None, labelled: bool = True,
-) -> TrainingSet:
+def load_training_set(sources: Sources, geometry: Geometry, threads: int, report: Report) -> TrainingSet:
     """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
-
-    `negatives` are places that are no particles; without `labelled`, no label is needed.
 
     Raises
     ------
     InputError
         If no micrograph or no label is left.
     """
+    paths, negatives = sources.micrographs, sources.negatives
+    labelled, picks = sources.labels is not None, sources.labels or CoordinateTable.empty()
+    pixel_size_ang, keep_borders, exclusion = sources.pixel_size_ang, sources.keep_borders, sources.exclusion
     loaded: list[Resampled] = []
     stored: dict[Path, str] = {}
-    exclusion = exclusion or Exclusion()
     progress = Progress(len(paths), "reading micrographs")
     # Contamination waits for the labels; a mask that does not fit shows now.
-    recipe = Recipe.of_geometry(lengths, pixel_size_ang, keep_borders, replace(exclusion, contamination=False))
+    recipe = Recipe.of_geometry(geometry, pixel_size_ang, keep_borders, replace(exclusion, contamination=False))
 
     def read(path: Path) -> Resampled:
         micrograph = prepare(path, recipe, digest=True)
@@ -137,18 +176,18 @@ def load_training_set(
         loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
     report.require_some()
     labels = labels_in_working_pixels(loaded, picks)
-    exclusion = with_limit(exclusion, loaded, labels, lengths)
-    loaded, labels = _with_exclusion(loaded, labels, exclusion, lengths, report)
+    exclusion = with_limit(exclusion, loaded, labels, geometry)
+    loaded, labels = _with_exclusion(loaded, labels, exclusion, geometry, report)
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
     images = [
-        network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
+        network_input(m, joint.mixture, float(s), float(t), geometry.background_px)
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
     areas = [m.excluded for m in loaded]
     for m in loaded:
         report.note_excluded(m.path, *excluded_share_of(m.path, m.excluded, exclusion))
     labels = outside_labels(labels, areas, "labelled particles")
-    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
+    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negatives")
     if labelled and not sum(len(label) for label in labels):
         raise InputError(no_labels(paths, picks))
     digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,
@@ -161,13 +200,13 @@ def load_training_set(
 
 
 def _with_exclusion(
-    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, lengths: Geometry, report: Report
+    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, geometry: Geometry, report: Report
 ) -> tuple[list[Resampled], list[Tensor]]:
     """With what is excluded on each; a micrograph of which nothing is left is quarantined, its labels with it."""
     kept: list[tuple[Resampled, Tensor]] = []
     for micrograph, own in zip(loaded, labels, strict=True):
         try:
-            kept.append((with_exclusion(micrograph, exclusion, lengths), own))
+            kept.append((with_exclusion(micrograph, exclusion, geometry), own))
         except InputError as error:
             report.not_used(micrograph.path, str(error))
     report.require_some()
