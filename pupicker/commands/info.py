@@ -57,11 +57,11 @@ def _model(path: Path) -> Answer:
 def _micrograph(args: argparse.Namespace) -> Answer:
     from pupicker.core.geometry import describe, geometry
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.files.micrographs import read_header, read_image, resolve_pixel_size
+    from pupicker.engine.files.micrographs import open_micrograph, resolve_pixel_size
     from pupicker.engine.runtime.errors import UsageError
 
-    header = read_header(args.file)
-    image = read_image(args.file)
+    with open_micrograph(args.file) as file:
+        header, image = file.header, file.read_image()
     content: dict[str, Any] = {
         "kind": "micrograph", "width": header.width, "height": header.height, "dtype": header.dtype,
         "pixel_size_ang": header.pixel_size_ang, "minimum": float(image.pixels.min()),

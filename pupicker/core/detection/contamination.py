@@ -117,8 +117,8 @@ def limit_from_blobs(image: Tensor, diameter_px: float) -> float:
 
     Half of the most blob-like places may be contamination; if more are, less is excluded.
     """
-    answer = difference_of_gaussians(image, diameter_px)
-    position, _ = pick(answer, diameter_px / 2)
+    response = difference_of_gaussians(image, diameter_px)
+    position, _ = pick(response, diameter_px / 2)
     found = _deepest(depth(image, diameter_px, DEPTH_WITHOUT_LABELS), position[:PROPOSALS].flip(1), diameter_px)
     return max(DEPTH_WITHOUT_LABELS, LABELS_FACTOR * float(found.median())) if len(found) else DEPTH_WITHOUT_LABELS
 

@@ -64,7 +64,7 @@ def training_report(
 
 def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
     validation = content["validation"]["average_precision"]
-    held_out = model.details["held_out_labels"]
+    held_out = model.record.held_out_labels
     page.table(("", "", ""), [
         ("validation AP", "-" if validation is None else f"{validation:.3f}",
          "no labels were held out" if validation is None else f"estimated on {held_out} held-out labels"),
@@ -81,7 +81,7 @@ def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -
     lengths = model.geometry
     network = model.network.to(device).eval()
     distance_px = lengths.min_distance_ang / lengths.working_pixel_size_ang
-    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.views,
+    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.orientations,
                            excluded=micrograph.excluded)
     return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, lengths)
 
@@ -91,7 +91,7 @@ def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> Non
     if not len(logit):
         return
     page.section("What a threshold does")
-    expected = float(model.details["particles_per_micrograph"]) * len(logits)
+    expected = (model.record.particles_per_micrograph or 0.0) * len(logits)
     precision, recall, f1 = expected_curve(model.calibration.probability(logit), expected)
     score = model.calibration.log_likelihood_ratio(logit)
     page.figure(
