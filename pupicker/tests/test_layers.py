@@ -68,11 +68,13 @@ def folder_of(name):
     return path.relative_to(PACKAGE).as_posix()
 
 
-def imported_modules(path, top_level_only=False):
-    """Full names of the modules that a file imports."""
+def imported_modules(path):
+    """Full names of the modules that a file imports; the package itself names more for type checkers alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path == PACKAGE / "__init__.py":
+        tree.body = [node for node in tree.body if ast.unparse(node).split(":")[0] != "if TYPE_CHECKING"]
     names = set()
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -20,7 +20,7 @@ from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.reports.figures import PICK, Circles, marked_micrograph, picks_per_micrograph, score_histogram
 from pupicker.engine.reports.html import HtmlReport
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, left_out, plain_rows
+from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
 
 ALARMING_SHARE = 0.1
@@ -98,7 +98,7 @@ def picking_report(picking: Picking, origin: Provenance) -> HtmlReport:
         page.figure(picks_per_micrograph(list(counts.values())), "Number of picks of each micrograph.")
         _examples(page, picking, counts, origin)
         _micrographs(page, picking, counts, probability, origin)
-    left_out(page, picking.run, origin)
+    what_was_not_used(page, picking.run, origin)
     if picking.model is not None:
         page.section("Model")
         page.table(("", ""), plain_rows({k: v for k, v in card(picking.model).items() if k != "curve"}))
