@@ -31,7 +31,8 @@ from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
 from pupicker.core.scores.metrics import precision_recall
 from pupicker.engine.files.micrographs import read_image
 from pupicker.engine.reports.png import GREYS, save_small_png
-from pupicker.engine.runtime.atomic import write_json, write_text
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 VERDICTS = ("particle", "cut", "nothing", "?")
 COLUMNS = ("micrograph", "x", "y", "kind", "mean_rank", "verdict")

@@ -35,9 +35,10 @@ from pupicker.core.scores.class_prior import estimate_particles, particle_interv
 from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.general_picker import general_network
-from pupicker.engine.runtime.atomic import write_json, write_text
 from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.validation import Candidates, find_candidates
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 SETS = (*REAL, "t20s", "stick", "trimer")
 PARTICLE_PX = NETWORKS[DEFAULT_NETWORK].particle_px()

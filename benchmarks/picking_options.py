@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.datasets import data_folder
 from benchmarks.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
 from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
-from pupicker.engine.runtime.atomic import write_json, write_text
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 DISTANCES = {"0.45": None, "0.5": 0.5}  # diameters
 SCORE_BINS = 10

@@ -25,7 +25,7 @@ from benchmarks.label_efficiency_report import of_one_code
 from benchmarks.methods import Topaz
 from benchmarks.real_sets import LOWEST_THRESHOLD, pupicker
 from benchmarks.runs import RESULTS, Records, hardware, pupicker_code
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.shared.atomic import write_text
 
 SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")
 SOURCES = ("general", "dog", "template")

@@ -59,7 +59,7 @@ from pupicker.core.regions.crops import gather, margin_for, perturb, random_tran
 from pupicker.core.regions.patches import patch_grid
 from pupicker.core.regions.regions import disc_mask
 from pupicker.core.scores.metrics import match_picks, precision_recall
-from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.shared.atomic import atomic_path
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
 WEIGHTS = Path(pupicker.__file__).parent / "weights"

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.datasets import BenchmarkSet
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
-from pupicker.engine.files.names import micrograph_key
+from pupicker.shared.names import micrograph_key
 
 FILE = Path(__file__).with_name("presets.json")
 SPLIT_SEED = 0

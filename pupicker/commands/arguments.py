@@ -16,6 +16,42 @@ from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.shared.options import Option
+
+
+def add_option(parser: argparse._ActionsContainer, option: Option) -> None:
+    """An option as :mod:`pupicker.shared.options` declares it; its old names are taken and not shown."""
+    shown = option.help + (f", in {option.unit}" if option.unit else "")
+    shown += f" (default: {option.automatic})" if option.automatic else ""
+    settings: dict[str, Any] = {"dest": option.name, "default": option.default}
+    if option.kind is bool:
+        settings["action"] = "store_false" if option.default else "store_true"
+    else:
+        settings |= {"type": _reader(option), "choices": option.choices or None, "metavar": option.metavar}
+    if option.required:
+        settings["required"] = True
+    no = "no-" if option.kind is bool and option.default else ""
+    parser.add_argument(_flag(no + option.name), help=shown.replace("Å", "A"), **settings)
+    for name in option.old_names:
+        parser.add_argument(_flag(no + name), help=argparse.SUPPRESS, **{**settings, "default": argparse.SUPPRESS})
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _reader(option: Option) -> Any:
+    """Type of the argument; what may be a word is read as it is where it is no number, and checked later."""
+    if not option.words:
+        return option.kind
+
+    def number_or_word(text: str) -> Any:
+        try:
+            return option.kind(text)
+        except ValueError:
+            return text
+
+    return number_or_word
 
 
 def add_micrographs(parser: argparse.ArgumentParser) -> None:

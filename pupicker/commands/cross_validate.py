@@ -51,10 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.commands.grid import make_cells
     from pupicker.engine.cross_validation.table import Table
     from pupicker.engine.reports.plots import plot_cross_validation
-    from pupicker.engine.runtime.atomic import write_json, write_text
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.shared.atomic import write_text
+    from pupicker.shared.json_files import write_json
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     if args.folds < 2:
@@ -64,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         check(cell.args)
-        if cell.args.proposals:
-            raise UsageError("--proposals: cross-validation judges by labels; give some with --picks")
+        if cell.args.pseudo_labels:
+            raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some", "pseudo_labels",
+                             "picks")
     report = Report("cross-validate")
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)
@@ -164,7 +166,7 @@ class _Work:
         import json
 
         from pupicker.engine.cross_validation.folds import FoldResult, train_and_test
-        from pupicker.engine.runtime.atomic import write_json
+        from pupicker.shared.json_files import write_json
 
         try:
             return FoldResult(**json.loads(path.read_text(encoding="utf-8")))
@@ -195,7 +197,7 @@ class _Work:
         return self._data[1]
 
     def _note(self, done: int, total: int, cell: Cell) -> None:
-        from pupicker.engine.runtime.atomic import write_json
+        from pupicker.shared.json_files import write_json
 
         if self.args.status:
             write_json(self.args.status, {"done": done, "total": total, "cell": cell.title})

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 
 import pupicker
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
+from pupicker.shared.choices import EXIT_FAILED
 
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

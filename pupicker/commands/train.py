@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     network = network_of(args)
     start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
-    picks = CoordinateTable.empty() if args.proposals else read_coordinates(args.picks, paths)
+    picks = CoordinateTable.empty() if args.pseudo_labels else read_coordinates(args.picks, paths)
     negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
     lengths, pixel_size = geometry_of(args, paths, network)
     report, status = Report("train"), TrainingStatus(args.status)
@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     with report_of_failure(report, args, args.output):
         data = load_training_set(
             paths, picks, args.pixel_size, lengths, threads, report, args.keep_borders, negatives,
-            exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths), not args.proposals,
+            exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths), not args.pseudo_labels,
         )
-        if args.proposals:
-            data = with_proposals(data, args.proposals, lengths, args.network, device, args.proposal_count)
+        if args.pseudo_labels:
+            data = with_proposals(data, args.pseudo_labels, lengths, args.network, device, args.pseudo_label_count)
         options = training_options(args, data.label_count, start)
         split = split_validation(data, args.validation_fraction, args.seed)
         trained, seconds = _train(args, data, split, lengths, options, device, start, status)
@@ -178,7 +178,7 @@ def _details(
         "weight_decay": options.fitting.weight_decay,
         "ring_negatives": options.ring_negatives,
         "labels": data.label_count,
-        **({"proposals": args.proposals} if args.proposals else {}),
+        **({"proposals": args.pseudo_labels} if args.pseudo_labels else {}),
         "negatives": data.negative_count,
         "micrographs": len(data.micrographs),
         "held_out_labels": int(sum(int(h.sum()) for h in split.held_out)),

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px, packed_discs
+
 TRAINING_RADIUS = 0.11
 SMALLEST_TRAINING_RADIUS_PX = 1.5
-MIN_DISTANCE = 0.45
 MATCH_RADIUS = 0.5
 BACKGROUND = 1.0
-BOX_SIZE = 1.5
 BORDER_MARGIN = 0.5
 RING_INNER = 0.25
 
@@ -93,7 +93,7 @@ class Geometry:
 
     def box_size_px(self, pixel_size_ang: float) -> int:
         """Even box size in pixels of a micrograph."""
-        return max(2, 2 * round(self.box_size_ang / pixel_size_ang / 2))
+        return even_box_size_px(self.box_size_ang, pixel_size_ang)
 
     def match_radius_px(self, pixel_size_ang: float) -> float:
         """Radius within which a pick is a hit, in pixels of a micrograph."""
@@ -169,9 +169,9 @@ def describe(lengths: Geometry, pixel_size_ang: float, receptive_field_px: int) 
 
 def most_particles(lengths: Geometry, area_ang2: float) -> float:
     """Number of particles that fit an area at the densest packing of discs the minimum distance apart."""
-    return area_ang2 / (lengths.min_distance_ang**2 * 3**0.5 / 2)
+    return packed_discs(area_ang2, lengths.min_distance_ang)
 
 
 def particles_side_by_side(lengths: Geometry, area_ang2: float) -> float:
     """Number of particles that fit an area at the densest packing of discs that do not overlap."""
-    return area_ang2 / (lengths.diameter_ang**2 * 3**0.5 / 2)
+    return packed_discs(area_ang2, lengths.diameter_ang)

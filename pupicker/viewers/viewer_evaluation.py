@@ -15,6 +15,7 @@ from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
 from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerEvaluate
+from pupicker.shared.columns import MATCHES
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve, thinned
@@ -22,7 +23,6 @@ from pupicker.viewers.scores import measuredCurve, thinned
 OUTCOMES = ("hit", "false", "missed")
 HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
 COLOURS = ("#2ca02c", "#e03030", "#ffd400")
-COLUMNS = ("micrograph", "x", "y", "score", "outcome")
 
 
 class Matches(NamedTuple):
@@ -53,7 +53,7 @@ def readMatches(path: str) -> Dict[int, Matches]:
         header = next(rows, [])
         if not header:
             raise ViewerError("%s: the table is empty; run the evaluation again." % path)
-        micrograph, x, y, score, outcome = (header.index(column) for column in COLUMNS)
+        micrograph, x, y, score, outcome = (header.index(column) for column in MATCHES)
         for row in rows:
             byName.setdefault(row[micrograph], []).append(
                 (float(row[x]), float(row[y]), float(row[score] or "-inf"), codes[row[outcome]]))

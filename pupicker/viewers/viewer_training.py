@@ -11,13 +11,13 @@ from pyworkflow.viewer import View, Viewer
 from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
 from pupicker.gui.micrograph_canvas import Circle
-from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerTrain
-from pupicker.shared.json_files import readJson
+from pupicker.protocols import ProtPuPickerTrain
+from pupicker.shared.columns import POSITION
+from pupicker.shared.json_files import read_json
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 
 LABEL = "#2ca02c"
-COLUMNS = ("micrograph", "x", "y")
 LEGEND: Dict[str, Any] = {"fontsize": 8, "framealpha": 0.8, "edgecolor": "none"}  # readable also on top of a curve
 Points = Dict[int, List[Tuple[float, float]]]
 
@@ -32,7 +32,7 @@ def readLabels(path: str) -> Points:
         header = next(rows, [])
         if not header:
             raise ViewerError("%s: the table is empty; run the training again." % path)
-        micrograph, x, y = (header.index(column) for column in COLUMNS)
+        micrograph, x, y = (header.index(column) for column in POSITION)
         for row in rows:
             byName.setdefault(row[micrograph], []).append((float(row[x]), float(row[y])))
     return {micIdOf(name): some for name, some in byName.items()}
@@ -107,13 +107,8 @@ class PuPickerTrainingViewer(Viewer):
     _name = "pupicker training"
     _targets = [ProtPuPickerTrain]
 
-    @classmethod
-    def can_handle_this_instance(cls, instance: Any) -> bool:
-        """Not a cross-validation, which is a training by its form only."""
-        return not isinstance(instance, ProtPuPickerCrossValidate)
-
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        report = readJson(obj._getReportPath())
+        report = read_json(obj._getReportPath())
         try:
             if not report.get("curve"):
                 raise ViewerError("%s: no training report; the run has not finished." % obj._getReportPath())

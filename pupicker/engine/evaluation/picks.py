@@ -13,8 +13,9 @@ import numpy as np
 from pupicker.core.scores.metrics import Curve, match_picks, precision_recall
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.names import match_names
-from pupicker.engine.runtime.atomic import write_text
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import write_text
+from pupicker.shared.columns import MATCHES
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def write_matches(path: Path, result: Evaluation) -> None:
     picks, missed = result.picks, result.missed
     score = np.zeros(len(picks)) if picks.score is None else picks.score
     text = io.StringIO()
-    text.write("micrograph\tx\ty\tscore\toutcome\n")
+    text.write("\t".join(MATCHES) + "\n")
     for row in np.argsort(-score, kind="stable"):
         outcome = "hit" if result.hit[row] else "false"
         text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{float(score[row])!r}\t{outcome}\n")

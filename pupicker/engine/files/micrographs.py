@@ -17,8 +17,8 @@ from pupicker.engine.files import mrc, tiff
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.files.micrograph_header import Header, resolve_pixel_size
 from pupicker.engine.files.mrc import write_mrc
-from pupicker.engine.files.names import MICROGRAPH_SUFFIXES
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import MICROGRAPH_SUFFIXES
 
 __all__ = [
     "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "read_header", "read_image", "read_pixels",

@@ -18,8 +18,8 @@ from mrcfile.dtypes import HEADER_DTYPE
 from mrcfile.utils import byte_order_from_machine_stamp, dtype_from_mode
 
 from pupicker.engine.files.micrograph_header import Header
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 _HEADER_BYTES = HEADER_DTYPE.itemsize
 _REFUSED_MODES = {3: "complex 16-bit integers", 4: "complex numbers", 101: "packed 4-bit integers"}

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 _HEADER_KEY = "pupicker_checkpoint"
 

@@ -22,8 +22,9 @@ from torch import Tensor
 from pupicker.core.networks import Classifier
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.shared import choices
 
-AUTO, GENERAL, RANDOM = "auto", "general", "random"
+AUTO, GENERAL, RANDOM = choices.START_AUTO, choices.START_GENERAL, choices.START_RANDOM
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
 

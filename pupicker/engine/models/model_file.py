@@ -21,11 +21,10 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
 from pupicker.core.scores.likelihood import Calibration
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 SCHEMA_VERSION = 1
-MODEL_SUFFIX = ".pupicker"
 _HEADER_KEY = "pupicker"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.engine.reports.png import save_small_png
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.shared.atomic import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

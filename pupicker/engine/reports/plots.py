@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pupicker.core.scores.metrics import Curve
 from pupicker.core.scores.reliability import Reliability
 from pupicker.engine.reports.png import save_small_png
-from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.shared.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,9 @@ import torch
 
 import pupicker
 from pupicker.core.image.background import gaussian_mean
-from pupicker.engine.files.names import micrograph_key
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import micrograph_key
 
 SMOOTHING = 1 / 6
 """Standard deviation of the Gaussian that makes particles visible in a picture, as a part of their radius."""

@@ -6,13 +6,7 @@ import sys
 import time
 from typing import TextIO
 
-
-def format_seconds(seconds: float) -> str:
-    """``75`` -> ``1:15``; ``3700`` -> ``1:01:40``."""
-    whole = max(0, round(seconds))
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+from pupicker.shared.durations import format_seconds
 
 
 class Progress:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.shared.json_files import write_json
 
 
 @dataclass
@@ -106,5 +107,5 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when micrographs were quarantined."""
-        return 3 if self.quarantined else 0
+        """Done, or done with micrographs were quarantined."""
+        return EXIT_QUARANTINED if self.quarantined else EXIT_DONE

@@ -10,13 +10,13 @@ from pupicker.core.networks import Classifier
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.likelihood import Calibration, calibrate, with_total
 from pupicker.engine.models.model_file import Model
-from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.suggested_threshold import expected_of_thresholds
 from pupicker.engine.training.validation import Candidates
 
 
 def complete(
-    network: Classifier, name: str, mixture: Mixture, geometry: Geometry, expected: Expectation, found: Candidates,
+    network: Classifier, name: str, mixture: Mixture, geometry: Geometry, expected: ParticleCount, found: Candidates,
     held_out: Candidates | None, details: dict[str, Any], views: int,
     exclusion: dict[str, Any] | None,
 ) -> Model:
@@ -45,7 +45,7 @@ def complete(
     return Model(network.cpu(), name, mixture, geometry, calibration, prior, threshold, recorded, views, exclusion)
 
 
-def calibration_of(expected: Expectation, found: Candidates, held_out: Candidates | None) -> Calibration:
+def calibration_of(expected: ParticleCount, found: Candidates, held_out: Candidates | None) -> Calibration:
     """Slope from held-out labels where there are some, level from the candidates of all micrographs."""
     particles = expected.particles(found.pixels)
     if held_out is None:

@@ -20,12 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.core.scores.log_odds import shift_to_mean
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.training.minibatches import Sampler
+from pupicker.shared import options
 
 WARM_UP_UPDATES = 50
 START_MINIBATCHES = 8
@@ -53,17 +55,21 @@ class FittingOptions:
         Weight of the autoencoder term, 0 for none.
     """
 
-    objective: str = "ge-binomial"
-    network: str = DEFAULT_NETWORK
+    objective: str = options.OBJECTIVE.default
+    network: str = options.NETWORK.default
     network_settings: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = options.LEARNING_RATE.default
+    weight_decay: float = options.WEIGHT_DECAY.default
     decay: float = 0.99
-    batch_size: int = 512
+    batch_size: int = options.BATCH_SIZE.default
     positives: int = 32
-    seed: int = 0
+    seed: int = options.SEED.default
     start: str = ""
-    autoencoder: float = 0.0
+    autoencoder: float = options.AUTOENCODER.default
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be."""
+        check_options(vars(self))
 
 
 class Fitting:

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from pupicker.engine.models.initial_weights import Start
+from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.optimisation import FittingOptions
 from pupicker.engine.training.validation import Candidates
+from pupicker.shared import options
 
-PROPOSAL_UPDATES = 200
-"""Proposals hold false ones, which longer training learns too."""
+PSEUDO_LABEL_UPDATES = 200
+"""Pseudo-labels hold false ones, which longer training learns too."""
 
 
 def updates_for(labels: int, start: Start) -> int:
@@ -47,14 +50,21 @@ class TrainingOptions:
     """
 
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    class_prior: float | None = None
-    particles_per_micrograph: float | None = None
+    class_prior: float | None = options.CLASS_PRIOR.default
+    particles_per_micrograph: float | None = options.PARTICLES_PER_MICROGRAPH.default
     updates: int = 1500
     epoch_updates: int = 100
     patience: int = 6
-    refit: bool = True
+    refit: bool = options.REFIT.default
     views: int = 4
-    ring_negatives: bool = False
+    ring_negatives: bool = options.RING_NEGATIVES.default
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be, or at two that say the same."""
+        check_options(vars(self))
+        if self.class_prior is not None and self.particles_per_micrograph is not None:
+            raise UsageError("the class prior and the particles per micrograph say the same thing: give one",
+                             "class_prior", "particles_per_micrograph")
 
 
 @dataclass

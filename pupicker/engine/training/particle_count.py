@@ -31,6 +31,7 @@ from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.initial_count import WORTH
+from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.validation import Candidates
 
 INITIAL_COVER = 0.15
@@ -42,7 +43,7 @@ WINDOW = 5
 
 
 @dataclass
-class Expectation:
+class ParticleCount:
     """Particles per working pixel.
 
     Attributes
@@ -96,41 +97,37 @@ class Expectation:
         self.source = "estimated from the scores of labels and of all candidates"
 
 
-def expectation(
-    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, class_prior: float | None,
-    particles_per_micrograph: float | None, general: float | None = None,
-) -> Expectation:
+def particle_count(
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, options: TrainingOptions,
+    general: float | None = None,
+) -> ParticleCount:
     """What is known before training; `general`: particles per working pixel that the general weights see.
 
     Raises
     ------
     UsageError
-        If both are given, one is impossible, or more particles are meant than fit.
+        If more particles are given than fit.
     """
+    class_prior, particles_per_micrograph = options.class_prior, options.particles_per_micrograph
     pixels = sum(m.pixels for m in micrographs)
     area = pixels * geometry.working_pixel_size_ang**2
     most = most_particles(geometry, area) / pixels
-    if class_prior is not None and particles_per_micrograph is not None:
-        raise UsageError("--class-prior and --particles-per-micrograph say the same thing: give one")
     if class_prior is not None:
-        if not 0 < class_prior < 1:
-            raise UsageError(f"--class-prior {class_prior}: must lie between 0 and 1")
-        given, what = class_prior / mean_disc_area(geometry.training_radius_px), f"--class-prior {class_prior:g}"
+        name, given = "class_prior", class_prior / mean_disc_area(geometry.training_radius_px)
+        what = f"the class prior {class_prior:g}"
     elif particles_per_micrograph is not None:
-        if not particles_per_micrograph > 0:
-            raise UsageError(f"--particles-per-micrograph {particles_per_micrograph:g}: must be positive")
-        given = particles_per_micrograph * len(micrographs) / pixels
-        what = f"--particles-per-micrograph {particles_per_micrograph:g}"
+        name, given = "particles_per_micrograph", particles_per_micrograph * len(micrographs) / pixels
+        what = f"{particles_per_micrograph:g} particles per micrograph"
     else:
         guess = _first_guess(micrographs, geometry, most, general)
-        return Expectation(guess, True, "first guess", guess, 0.0 if general is None else WORTH)
+        return ParticleCount(guess, True, "first guess", guess, 0.0 if general is None else WORTH)
     if given > most:
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
-            f"{what}: means {given * per_micrograph:.0f} particles on a micrograph, but only"
-            f" {most * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit"
+            f"{what}: {given * per_micrograph:.0f} particles on a micrograph, but only {most * per_micrograph:.0f} of"
+            f" {geometry.diameter_ang:g} A fit; give fewer, or check the diameter", name, "diameter",
         )
-    return Expectation(given, False, f"given by {what}")
+    return ParticleCount(given, False, f"given by {what}")
 
 
 def _first_guess(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
+from pupicker.shared.json_files import write_json
 
 
 class TrainingStatus:

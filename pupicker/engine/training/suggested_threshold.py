@@ -17,7 +17,7 @@ from torch import Tensor
 from pupicker.core.geometry import Geometry, particles_side_by_side
 from pupicker.core.scores.class_prior import INTERVAL_LEVEL, particle_interval
 from pupicker.core.scores.likelihood import Calibration, expected_curve
-from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.validation import Candidates
 
 _CURVE_ROWS = 200
@@ -55,7 +55,7 @@ def _thinned(*columns: Tensor) -> list[list[float]]:
     return [[round(value, 4) for value in row] for row in rows.tolist()]
 
 
-def number_of_particles(expected: Expectation, held_out: Candidates | None, pixels: float) -> dict[str, Any]:
+def number_of_particles(expected: ParticleCount, held_out: Candidates | None, pixels: float) -> dict[str, Any]:
     """Particles in an image of `pixels` working pixels, with the interval that the held-out labels leave.
 
     The interval is widened to the number that is used, which rests on the first guess as well.  There is none for a
@@ -70,7 +70,7 @@ def number_of_particles(expected: Expectation, held_out: Candidates | None, pixe
     return {"particles_per_micrograph": number, "particles_interval": interval}
 
 
-def crowding_warning(expected: Expectation, geometry: Geometry, pixels: float) -> str | None:
+def crowding_warning(expected: ParticleCount, geometry: Geometry, pixels: float) -> str | None:
     """A line if more particles are expected than fit side by side."""
     number = expected.particles(pixels)
     room = particles_side_by_side(geometry, pixels * geometry.working_pixel_size_ang**2)

@@ -33,7 +33,7 @@ from pupicker.engine.training.dataset import LabelledMicrograph, Split, Training
 from pupicker.engine.training.minibatches import Sampler, make_sampler
 from pupicker.engine.training.optimisation import Fitting
 from pupicker.engine.training.options import Epoch, Snapshot, TrainingOptions
-from pupicker.engine.training.particle_count import FIRST_ESTIMATE, expectation
+from pupicker.engine.training.particle_count import FIRST_ESTIMATE, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
 from pupicker.engine.training.validation import Candidates, find_candidates, representative
 
@@ -65,9 +65,7 @@ class Training:
     ) -> None:
         self.data, self.split, self.geometry, self.options = data, split, geometry, options
         self.device, self._stop, self._save = device, stop, save
-        self.expected = expectation(
-            data.micrographs, geometry, options.class_prior, options.particles_per_micrograph, general
-        )
+        self.expected = particle_count(data.micrographs, geometry, options, general)
         self._weights = weights
         self.fitting = Fitting(options.fitting, device, weights)
         self.stage = "selection"

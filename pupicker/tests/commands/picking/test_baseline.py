@@ -188,7 +188,8 @@ def test_options_that_the_method_ignores_are_refused(baseline, tmp_path, method,
 def test_general_proposals_of_a_network_that_has_no_general_weights(capsys, tmp_path):
     message = run(capsys, "train", "mics", "--proposals", "general", "--network", "conv63", "--diameter", DIAMETER_ANG,
                   "--output", tmp_path / "m.pupicker").error(2)
-    assert "--proposals general: there are general weights for conv31 and conv47 only, not for conv63" in message
+    assert "a general model for the networks conv31 and conv47 only, not for conv63" in message
+    assert "--network" in message
 
 
 def test_labels_or_proposals(train, simulated, tmp_path):

@@ -47,19 +47,19 @@ def test_both_priors(train):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (("--class-prior", 0), ("--class-prior 0", "between 0 and 1")),
-    (("--class-prior", 1.5), ("--class-prior 1.5", "between 0 and 1")),
-    (("--class-prior", "nan"), ("--class-prior nan",)),
-    (("--class-prior", 0.9), ("--class-prior 0.9", "fit")),
+    (("--class-prior", 0), ("class prior 0 must", "between 0 and 1", "(--class-prior)")),
+    (("--class-prior", 1.5), ("class prior 1.5", "between 0 and 1")),
+    (("--class-prior", "nan"), ("class prior nan",)),
+    (("--class-prior", 0.9), ("class prior 0.9", "fit")),
     (("--class-prior", 1e-4), ("labelled particles cover", "raise --class-prior")),
-    (("--particles-per-micrograph", 0), ("--particles-per-micrograph 0",)),
+    (("--particles-per-micrograph", 0), ("particles per micrograph 0", "above 0")),
     (("--particles-per-micrograph", 1e6), ("1e+06", "fit")),
     (("--particles-per-micrograph", 2), ("labelled particles cover",)),
-    (("--validation-fraction", 1), ("--validation-fraction 1",)),
-    (("--validation-fraction", -0.1), ("--validation-fraction -0.1",)),
-    (("--updates", 0), ("--updates 0",)),
-    (("--batch-size", 8), ("--batch-size 8",)),
-    (("--learning-rate", 0), ("--learning-rate 0",)),
+    (("--validation-fraction", 1), ("validation fraction 1", "below 1")),
+    (("--validation-fraction", -0.1), ("validation fraction -0.1",)),
+    (("--updates", 0), ("updates 0", "at least 1")),
+    (("--batch-size", 8), ("batch size 8",)),
+    (("--learning-rate", 0), ("learning rate 0",)),
     (("--working-pixel-size", -1), ("working pixel size",)),
     (("--training-radius", 0), ("training radius",)),
     (("--min-distance", 0), ("minimum distance",)),
@@ -71,14 +71,13 @@ def test_impossible_options(train, options, words):
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("diameter", [0, -160, "nan", 10])
+@pytest.mark.parametrize("diameter", [0, -160, "nan", "inf", 10])
 def test_impossible_diameter(train, diameter):
     assert "diameter" in train(diameter=diameter).error(2)
 
 
-@pytest.mark.parametrize("diameter", [1e6, "inf"])
-def test_particle_larger_than_the_micrographs(train, simulated, diameter):
-    message = train(diameter=diameter).error(1)
+def test_particle_larger_than_the_micrographs(train, simulated):
+    message = train(diameter=1e6).error(1)
     assert str(simulated.labelled[0]) in message and "too small" in message
 
 
@@ -141,5 +140,5 @@ def test_out_of_memory_is_one_line(train, monkeypatch):
 
 
 def test_options_that_nothing_looks_at_are_refused(train, capsys):
-    assert "--proposal-count" in train("--proposal-count", 20).error(2)
+    assert "--pseudo-label-count" in train("--pseudo-label-count", 20).error(2)
     assert "--diam" in run(capsys, "train", "a.mrc", "--picks", "a.star", "--diam", 180, "--output", "m").err

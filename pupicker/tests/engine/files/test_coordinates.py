@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pupicker.core.image.downsampling import fourier_resize
 from pupicker.engine.files.coordinate_formats import FORMATS
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
-from pupicker.engine.files.names import TABLE_SUFFIXES
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import TABLE_SUFFIXES
 from pupicker.tests.shared_data import shared
 
 NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)

@@ -20,7 +20,8 @@ from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import load_training_set
 from pupicker.engine.training.minibatches import make_sampler
-from pupicker.engine.training.particle_count import expectation
+from pupicker.engine.training.options import TrainingOptions
+from pupicker.engine.training.particle_count import particle_count
 
 PIXEL_ANG = 6.0
 LENGTHS = geometry(160.0, PIXEL_ANG, 22)
@@ -191,8 +192,9 @@ class TestTraining:
         assert sampler.prior(10) == pytest.approx(
             10 * mean_disc_area(LENGTHS.training_radius_px) / micrograph.pixels)
         whole = [replace(micrograph, excluded=None)]
-        density = expectation(data.micrographs, LENGTHS, None, 20.0).density
-        assert density == pytest.approx(2 * expectation(whole, LENGTHS, None, 20.0).density, rel=0.05)
+        twenty = TrainingOptions(particles_per_micrograph=20.0)
+        density = particle_count(data.micrographs, LENGTHS, twenty).density
+        assert density == pytest.approx(2 * particle_count(whole, LENGTHS, twenty).density, rel=0.05)
 
     def test_unlabelled_pixels_are_never_drawn_from_it(self, data):
         hidden = [torch.zeros(3, dtype=torch.bool)]

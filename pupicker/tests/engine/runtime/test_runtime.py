@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pupicker.engine.runtime.atomic import atomic_path, write_json
 from pupicker.engine.runtime.device import resolve_device, set_threads
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.interruption import stop_on_signals
-from pupicker.engine.runtime.progress import Progress, format_seconds
+from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 
 # ---- report
@@ -66,7 +65,7 @@ def test_plain_lines_where_there_is_no_terminal():
     assert [line.split(",")[0] for line in lines] == [
         "picking: 1/4 (25%)", "picking: 2/4 (50%)", "picking: 3/4 (75%)", "picking: 4/4 (100%)"
     ]
-    assert "ETA 0:00, a" in lines[0] and "took 0:00, d" in lines[-1] and "\r" not in stream.getvalue()
+    assert "ETA 0:00 min, a" in lines[0] and "took 0:00 min, d" in lines[-1] and "\r" not in stream.getvalue()
 
 
 def test_few_lines_in_a_log():
@@ -91,13 +90,6 @@ def test_nothing_to_do_and_more_than_expected():
     over = Progress(2, "x", stream, interval_s=0.0)
     over.advance(3)
     assert "3/2 (100%)" in stream.getvalue()
-
-
-@pytest.mark.parametrize(("seconds", "text"), [
-    (-1, "0:00"), (0, "0:00"), (59.6, "1:00"), (75, "1:15"), (3599.4, "59:59"), (3700, "1:01:40"),
-])
-def test_seconds(seconds, text):
-    assert format_seconds(seconds) == text
 
 
 # ---- device
@@ -150,17 +142,3 @@ def test_no_handlers_in_another_thread():
     thread.start()
     thread.join()
     assert answers == [False]
-
-
-# ---- files
-
-
-def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
-    target = tmp_path / "a.json"
-    write_json(target, {"a": 1})
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
-        temporary.write_text("half")
-        assert temporary.suffix == ".json" and temporary.name.startswith(".")
-        raise RuntimeError
-    assert json.loads(target.read_text()) == {"a": 1}
-    assert list(tmp_path.iterdir()) == [target]

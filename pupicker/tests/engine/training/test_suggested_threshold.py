@@ -9,7 +9,7 @@ import torch
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.models.model_card import card, expected_row, interval_row
 from pupicker.engine.models.model_file import load_model
-from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.suggested_threshold import crowding_warning, expected_of_thresholds, number_of_particles
 from pupicker.engine.training.validation import Candidates
 from pupicker.tests.engine.blobs import GEOMETRY
@@ -55,7 +55,7 @@ def test_no_candidates():
 
 def test_interval_is_per_image_and_holds_the_number():
     found = candidates(40, 10)
-    known = Expectation(80 / PIXELS, True, "estimated")
+    known = ParticleCount(80 / PIXELS, True, "estimated")
     noted = number_of_particles(known, found, PIXELS / 2)
     low, high = noted["particles_interval"]["low"], noted["particles_interval"]["high"]
     assert noted["particles_per_micrograph"] == pytest.approx(40) and noted["particles_interval"]["level"] == 0.9
@@ -66,14 +66,14 @@ def test_interval_is_per_image_and_holds_the_number():
 
 def test_no_interval_for_a_given_number_or_without_held_out_labels():
     found = candidates(40, 10)
-    assert number_of_particles(Expectation(0.01, False, "given"), found, PIXELS)["particles_interval"] is None
-    assert number_of_particles(Expectation(0.01, True, "first guess"), None, PIXELS)["particles_interval"] is None
+    assert number_of_particles(ParticleCount(0.01, False, "given"), found, PIXELS)["particles_interval"] is None
+    assert number_of_particles(ParticleCount(0.01, True, "first guess"), None, PIXELS)["particles_interval"] is None
 
 
 @pytest.mark.parametrize("estimated", [True, False])
 def test_more_than_fit_side_by_side_is_said(estimated):
     room = PIXELS * GEOMETRY.working_pixel_size_ang**2 / (GEOMETRY.diameter_ang**2 * 3**0.5 / 2)
-    inside = Expectation(room / PIXELS * 0.99, estimated, "given by --class-prior 0.9")
+    inside = ParticleCount(room / PIXELS * 0.99, estimated, "given by --class-prior 0.9")
     assert crowding_warning(inside, GEOMETRY, PIXELS) is None
     text = crowding_warning(replace(inside, density=room / PIXELS * 1.5), GEOMETRY, PIXELS)
     assert text is not None and f"{room:.0f} of" in text and ("estimated" if estimated else "--class-prior 0.9") in text
