@@ -292,8 +292,8 @@ def test_every_program_starts_and_is_in_the_table(programs, program, monkeypatch
     with pytest.raises(SystemExit) as end:
         module.main()
     assert not end.value.code and f"python -m benchmarks.{program}" in capsys.readouterr().out
-    *folder, name = program.split(".")
-    assert f"`{name}.py`" in (programs.joinpath(*folder) / "README.md").read_text(encoding="utf-8")
+    folder = programs.joinpath(*program.split(".")[:-1])
+    assert f"benchmarks.{program}" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_there_are_no_other_programs(programs):
