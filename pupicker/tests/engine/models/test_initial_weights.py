@@ -23,7 +23,7 @@ def load_start(name, network=DEFAULT_NETWORK, **settings):
 
 
 def fitted(start, **options):
-    return Fitting(FittingOptions(start=start.digest, **options), CPU, start.weights)
+    return Fitting(FittingOptions(start_digest=start.digest, **options), CPU, start.weights)
 
 
 @pytest.mark.parametrize("network", [DEFAULT_NETWORK, "conv31"])
