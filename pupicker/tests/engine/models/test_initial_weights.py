@@ -96,4 +96,5 @@ def test_automatic_start_is_general_where_the_weights_fit(caplog, settings):
 
 
 def test_networks_with_general_weights_exist():
-    assert {path.stem for path in WEIGHTS.glob("*.safetensors")} <= set(NETWORKS)
+    names = {path.stem for path in WEIGHTS.glob("*.safetensors")}
+    assert names and names <= set(NETWORKS)
