@@ -7,18 +7,20 @@ Three layers, imports only downward:
 * the Scipion plugin (``plugin``, ``objects``, ``convert``, ``protocols``): parses, calls the command line as a
   process, converts.  It never imports torch.
 
-For Python programs: :func:`pick`, :func:`load_model`, :func:`read_coordinates`, :func:`write_coordinates` and
-:class:`PickingOptions` (docs/python.md).  They and ``Plugin`` are looked up when they are asked for, so that ``import
-pupicker`` loads neither torch nor Scipion.
+For Python programs: :func:`train`, :func:`pick`, :func:`load_model`, :func:`save_model`, :func:`read_coordinates`,
+:func:`write_coordinates`, :class:`TrainingOptions` and :class:`PickingOptions` (docs/python.md).  They and ``Plugin``
+are looked up when they are asked for, so that ``import pupicker`` loads neither torch nor Scipion.
 """
 
 from typing import TYPE_CHECKING, List
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
-    from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.picking.pick import pick
     from pupicker.engine.picking.picker import PickingOptions
+    from pupicker.engine.training.options import TrainingOptions
+    from pupicker.engine.training.train import train_from_files as train
 
 __version__ = "1.0.0"
 
@@ -30,15 +32,18 @@ _references = ["Bepler2019"]
 
 
 _PUBLIC = {
-    "PickingOptions": "pupicker.engine.picking.picker",
-    "load_model": "pupicker.engine.models.model_file",
-    "pick": "pupicker.engine.picking.pick",
-    "read_coordinates": "pupicker.engine.files.coordinates",
-    "write_coordinates": "pupicker.engine.files.coordinates",
+    "PickingOptions": "pupicker.engine.picking.picker:PickingOptions",
+    "TrainingOptions": "pupicker.engine.training.options:TrainingOptions",
+    "load_model": "pupicker.engine.models.model_file:load_model",
+    "pick": "pupicker.engine.picking.pick:pick",
+    "read_coordinates": "pupicker.engine.files.coordinates:read_coordinates",
+    "save_model": "pupicker.engine.models.model_file:save_model",
+    "train": "pupicker.engine.training.train:train_from_files",
+    "write_coordinates": "pupicker.engine.files.coordinates:write_coordinates",
 }
 
-__all__ = ["METHOD_VERSION", "PickingOptions", "__version__", "load_model", "pick", "read_coordinates",
-           "write_coordinates"]
+__all__ = ["METHOD_VERSION", "PickingOptions", "TrainingOptions", "__version__", "load_model", "pick",
+           "read_coordinates", "save_model", "train", "write_coordinates"]
 
 
 def __getattr__(name: str) -> object:
@@ -49,7 +54,8 @@ def __getattr__(name: str) -> object:
     if name in _PUBLIC:
         from importlib import import_module
 
-        return getattr(import_module(_PUBLIC[name]), name)
+        module, attribute = _PUBLIC[name].split(":")
+        return getattr(import_module(module), attribute)
     raise AttributeError("module 'pupicker' has no attribute %r" % name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -136,35 +135,10 @@ def first_geometry(
     paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
     overrides: Overrides | None = None, report: Report | None = None,
 ) -> tuple[Geometry, float]:
-    """Lengths of the task, and the pixel size that they follow from: the middle one of all readable headers.
+    """As :func:`pupicker.engine.preparation.task_geometry.first_geometry`, which is not imported to parse words."""
+    from pupicker.engine.preparation import task_geometry
 
-    A single wrong header decides nothing then; its micrograph is quarantined where it is read, if it cannot be used.
-    If none can be read, all are quarantined in `report`; without it the first one's error is raised.
-    `overrides` are lengths that are kept.
-    """
-    from pupicker.core.geometry import geometry
-    from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
-
-    problems: list[tuple[Path, InputError]] = []
-    found: list[float] = []
-    for path in paths:
-        try:
-            found.append(resolve_pixel_size(read_header(path), pixel_size_ang))
-        except InputError as error:
-            problems.append((path, error))
-        if found and pixel_size_ang is not None:
-            break
-    if not found:
-        if report is None:
-            raise problems[0][1]
-        for path, problem in problems:
-            report.quarantine(path, problem)
-        report.require_some()
-    pixel_size = statistics.median_low(found)
-    try:
-        return geometry(diameter_ang, pixel_size, particle_px, overrides), pixel_size
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report)
 
 
 def print_json(content: Any) -> None:

@@ -44,12 +44,13 @@ def test_picks_are_those_of_the_command_line(simulated, model_path, tmp_path, ca
 
 
 @pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
-def test_the_example_runs_as_it_stands(simulated, model_path, tmp_path, monkeypatch, capsys):
+def test_the_example_runs_as_it_stands(simulated, tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    shutil.copy(model_path, tmp_path / "model.pupicker")
-    (tmp_path / "micrographs").mkdir()
-    for path in simulated.unseen:
-        shutil.copy(path, tmp_path / "micrographs")
+    for folder, paths in (("labelled", simulated.labelled), ("micrographs", simulated.unseen)):
+        (tmp_path / folder).mkdir()
+        for path in paths:
+            shutil.copy(path, tmp_path / folder)
+    shutil.copy(simulated.labels, tmp_path / "labels.star")
     (tmp_path / "micrographs" / "bad.mrc").write_text("no image")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(PAGE), "exec"), {"__name__": "example"})

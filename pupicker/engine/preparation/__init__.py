@@ -2,5 +2,5 @@
 
 In the order of use: ``recipe`` (the choices of a run, and ``prepare``, which every reader calls),
 ``working_micrograph`` (read, cut, resample, normalise, flatten), ``exclusion`` (where nothing is picked or learnt);
-``preprocessing`` writes micrographs for other programs.
+``task_geometry`` (which lengths follow from the files), ``preprocessing`` writes micrographs for other programs.
 """

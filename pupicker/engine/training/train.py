@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,24 @@ import torch
 from torch import Tensor
 
 import pupicker
+from pupicker.core.networks import build
+from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
+from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.models.checkpoint import identity_of, load_checkpoint, save_checkpoint
-from pupicker.engine.models.initial_weights import GENERAL
+from pupicker.engine.models.initial_weights import AUTO, GENERAL, load_start
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
-from pupicker.engine.training.dataset import Split, TrainingSet, split_validation
+from pupicker.engine.preparation.exclusion import Exclusion
+from pupicker.engine.preparation.task_geometry import first_geometry
+from pupicker.engine.runtime.device import resolve_device
+from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
 from pupicker.engine.training.initial_count import general_density
-from pupicker.engine.training.options import Hooks, Task
+from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Training
+
+AnyPath = str | os.PathLike[str]
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +89,42 @@ def train(
         _warn(model.record.crowding)
     seconds = round(time.monotonic() - begin, 1)
     return replace(model, record=replace(_recorded(model.record, data, split, task), training_seconds=seconds))
+
+
+def train_from_files(
+    micrographs: AnyPath | Sequence[AnyPath], labels: CoordinateTable | AnyPath, diameter_ang: float,
+    options: TrainingOptions | None = None, device: str = "auto", threads: int = 0,
+) -> Model:
+    """Train a model as ``pupicker train`` does with its defaults; :func:`pupicker.train` of Python programs.
+
+    Parameters
+    ----------
+    micrographs
+        Files, folders of them, or a STAR file that lists them; their pixel sizes are those of their headers.
+    labels
+        Labelled particles in pixels of the micrographs: a table, or its file.
+    diameter_ang
+        Longest extent of the particle.
+    options
+        What is other than the defaults.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    threads
+        That read micrographs, 0: one a core, four at most.
+    """
+    options = options or TrainingOptions()
+    fitting = options.fitting
+    given = [micrographs] if isinstance(micrographs, (str, os.PathLike)) else list(micrographs)
+    paths = list_micrographs(given)
+    table = labels if isinstance(labels, CoordinateTable) else read_coordinates(labels, paths)
+    with torch.random.fork_rng(devices=[]):
+        network = build(fitting.network, **fitting.network_settings)
+    geometry, pixel_size = first_geometry(paths, None, diameter_ang, network.particle_px())
+    start = load_start(AUTO, fitting.network, network)
+    task = Task(geometry, options, start, resolve_device(device), pixel_size)
+    sources = Sources(paths, table, exclusion=Exclusion(contamination=True))
+    readers = threads or len(os.sched_getaffinity(0))
+    return train(load_training_set(sources, geometry, readers, Report("train")), task)
 
 
 def _general_density(data: TrainingSet, task: Task) -> float | None:
