@@ -19,7 +19,7 @@ import numpy as np  # isort: skip
 from pwem.protocols import ProtImportAverages  # isort: skip
 
 from pupicker.constants import (  # isort: skip
-    BASELINE_DOG, BASELINE_GENERAL, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PROPOSALS,
+    BASELINE_DOG, BASELINE_GENERAL, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PSEUDO_LABELS,
 )
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerTrain  # isort: skip
 
@@ -88,7 +88,7 @@ class TestBaseline(WorkflowTestCase):
     def testTrainingFromProposalsAndPickingWithExclusions(self):
         run = self.newProtocol(ProtPuPickerTrain, diameter=DIAMETER, updates=UPDATES, validationFraction=0.0,
                                useGpu=False, numberOfThreads=1, network=NETWORK_CHOICES.index("conv31"),
-                               trainFrom=PROPOSALS.index("template"), proposalCount=40, margin=60.0,
+                               trainFrom=PSEUDO_LABELS.index("template"), proposalCount=40, margin=60.0,
                                excludeContamination=True)
         self.assertIn("needed", " ".join(run._validate()))
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
