@@ -47,7 +47,7 @@ from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.models.initial_weights import GENERAL, Start, load_start
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import LabelledMicrograph, load_training_set
+from pupicker.engine.training.dataset import LabelledMicrograph, Sources, load_training_set
 from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions
 from pupicker.engine.training.options import updates_for
@@ -102,8 +102,8 @@ class LeftOut:
         every = chosen.label_folder / "all.tsv" if name in REAL else chosen.truth
         table = read_coordinates(labels or every, chosen.training)
         self.micrographs = load_training_set(
-            chosen.training, table, chosen.pixel_size_ang, self.lengths, 1, Report("left_out"),
-            exclusion=Exclusion(contamination=True)).micrographs
+            Sources(chosen.training, table, None, chosen.pixel_size_ang, exclusion=Exclusion(contamination=True)),
+            self.lengths, 1, Report("left_out")).micrographs
         self.radius_px = chosen.match_radius_px * chosen.pixel_size_ang / self.lengths.working_pixel_size_ang
 
     def split(self, labels: int, draw: int) -> tuple[list[LabelledMicrograph], list[LabelledMicrograph], int]:

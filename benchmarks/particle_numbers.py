@@ -36,7 +36,7 @@ from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.general_picker import general_network
 from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.validation import Candidates, find_candidates
+from pupicker.engine.training.validation import LabelledCandidates, find_candidates
 from pupicker.shared.atomic import write_text
 from pupicker.shared.json_files import write_json
 
@@ -52,7 +52,7 @@ def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, 
     for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
         _, labels, seed = file.stem.split("_")
         model = load_model(file)
-        yield file.stem, model.network.eval(), model.views, (int(labels), int(seed))
+        yield file.stem, model.network.eval(), model.orientations, (int(labels), int(seed))
 
 
 def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
@@ -60,7 +60,7 @@ def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
     return (torch.cdist(every.labels, seen.labels) < 0.01).any(1)
 
 
-def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
+def judged(found: LabelledCandidates, held_out: int, draws: int) -> dict[str, Any]:
     """Estimates from `held_out` labels, drawn so many times, against the annotated number."""
     missed = torch.full((found.labels - len(found.hits),), -math.inf, dtype=torch.float64)
     every = torch.cat([found.hits.double(), missed])
@@ -69,7 +69,7 @@ def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
     held = 0
     for _ in range(draws):
         hits = every[torch.randperm(len(every), generator=generator)[:held_out]]
-        sample = (found.scores, hits[torch.isfinite(hits)], held_out, found.most)
+        sample = (found.scores, hits[torch.isfinite(hits)], held_out, found.max_particles)
         error["bound"].append(math.log(estimate_particles(*sample) / found.labels))
         error["mixture"].append(math.log(mixture_particles(*sample) / found.labels))
         low, high = particle_interval(*sample)
@@ -79,7 +79,7 @@ def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
     return {"held_out": held_out, **told, "interval_holds": round(held / draws, 3)}
 
 
-def candidates_for_each(found: Candidates) -> list[float | None]:
+def candidates_for_each(found: LabelledCandidates) -> list[float | None]:
     """Candidates for each annotated particle above the scores that parts of these reach; None if they do not."""
     hits = found.hits.sort(descending=True).values
     count = [max(1, int(part * found.labels)) for part in PARTS]

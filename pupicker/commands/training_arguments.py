@@ -17,10 +17,9 @@ from pupicker.commands.arguments import (
     add_results,
 )
 from pupicker.shared import options
-from pupicker.shared.choices import AUTOENCODER_AUTO, START_GENERAL
+from pupicker.shared.choices import START_GENERAL
 
 if TYPE_CHECKING:
-    from pupicker.engine.models.initial_weights import Start
     from pupicker.engine.training.options import TrainingOptions
 
 
@@ -89,20 +88,17 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def training_options(args: argparse.Namespace, labels: int, start: Start) -> TrainingOptions:
-    """What the arguments mean for so many labels."""
-    from pupicker.core.networks.autoencoder import paper_weight
-    from pupicker.engine.training.optimisation import FittingOptions
-    from pupicker.engine.training.options import PSEUDO_LABEL_UPDATES, TrainingOptions, updates_for
+def training_options(args: argparse.Namespace) -> TrainingOptions:
+    """What the arguments mean."""
+    from pupicker.engine.training.optimisation import REGIONS_PER_POSITIVE, FittingOptions
+    from pupicker.engine.training.options import TrainingOptions
 
-    updates = args.updates or (PSEUDO_LABEL_UPDATES if args.pseudo_labels else updates_for(labels, start))
     fitting = FittingOptions(
         objective=args.objective, network=args.network, network_settings=network_settings(args),
         learning_rate=args.learning_rate, weight_decay=args.weight_decay, batch_size=args.batch_size,
-        positives=args.batch_size // 16, seed=args.seed, start=start.digest,
-        autoencoder=paper_weight(labels) if args.autoencoder == AUTOENCODER_AUTO else args.autoencoder,
+        positives=args.batch_size // REGIONS_PER_POSITIVE, seed=args.seed, autoencoder=args.autoencoder,
     )
     return TrainingOptions(
-        fitting, args.class_prior, args.particles_per_micrograph, updates=updates,
-        epoch_updates=min(100, updates), refit=args.refit, ring_negatives=args.ring_negatives,
+        fitting, args.class_prior, args.particles_per_micrograph, args.validation_fraction, args.updates,
+        refit=args.refit, ring_negatives=args.ring_negatives,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import sys
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +74,12 @@ def evaluate(
         with_truth = {str(path) for path in chosen.values()}
         names += [str(Path(name)) for name in dict.fromkeys(only) if str(Path(name)) not in with_truth]
     renamed = picks.renamed(match_names(picks.names(), [Path(name) for name in names]))
-    foreign = sorted(set(renamed.names()) - set(names))
-    if len(renamed) and len(foreign) == len(renamed.names()):
-        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {foreign[0]!r}")
-    if foreign and only is None:
-        sys.stderr.write(f"note: picks on {len(foreign)} micrographs without truth are left out, e.g. {foreign[0]}\n")
+    unknown = sorted(set(renamed.names()) - set(names))
+    if len(renamed) and len(unknown) == len(renamed.names()):
+        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {unknown[0]!r}")
+    if unknown and only is None:
+        logging.getLogger(__name__).info("picks on %d micrographs without truth are left out, e.g. %s",
+                                         len(unknown), unknown[0])
     hits, scores, rows, missed, table = [], [], [], [], {}
     for name in names:
         own, known = renamed.of(name), truth.of(name)

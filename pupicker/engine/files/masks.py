@@ -41,18 +41,18 @@ class MaskFolder:
 
     def __init__(self, folder: Path, micrographs: Sequence[Path]) -> None:
         if not folder.is_dir():
-            raise InputError(f"--masks {folder}: no such folder")
+            raise InputError(f"{folder}: no such folder", "masks")
         self.folder = folder
         try:
             masks = masks_by_key(folder)
         except MaskError as error:
-            raise InputError(f"--masks {error}") from error
+            raise InputError(str(error), "masks") from error
         stems = distinct_stems(map(str, micrographs))
         self._of = {path: Path(masks[stem]) for path, stem in stems.items() if stem in masks}
         if not self._of:
             found = Path(next(iter(masks.values()))).name if masks else f"no {', '.join(MASK_SUFFIXES)} files"
             raise InputError(
-                f"--masks {folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}"
+                f"{folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}", "masks"
             )
 
     def of(self, micrograph: Path) -> Path | None:

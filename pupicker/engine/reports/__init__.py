@@ -1,4 +1,4 @@
-"""Pages in HTML.
+"""Pages in HTML, from the templates in ``templates/``.
 
 ``png`` (small files), ``html`` (the page), ``sections`` and ``figures`` (what both kinds show), ``plots``;
 ``training``, ``picking``.

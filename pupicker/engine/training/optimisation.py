@@ -31,6 +31,8 @@ from pupicker.shared import options
 
 WARM_UP_UPDATES = 50
 START_MINIBATCHES = 8
+REGIONS_PER_POSITIVE = 16
+"""As in the paper."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,16 @@ class FittingOptions:
     learning_rate, weight_decay, decay
         Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
     batch_size, positives
-        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
-        negatives if there are any. A few of the unlabelled ones do not count, see
+        Regions of a minibatch and how many of them are labelled positives (one of :data:`REGIONS_PER_POSITIVE`); as
+        many are labelled negatives if there are any. A few of the unlabelled ones do not count, see
         :mod:`pupicker.engine.training.minibatches`.
     seed
         Of weights, minibatches and augmentation.
     start
         Digest of the weights that are given to :class:`Fitting`, empty for random ones.
     autoencoder
-        Weight of the autoencoder term, 0 for none.
+        Weight of the autoencoder term, 0 for none; ``"auto"``: as the paper has it for the number of labels, which a
+        :class:`Fitting` has to be told as a number.
     """
 
     objective: str = options.OBJECTIVE.default
@@ -62,10 +65,10 @@ class FittingOptions:
     weight_decay: float = options.WEIGHT_DECAY.default
     decay: float = 0.99
     batch_size: int = options.BATCH_SIZE.default
-    positives: int = 32
+    positives: int = options.BATCH_SIZE.default // REGIONS_PER_POSITIVE
     seed: int = options.SEED.default
     start: str = ""
-    autoencoder: float = options.AUTOENCODER.default
+    autoencoder: float | str = options.AUTOENCODER.default
 
     def __post_init__(self) -> None:
         """Raise UsageError at a number that cannot be."""
@@ -138,7 +141,7 @@ class Fitting:
             return loss
         regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
         features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
-        term = self.options.autoencoder * reconstruction_error(self.decoder(features), regions)
+        term = float(self.options.autoencoder) * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
 
     def _start_at(self, sampler: Sampler, prior: float) -> None:

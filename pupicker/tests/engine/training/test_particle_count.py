@@ -13,7 +13,7 @@ from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.initial_count import general_density
 from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.particle_count import ParticleCount, particle_count
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.tests.engine.blobs import GEOMETRY, training_set
 
 PIXELS = 160 * 160
@@ -27,7 +27,7 @@ def so_many(particles_per_micrograph):
 def candidates(particles, found, labels):
     """So many particles of equal score above an empty background; a part of them is labelled and found."""
     scores = torch.cat([torch.ones(particles), torch.full((50,), -5.0)]).double()
-    return Candidates(scores, torch.ones(found).double(), labels, 1000.0, PIXELS)
+    return LabelledCandidates(scores, torch.ones(found).double(), labels, 1000.0, PIXELS)
 
 
 def test_given_number_and_given_prior_are_the_same_thing():
@@ -133,7 +133,7 @@ def spread(particles, labels):
     generator = torch.Generator().manual_seed(1)
     own = torch.randn(particles, generator=generator).double() + 6
     others = torch.randn(5 * particles, generator=generator).double()
-    return Candidates(torch.cat([own, others]), own[:labels], labels, 1e5, PIXELS)
+    return LabelledCandidates(torch.cat([own, others]), own[:labels], labels, 1e5, PIXELS)
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 4])
