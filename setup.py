@@ -59,8 +59,10 @@ setup(
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
     packages=find_packages(include=["pupicker", "pupicker.*"]),
-    package_data={"pupicker": ["protocols.conf", "*.png", "py.typed", "templates/*", "weights/*.safetensors",
-                               "tests/*.json"]},
+    package_data={"pupicker": [
+        "protocols.conf", "*.png", "py.typed", "templates/*", "engine/reports/templates/*.j2", "weights/*.safetensors",
+        "tests/*.json",
+    ]},
     # The plugin modules run on any Python of Scipion; the extra [core] (command line, training, picking) needs 3.10.
     python_requires=">=3.8",
     # Nothing: the command line does without Scipion, and the Scipion that installs the plugin is there already (the

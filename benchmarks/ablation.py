@@ -1,13 +1,12 @@
 """What each part of pupicker brings: the same labels and test micrographs with one part after another left out.
 
-    python benchmarks/ablation.py run [--sets apoferritin bgal t20s stick trimer] [--labels 10 100] [--draws 5]
-    python benchmarks/ablation.py report
+    python -m benchmarks.ablation run [--sets apoferritin bgal t20s stick trimer] [--labels 10 100] [--draws 5]
+    python -m benchmarks.ablation report
 
-Parts that `pupicker train` can leave out are listed in VARIANTS; the last one is the whole of the paper's way: random
-start, a class prior that is given (here the true one), 1,000 updates, nothing held out, no refit.  Those that it cannot
-are listed in WITHOUT and switched off by without.py; the paper's way has them.  The runs with the defaults are those of
-label_efficiency.py.  Results: results/ablation.jsonl and .md: the mean difference to the defaults over the draws that
-both have.
+The parts, listed in VARIANTS, are those that options of `pupicker train` leave out; the last one is the whole of the
+paper's way: random start, a class prior that is given (here the true one), 1,000 updates, nothing held out, no refit.
+The runs with the defaults are those of label_efficiency.  Results: results/ablation.jsonl and .md: the mean difference
+to the defaults over the draws that both have.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from datasets import SETS, BenchmarkSet, data_folder, load_set
-from label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
-from methods import paper_options, record_unit
-from runs import RESULTS, Records
+from benchmarks.datasets import SETS, BenchmarkSet, data_folder, load_set
+from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
+from benchmarks.methods import paper_options, record_unit
+from benchmarks.runs import RESULTS, Records
 
 #: name -> options of `pupicker train`; None: the paper's way
 VARIANTS: dict[str, list[str] | None] = {
@@ -32,14 +31,11 @@ VARIANTS: dict[str, list[str] | None] = {
     "GE-KL": ["--objective", "ge-kl"],
     "the paper's way": None,
 }
-#: name -> part of without.py
-WITHOUT = {"no flattening": "flattening", "no noise": "noise", "no average": "average"}
-NAMES = (*VARIANTS, *WITHOUT)
 
 
 def options_of(variant: str, chosen: BenchmarkSet, labels: int) -> list[str]:
     """Options of `pupicker train`."""
-    options = VARIANTS.get(variant, [])
+    options = VARIANTS[variant]
     settings = {"objective": "ge-binomial", "prior_factor": 1.0, "updates": 1000}
     return paper_options(chosen, labels, settings) if options is None else options
 
@@ -47,12 +43,12 @@ def options_of(variant: str, chosen: BenchmarkSet, labels: int) -> list[str]:
 def table(records: list[dict[str, Any]]) -> str:
     """Average precision with the defaults, and what changes without each part."""
     lines = ["# What each part brings", "",
-             "Made by `python benchmarks/ablation.py report`: average precision on the test micrographs with the"
+             "Made by `python -m benchmarks.ablation report`: average precision on the test micrographs with the"
              " defaults (smallest–largest, number of draws), and the mean difference to it with a part left out.", "",
-             "| set | labels | defaults | " + " | ".join(NAMES) + " |", "|" + "---|" * (len(NAMES) + 3)]
+             "| set | labels | defaults | " + " | ".join(VARIANTS) + " |", "|" + "---|" * (len(VARIANTS) + 3)]
     for (name, labels), methods in group(records).items():
         plain, cells = methods.get("defaults", {}), []
-        for variant in NAMES:
+        for variant in VARIANTS:
             common = set(plain) & set(methods.get(variant, {}))
             without = average_precisions(methods.get(variant, {}), common)
             pairs = zip(without, average_precisions(plain, common), strict=True)
@@ -71,7 +67,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["apoferritin", "bgal", "t20s", "stick", "trimer"], choices=SETS)
     parser.add_argument("--labels", type=int, nargs="+", default=[10, 100])
     parser.add_argument("--draws", type=int, default=5, metavar="N", help="draws of labels")
-    parser.add_argument("--variants", nargs="+", default=list(NAMES), choices=NAMES)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     args = parser.parse_args()
     records = Records(args.records)
     if args.command == "report":
@@ -87,8 +83,7 @@ def main() -> None:
                 chosen = load_set(name, args.data)
                 for variant in args.variants:
                     options = options_of(variant, chosen, labels)
-                    part = {"without": WITHOUT[variant]} if variant in WITHOUT else {}
-                    record_unit(records, chosen, variant, labels, draw, {"options": options, **part}, options)
+                    record_unit(records, chosen, variant, labels, draw, {"options": options}, options)
 
 
 if __name__ == "__main__":

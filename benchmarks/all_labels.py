@@ -1,7 +1,7 @@
 """What there is to gain with more labels: trainings on every annotated particle of the training micrographs.
 
-    python benchmarks/all_labels.py run [--sets apoferritin bgal] [--seeds 0] [--variants defaults PN]
-    python benchmarks/all_labels.py report
+    python -m benchmarks.all_labels run [--sets apoferritin bgal] [--seeds 0] [--variants defaults PN]
+    python -m benchmarks.all_labels report
 
 With all particles labelled the task is no longer one of few labels, and what a network of this kind still gets wrong on
 the test micrographs is what more labels do not repair: annotations that differ from micrograph to micrograph, particles
@@ -15,10 +15,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from datasets import SETS, data_folder, load_set
-from label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
-from methods import record_unit
-from runs import RESULTS, Records
+from benchmarks.datasets import SETS, data_folder, load_set
+from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
+from benchmarks.methods import record_unit
+from benchmarks.runs import RESULTS, Records
 
 VARIANTS: dict[str, list[str]] = {"defaults": [], "PN": ["--objective", "pn"]}
 FEW = 250
@@ -27,7 +27,7 @@ FEW = 250
 def table(records: list[dict[str, Any]], few: list[dict[str, Any]]) -> str:
     """Average precision with all labels, beside that with 250 and the defaults."""
     lines = ["# All labels", "",
-             "Made by `python benchmarks/all_labels.py report`: average precision on the test micrographs after a"
+             "Made by `python -m benchmarks.all_labels report`: average precision on the test micrographs after a"
              " training on every particle of the training micrographs (mean, smallest–largest, number of seeds), and"
              f" with {FEW} labels and the defaults.", "",
              f"| set | particles | {FEW} labels | {' | '.join(VARIANTS)} |", "|" + "---|" * (len(VARIANTS) + 3)]

@@ -1,6 +1,6 @@
 """Are the probabilities of picks right on real micrographs?
 
-    python benchmarks/calibration.py DATA [--labels 10 100] [--seeds 0] [--threads 1] [--models FOLDER]
+    python -m benchmarks.calibration DATA [--labels 10 100] [--seeds 0] [--threads 1] [--models FOLDER]
 
 Models are trained with the defaults (and kept in `--models`, if it is given), the test micrographs are picked without a
 threshold, and the probabilities are compared with the truth: all candidates, and those at or above the suggested
@@ -16,14 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from benchmarks.runs import hardware, pupicker_code
 from pupicker.core.scores.reliability import Reliability, reliability
 from pupicker.engine.evaluation.picks import evaluate
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.reports.plots import draw_reliability
-from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
-from runs import hardware, pupicker_code
+from pupicker.engine.reports.png import save_small_png
 
 
 def one_run(
@@ -79,7 +78,7 @@ def main() -> None:
     args = parser.parse_args()
     figure = Figure(figsize=(3.4 * len(SETS) * len(args.labels), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = iter(np.atleast_1d(figure.subplots(1, len(SETS) * len(args.labels))))
+    axes = iter(figure.subplots(1, len(SETS) * len(args.labels), squeeze=False)[0])
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
@@ -93,10 +92,10 @@ def main() -> None:
                 one.set_title(f"{SETS[name].title},\n{labels} labels", fontsize=9)
     shown = [a for a in sys.argv[1:] if a != str(args.data) and a not in ("--models", str(args.models))]
     args.output.write_text(json.dumps({
-        "command": " ".join(["python benchmarks/calibration.py DATA", *shown]), "machine": hardware(args.threads),
+        "command": " ".join(["python -m benchmarks.calibration DATA", *shown]), "machine": hardware(args.threads),
         "versions": {"pupicker": pupicker_code()}, "runs": runs,
     }, indent=1) + "\n")
-    figure.savefig(args.output.with_suffix(".png"), dpi=110)
+    save_small_png(figure, args.output.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from real_sets import SETS as REAL
-from real_sets import micrographs
-from runs import process
+from benchmarks.real_sets import SETS as REAL
+from benchmarks.real_sets import micrographs
+from benchmarks.runs import process
 
 LABELS, DRAWS = (10, 50, 100, 250), (0, 1, 2, 3, 4)
 MICROGRAPHS = 8  # for training, and as many for testing

@@ -1,12 +1,12 @@
 """What false picks show: those that most of several models make, to be judged by eye.
 
-    python benchmarks/false_picks.py --models FOLDER [--set apoferritin] [--labels 100]
+    python -m benchmarks.false_picks --models FOLDER [--set apoferritin] [--labels 100]
 
-FOLDER is one that `calibration.py DATA --seeds 0 1 2 3 4 --models FOLDER` filled. Each of its models picks the test
-micrographs. Of a model's false picks those count that rank among the first T, with T the number of annotated
-particles. Places that more than half of the models share are shown, the highest first (30 at most), and after them
-the annotated particles that no model found (six at most, in no order): results/false_picks_SET.png, with the place in
-red or orange and annotations in blue.
+FOLDER is one that `python -m benchmarks.calibration DATA --seeds 0 1 2 3 4 --models FOLDER` filled. Each of its models
+picks the test micrographs. Of a model's false picks those count that rank among the first T, with T the number of
+annotated particles. Places that more than half of the models share are shown, the highest first (30 at most), and after
+them the annotated particles that no model found (six at most, in no order): results/false_picks_SET.png, with the place
+in red or orange and annotations in blue.
 
 Someone looks at the figure and writes into results/false_picks_SET.tsv what each false pick shows: `particle`, `cut`
 (by the border), `nothing`, or `?`, which it says at first.  Started again, the program keeps these verdicts and tells
@@ -24,17 +24,20 @@ from typing import Any
 
 import numpy as np
 
-from datasets import data_folder, read_table
-from picking_options import evaluated, picked, read
+from benchmarks.datasets import data_folder, read_table
+from benchmarks.picking_options import evaluated, picked, read
+from benchmarks.real_sets import SETS, DataSet
+from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
 from pupicker.core.scores.metrics import precision_recall
 from pupicker.engine.files.micrographs import read_image
-from pupicker.engine.runtime.atomic import write_json, write_text
-from real_sets import SETS, DataSet
-from runs import RESULTS, hardware, pupicker_code, sha256
+from pupicker.engine.reports.png import GREYS, save_small_png
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 VERDICTS = ("particle", "cut", "nothing", "?")
 COLUMNS = ("micrograph", "x", "y", "kind", "mean_rank", "verdict")
 CROP, ACROSS = 3, 6  # half the width of a crop in radii of the particle; crops beside each other
+DPI = 50  # a crop is shown with 100 pixels: noise hardly compresses
 MOST = {"false": 30, "missed": 6}  # places that are shown
 
 Row = dict[str, str]
@@ -148,7 +151,7 @@ def draw(places: list[Row], annotated: list[Row], chosen: DataSet, folder: Path,
     for axis in figure.axes:
         axis.set(xticks=[], yticks=[])
         axis.set_frame_on(axis.has_data())
-    figure.savefig(path, dpi=70, pil_kwargs={"optimize": True})
+    save_small_png(figure, path, DPI, GREYS)
 
 
 def main() -> None:
@@ -174,7 +177,7 @@ def main() -> None:
     runs = summary(files, models, places, truth, radius)
     counts = {title: sum(place["kind"] == kind for place in agreed)
               for title, kind in (("false_in_most_models", "false"), ("missed_in_all_models", "missed"))}
-    command = f"python benchmarks/false_picks.py --models FOLDER --set {args.set} --labels {args.labels}"
+    command = f"python -m benchmarks.false_picks --models FOLDER --set {args.set} --labels {args.labels}"
     write_json(out.with_suffix(".json"), {"command": command, "machine": hardware(), "versions":
                                           {"pupicker": pupicker_code()}, "annotated": truth, **counts, **runs})
     table = [{"micrograph": name, "x": str(x), "y": str(y)}

@@ -1,9 +1,9 @@
 """Accuracy against the number of labels: pupicker and Topaz on the same labels and test micrographs.
 
     benchmarks/topaz_environment.sh VENV
-    python benchmarks/label_efficiency.py run --topaz VENV/bin/topaz [--sets apoferritin bgal t20s stick trimer]
+    python -m benchmarks.label_efficiency run --topaz VENV/bin/topaz [--sets apoferritin bgal t20s stick trimer]
         [--methods topaz-conv31 topaz-resnet8 pupicker] [--labels 10 50 100 250] [--draws 0 1 2 3 4]
-    python benchmarks/label_efficiency.py report
+    python -m benchmarks.label_efficiency report
 
 Each run becomes a record in results/label_efficiency.jsonl; what is recorded is skipped, so the program can be stopped
 and started again.  `report` makes results/label_efficiency.md and .png of the records that exist and says how many
@@ -19,10 +19,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets import DRAWS, LABELS, SETS, data_folder, load_set
-from label_efficiency_report import write_report
-from methods import DEFAULT_UPDATES, TOPAZ_NETWORKS, TOPAZ_RADIUS_PX, UPDATES_PER_S, Topaz, record_unit, topaz_scale
-from runs import DEVICE, RESULTS, Records, hardware, sha256
+from benchmarks.datasets import DRAWS, LABELS, SETS, data_folder, load_set
+from benchmarks.label_efficiency_report import write_report
+from benchmarks.methods import (
+    DEFAULT_UPDATES,
+    TOPAZ_NETWORKS,
+    TOPAZ_RADIUS_PX,
+    UPDATES_PER_S,
+    Topaz,
+    record_unit,
+    topaz_scale,
+)
+from benchmarks.runs import DEVICE, RESULTS, Records, hardware, sha256
 
 METHODS = ("pupicker", *TOPAZ_NETWORKS, *[f"{name}-default" for name in TOPAZ_NETWORKS])
 #: Processor seconds that Topaz trains, by number of labels: more than pupicker takes, start-up included.

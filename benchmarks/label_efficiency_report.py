@@ -10,8 +10,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from datasets import REAL, SIMULATED
-from runs import RESULTS, Records, pupicker_code
+from benchmarks.datasets import REAL, SIMULATED
+from benchmarks.runs import RESULTS, Records, pupicker_code
+from pupicker.engine.reports.png import save_small_png
 
 TITLES = {
     "pupicker": "pupicker",
@@ -34,7 +35,7 @@ def write_report(records: list[Record], path: Path, code: str | None) -> None:
     """Write ``path.md`` and ``path.png``; of pupicker's records only those of one state of the code count."""
     chosen = of_one_code(records, code)
     if not chosen:
-        raise SystemExit("no records yet: python benchmarks/label_efficiency.py run")
+        raise SystemExit("no records yet: python -m benchmarks.label_efficiency run")
     groups = group(chosen)
     path.with_suffix(".md").write_text(markdown(groups, chosen), encoding="utf-8")
     draw(groups, path.with_suffix(".png"))
@@ -123,7 +124,7 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
     shown = [m for m in TITLES if any(m in methods for methods in groups.values())]
     lines = [
         "# Average precision on the test micrographs", "",
-        "Made by `python benchmarks/label_efficiency.py report`. Mean (smallest–largest), number of draws. Goal:"
+        "Made by `python -m benchmarks.label_efficiency report`. Mean (smallest–largest), number of draws. Goal:"
         " what was aimed at before it was measured, for the real sets; missed where pupicker's number is smaller. The"
         " last three columns: the better Topaz if somebody who knows the truth stopped each training at the best of the"
         " moments that were scored (Topaz itself does not say when to stop); pupicker less the better Topaz at the end"
@@ -183,4 +184,4 @@ def draw(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], path: Path
                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(3, len(handles)),
                   frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)

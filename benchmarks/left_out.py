@@ -1,8 +1,8 @@
 """Options of the training judged on training micrographs that are left out; no test micrograph is opened.
 
-    OMP_NUM_THREADS=1 python benchmarks/left_out.py run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
+    OMP_NUM_THREADS=1 python -m benchmarks.left_out run [--labels 10 50] [--draws 0 1 2] [--variants default rate-0.003]
         [--weights FILE]
-    python benchmarks/left_out.py report
+    python -m benchmarks.left_out report
 
 For every set, number of labels and draw: one micrograph of the four (two of the eight of a simulated set) is left out;
 labels are drawn from the particles of the others; a network is fitted to them from the general weights with each
@@ -34,7 +34,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from datasets import SETS, data_folder, drawn, load_set
+from benchmarks.datasets import SETS, data_folder, drawn, load_set
+from benchmarks.real_sets import SETS as REAL
+from benchmarks.runs import RESULTS, Records, hardware, pupicker_code, sha256
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry, geometry
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
@@ -45,24 +47,21 @@ from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.models.initial_weights import GENERAL, Start, load_start
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import LabelledMicrograph, load_training_set
+from pupicker.engine.training.dataset import LabelledMicrograph, Sources, load_training_set
 from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions
 from pupicker.engine.training.options import updates_for
 from pupicker.engine.training.particle_count import CAUTIOUS_SHARE
-from real_sets import SETS as REAL
-from runs import RESULTS, Records, hardware, pupicker_code, sha256
 
 CPU = torch.device("cpu")
 LABELS = (10, 50, 100, 250)
 DEFAULT = "default"
-#: Defaults of records in the order in which they were the program's; new records have the last one.
-STAGES = ("conv31, crops, contamination seen", "conv31, crops, contamination excluded",
-          "conv31, patches, contamination excluded", "conv47, whole start, half prior",
-          "conv47, whole start, whole prior", "conv47, flattened without contamination")
-#: Where the default of a stage was measured already: as a variant of the stage before.
-ADOPTED = {("conv47, whole start, half prior", "prior-whole"): ("conv47, whole start, whole prior", DEFAULT)}
+#: The defaults that variants are compared with.  A new name when a default changed: records of different defaults are
+#: not compared, those of earlier ones lie in results/history.
+STAGE = "conv47, flattened without contamination"
 FIRST_DRAW_SEED = 100
+
+Precisions = dict[tuple[str, int], float]  # set, draw -> average precision
 
 #: What differs from the defaults; `autoencoder` is a factor of the paper's weight, `diameter_px` that of the particle,
 #: `prior_share` the part of the true number of particles that the objective is told, `updates_factor` makes the
@@ -103,8 +102,8 @@ class LeftOut:
         every = chosen.label_folder / "all.tsv" if name in REAL else chosen.truth
         table = read_coordinates(labels or every, chosen.training)
         self.micrographs = load_training_set(
-            chosen.training, table, chosen.pixel_size_ang, self.lengths, 1, Report("left_out"),
-            exclusion=Exclusion(contamination=True)).micrographs
+            Sources(chosen.training, table, None, chosen.pixel_size_ang, exclusion=Exclusion(contamination=True)),
+            self.lengths, 1, Report("left_out")).micrographs
         self.radius_px = chosen.match_radius_px * chosen.pixel_size_ang / self.lengths.working_pixel_size_ang
 
     def split(self, labels: int, draw: int) -> tuple[list[LabelledMicrograph], list[LabelledMicrograph], int]:
@@ -170,13 +169,14 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weig
 def run(args: argparse.Namespace) -> None:
     """Measure what is not recorded."""
     torch.set_num_threads(1)
-    records, loaded = Records(args.records), {}
+    records = Records(args.records)
+    loaded: dict[tuple[str, float], LeftOut] = {}
     common = {"machine": hardware(), "versions": {"pupicker": pupicker_code()}}
     other = {"weights": sha256(args.weights)} if args.weights else {}
     for draw, labels, name, variant in product(args.draws, args.labels, args.sets, args.variants):
         changed = {**VARIANTS[variant], **other}
         unit = {"set": name, "method": ", weights ".join([variant, *other.values()]), "labels": labels, "draw": draw,
-                "settings": {"stage": STAGES[-1], **changed}}
+                "settings": {"stage": STAGE, **changed}}
         if not records.missing(unit):
             continue
         network = build(changed.get("network", DEFAULT_NETWORK))
@@ -185,43 +185,35 @@ def run(args: argparse.Namespace) -> None:
         records.run(unit, partial(measure, loaded[key], labels, draw, changed, args.weights), common)
 
 
-def stage_of(settings: dict[str, Any]) -> str:
-    """Which defaults a record was measured with."""
-    first = f"conv31, {settings.get('unlabelled', 'crops')}, contamination {settings.get('contamination', 'seen')}"
-    return str(settings.get("stage", first))
-
-
-def row(
-    labels: int, stage: str, title: str, own: dict[tuple[str, int], float], other: dict[tuple[str, int], float],
-) -> list[str]:
-    """Line of the table: gain over the other on the pairs that both have; none without a pair."""
-    gains = {key: own[key] - other[key] for key in own.keys() & other.keys()}
+def row(labels: int, variant: str, own: Precisions, default: Precisions) -> list[str]:
+    """Line of the table: gain over the default on the pairs that both have; none without a pair."""
+    gains = {key: own[key] - default[key] for key in own.keys() & default.keys()}
     if not gains:
         return []
     error = f"{statistics.stdev(gains.values()) / len(gains) ** 0.5:.4f}" if len(gains) > 1 else "–"
     each = ", ".join(f"{s} {d}: {gain:+.3f}" for (s, d), gain in sorted(gains.items()))
-    cells = (labels, stage, title, len(gains), f"{statistics.mean(gains.values()):+.4f}", error, each)
+    cells = (labels, variant, len(gains), f"{statistics.mean(gains.values()):+.4f}", error, each)
     return [f"| {' | '.join(map(str, cells))} |"]
 
 
 def report(args: argparse.Namespace) -> None:
-    """Mean gain of each variant over the default of its stage, and of that over the one before; every pair."""
-    found: dict[tuple[int, str, str], dict[tuple[str, int], float]] = {}
+    """Mean gain of each variant over the default, and every pair."""
+    found: dict[tuple[int, str], Precisions] = {}
     for r in Records(args.records).load():
-        judged = stage_of(r["settings"]), r["method"]
-        found.setdefault((r["labels"], *ADOPTED.get(judged, judged)), {})[r["set"], r["draw"]] = r["average_precision"]
-        if r["method"] == "longer":  # half way it is the default
-            half = found.setdefault((r["labels"], judged[0], DEFAULT), {})
-            half.setdefault((r["set"], r["draw"]), min(r["by_updates"].items(), key=lambda row: int(row[0]))[1])
-    titles = ("labels", "defaults", "variant", "pairs", "mean gain", "standard error", "each pair")
-    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    for labels, stage, variant in sorted(found, key=lambda key: (key[0], STAGES.index(key[1]))):
-        own = found[labels, stage, variant]
-        if variant != DEFAULT:
-            lines += row(labels, stage, variant, own, found.get((labels, stage, DEFAULT), {}))
+        if r["settings"].get("stage") != STAGE:
             continue
-        for before in STAGES[: STAGES.index(stage)][-1:]:
-            lines += row(labels, stage, f"to {before}", own, found.get((labels, before, DEFAULT), {}))
+        found.setdefault((r["labels"], r["method"]), {})[r["set"], r["draw"]] = r["average_precision"]
+        if r["method"] == "longer":  # half way it is the default
+            half = found.setdefault((r["labels"], DEFAULT), {})
+            half.setdefault((r["set"], r["draw"]), min(r["by_updates"].items(), key=lambda row: int(row[0]))[1])
+    titles = ("labels", "variant", "pairs", "mean gain", "standard error", "each pair")
+    lines = ["# Options on micrographs that are left out", "",
+             "Made by `python -m benchmarks.left_out report`: gain of average precision over the defaults of `pupicker"
+             f" train` ({STAGE}), paired by set and draw.", "",
+             f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    for labels, variant in sorted(found, key=lambda key: key[0]):
+        if variant != DEFAULT:
+            lines += row(labels, variant, found[labels, variant], found.get((labels, DEFAULT), {}))
     text = "\n".join(lines) + "\n"
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets import BenchmarkSet, cache_folder, read_table
-from runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
+from benchmarks.datasets import BenchmarkSet, cache_folder, read_table
+from benchmarks.runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
 
 LOWEST_THRESHOLD = "-50"  # the whole list of candidates: an average precision needs the low scores too
 TOPAZ_NETWORKS = {"topaz-conv31": ["-m", "conv31", "--no-pretrained"], "topaz-resnet8": ["-m", "resnet8"]}
@@ -33,22 +33,17 @@ EPOCH_UPDATES = {"topaz-conv31": 100, "topaz-resnet8": 25}  # how often there is
 UPDATES_PER_S = {"topaz-conv31": 8.3, "topaz-resnet8": 1.5}  # of one core, the most that the records have
 TOPAZ_DEVICE = -1 if DEVICE == "cpu" else 0
 DEFAULT_UPDATES = 10000  # of Topaz's own schedule
-MINIBATCHES = Path(__file__).with_name("topaz_minibatches.py")
-WITHOUT = Path(__file__).with_name("without.py")
+MINIBATCHES = ("-m", "benchmarks.topaz_minibatches")  # from the root of the repository, as all of these
 
 
-def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str], curve: bool = False,
-                 without: str | None = None) -> dict[str, Any]:
-    """Train, pick and evaluate with pupicker; `options` go to `pupicker train`; with the precision-recall `curve`.
-
-    `without`: a part of without.py.
-    """
-    program = ["-m", "pupicker"] if without is None else [WITHOUT, without]
+def pupicker_run(chosen: BenchmarkSet, table: Path, draw: int, options: list[str], curve: bool = False
+                 ) -> dict[str, Any]:
+    """Train, pick and evaluate with pupicker; `options` go to `pupicker train`; with the precision-recall `curve`."""
     with tempfile.TemporaryDirectory(prefix="pupicker-") as name:
         work = Path(name)
         model, picks, log = work / "model.pupicker", work / "picks.tsv", work / "log"
         common = ["--device", DEVICE, "--threads", 1, "--pixel-size", chosen.pixel_size_ang]
-        start = [sys.executable, *program]
+        start = [sys.executable, "-m", "pupicker"]
         training = process([*start, "train", *chosen.training, "--picks", table, "--diameter", chosen.diameter_ang,
                             "--output", model, "--seed", draw, "--report", work / "train.json", *common, *options], log)
         picking = process([*start, "pick", *chosen.test, "--model", model, "--output", picks,
@@ -73,8 +68,7 @@ def record_unit(
     table, code = chosen.labels(labels, draw), pupicker_code()
     unit = {"set": chosen.name, "method": method, "labels": labels, "draw": draw, "labels_sha256": sha256(table),
             "settings": {**settings, "code": code["code"]}}
-    curve, without = settings.get("curve", False), settings.get("without")
-    records.run(unit, lambda: pupicker_run(chosen, table, draw, options, curve, without),
+    records.run(unit, lambda: pupicker_run(chosen, table, draw, options, settings.get("curve", False)),
                 {"machine": hardware(), "versions": {"pupicker": code}})
 
 
@@ -189,7 +183,7 @@ class Topaz:
             return bool(complete[0]) and time.monotonic() - complete[0] > 2  # the file may still be being written
 
         log = work / "train.log"
-        program = [self.program] if budget_s else [self.program.with_name("python"), MINIBATCHES]
+        program = [self.program] if budget_s else [self.program.with_name("python"), *MINIBATCHES]
         seconds = process([
             *program, "train", "--train-images", work / "images.txt", "--train-targets", work / "targets.txt",
             "--pi", f"{prior['argument']:.6f}", "-r", radius, *TOPAZ_NETWORKS[method], "--num-workers", 0, "-j", 1,

@@ -1,9 +1,9 @@
 """How well the number of particles is estimated from a few labels, on training micrographs.
 
-    OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py [--models FOLDER] [--sets bgal] [--draws 40]
+    OMP_NUM_THREADS=1 python -m benchmarks.particle_numbers [--models FOLDER] [--sets bgal] [--draws 40]
 
 Networks: the general weights as they are on all sets, and on the real ones the models in FOLDER that
-`calibration.py --models FOLDER` trained.  Each finds candidates in the training micrographs; labels are drawn from the
+`calibration --models FOLDER` trained.  Each finds candidates in the training micrographs; labels are drawn from the
 annotated particles that its training has not seen, and the number of those is estimated from them: by the bound, by the
 mixture (which is what a training ends with), and by the interval (section 8 of the method).  Told are the geometric
 mean of estimate/annotated, the standard deviation and the root mean square of its logarithm, and how often the interval
@@ -26,18 +26,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets import data_folder, load_set
-from left_out import LeftOut
+from benchmarks.datasets import data_folder, load_set
+from benchmarks.left_out import LeftOut
+from benchmarks.real_sets import SETS as REAL
+from benchmarks.runs import RESULTS, hardware, pupicker_code
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier
 from pupicker.core.scores.class_prior import estimate_particles, particle_interval
 from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.general_picker import general_network
-from pupicker.engine.runtime.atomic import write_json, write_text
 from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.validation import Candidates, find_candidates
-from real_sets import SETS as REAL
-from runs import RESULTS, hardware, pupicker_code
+from pupicker.engine.training.validation import LabelledCandidates, find_candidates
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 SETS = (*REAL, "t20s", "stick", "trimer")
 PARTICLE_PX = NETWORKS[DEFAULT_NETWORK].particle_px()
@@ -51,7 +52,7 @@ def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, 
     for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
         _, labels, seed = file.stem.split("_")
         model = load_model(file)
-        yield file.stem, model.network.eval(), model.views, (int(labels), int(seed))
+        yield file.stem, model.network.eval(), model.orientations, (int(labels), int(seed))
 
 
 def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
@@ -59,7 +60,7 @@ def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
     return (torch.cdist(every.labels, seen.labels) < 0.01).any(1)
 
 
-def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
+def judged(found: LabelledCandidates, held_out: int, draws: int) -> dict[str, Any]:
     """Estimates from `held_out` labels, drawn so many times, against the annotated number."""
     missed = torch.full((found.labels - len(found.hits),), -math.inf, dtype=torch.float64)
     every = torch.cat([found.hits.double(), missed])
@@ -68,7 +69,7 @@ def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
     held = 0
     for _ in range(draws):
         hits = every[torch.randperm(len(every), generator=generator)[:held_out]]
-        sample = (found.scores, hits[torch.isfinite(hits)], held_out, found.most)
+        sample = (found.scores, hits[torch.isfinite(hits)], held_out, found.max_particles)
         error["bound"].append(math.log(estimate_particles(*sample) / found.labels))
         error["mixture"].append(math.log(mixture_particles(*sample) / found.labels))
         low, high = particle_interval(*sample)
@@ -78,7 +79,7 @@ def judged(found: Candidates, held_out: int, draws: int) -> dict[str, Any]:
     return {"held_out": held_out, **told, "interval_holds": round(held / draws, 3)}
 
 
-def candidates_for_each(found: Candidates) -> list[float | None]:
+def candidates_for_each(found: LabelledCandidates) -> list[float | None]:
     """Candidates for each annotated particle above the scores that parts of these reach; None if they do not."""
     hits = found.hits.sort(descending=True).values
     count = [max(1, int(part * found.labels)) for part in PARTS]
@@ -124,7 +125,7 @@ def main() -> None:
                          "estimates": [judged(found, count, args.draws) for count in HELD_OUT]})
             print(json.dumps(runs[-1]), flush=True)
     options = f" --sets {' '.join(args.sets)} --draws {args.draws}" + (" --models FOLDER" if args.models else "")
-    write_json(args.output, {"command": "OMP_NUM_THREADS=1 python benchmarks/particle_numbers.py" + options,
+    write_json(args.output, {"command": "OMP_NUM_THREADS=1 python -m benchmarks.particle_numbers" + options,
                              "machine": hardware(), "versions": {"pupicker": pupicker_code()}, "runs": runs})
     write_text(args.output.with_suffix(".md"), report(runs))
 

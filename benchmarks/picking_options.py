@@ -1,9 +1,9 @@
-"""What two options of picking are worth, with models that `calibration.py --models FOLDER` trained.
+"""What two options of picking are worth, with models that `calibration --models FOLDER` trained.
 
-    python benchmarks/picking_options.py --models FOLDER
+    python -m benchmarks.picking_options --models FOLDER
 
 The smallest distance of two picks: average precision on the test micrographs with the default of 0.45 diameters and
-with half a diameter, at which Topaz picks in `label_efficiency.py`.  The uncertainty: how often, of a hit and a false
+with half a diameter, at which Topaz picks in `label_efficiency`.  The uncertainty: how often, of a hit and a false
 pick at or above the suggested threshold, the false one has the larger standard deviation of its score over the views of
 the image (0.5: it tells nothing), over all such pairs and over those of about the same score; and how often it has the
 lower score.  Results: results/picking_options.json and .md.
@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from datasets import data_folder
-from pupicker.engine.runtime.atomic import write_json, write_text
-from real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
-from runs import RESULTS, hardware, pupicker_code, sha256
+from benchmarks.datasets import data_folder
+from benchmarks.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
+from pupicker.shared.atomic import write_text
+from pupicker.shared.json_files import write_json
 
 DISTANCES = {"0.45": None, "0.5": 0.5}  # diameters
 SCORE_BINS = 10

@@ -1,8 +1,8 @@
 """One model across pixel sizes: trained at 7.08 A, it picks a micrograph at 7.08 A and the same one at 1.77 A.
 
-    python benchmarks/pixel_sizes.py DATA MODEL... [--threads 2]
+    python -m benchmarks.pixel_sizes DATA MODEL... [--threads 2]
 
-MODEL: models of `calibration.py --models FOLDER`, bgal_100_*.  Picks are taken at the model's own threshold; recall and
+MODEL: models of `calibration --models FOLDER`, bgal_100_*.  Picks are taken at the model's own threshold; recall and
 precision are compared.  The full-size micrograph is an 8-bit file with another zero level.  Results:
 results/pixel_sizes.json.
 """
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from real_sets import SETS, pupicker
-from runs import hardware, pupicker_code
+from benchmarks.real_sets import SETS, pupicker
+from benchmarks.runs import hardware, pupicker_code
 
 FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 
@@ -59,10 +58,10 @@ def main() -> None:
         print(json.dumps(row))
     names = [m.name for m in args.models]
     args.output.write_text(json.dumps({
-        "command": " ".join(["python benchmarks/pixel_sizes.py DATA", *names]),
+        "command": " ".join(["python -m benchmarks.pixel_sizes DATA", *names]),
         "machine": hardware(args.threads), "versions": {"pupicker": pupicker_code()}, "runs": rows,
     }, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,7 +1,7 @@
 """Topaz's own `train` with its minibatches cut out many crops at a time: the same crops, drawn the same way, faster.
 
-    python benchmarks/topaz_minibatches.py train ...                the arguments of `topaz train`
-    python benchmarks/topaz_minibatches.py compare MICROGRAPH.mrc ...    its crops against Topaz's
+    python -m benchmarks.topaz_minibatches train ...                the arguments of `topaz train`
+    python -m benchmarks.topaz_minibatches compare MICROGRAPH.mrc ...    its crops against Topaz's
 
 Run by the Python of Topaz's environment.  Topaz cuts each crop out and rotates it alone on one core, which takes 0.2 s
 a minibatch, far longer than a step of its network on a GPU; its own remedy, several worker processes, makes them draw

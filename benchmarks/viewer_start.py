@@ -1,6 +1,6 @@
 """How long the windows of many micrographs take to open: from the files to a drawn window.
 
-    python benchmarks/viewer_start.py [--micrographs 1000] [--picks 300]
+    python -m benchmarks.viewer_start [--micrographs 1000] [--picks 300]
 
 Needs Scipion's packages and an X display (DISPLAY or PUPICKER_DISPLAY).  Coordinates and one micrograph (4096 px
 square, shared by all names) are made in a temporary folder, where a model is trained too.  A dialog of a wizard counts
@@ -28,8 +28,6 @@ from typing import Any
 
 import numpy as np
 
-from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
-
 SIDE_PX = 4096
 DIAMETER_ANG = 150.0
 POLL_MS = 5
@@ -37,6 +35,19 @@ REPEATS = 5
 REPORT = {"validation": {"best_updates": 1000}, "curve": [
     {"stage": "selection", "updates": 100 * n, "loss": 1 / n, "particles_per_micrograph": 300.0, "validation": 0.5}
     for n in range(1, 21)]}
+
+
+def set_up_scipion(folder: Path) -> None:
+    """Make this process use a Scipion that keeps all it has in `folder`; pyworkflow must not be imported yet."""
+    config = folder / "home" / "config"
+    config.mkdir(parents=True)
+    (folder / "user").mkdir()
+    (config / "scipion.conf").write_text("[PYWORKFLOW]\nSCIPION_NOTIFY = False\n")
+    (config / "hosts.conf").write_text("[localhost]\n")
+    os.environ.update(
+        SCIPION_HOME=str(folder / "home"), SCIPION_USER_DATA=str(folder / "user"), SCIPION_DOMAIN="pwem",
+        SCIPION_CONFIG=str(config / "scipion.conf"), SCIPION_LOCAL_CONFIG=str(config / "scipion.conf"),
+        SCIPION_HOSTS=str(config / "hosts.conf"), SCIPION_NOTIFY="False")
 
 
 def make_sets(folder: Path, micrographs: int, picks: int) -> Any:
@@ -133,7 +144,8 @@ def wizard_opening(root: Any, wizard: Any, protocol: Any, param: str) -> dict[st
     """Wall and processor seconds from the press of the wand to a dialog that is drawn, which is cancelled again."""
     from pyworkflow.gui.dialog import Dialog
 
-    begin, busy, seen = time.perf_counter(), time.process_time(), {}
+    seen: dict[str, float] = {}
+    begin, busy = time.perf_counter(), time.process_time()
 
     def look() -> None:
         shown = [child for child in root.winfo_children() if isinstance(child, Dialog) and child.winfo_viewable()]
@@ -225,6 +237,7 @@ def main() -> None:
     os.environ["DISPLAY"] = os.environ.get("PUPICKER_DISPLAY") or os.environ["DISPLAY"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        set_up_scipion(folder / "scipion")
         coord_set, model = make_sets(folder, args.micrographs, args.picks), make_model(folder)
         dialogs = wizard_openings(coord_set, model)  # first: Scipion's icons belong to the first window of a program
         result = {"micrographs": args.micrographs, "picks": args.micrographs * args.picks,

@@ -1,6 +1,7 @@
 """Picking without any label.
 
-    python benchmarks/zero_labels.py [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
+    python -m benchmarks.zero_labels run [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
+    python -m benchmarks.zero_labels report
 
 Only the diameter is told.  On the test micrographs: the general weights as they are, difference of Gaussians, and
 template matching with a disc; models trained from the best proposals of each on the training micrographs; and with
@@ -19,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datasets import BenchmarkSet, data_folder, load_set
-from label_efficiency_report import of_one_code
-from methods import Topaz
-from pupicker.engine.runtime.atomic import write_text
-from real_sets import LOWEST_THRESHOLD, pupicker
-from runs import RESULTS, Records, hardware, pupicker_code
+from benchmarks.datasets import BenchmarkSet, data_folder, load_set
+from benchmarks.label_efficiency_report import of_one_code
+from benchmarks.methods import Topaz
+from benchmarks.real_sets import LOWEST_THRESHOLD, pupicker
+from benchmarks.runs import RESULTS, Records, hardware, pupicker_code
+from pupicker.shared.atomic import write_text
 
 SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")
 SOURCES = ("general", "dog", "template")
@@ -67,7 +68,11 @@ def shipped(topaz: Topaz, chosen: BenchmarkSet, model: str) -> dict[str, Any]:
 
 def report(records: list[dict[str, Any]]) -> str:
     """Table of the records: average precision without a training, and after it (mean over the seeds)."""
-    lines = ["| set | proposals of | as they are | trained on them | seeds |", "|---|---|---|---|---|"]
+    lines = ["# Without labels", "",
+             "Made by `python -m benchmarks.zero_labels report`: average precision on the test micrographs of what each"
+             " proposes as it is, and of a model that was trained on its proposals (mean, number of seeds). Topaz: the"
+             " models that come with it.", "",
+             "| set | proposals of | as they are | trained on them | seeds |", "|---|---|---|---|---|"]
     for name, source in ((name, source) for name in SETS for source in (*SOURCES, *map(_of_topaz, TOPAZ_MODELS))):
         own = [r for r in records if (r["set"], r["method"]) == (name, source)]
         plain = [f"{r['average_precision']:.3f}" for r in own if r["draw"] is None]
@@ -81,15 +86,8 @@ def _of_topaz(model: str) -> str:
     return f"topaz-{model}"
 
 
-def main() -> None:
-    """Measure what is not recorded, write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
-    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--topaz", type=Path, metavar="PROGRAM", help="measure Topaz too")
-    parser.add_argument("--records", type=Path, default=RESULTS / "zero_labels.jsonl", metavar="FILE")
-    args = parser.parse_args()
+def run(args: argparse.Namespace) -> None:
+    """Measure what is not recorded."""
     records = Records(args.records)
     code = pupicker_code()
     what = {"machine": hardware(), "versions": {"pupicker": code}}
@@ -105,7 +103,24 @@ def main() -> None:
         for name, model in ((name, model) for name in args.sets for model in TOPAZ_MODELS):
             unit = {"set": name, "method": _of_topaz(model), "labels": 0, "settings": {}, "draw": None}
             records.run(unit, partial(shipped, topaz, chosen[name], model), versions)
-    write_text(args.records.with_suffix(".md"), report(of_one_code(records.load())))
+
+
+def main() -> None:
+    """Measure or report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("run", "report"))
+    parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
+    parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
+    parser.add_argument("--topaz", type=Path, metavar="PROGRAM", help="measure Topaz too")
+    parser.add_argument("--records", type=Path, default=RESULTS / "zero_labels.jsonl", metavar="FILE")
+    args = parser.parse_args()
+    if args.command == "run":
+        run(args)
+        return
+    text = report(of_one_code(Records(args.records).load()))
+    write_text(args.records.with_suffix(".md"), text)
+    print(text)
 
 
 if __name__ == "__main__":

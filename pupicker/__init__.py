@@ -7,8 +7,18 @@ Three layers, imports only downward:
 * the Scipion plugin (``plugin``, ``objects``, ``convert``, ``protocols``): parses, calls the command line as a
   process, converts.  It never imports torch.
 
-``Plugin`` is looked up lazily, so that ``import pupicker.core`` works where Scipion is not installed.
+For Python programs: :func:`pick`, :func:`load_model`, :func:`read_coordinates`, :func:`write_coordinates` and
+:class:`PickingOptions` (docs/python.md).  They and ``Plugin`` are looked up when they are asked for, so that ``import
+pupicker`` loads neither torch nor Scipion.
 """
+
+from typing import TYPE_CHECKING, List
+
+if TYPE_CHECKING:
+    from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.picking.pick import pick
+    from pupicker.engine.picking.picker import PickingOptions
 
 __version__ = "1.0.0"
 
@@ -19,9 +29,29 @@ _logo = "pupicker_logo.png"
 _references = ["Bepler2019"]
 
 
+_PUBLIC = {
+    "PickingOptions": "pupicker.engine.picking.picker",
+    "load_model": "pupicker.engine.models.model_file",
+    "pick": "pupicker.engine.picking.pick",
+    "read_coordinates": "pupicker.engine.files.coordinates",
+    "write_coordinates": "pupicker.engine.files.coordinates",
+}
+
+__all__ = ["METHOD_VERSION", "PickingOptions", "__version__", "load_model", "pick", "read_coordinates",
+           "write_coordinates"]
+
+
 def __getattr__(name: str) -> object:
     if name == "Plugin":
         from pupicker.plugin.plugin import Plugin
 
         return Plugin
+    if name in _PUBLIC:
+        from importlib import import_module
+
+        return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError("module 'pupicker' has no attribute %r" % name)
+
+
+def __dir__() -> List[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,5 +1,7 @@
 """Names and choices shared by the modules of the Scipion plugin."""
 
+from pupicker.shared import choices
+
 # Plugin variables (one name space for all plugins of a Scipion installation, hence the prefix).
 PUPICKER_HOME = "PUPICKER_HOME"
 PUPICKER_PYTHON = "PUPICKER_PYTHON"
@@ -22,21 +24,12 @@ CORE_REQUIREMENTS = (
 CORE_MINIMUM_PYTHON = (3, 10)
 SCIPION_EM_MINIMUM = (3, 11)  # as requirements.txt says
 
-MODEL_SUFFIX = ".pupicker"
-
-# Exit codes of the command line that mean "there is a result".
-EXIT_DONE = 0
-EXIT_QUARANTINED = 3
-
-# Form choices; the index is what Scipion stores, so only ever append.
-OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
-NETWORK_CHOICES = ("conv31", "conv63", "conv127", "resnet31", "of another package", "conv47")
+# Form choices, besides those of shared.choices; the index is what Scipion stores, so only ever append.
 NETWORK_OTHER, NETWORK_DEFAULT = 4, 5
-GENERAL_NETWORKS = ("conv31", "conv47")  # those with a file in pupicker/weights
-NORM_CHOICES = ("batch", "group", "affine", "none")
+NETWORK_CHOICES = (*choices.NETWORKS[1:5], "of another package", choices.NETWORKS[0], *choices.NETWORKS[5:])
+NORM_CHOICES = choices.NORMS
 AUTOENCODER_NONE, AUTOENCODER_AUTO, AUTOENCODER_GIVEN = range(3)
 AUTOENCODER_CHOICES = ("none", "automatic", "given weight")
-WEIGHT_DECAY = 0.01  # the default of the command line
 PRIOR_AUTO, PRIOR_FRACTION, PRIOR_COUNT = range(3)
 PRIOR_CHOICES = ("automatic", "fraction", "particles per micrograph")
 START_AUTO, START_RANDOM, START_MODEL = range(3)
@@ -51,13 +44,13 @@ EXCLUSION_OF_MODEL, EXCLUSION_GIVEN = range(2)
 EXCLUSION_CHOICES = ("as in training", "given")
 BASELINES = ("dog", "template", "general")
 BASELINE_DOG, BASELINE_TEMPLATE, BASELINE_GENERAL = range(3)
-BASELINE_CHOICES = ("difference of Gaussians", "template matching", "general weights")
+BASELINE_CHOICES = ("difference of Gaussians", "template matching", "general model")
 CONTRAST_DARK, CONTRAST_BRIGHT = range(2)
 CONTRAST_CHOICES = ("dark", "bright")
-PROPOSALS = ("", "general", "template", "dog")
+PROPOSALS = ("", *choices.PSEUDO_LABEL_SOURCES)
 TRAIN_FROM_LABELS = 0
-TRAIN_FROM_CHOICES = ("labelled particles", "proposals of the general weights", "proposals of template matching",
-                      "proposals of the difference of Gaussians")
+TRAIN_FROM_CHOICES = ("labelled particles", "pseudo-labels of the general model", "pseudo-labels of template matching",
+                      "pseudo-labels of the difference of Gaussians")
 
 # Attributes of a coordinate that picking writes.
 SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"

@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Set
 from pwem.objects import EMObject
 from pyworkflow.object import Float, Integer, String
 
+from pupicker.shared.lengths import even_box_size_px
+
 
 class PuPickerModel(EMObject):
     """A trained picking model: the model file and what a user wants to know about it.
@@ -93,7 +95,7 @@ class PuPickerModel(EMObject):
 
     def getBoxSizePx(self, samplingRate: float) -> int:
         """Even box size in pixels of micrographs with `samplingRate` Å/px."""
-        return max(2, 2 * round(self.getBoxSizeAng() / samplingRate / 2))
+        return even_box_size_px(self.getBoxSizeAng(), samplingRate)
 
     def getMinDistanceAng(self) -> float:
         return self._minDistanceAng.get()
@@ -134,7 +136,7 @@ class PuPickerModel(EMObject):
 
     def _getWayText(self) -> str:
         start = self._start.get()
-        weights = {None: "", "general": ", start from general weights", "random": ", start from random weights"}
+        weights = {None: "", "general": ", start from the general model", "random": ", start from random weights"}
         return "network %s%s, objective %s" % (
             self.getNetwork(), weights.get(start, ", start from an earlier model"), self.getObjective())
 

@@ -229,7 +229,7 @@ from importlib.metadata import requires
 from packaging.requirements import Requirement
 
 def holding(lines):
-    needs = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+    needs = [Requirement(line) for line in (line.split("#")[0].strip() for line in lines) if line]
     return [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
 
 pinned = {need.name.lower() for need in holding(open(sys.argv[1]))}
@@ -246,8 +246,10 @@ if is_beyond_scipion "$python"; then
     pip_install --no-deps $PINNING
     # biopython 1.81 is built, with the name that a function of Python has had since 3.13.
     export CFLAGS="${CFLAGS:-} -DPyEval_CallObject=PyObject_CallObject"
-    # shellcheck disable=SC2046,SC2086
-    pip_install $(needs_of $PINNING)
+    # shellcheck disable=SC2086
+    needs=$(needs_of $PINNING) || fail "$venv does not tell what Scipion's packages need"
+    # shellcheck disable=SC2086
+    pip_install $needs
 else
     announce "Scipion and two of its plugins"
     pip_install --no-build-isolation --editable '.[core,scipion,plugins,test]'

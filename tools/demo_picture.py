@@ -13,6 +13,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from pupicker.engine.reports.png import GREYS, save_small_png
+
 FloatArray = npt.NDArray[np.float64]
 
 HIT, FALSE, MISSED = "#35d07f", "#ff5a4f", "#ffd23f"
@@ -60,5 +62,5 @@ def draw_picks(
     ]
     figure.legend(handles=entries, loc="lower center", ncols=3, frameon=False, fontsize=11)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.06, top=0.95, wspace=0.02)
-    figure.savefig(path, dpi=100)
+    save_small_png(figure, path, 70, GREYS)
     plt.close(figure)

@@ -70,14 +70,14 @@ def write_launcher(path: Path, folder: Path) -> None:
 def progress(run: Any) -> Iterator[None]:
     """Print how far a training is while the block waits for it; other runs say nothing."""
     from pupicker.protocols.progress_text import trainingProgress
-    from pupicker.shared.json_files import readJson
+    from pupicker.shared.json_files import read_json
 
     ended = threading.Event()
 
     def follow() -> None:
         said = ""
         while not ended.wait(PROGRESS_S):
-            line, *_ = trainingProgress(readJson(run._getStatusPath()), True) or [said]
+            line, *_ = trainingProgress(read_json(run._getStatusPath()), True) or [said]
             if line != said:
                 print("  " + line.replace("*", ""), flush=True)
                 said = line

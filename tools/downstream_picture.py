@@ -11,6 +11,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from pupicker.engine.reports.png import save_small_png
+
 TRUE, FALSE = "#2c7fb8", "#f03b20"
 
 
@@ -88,5 +90,5 @@ def draw_results(path: Path, report: dict[str, Any], averages: dict[str, list[An
     rows = below.subplots(len(branches), most, squeeze=False)
     for row, branch in zip(rows, branches, strict=True):
         _averages(list(row), branch, averages[branch["name"]])
-    figure.savefig(path, dpi=110)
+    save_small_png(figure, path, dpi=110)
     plt.close(figure)

@@ -1,13 +1,16 @@
 """``python tools/guide_pictures.py``: takes the pictures of the user guide anew (docs/images), in windows of a project.
 
 Simulates micrographs with carbon, labels a hundred particles, trains, picks, evaluates, and opens the forms,
-wizards and viewers on a virtual screen, as the tests do.  Needs Xvfb, xauth and ImageMagick.
+wizards and viewers on a virtual screen, as the tests do.  Screen and drivers are taken from the tests: these come with
+the package, where nothing of this folder can be imported, and windows are driven in one way only.  Needs Xvfb, xauth
+and ImageMagick.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,13 @@ from demo import choose_labels, pupicker
 from demo_project import DemoProject, set_up
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.reports.png import GREYS, with_few_colours
 from pupicker.tests.scipion.screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8
-COLOURS = 256  # of a picture, chosen for each: the files stay small
 SIDES_PX = (1000, 900, 800, 700, 600)  # the first at which a picture is small enough
-LARGEST_BYTES = 200_000
+LARGEST_BYTES = 110_000
 # What a driver calls a picture -> its name in the guide.
 FORMS = {"ProtPuPickerTrain": "form_train", "ProtPuPickerPick": "form_pick"}
 VIEWERS = {"scores": "viewer_coordinates", "training": "viewer_training", "evaluation": "viewer_evaluation",
@@ -65,12 +68,11 @@ def run_project(folder: Path, truth: CoordinateTable) -> tuple[Any, dict[str, in
 
 
 def store(picture: Image.Image, path: Path) -> None:
-    """Write a picture, as large as its file may be: noise does not compress."""
-    for side in SIDES_PX:
+    """Write a picture, as large and as fine as its file may be: noise does not compress."""
+    for side, greys in product(SIDES_PX, (None, GREYS)):
         smaller = picture.copy()
         smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-        few = smaller.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # keeps rare colours
-        few.save(path, optimize=True)
+        with_few_colours(smaller, greys).save(path, optimize=True)
         if path.stat().st_size <= LARGEST_BYTES:
             return
 

@@ -12,6 +12,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from pupicker.engine.reports.png import save_small_png
+
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "pipeline.png"
 ENGINE, CORE, PLUGIN = "#dbe9f6", "#dff0d8", "#f3ead9"
 INK, PALE = "#1f2d3a", "#7a8791"
@@ -77,7 +79,7 @@ def main() -> int:
               ha="center", va="center", family="monospace", color=INK)
     axes.set(xlim=(-2.6, 5 * STEP + 1.1), ylim=(-3.2, 2.2), aspect="equal")
     axes.axis("off")
-    figure.savefig(PICTURE, dpi=100, bbox_inches="tight", pad_inches=0.05)
+    save_small_png(figure, PICTURE, bbox_inches="tight", pad_inches=0.05)
     return 0
 
 

@@ -7,21 +7,14 @@ micrographs), a fixed number of updates, all labels used, nothing held out.  Onl
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the modules that all benchmarks share
-
-from datasets import SETS, BenchmarkSet, data_folder, load_set
-from label_efficiency_report import average_precisions, cell, of_one_code
-from methods import paper_options, record_unit
-from runs import Records
-
-__all__ = ["BenchmarkSet", "Records", "average_precisions", "cell", "draws_of", "experiment_parser", "figure_and_axes",
-           "load_set", "of_one_code", "paper_options", "record_unit", "run_units", "write_report"]
+from benchmarks.datasets import SETS, data_folder, load_set
+from benchmarks.methods import paper_options, record_unit
+from benchmarks.runs import Records
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OBJECTIVE, UPDATES = "ge-binomial", 500

@@ -1,7 +1,7 @@
 """Fig. 5a: average precision against the number of labels for the four objectives, the same labels for all of them.
 
-    python benchmarks/paper/fig5a.py run [--sets trimer stick] [--labels 10 25 50 100 250] [--draws 10] [--updates 500]
-    python benchmarks/paper/fig5a.py report
+    python -m benchmarks.paper.fig5a run [--sets trimer stick] [--labels 10 25 50 100 250] [--draws 10] [--updates 500]
+    python -m benchmarks.paper.fig5a report
 
 The paper used its hemagglutinin and protocadherin sets, ten draws, and up to 1,000 labels.  A star stands where
 GE-binomial differs from another objective by a paired t-test over the draws (p < 0.05).  All of it takes about 12 hours
@@ -13,17 +13,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from experiment import (
-    Records,
-    average_precisions,
-    cell,
-    draws_of,
-    experiment_parser,
-    figure_and_axes,
-    of_one_code,
-    run_units,
-    write_report,
-)
+from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
+from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
+from benchmarks.runs import Records
+from pupicker.engine.reports.png import save_small_png
 
 OBJECTIVES = ("pn", "nnpu", "ge-kl", "ge-binomial")
 COLORS = ("#7f7f7f", "#2ca02c", "#1f77b4", "#d62728")
@@ -92,7 +85,7 @@ def draw(groups: Groups, path: Any) -> None:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8, title_fontsize=8,
                     title=f"*: ge-binomial ahead, (*): behind, p < {LEVEL}")
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)
 
 
 def complete(groups: Groups) -> Groups:

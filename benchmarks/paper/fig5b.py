@@ -1,7 +1,7 @@
 """Fig. 5b: average precision less that without the autoencoder, against the number of labels.
 
-    python benchmarks/paper/fig5b.py run [--sets trimer stick] [--labels 10 50 100 250] [--draws 10] [--updates 500]
-    python benchmarks/paper/fig5b.py report
+    python -m benchmarks.paper.fig5b run [--sets trimer stick] [--labels 10 50 100 250] [--draws 10] [--updates 500]
+    python -m benchmarks.paper.fig5b report
 
 The weight of the reconstruction is 0, 1 and 10/N with N labels, as in the paper.  All of it takes about 11 hours on one
 core.  Results: results/fig5b.jsonl, .md, .png.
@@ -12,17 +12,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from experiment import (
-    Records,
-    average_precisions,
-    cell,
-    draws_of,
-    experiment_parser,
-    figure_and_axes,
-    of_one_code,
-    run_units,
-    write_report,
-)
+from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
+from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
+from benchmarks.runs import Records
+from pupicker.engine.reports.png import save_small_png
 
 WEIGHTS = {"none": 0, "1": 1, "10/N": "10/N"}
 COLORS = {"1": "#1f77b4", "10/N": "#d62728"}
@@ -69,7 +62,7 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Recipes of the paper's Table 1, and its data sets as benchmark sets from a folder that was downloaded from EMPIAR.
 
-    python benchmarks/paper/presets.py t20s DOWNLOAD OUTPUT
+    python -m benchmarks.paper.presets t20s DOWNLOAD OUTPUT
 
 writes OUTPUT/truth.tsv and OUTPUT/splits.csv and says what was found.  A layout (presets.json) names where the
 micrographs and the table of particles lie, how names in the table are changed to be those of the micrographs, and by
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiment import BenchmarkSet
 
+from benchmarks.datasets import BenchmarkSet
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
-from pupicker.engine.files.names import micrograph_key
+from pupicker.shared.names import micrograph_key
 
 FILE = Path(__file__).with_name("presets.json")
 SPLIT_SEED = 0

@@ -1,7 +1,7 @@
 """Supplementary Fig. 3: average precision with a class prior of half to one and a half times the true one.
 
-    python benchmarks/paper/sf3.py run [--sets trimer stick] [--labels 100] [--draws 10] [--updates 500]
-    python benchmarks/paper/sf3.py report
+    python -m benchmarks.paper.sf3 run [--sets trimer stick] [--labels 100] [--draws 10] [--updates 500]
+    python -m benchmarks.paper.sf3 report
 
 The paper has 100 and 1,000 labels.  All of it takes about 3 hours on one core for one number of labels.  Results:
 results/sf3.jsonl, .md, .png.
@@ -12,17 +12,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from experiment import (
-    Records,
-    average_precisions,
-    cell,
-    draws_of,
-    experiment_parser,
-    figure_and_axes,
-    of_one_code,
-    run_units,
-    write_report,
-)
+from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
+from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
+from benchmarks.runs import Records
+from pupicker.engine.reports.png import save_small_png
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5)
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
@@ -57,7 +50,7 @@ def draw(by_labels: dict[int, dict[tuple[str, str], dict[Any, dict[int, Any]]]],
         axes.set_xticks(FACTORS)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Supplementary Fig. 6: precision against recall, and F1 against the threshold of the score.
 
-    python benchmarks/paper/sf6.py run [--sets t20s 80s trimer stick] [--labels 100] [--draws 1] [--updates 500]
-    python benchmarks/paper/sf6.py report
+    python -m benchmarks.paper.sf6 run [--sets t20s 80s trimer stick] [--labels 100] [--draws 1] [--updates 500]
+    python -m benchmarks.paper.sf6 report
 
 One curve a set, of the first draw, trained the paper's way; 10 minutes on one core.  The score is pupicker's calibrated
 log-likelihood ratio.  Results: results/sf6.jsonl, .md, .png.
@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiment import Records, draws_of, experiment_parser, figure_and_axes, of_one_code, run_units, write_report
+from benchmarks.label_efficiency_report import of_one_code
+from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
+from benchmarks.runs import Records
+from pupicker.engine.reports.png import save_small_png
 
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 
@@ -21,8 +24,8 @@ def table(records: list[dict[str, Any]]) -> str:
     lines = ["| set | labels | average precision | best F1 | at threshold | F1 at the suggested threshold |",
              "|" + "---|" * 6]
     for r in records:
-        curve = r["curve"]
-        best = max(range(len(curve["f1"])), key=lambda i, f1=curve["f1"]: f1[i])
+        curve: dict[str, list[float]] = r["curve"]
+        best = curve["f1"].index(max(curve["f1"]))
         taken = [i for i, t in enumerate(curve["threshold"]) if t >= r["suggested_threshold"]]
         own = curve["f1"][taken[-1]] if taken else 0.0
         lines.append(f"| {r['set']} | {r['labels']} | {r['average_precision']:.3f} | {r['best_f1']:.3f} |"
@@ -44,7 +47,7 @@ def draw(records: list[dict[str, Any]], path: Any) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     left.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    save_small_png(figure, path)
 
 
 def main() -> None:

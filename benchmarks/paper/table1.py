@@ -1,8 +1,8 @@
 """Table 1: the paper's recipes, and average precision with them on the data sets that are here.
 
-    python benchmarks/paper/table1.py run [--sets t20s 80s trimer stick apoferritin bgal] [--labels 250] [--draws 3]
-    python benchmarks/paper/table1.py run --download t20s=FOLDER     (data that were downloaded from EMPIAR)
-    python benchmarks/paper/table1.py report
+    python -m benchmarks.paper.table1 run [--sets t20s 80s trimer stick apoferritin bgal] [--labels 250] [--draws 3]
+    python -m benchmarks.paper.table1 run --download t20s=FOLDER     (data that were downloaded from EMPIAR)
+    python -m benchmarks.paper.table1 report
 
 Simulated sets stand in for four of the five of the paper: their recipe's pixel size and training radius in pixels, the
 class prior as an area fraction of all their particles.  The real sets have no recipe in the paper; theirs is what
@@ -16,22 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from experiment import (
-    BenchmarkSet,
-    Records,
-    average_precisions,
-    cell,
-    draws_of,
-    experiment_parser,
-    load_set,
-    of_one_code,
-    paper_options,
-    record_unit,
-)
-from presets import load_download, presets
-
-from label_efficiency_report import defaults_elsewhere
-from runs import sha256
+from benchmarks.datasets import BenchmarkSet, load_set
+from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, of_one_code
+from benchmarks.methods import paper_options, record_unit
+from benchmarks.paper.experiment import draws_of, experiment_parser
+from benchmarks.paper.presets import load_download, presets
+from benchmarks.runs import Records, sha256
 
 
 def recipe_of(name: str) -> dict[str, Any] | None:

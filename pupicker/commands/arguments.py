@@ -14,8 +14,56 @@ from typing import TYPE_CHECKING, Any
 from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 
 if TYPE_CHECKING:
-    from pupicker.core.geometry import Geometry
+    from pupicker.core.geometry import Geometry, Overrides
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.shared.options import Option
+
+
+def add_option(parser: argparse._ActionsContainer, option: Option) -> None:
+    """An option as :mod:`pupicker.shared.options` declares it; its old names are taken and not shown."""
+    shown = option.help + (f", in {option.unit}" if option.unit else "")
+    shown += f" (default: {option.automatic})" if option.automatic else ""
+    settings: dict[str, Any] = {"dest": option.name, "default": option.default}
+    if option.kind is bool:
+        settings["action"] = "store_false" if option.default else "store_true"
+    else:
+        settings |= {"type": _reader(option), "choices": option.choices or None, "metavar": option.metavar}
+    if option.required:
+        settings["required"] = True
+    no = "no-" if option.kind is bool and option.default else ""
+    parser.add_argument(_flag(no + option.name), help=shown.replace("Å", "A"), **settings)
+    for name in option.old_names:
+        parser.add_argument(_flag(no + name), help=argparse.SUPPRESS, **{**settings, "default": argparse.SUPPRESS})
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _reader(option: Option) -> Any:
+    """Type of the argument; what may be a word is read as it is where it is no number, and checked later."""
+    if not option.words:
+        return option.kind
+
+    def number_or_word(text: str) -> Any:
+        try:
+            return option.kind(text)
+        except ValueError:
+            return text
+
+    return number_or_word
+
+
+def worded(error: PuPickerError) -> str:
+    """The message with the options that are meant."""
+    return named(str(error), error.parameters)
+
+
+def named(text: str, parameters: Sequence[str]) -> str:
+    """`text` with the options of `parameters`, where it does not name them itself."""
+    options = [f"--{name.replace('_', '-')}" for name in parameters]
+    unnamed = [option for option in options if option not in text]
+    return f"{text} ({', '.join(unnamed)})" if unnamed else text
 
 
 def add_micrographs(parser: argparse.ArgumentParser) -> None:
@@ -86,13 +134,13 @@ def add_names(parser: argparse.ArgumentParser) -> None:
 
 def first_geometry(
     paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
-    *overrides: Any, report: Report | None = None,
+    overrides: Overrides | None = None, report: Report | None = None,
 ) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size that they follow from: the middle one of all readable headers.
 
     A single wrong header decides nothing then; its micrograph is quarantined where it is read, if it cannot be used.
     If none can be read, all are quarantined in `report`; without it the first one's error is raised.
-    `overrides` are those of :func:`pupicker.core.geometry.geometry`.
+    `overrides` are lengths that are kept.
     """
     from pupicker.core.geometry import geometry
     from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
@@ -110,11 +158,11 @@ def first_geometry(
         if report is None:
             raise problems[0][1]
         for path, problem in problems:
-            report.quarantine(path, str(problem))
+            report.quarantine(path, problem)
         report.require_some()
     pixel_size = statistics.median_low(found)
     try:
-        return geometry(diameter_ang, pixel_size, particle_px, *overrides), pixel_size
+        return geometry(diameter_ang, pixel_size, particle_px, overrides), pixel_size
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick without labels: general weights, difference of Gaussians, or template matching."
+DISC = "disc"
 EXAMPLE = "pupicker baseline general micrographs/ --diameter 180 --output picks.star"
 
 
@@ -28,18 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("method", choices=("general", "dog", "template"),
                         help="general: the network with the weights that trainings start from; dog: difference of"
-                        " Gaussians; template: normalised cross-correlation with views of the particle")
+                        " Gaussians; template: normalised cross-correlation with templates of the particle")
     add_micrographs(parser)
     parser.add_argument("--diameter", required=True, type=float, metavar="A",
                         help="longest extent of the particle, in A")
     parser.add_argument("--template", metavar="disc|FILE",
-                        help="with template: a soft disc of the diameter, or views of the particle: an MRC image or"
+                        help="with template: a soft disc of the diameter, or templates from a file: an MRC image or"
                         " stack, or a STAR file with _rlnImageName, such as class averages, either contrast (default:"
                         " disc)")
     parser.add_argument("--template-pixel-size", type=float, metavar="A",
-                        help="of the views, in A (default: from their header)")
+                        help="of the templates, in A (default: from their header)")
     parser.add_argument("--rotation-step", type=float, metavar="DEG",
-                        help="views are turned by this, in degrees, all round (default: 15)")
+                        help="templates are turned by this, in degrees, all round (default: 15)")
     parser.add_argument("--bright", action="store_true",
                         help="particles are brighter than their surroundings (default: darker)")
     add_output(parser, "lowest score: with general, the network's logit; with the others, in standard deviations"
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.files.micrographs import list_micrographs
-    from pupicker.engine.picking.filter_picker import DISC, ROTATION_STEP_DEG, BaselinePicker, answer_of
+    from pupicker.engine.picking.filter_picker import ROTATION_STEP_DEG, FilterPicker, Template, response_of
     from pupicker.engine.picking.general_picker import GeneralPicker
     from pupicker.engine.picking.picker import PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
@@ -69,32 +71,36 @@ def run(args: argparse.Namespace) -> int:
 
     def make(report: Report) -> MicrographPicker:
         wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
-        lengths, _ = first_geometry(paths, args.pixel_size, args.diameter, wide, report=report)
-        left_out = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
+        geometry, _ = first_geometry(paths, args.pixel_size, args.diameter, wide, report=report)
+        exclusion = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
         options = PickingOptions(
-            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=left_out
+            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=exclusion
         )
         if args.method == "general":
-            return GeneralPicker(lengths, device, options, args.bright)
+            return GeneralPicker(geometry, device, options, args.bright)
         step = ROTATION_STEP_DEG if args.rotation_step is None else args.rotation_step
-        answer = answer_of(args.method, lengths, args.template or DISC, args.template_pixel_size, step, args.bright)
-        return BaselinePicker(args.method, answer, lengths, options)
+        template = Template(_file(args), args.template_pixel_size, step)
+        response = response_of(args.method, geometry, template, args.bright)
+        return FilterPicker(args.method, response, geometry, options)
 
     return pick_all(args, paths, make, threads)
 
 
+def _file(args: argparse.Namespace) -> Path | None:
+    """The file of templates; None: a soft disc, or no template matching."""
+    return Path(args.template) if args.method == "template" and args.template not in (None, DISC) else None
+
+
 def _check_ignored(args: argparse.Namespace) -> None:
     """Nothing that the method would not look at is accepted."""
-    from pupicker.engine.picking.filter_picker import DISC
     from pupicker.engine.runtime.errors import UsageError
 
-    views = args.method == "template" and args.template not in (None, DISC)
     if args.method != "template" and args.template is not None:
         raise UsageError(f"--template {args.template}: {args.method} takes no template; call pupicker baseline"
                          " template")
     if args.method != "general" and args.device not in ("auto", "cpu"):
         raise UsageError(f"--device {args.device}: {args.method} runs on the processor; give cpu, or leave it out")
     for option in ("template_pixel_size", "rotation_step"):
-        if getattr(args, option) is not None and not views:
-            raise UsageError(f"--{option.replace('_', '-')}: is for views of the particle; give them with"
+        if getattr(args, option) is not None and _file(args) is None:
+            raise UsageError(f"--{option.replace('_', '-')}: is for templates from a file; give them with"
                              " pupicker baseline template --template FILE")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.arguments import add_device, add_results, finish, print_rows, report_of_failure
-from pupicker.commands.train import geometry_of, network_of
+from pupicker.commands.train import geometry_of, network_of, sources_of
 from pupicker.commands.training_arguments import add_learning_arguments, check, training_options
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.commands.grid import make_cells
     from pupicker.engine.cross_validation.table import Table
     from pupicker.engine.reports.plots import plot_cross_validation
-    from pupicker.engine.runtime.atomic import write_json, write_text
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.shared.atomic import write_text
+    from pupicker.shared.json_files import write_json
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
     if args.folds < 2:
@@ -64,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         check(cell.args)
-        if cell.args.proposals:
-            raise UsageError("--proposals: cross-validation judges by labels; give some with --picks")
+        if cell.args.pseudo_labels:
+            raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some", "pseudo_labels",
+                             "picks")
     report = Report("cross-validate")
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)
@@ -138,13 +140,14 @@ class _Work:
         from pupicker.engine.cross_validation.folds import deal_folds, fold_digest
         from pupicker.engine.files.micrographs import list_micrographs
         from pupicker.engine.models.initial_weights import load_start
+        from pupicker.engine.training.options import Task
 
         args = cell.args
+        options, network = training_options(args), network_of(args)
         paths = list_micrographs(args.micrographs)
-        network = network_of(args)
-        lengths, _ = geometry_of(args, paths, network)
-        data = self._load(args, paths, lengths)
-        start = load_start(args.start, args.network, network)
+        geometry, pixel_size = geometry_of(args, paths, network)
+        data = self._load(args, paths, geometry)
+        task = Task(geometry, options, load_start(args.start, args.network, network), self.device, pixel_size)
         folds = deal_folds(data, self.args.folds, seed=0)
         if len(folds) < self.args.folds and not self.folds:
             sys.stderr.write(f"note: only {len(folds)} micrographs have labels, so there are {len(folds)} folds\n")
@@ -152,10 +155,8 @@ class _Work:
         results = []
         for number, fold in enumerate(folds):
             labels = data.label_count - sum(len(data.micrographs[i].labels) for i in fold)
-            options = training_options(args, labels, start)
-            name = fold_digest(data, fold, lengths, options, args.validation_fraction)
-            choices = (data, fold, lengths, options, args.validation_fraction, start, self.device, stop)
-            results.append(self._fold(self.args.output / "folds" / f"{name}.json", choices))
+            name = fold_digest(data, fold, geometry, task.resolved(labels).options)
+            results.append(self._fold(self.args.output / "folds" / f"{name}.json", (data, fold, task, stop)))
             self._note(index * len(folds) + number + 1, len(self.cells) * len(folds), cell)
         return results
 
@@ -164,7 +165,7 @@ class _Work:
         import json
 
         from pupicker.engine.cross_validation.folds import FoldResult, train_and_test
-        from pupicker.engine.runtime.atomic import write_json
+        from pupicker.shared.json_files import write_json
 
         try:
             return FoldResult(**json.loads(path.read_text(encoding="utf-8")))
@@ -174,28 +175,21 @@ class _Work:
         write_json(path, result.to_dict())
         return result
 
-    def _load(self, args: argparse.Namespace, paths: list[Path], lengths: Any) -> TrainingSet:
+    def _load(self, args: argparse.Namespace, paths: list[Path], geometry: Any) -> TrainingSet:
         """The prepared micrographs; those of the cell before where nothing changed that they depend on."""
-        from pupicker.engine.files.coordinates import read_coordinates
-        from pupicker.engine.preparation.exclusion import exclusion_for
         from pupicker.engine.runtime.run_report import Report
         from pupicker.engine.training.dataset import load_training_set
 
-        key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, lengths,
+        key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, geometry,
                     args.margin, args.masks, args.exclude_contamination))
         if self._data is None or self._data[0] != key:
             report = self.report if self._data is None else Report("cross-validate")
             self._data = None  # before the next ones are read: both may not fit
-            negatives = None if args.negatives is None else read_coordinates(args.negatives, paths)
-            self._data = key, load_training_set(
-                paths, read_coordinates(args.picks, paths), args.pixel_size, lengths, self.threads, report,
-                args.keep_borders, negatives,
-                exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths),
-            )
+            self._data = key, load_training_set(sources_of(args, paths), geometry, self.threads, report)
         return self._data[1]
 
     def _note(self, done: int, total: int, cell: Cell) -> None:
-        from pupicker.engine.runtime.atomic import write_json
+        from pupicker.shared.json_files import write_json
 
         if self.args.status:
             write_json(self.args.status, {"done": done, "total": total, "cell": cell.title})

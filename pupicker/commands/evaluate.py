@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_device, check_output_file, print_json, print_rows
+from pupicker.commands.arguments import add_borders, add_device, check_output_file, print_json, print_rows, worded
 
 if TYPE_CHECKING:
     from pupicker.engine.evaluation.picks import Evaluation
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--matches", type=Path, metavar="TSV",
                         help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_borders(parser)
     add_device(parser)
 
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
     result = evaluate(picks, truth, radius, _only(args))
-    report = Report("evaluate")
+    report = Report("evaluate", word=worded)
     region = _region(args, truth, report) if args.model else None
     checked = None
     if result.picks.probability is not None and len(result.picks):
@@ -109,17 +110,20 @@ def _only(args: argparse.Namespace) -> list[str] | None:
 
 
 def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) -> float:
-    from pupicker.engine.evaluation.regions import region_precision
+    from pupicker.engine.evaluation.regions import RegionScorer
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import UsageError
 
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")
-    set_threads(args.threads)
+    threads = set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
-    return region_precision(load_model(args.model), paths, truth, args.pixel_size, resolve_device(args.device), report)
+    model = load_model(args.model)
+    recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders)
+    return RegionScorer(model, recipe, resolve_device(args.device), threads).average_precision(paths, truth, report)
 
 
 def _summary(result: Evaluation, radius: float, region: float | None) -> dict[str, Any]:

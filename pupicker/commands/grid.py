@@ -91,7 +91,8 @@ def _with_option(parser: argparse.ArgumentParser, line: list[str], name: str, va
     """The line with an option of an axis; those that take no value are written ``no-refit=yes,no``."""
     action = parser._option_string_actions.get(f"--{name}")
     if action is None:
-        known = sorted(option[2:] for option in parser._option_string_actions if option.startswith("--"))
+        known = sorted(option[2:] for option, known in parser._option_string_actions.items()
+                       if option.startswith("--") and known.help != argparse.SUPPRESS)
         raise UsageError(f"--grid {name}: pupicker train has no such option to vary; it has {', '.join(known)}")
     if action.nargs != 0:
         return [*line, f"--{name}={value}"]

@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-Answer = tuple[dict[str, Any], Sequence[tuple[str, ...]]]
+Described = tuple[dict[str, Any], Sequence[tuple[str, ...]]]
 
 
-def _model(path: Path) -> Answer:
+def _model(path: Path) -> Described:
     from pupicker.core.geometry import describe
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import load_model
@@ -54,14 +54,14 @@ def _model(path: Path) -> Answer:
     return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
 
 
-def _micrograph(args: argparse.Namespace) -> Answer:
+def _micrograph(args: argparse.Namespace) -> Described:
     from pupicker.core.geometry import describe, geometry
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
-    from pupicker.engine.files.micrographs import read_header, read_image, resolve_pixel_size
+    from pupicker.engine.files.micrographs import open_micrograph, resolve_pixel_size
     from pupicker.engine.runtime.errors import UsageError
 
-    header = read_header(args.file)
-    image = read_image(args.file)
+    with open_micrograph(args.file) as file:
+        header, image = file.header, file.read_image()
     content: dict[str, Any] = {
         "kind": "micrograph", "width": header.width, "height": header.height, "dtype": header.dtype,
         "pixel_size_ang": header.pixel_size_ang, "minimum": float(image.pixels.min()),
@@ -72,11 +72,11 @@ def _micrograph(args: argparse.Namespace) -> Answer:
     if args.diameter is not None:
         pixel_size, network = resolve_pixel_size(header, args.pixel_size), NETWORKS[DEFAULT_NETWORK]
         try:
-            lengths = geometry(args.diameter, pixel_size, network.particle_px())
+            of_task = geometry(args.diameter, pixel_size, network.particle_px())
         except ValueError as error:
             raise UsageError(str(error)) from error
-        content["geometry"] = lengths.to_dict()
-        rows += describe(lengths, pixel_size, network.receptive_field_px)
+        content["geometry"] = of_task.to_dict()
+        rows += describe(of_task, pixel_size, network.receptive_field_px)
     return content, rows
 
 

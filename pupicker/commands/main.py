@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pupicker
+from pupicker.commands.arguments import named, worded
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
+from pupicker.engine.runtime.progress import progress_on
+from pupicker.shared.choices import EXIT_FAILED
 
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -51,11 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     args.command_line = shlex.join(["pupicker", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        code = int(args.run(args))
+        with _heard(), progress_on(sys.stderr):
+            code = int(args.run(args))
         sys.stdout.flush()
         return code
     except PuPickerError as error:
-        sys.stderr.write(f"pupicker {args.command}: error: {_worded(error)}\n")
+        sys.stderr.write(f"pupicker {args.command}: error: {worded(error)}\n")
         return error.exit_code
     except BrokenPipeError:  # the reader of the results has gone; what is left in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,9 +79,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _worded(error: PuPickerError) -> str:
-    """The message with the options that are meant, where it does not name them itself."""
-    options = [f"--{name.replace('_', '-')}" for name in error.parameters]
-    text = str(error)
-    unnamed = [option for option in options if option not in text]
-    return f"{text} ({', '.join(unnamed)})" if unnamed else text
+class _Line(logging.Formatter):
+    """``note: ...`` or ``warning: ...``, with the options that are meant; a quarantine says itself what it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = named(record.getMessage(), getattr(record, "parameters", ()))
+        if text.startswith("quarantined: "):
+            return text
+        return f"{'note' if record.levelno < logging.WARNING else record.levelname.lower()}: {text}"
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """What the library has to say goes to stderr, line by line, as long as the command runs."""
+    logger, handler = logging.getLogger("pupicker"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line())
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

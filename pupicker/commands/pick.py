@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +19,7 @@ from pupicker.commands.arguments import (
     check_output_file,
     finish,
     report_of_failure,
+    worded,
 )
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="MODEL", help="model file of pupicker train")
     add_output(parser, "lowest score, a log-likelihood ratio (default: the model's suggestion)",
                "smallest distance of two picks (default: the model's)")
-    parser.add_argument("--uncertainty", action="store_true",
+    parser.add_argument("--score-sd", action="store_true",
                         help="add a column with the standard deviation of the score over the eight turned and mirrored"
                         " views of each pick (takes somewhat longer)")
+    parser.add_argument("--uncertainty", action="store_true", dest="score_sd", help=argparse.SUPPRESS)  # its old name
     add_borders(parser)
     add_exclusion(parser, None)
     add_device(parser)
@@ -70,9 +72,9 @@ def run(args: argparse.Namespace) -> int:
 
     def make(_: Report) -> Picker:
         model = load_model(args.model)
-        left_out = exclusion_for(model.exclusion, args.margin, args.masks, args.exclude_contamination, paths)
+        exclusion = exclusion_for(model.exclusion, args.margin, args.masks, args.exclude_contamination, paths)
         return Picker(model, device, PickingOptions(
-            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, args.uncertainty, left_out
+            args.threshold, args.min_distance, args.pixel_size, args.keep_borders, args.score_sd, exclusion
         ))
 
     return pick_all(args, paths, make, threads)
@@ -93,7 +95,7 @@ def pick_all(
     if args.html:
         check_output_file(args.html, "--html")
     names = read_names(args.names)
-    report, progress = Report(args.command), Progress(len(paths), "picking")
+    report, progress = Report(args.command, word=worded), Progress(len(paths), "picking")
     with report_of_failure(report, args, args.output):
         picker = make(report)
     tables: list[CoordinateTable] = []
@@ -115,13 +117,13 @@ def pick_all(
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
     report.results.update(
         {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang}
+         "box_size_ang": picker.geometry.box_size_ang, "preparation": picker.recipe.to_record()}
     )
     if args.html:
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
 
         picked, model = CoordinateTable.concatenate(tables), getattr(picker, "model", None)
-        picking = Picking(paths, picked, report.to_dict(), model, args.pixel_size, args.keep_borders)
+        picking = Picking(paths, picked, report.to_dict(), model)
         picking_report(picking, Provenance(args.command_line, names)).write(args.html)
     rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
             ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
@@ -141,7 +143,7 @@ def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], 
     except BaseException:
         if tables:
             write_coordinates(unfinished, CoordinateTable.concatenate(tables))
-            sys.stderr.write(f"note: the picks of {len(tables)} micrographs are in {unfinished}\n")
+            logging.getLogger(__name__).info("the picks of %d micrographs are in %s", len(tables), unfinished)
         raise
     unfinished.unlink(missing_ok=True)
 

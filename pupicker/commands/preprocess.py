@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_micrographs, add_results, add_threads, finish, report_of_failure
+from pupicker.commands.arguments import add_micrographs, add_results, add_threads, finish, report_of_failure, worded
 
 HELP = "Downsample micrographs and normalise them together."
 EXAMPLE = "pupicker preprocess micrographs/ --diameter 180 --output preprocessed/"
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.preparation.preprocessing import preprocess_files
+    from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.runtime.device import set_threads
     from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.runtime.run_report import Report
@@ -39,11 +40,10 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{name} {value:g}: must be positive, in A")
     paths = list_micrographs(args.micrographs)
     target = args.target_pixel_size or args.diameter / NETWORKS[DEFAULT_NETWORK].particle_px()
-    report = Report("preprocess")
+    recipe = Recipe(target, args.pixel_size, keep_borders=True, coarser="refuse" if args.diameter is None else "keep")
+    report = Report("preprocess", word=worded)
     with report_of_failure(report, args, args.output):
-        written = preprocess_files(
-            paths, args.output, args.pixel_size, target, threads, report, keep_finer=args.diameter is None
-        )
+        written = preprocess_files(paths, args.output, recipe, threads, report)
         report.require_some()
     sizes = sorted({round(size, 4) for _, size in written.values()})
     report.results.update({

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="model that they were picked with: shows the micrographs as the network sees them, and"
                         " what precision to expect")
     parser.add_argument("--run-report", type=Path, metavar="FILE",
-                        help="JSON report of pupicker pick: threshold, quarantined micrographs, borders cut off")
+                        help="JSON report of pupicker pick: threshold, how micrographs were prepared, quarantined ones")
     add_borders(parser)
     add_names(parser)
     add_threads(parser)
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.files.coordinates import read_coordinates
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.model_file import load_model
+    from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.reports.picking import Picking, picking_report
     from pupicker.engine.reports.sections import Provenance, read_names, read_object
     from pupicker.engine.runtime.device import set_threads
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
     results = read_object(args.run_report) if args.run_report else {}
     model = load_model(args.model) if args.model else None
-    picking = Picking(paths, table, results, model, args.pixel_size, args.keep_borders)
+    recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders) if model else None
+    picking = Picking(paths, table, results, model, recipe)
     picking_report(picking, origin).write(args.output)
     return 0

@@ -12,7 +12,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
-from pupicker.shared.names import stem
+from pupicker.shared.columns import POSITION
+from pupicker.shared.names import micrograph_key
 
 Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
 
@@ -41,19 +42,20 @@ def repeatedNames(micSet: Any) -> List[str]:
 
 
 def _uniqueIds(names: Dict[int, str]) -> Dict[str, Optional[int]]:
-    """Name -> id, and stem -> id, of micrographs; None where several share it (a stem yields to a full name)."""
+    """Name -> id, and key -> id, of micrographs; None where several share it (a key yields to a full name)."""
     full: Dict[str, Optional[int]] = {}
-    stems: Dict[str, Optional[int]] = {}
+    keys: Dict[str, Optional[int]] = {}
     for micId, name in names.items():
         full[name] = None if name in full else micId
-        stems[stem(name)] = None if stem(name) in stems else micId
-    stems.update(full)
-    return stems
+        key = micrograph_key(name)
+        keys[key] = None if key in keys else micId
+    keys.update(full)
+    return keys
 
 
 def _find(name: str, index: Dict[str, Optional[int]], ownIndex: Dict[str, Optional[int]]) -> Optional[int]:
     """Id of the micrograph that `name` means in the other set; None if there is none, or several in either set."""
-    for key in (name, stem(name)):
+    for key in (name, micrograph_key(name)):
         if ownIndex.get(key, 0) is None:
             return None  # the labels of several micrographs would come together on one
         if key in index:
@@ -96,6 +98,6 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
 def writeLabels(points: Points, path: str) -> None:
     """Write the table that ``pupicker train --picks`` reads."""
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write("micrograph\tx\ty\n")
+        stream.write("\t".join(POSITION) + "\n")
         for micId in sorted(points):
             stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])

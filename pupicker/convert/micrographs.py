@@ -8,7 +8,9 @@ from typing import Any, Iterable, Set
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
 
-from pupicker.shared.names import READ_DIRECTLY
+from pupicker.shared.names import MICROGRAPH_SUFFIXES
+
+LINKED = tuple(suffix for suffix in MICROGRAPH_SUFFIXES if suffix != ".mrcs")  # of a stack one image is taken out
 
 
 def linkName(micId: int) -> str:
@@ -17,8 +19,12 @@ def linkName(micId: int) -> str:
 
 
 def micIdsIn(folder: str, ending: str = "") -> Set[int]:
-    """Ids of the micrographs that have a file with this ending in a folder; there need be none."""
-    return {micIdOf(name) for name in os.listdir(folder) if name.endswith(ending)} if os.path.isdir(folder) else set()
+    """Ids of the micrographs that have a file with this ending in a folder; there need be none.
+
+    Files that are being written, or were when their process was ended, have hidden names and do not count.
+    """
+    names = os.listdir(folder) if os.path.isdir(folder) else ()
+    return {micIdOf(name) for name in names if name.endswith(ending) and not name.startswith(".")}
 
 
 def micIdOf(path: str) -> int:
@@ -38,7 +44,7 @@ def linkMicrograph(mic: Any, folder: str) -> str:
     if not os.path.exists(source):
         raise Exception("%s: no such file" % source)
     extension = os.path.splitext(source)[1].lower()
-    if extension in READ_DIRECTLY and not index:
+    if extension in LINKED and not index:
         link = os.path.join(folder, linkName(mic.getObjId()) + extension)
         pwutils.createAbsLink(os.path.abspath(source), link)
         return link

@@ -16,6 +16,7 @@ from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
 from pupicker.convert.micrographs import linkName
+from pupicker.shared.columns import OPTIONAL, POSITION
 
 
 class Pick(NamedTuple):
@@ -48,7 +49,7 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
     if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
         columns.append(PROBABILITY)
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write("\t".join(["micrograph", "x", "y", "score", "probability"][:3 + len(columns)]) + "\n")
+        stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")
         for coord in coordSet:
             values = "\t".join(repr(getattr(coord, name).get()) for name in columns)
             stream.write("%s\t%d\t%d\t%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
@@ -59,8 +60,7 @@ def readPicks(path: str) -> List[Pick]:
     with open(path, encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t")
         picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]),
-                      float(row["probability"]) if row.get("probability") else None,
-                      float(row["score_sd"]) if row.get("score_sd") else None) for row in rows]
+                      *[float(row[name]) if row.get(name) else None for name in OPTIONAL[1:]]) for row in rows]
     return sorted(picks, key=lambda pick: -pick.score)
 
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pyworkflow.utils as pwutils
 
-from pupicker.constants import EXIT_DONE, EXIT_QUARANTINED
-from pupicker.shared.json_files import readJson
+from pupicker.shared import options
+from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.shared.json_files import read_json
+
+LABELS = dict({option.name: option.label for option in options.TRAINING}, **{
+    "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
+    "network_setting": "Its settings", "margin": "Margin at the edges", "masks": "Folder of masks",
+    "exclude_contamination": "Leave out contamination", "threshold": "Threshold", "template": "Templates",
+    "rotation_step": "Rotation step", "threads": "Threads",
+})
+"""What the forms call the options of the command line."""
+
+_OPTIONS = re.compile(r" \((--[a-z-]+(?:, --[a-z-]+)*)\)$")
 
 
 class CoreError(Exception):
@@ -20,12 +33,22 @@ def checkOutcome(command: str, outcomeFile: str, ended: str = "") -> int:
     CoreError
         The process failed, or was ended before it could write the file; `ended` says what else is known of that.
     """
-    outcome = readJson(outcomeFile)
+    outcome = read_json(outcomeFile)
     pwutils.cleanPath(outcomeFile)
     if not outcome:
         raise CoreError("pupicker %s: the process was ended from outside%s, perhaps for lack of memory; "
                         "see the error log of this run." % (command, ended))
     if outcome["exit_code"] not in (EXIT_DONE, EXIT_QUARANTINED):
-        raise CoreError(outcome["error"] or "pupicker %s failed%s; see the error log of this run."
+        raise CoreError(worded(outcome["error"]) or "pupicker %s failed%s; see the error log of this run."
                         % (command, ended))
     return int(outcome["exit_code"])
+
+
+def worded(line: str) -> str:
+    """The error line of a command for who fills in a form: the labels in place of the options that it ends with."""
+    found = _OPTIONS.search(line)
+    names = [name[2:].replace("-", "_") for name in found.group(1).split(", ")] if found else []
+    labels = [LABELS[name] for name in names if name in LABELS]
+    if not found or not labels:
+        return line
+    return "%s (%s: %s)" % (line[:found.start()], "field" if len(labels) == 1 else "fields", ", ".join(labels))

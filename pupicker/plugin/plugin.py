@@ -21,7 +21,6 @@ from pupicker.constants import (
     CORE_MINIMUM_PYTHON,
     CORE_REQUIREMENTS,
     DEVICES,
-    MODEL_SUFFIX,
     PUPICKER_DEVICE,
     PUPICKER_HOME,
     PUPICKER_MODELS,
@@ -29,6 +28,7 @@ from pupicker.constants import (
     SCIPION_EM_MINIMUM,
 )
 from pupicker.plugin.interpreter import contentsOf
+from pupicker.shared.choices import MODEL_SUFFIX
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(pupicker.__file__)), "commands", "launch.py")
 

@@ -1,9 +1,12 @@
 """Protocols of the plugin; Scipion finds the classes imported here.
 
-``protocol_base`` is what all share.  In the order of a project: ``protocol_import_model``, ``protocol_preprocess``,
-``protocol_train``, ``protocol_cross_validate``, ``protocol_pick`` and ``protocol_baseline`` (without labels) with
-``picking_state`` (Continue, streams), ``batch_records`` and ``progress_text``; ``protocol_threshold``,
-``protocol_evaluate``.  Their fields are in ``forms``.
+``protocol_base`` is what all share.  In the order of a project: ``protocol_import_model``, ``protocol_preprocess``;
+``learning_base`` (labels in, options of a training) with ``protocol_train`` and ``protocol_cross_validate``;
+``picking_base`` (batches in streaming) with ``picking_state`` (Continue), ``batch_records``, ``protocol_pick`` and
+``protocol_baseline`` (without labels); ``progress_text``; ``protocol_threshold``, ``protocol_evaluate``.  Their fields
+are in ``forms``.
+
+The bases are not imported here, so that Scipion does not take them for protocols.
 """
 
 from pupicker.protocols.protocol_baseline import ProtPuPickerBaseline

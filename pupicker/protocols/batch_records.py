@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List
 import pyworkflow.utils as pwutils
 
 from pupicker.convert.micrographs import linkName, micIdOf
-from pupicker.shared.json_files import readJson
+from pupicker.shared.json_files import read_json
 
 NOT_KEPT = ("command", "done", "quarantined", "picks", "without_mask")  # said elsewhere, or paths of links
 
@@ -33,7 +33,9 @@ def joinBatches(folder: str) -> Dict[str, Any]:
     """The records of all batches as one."""
     joined: Dict[str, Any] = {"run": {"borders_px": {}, "masked_pixels": {}}, "names": {}, "sources": {}}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        record = readJson(os.path.join(folder, name))
+        if name.startswith("."):
+            continue  # of a start that was ended while it wrote
+        record = read_json(os.path.join(folder, name))
         for key, value in record.get("run", {}).items():
             if isinstance(value, dict):
                 joined["run"].setdefault(key, {}).update(value)

@@ -9,23 +9,36 @@ from typing import Any, Iterable, List, Set
 import pyworkflow.utils as pwutils
 from pwem.objects import Micrograph
 
-from pupicker.convert.micrographs import micIdsIn
+from pupicker.convert.micrographs import linkName, micIdsIn
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.forms.exclusion import ExclusionForm
+from pupicker.protocols.forms.run import Counter, PickingRun
 from pupicker.protocols.progress_text import pickingProgress
-from pupicker.protocols.protocol_base import LISTED
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
+from pupicker.shared.json_files import read_json, write_json
 
 OUTPUT = "outputCoordinates"
 
 
-class PickingState:
-    """Mix-in before the base classes of the protocol."""
+class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
+    """Mix-in before the base class of Scipion."""
 
+    pickedMicrographs: Counter
+    emptyMicrographs: Counter
     _retry = ""  # tells the steps of a start that takes up quarantined micrographs from those before
 
+    # --------------------------- of the picker -------------------------------
+    def _getBoxSize(self) -> int:
+        """Box size of the output in pixels of the micrographs."""
+        raise NotImplementedError
+
+    def getSummary(self, coordSet: Any) -> str:
+        """Comment of the output set, shown in the summary."""
+        return "%d particles, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+
     # --------------------------- at the start --------------------------------
-    def _takeUpEarlierPicks(self: Any, digest: str) -> None:
+    def _takeUpEarlierPicks(self, digest: str) -> None:
         """Forget what was picked in another way, else go on with it; `digest` tells how it is picked now."""
         output = getattr(self, OUTPUT, None)
         if self._getMarker().get("digest") != digest:
@@ -41,10 +54,10 @@ class PickingState:
         self._retryQuarantined()
         pwutils.cleanPath(self._getUnpickedFile())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
-        writeJson(self._getMarkerFile(), {"digest": digest, "started": time.time(),
-                                                  "picked": self.pickedMicrographs.get()})
+        write_json(self._getMarkerFile(), {"digest": digest, "started": time.time(),
+                                           "picked": self.pickedMicrographs.get()})
 
-    def _forgetPicks(self: Any, output: Any) -> None:
+    def _forgetPicks(self, output: Any) -> None:
         """Nothing of the earlier picks may stay.
 
         The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
@@ -61,12 +74,12 @@ class PickingState:
             output.getMicrographs(asPointer=True).copy(self.getInputMicrographsPointer(), copyId=False)
             self._updateOutputSet(OUTPUT, output, output.STREAM_OPEN)
 
-    def _resetCounters(self: Any) -> None:
+    def _resetCounters(self) -> None:
         self.emptyMicrographs.set(0)
         self.pickedMicrographs.set(0)
         self._store(self.pickedMicrographs, self.emptyMicrographs)
 
-    def _retryQuarantined(self: Any) -> None:
+    def _retryQuarantined(self) -> None:
         """Quarantined micrographs count as done for the base class: their marks go, so that they are tried again."""
         retried = self._getQuarantinedIds()
         if not retried:
@@ -83,7 +96,7 @@ class PickingState:
         self._retry = repr(time.time())  # else Scipion takes over the finished steps
 
     # --------------------------- on the way ----------------------------------
-    def _noteWithoutMask(self: Any, mics: Iterable[Any], folder: str) -> None:
+    def _noteWithoutMask(self, mics: Iterable[Any], folder: str) -> None:
         """Note those of `mics` that have no mask among the links in `folder`; batches may append side by side."""
         if not self._getMasksFolder():
             return
@@ -92,37 +105,37 @@ class PickingState:
             stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
 
     # --------------------------- at the end ----------------------------------
-    def _checkSomethingIsPicked(self: Any) -> None:
+    def _checkSomethingIsPicked(self) -> None:
         quarantined = self._getQuarantined()
         if quarantined and not self._getPickedIds():
             raise CoreError("None of the %d micrographs can be picked; the first, %s: %s"
                             % ((len(quarantined),) + quarantined[0]))
 
-    def _noteUnpicked(self: Any) -> None:
+    def _noteUnpicked(self) -> None:
         """The base class knows micrographs by name: of two with one name it picks one, without a word."""
         ids, names = readColumns(self.getInputMicrographs().getFileName(), ["id", "_micName"])
         done = self._getPickedIds() | self._getQuarantinedIds()
         unpicked = [str(name) for micId, name in zip(ids or (), names or ids or ()) if micId not in done]
-        writeJson(self._getUnpickedFile(), {"micrographs": unpicked})
+        write_json(self._getUnpickedFile(), {"micrographs": unpicked})
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
 
     # --------------------------- INFO functions ------------------------------
-    def _leftOutSummary(self: Any) -> List[str]:
+    def _leftOutSummary(self) -> List[str]:
         """Micrographs that were picked without a mask, or not at all."""
         lines = []
         without = self._getIdsWithoutMask() - self._getQuarantinedIds()
         if without:
             lines.append("*Micrographs without a mask: %d* (picked whole; masks that are written later count after a "
                          "_Restart_)" % len(without))
-        unpicked = readJson(self._getUnpickedFile()).get("micrographs", [])
+        unpicked = read_json(self._getUnpickedFile()).get("micrographs", [])
         if unpicked:
             lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
                          "after the end; for these, _Continue_."
                          % (len(unpicked), ", ".join(unpicked[:LISTED]), ", ..." if len(unpicked) > LISTED else ""))
         return lines
 
-    def _progressSummary(self: Any) -> List[str]:
+    def _progressSummary(self) -> List[str]:
         """How far a run is that is still active."""
         if not self.isActive() or self.getInputMicrographs() is None:
             return []
@@ -131,25 +144,36 @@ class PickingState:
         return [pickingProgress(picked, self.getInputMicrographs().getSize(), elapsedS, marker.get("picked", 0))]
 
     # --------------------------- UTILS functions -----------------------------
-    def _getMarkerFile(self: Any) -> str:
+    def getCoordsDir(self) -> str:
+        """Folder of the tables of picks, one for each micrograph."""
+        return self._getExtraPath("picks")
+
+    def _getPicksFile(self, mic: Any) -> str:
+        return os.path.join(self.getCoordsDir(), linkName(mic.getObjId()) + ".tsv")
+
+    def _getBatchesDir(self) -> str:
+        """One record for each batch, of what the report at the end needs to know."""
+        return self._getExtraPath("batches")
+
+    def _getMarkerFile(self) -> str:
         """How, and since when, is picked."""
         return self._getExtraPath("picking.json")
 
-    def _getMarker(self: Any) -> Any:
-        return readJson(self._getMarkerFile())
+    def _getMarker(self) -> Any:
+        return read_json(self._getMarkerFile())
 
-    def _getUnpickedFile(self: Any) -> str:
+    def _getUnpickedFile(self) -> str:
         return self._getExtraPath("unpicked.json")
 
-    def _getWithoutMaskFile(self: Any) -> str:
+    def _getWithoutMaskFile(self) -> str:
         return self._getExtraPath("without_mask.txt")
 
-    def _getIdsWithoutMask(self: Any) -> Set[int]:
+    def _getIdsWithoutMask(self) -> Set[int]:
         if not os.path.exists(self._getWithoutMaskFile()):
             return set()
         with open(self._getWithoutMaskFile(), encoding="utf-8") as stream:
             return {int(line) for line in stream}
 
-    def _getPickedIds(self: Any) -> Set[int]:
+    def _getPickedIds(self) -> Set[int]:
         """Micrographs that have a table."""
         return micIdsIn(self.getCoordsDir(), ".tsv")

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-
-def formatSeconds(seconds: float) -> str:
-    """``75`` -> ``1:15 min``; ``3700`` -> ``1:02 h``."""
-    minutes, second = divmod(max(0, round(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return "%d:%02d h" % (hours, minute) if hours else "%d:%02d min" % (minute, second)
+from pupicker.shared.durations import format_seconds
 
 
 def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
@@ -34,7 +29,7 @@ def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
              else "*Not finished*: ended in stage %d of 2 (%s) after %s. _Continue_ goes on from there."
              % (number, what, done)]
     if active:
-        lines.append("Time left: at most %s" % formatSeconds(status["eta_s"]))
+        lines.append("Time left: at most %s" % format_seconds(status["eta_s"]))
     if status.get("validation_average_precision") is not None:
         lines.append("Validation AP: *%0.3f* now, %0.3f best"
                      % (status["validation_average_precision"], status["best_validation_average_precision"]))

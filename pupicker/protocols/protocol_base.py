@@ -12,46 +12,31 @@ import subprocess
 from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
 
 import pyworkflow.utils as pwutils
-from pyworkflow.protocol import params
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn
 from pupicker.plugin.outcome import checkOutcome
 from pupicker.plugin.plugin import Plugin
-from pupicker.shared.digests import fileState
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.protocols.forms.gpu import GpuForm
+from pupicker.shared.digests import file_state
+from pupicker.shared.json_files import read_json, write_json
 
 LISTED = 5  # quarantined micrographs named one by one in a summary
 
 
-class ProtPuPickerBase:
+class ProtPuPickerBase(GpuForm):
     """Mix-in before a protocol class."""
-
-    # ------------------------- form -------------------------
-    def _defineGpuParams(self, form: Any) -> None:
-        form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.usesGpuByDefault(), label="Use GPU?",
-                       help="Yes: runs on the GPU given by its number, and fails if there is none. No: runs on the "
-                            "processor; training takes minutes, picking seconds a micrograph. Choose No if others need "
-                            "the GPU: the accuracy is the same.")
-        form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                       help="Numbers of the GPUs as nvidia-smi lists them, e.g. 0 or 0,1. One process uses one GPU: "
-                            "training takes the first; picking runs as many batches at once as there are GPUs, if "
-                            "the number of Scipion threads is one more than that. Change it where others use GPU 0.")
-
-    def getGpuList(self) -> List[int]:
-        """GPUs for which Scipion keeps slots; none on the processor, where steps must not wait for one."""
-        return super().getGpuList() if self.usesGpu() else []  # type: ignore[misc,attr-defined]
 
     # ------------------------- the child process -------------------------
     def _setDevice(self, environ: Dict[str, str]) -> str:
         """Value of ``--device``; shows the child its own GPU only."""
-        if not self.usesGpu():  # type: ignore[attr-defined]
+        if not self.usesGpu():
             environ["CUDA_VISIBLE_DEVICES"] = ""
             return "cpu"
-        gpus = self._stepsExecutor.getGpuList()  # type: ignore[attr-defined]
+        gpus = self._stepsExecutor.getGpuList()
         if not gpus:
             raise Exception("No GPU is free for this step: give the number of a GPU, as nvidia-smi lists them, or "
                             "choose 'Use GPU: No'.")
-        if self.useQueue():  # type: ignore[attr-defined]
+        if self.useQueue():
             return "cuda:%d" % gpus[0]  # a number among those that the queue granted
         environ["CUDA_VISIBLE_DEVICES"] = str(gpus[0])
         return "cuda:0"
@@ -79,7 +64,7 @@ class ProtPuPickerBase:
         CoreError
             The child failed; the message is its own line, for the box of the run.
         """
-        outcomeFile = self._getExtraPath(name + "_outcome.json")  # type: ignore[attr-defined]
+        outcomeFile = self._getExtraPath(name + "_outcome.json")
         pwutils.cleanPath(outcomeFile)
         environ = Plugin.getEnviron()
         items = [outcomeFile, command] + list(arguments)
@@ -90,8 +75,7 @@ class ProtPuPickerBase:
             line += " > " + shlex.quote(stdout)
         ended = ""
         try:
-            self.runJob(Plugin.getProgram(), line, env=environ, numberOfMpi=1,  # type: ignore[attr-defined]
-                        numberOfThreads=1)
+            self.runJob(Plugin.getProgram(), line, env=environ, numberOfMpi=1, numberOfThreads=1)
         except subprocess.CalledProcessError as error:
             ended = " (exit status %d)" % error.returncode
         return checkOutcome(command, outcomeFile, ended)
@@ -110,14 +94,14 @@ class ProtPuPickerBase:
 
     # ------------------------- quarantine -------------------------
     def _getQuarantineFile(self, micId: int) -> str:
-        return self._getExtraPath("quarantined", "%s.json" % linkName(micId))  # type: ignore[attr-defined]
+        return self._getExtraPath("quarantined", "%s.json" % linkName(micId))
 
     def _quarantine(self, micId: int, micName: str, reason: str) -> None:
         """Note that a micrograph could not be used (one file each: steps run side by side)."""
         path = self._getQuarantineFile(micId)
         pwutils.makeFilePath(path)
-        writeJson(path, {"micrograph": micName, "reason": reason})
-        self.warning("Quarantined: %s: %s" % (micName, reason))  # type: ignore[attr-defined]
+        write_json(path, {"micrograph": micName, "reason": reason})
+        self.warning("Quarantined: %s: %s" % (micName, reason))
 
     def _quarantineReported(self, report: Dict[str, Any], names: Dict[int, str]) -> None:
         """Note the micrographs that a command quarantined; `names` gives micrograph names by id."""
@@ -128,24 +112,25 @@ class ProtPuPickerBase:
 
     def _getQuarantined(self) -> List[Tuple[str, str]]:
         """Names and reasons of the quarantined micrographs."""
-        folder = self._getExtraPath("quarantined")  # type: ignore[attr-defined]
+        folder = self._getExtraPath("quarantined")
         if not os.path.isdir(folder):
             return []
-        entries = [readJson(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+        entries = [read_json(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+                   if not name.startswith(".")]
         return [(entry["micrograph"], entry["reason"]) for entry in entries if entry]
 
     def _getQuarantinedIds(self) -> Set[int]:
-        return micIdsIn(self._getExtraPath("quarantined"), ".json")  # type: ignore[attr-defined]
+        return micIdsIn(self._getExtraPath("quarantined"), ".json")
 
     def _cleanQuarantine(self) -> None:
-        pwutils.cleanPath(self._getExtraPath("quarantined"))  # type: ignore[attr-defined]
+        pwutils.cleanPath(self._getExtraPath("quarantined"))
 
     def _quarantineSummary(self) -> List[str]:
         quarantined = self._getQuarantined()
         if not quarantined:
             return []
         lines = ["*Quarantined micrographs: %d* (left out; the reasons are in %s; once they are repaired, _Continue_ "
-                 "takes them up)" % (len(quarantined), self._getExtraPath("quarantined"))]  # type: ignore[attr-defined]
+                 "takes them up)" % (len(quarantined), self._getExtraPath("quarantined"))]
         lines += ["  %s: %s" % entry for entry in quarantined[:LISTED]]
         if len(quarantined) > LISTED:
             lines.append("  and %d more" % (len(quarantined) - LISTED))
@@ -153,7 +138,7 @@ class ProtPuPickerBase:
 
     # ------------------------- HTML report -------------------------
     def _getHtmlPath(self) -> str:
-        return self._getExtraPath("report.html")  # type: ignore[attr-defined]
+        return self._getExtraPath("report.html")
 
     def _htmlSummary(self) -> List[str]:
         """The link to the report: Scipion opens it in the browser."""
@@ -170,4 +155,4 @@ class ProtPuPickerBase:
     @staticmethod
     def _filesDigest(mics: Iterable[Any]) -> List[Any]:
         """What tells that the files of micrographs are still the same, so that one that was repaired is taken up."""
-        return [[mic.getObjId(), mic.getLocation(), fileState(mic.getFileName())] for mic in mics]
+        return [[mic.getObjId(), mic.getLocation(), file_state(mic.getFileName())] for mic in mics]

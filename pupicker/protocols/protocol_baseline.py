@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, List
 
-from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 
@@ -17,65 +16,71 @@ from pupicker.constants import (
     CONTRAST_CHOICES,
 )
 from pupicker.convert.picks import writeViewsStar
-from pupicker.protocols.protocol_pick import ProtPuPickerPick
-from pupicker.shared.digests import digestOf
+from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
+from pupicker.protocols.forms.run import Value
+from pupicker.protocols.picking_base import ProtPuPickerPickingBase
+from pupicker.shared.digests import digest_of
+from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px
 
-BOX_SIZE = 1.5  # diameters, as after a training
+DISTANCE_TEXT, BOX_TEXT = "%g diameters" % MIN_DISTANCE, "%g diameters" % BOX_SIZE
 
 
-class ProtPuPickerBaseline(ProtPuPickerPick):
+class ProtPuPickerBaseline(ProtPuPickerPickingBase):
     """
     Picks particles without labels, for a first look, or for the first labels.
 
-    _general weights_: the network from which trainings start, as it comes; it has seen simulated particles of all
-    kinds and needs the diameter only. _template matching_ correlates every place with views of the particle, for
-    example class averages, or with a soft disc of the diameter if none are given. _difference of Gaussians_ answers to
-    blobs of the given diameter. None of them knows your particle: whatever resembles one is found, contamination too.
-    Ten labels and a training are better, and tell how good the picks are.
+    _general model_: the pretrained network from which trainings start, as it comes; it has seen simulated particles of
+    all kinds and needs the diameter only. _template matching_ correlates every position with templates of the particle,
+    for example class averages, or with a soft disc of the diameter if none are given. _difference of Gaussians_
+    responds to blobs of the given diameter. None of them knows your particle: whatever resembles one is found,
+    contamination too. Ten labels and a training are better, and tell how good the picks are.
 
-    Every coordinate carries _pupickerScore, also under RELION's name: the logit of the network, or the answer of the
-    filter in standard deviations of its answers over the micrograph. There is no probability, because nothing tells how
-    often a score is right.
+    Every coordinate carries _pupickerScore, also under RELION's name: the logit of the network, or the response of the
+    filter in standard deviations of its responses over the micrograph. There is no probability, because nothing tells
+    how often a score is right.
     """
 
     _label = "pick without labels"
     _devStatus = NEW
     _command = "baseline"
+    diameter: Value
+    method: Value
+    inputViews: Value
+    minScore: Value
+    rotationStep: Value
+    contrast: Value
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self, form: Any) -> None:
-        ProtParticlePickingAuto._defineParams(self, form)
-        form.getParam("inputMicrographs").help.set(
-            "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
-            "still grow.")
-        self._defineGpuParams(form)
-        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True, label="Particle diameter (Å)",
-                      help="Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
-                           "times larger.")
+        self._definePickInput(form, "Micrographs to pick, as they came from motion correction, neither filtered nor "
+                                    "normalised. The set may still grow.")
+        DIAMETER.addTo(form, allowsNull=True, important=True, help=(
+            "Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
+            "times larger."))
         form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_GENERAL,
                       label="Method",
-                      help="_general weights_: the network as it comes, trained on simulated particles; the first "
-                           "to try.\n_template matching_: normalised cross-correlation with views of the particle, or "
-                           "with a disc; with good views, or for compact round particles.\n_difference of Gaussians_: "
-                           "a band of sizes, quick.\nOnly the first uses a GPU.")
+                      help="_general model_: the pretrained network as it comes, trained on simulated particles; the "
+                           "first to try.\n_template matching_: normalised cross-correlation with 2D references, or "
+                           "with a disc; with good references, or for compact round particles.\n_difference of "
+                           "Gaussians_: a band of sizes, quick.\nOnly the first uses a GPU.")
         matching = "method==%d" % BASELINE_TEMPLATE
         form.addParam("inputViews", params.PointerParam, pointerClass="SetOfAverages",
-                      allowsNull=True, condition=matching, label="Views of the particle (optional)",
-                      help="Class averages or other images of the particle, bright or dark. Empty: a soft disc of the "
-                           "diameter.")
-        form.addParam("minScore", params.FloatParam, allowsNull=True, label="Lowest value (score)",
-                      help="Picks with a lower score are left out. Empty: 1.0 for the general weights (a logit) and "
+                      allowsNull=True, condition=matching, label="Templates (optional)",
+                      help="2D references: class averages or other images of the particle, bright or dark. Empty: a "
+                           "soft disc of the diameter.")
+        form.addParam("minScore", params.FloatParam, allowsNull=True, label="Threshold (score)",
+                      help="Picks with a lower score are left out. Empty: 1.0 for the general model (a logit) and "
                            "the difference of Gaussians, 1.7 for template matching (both in standard deviations). "
                            "Best chosen low; the set can be cut later with _pupicker - threshold_.")
         form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
                       expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
-                      help="Each view is turned all round in steps of this. Smaller ones, e.g. 5, for particles with "
-                           "much detail; the time grows with their number.")
+                      help="In-plane angular sampling: each template is turned all round in steps of this. Smaller "
+                           "ones, e.g. 5, for particles with much detail; the time grows with their number.")
         form.addParam("contrast", params.EnumParam, choices=list(CONTRAST_CHOICES), default=0,
                       expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
                       label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
                                                   "micrographs, and negative stain.")
-        self._definePickLengths(form, "0.45 diameters", "1.5 diameters")
+        self._definePickLengths(form, DISTANCE_TEXT, BOX_TEXT)
         self._defineExclusionParams(form)
         self._defineStreaming(form)
 
@@ -92,19 +97,14 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = self._validateLengths("0.45 diameters", "1.5 diameters")
-        if (self.diameter.get() or 0) <= 0:
-            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
+        errors = diameterErrors(self) + self._validateLengths(DISTANCE_TEXT, BOX_TEXT)
         if not 0 < (self.rotationStep.get() or 0) <= 360:
             errors.append("*Rotation step*: give degrees above 0 and at most 360, e.g. 15.")
         return errors + self._validateNames() + self._validateExclusion(self.getInputMicrographs())
 
-    def _warnings(self) -> List[str]:
-        return []
-
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
-        views = " with %d views of the particle" % self.inputViews.get().getSize() if self._usesViews() else (
+        views = " with %d templates" % self.inputViews.get().getSize() if self._usesViews() else (
             " with a disc" if self.method.get() == BASELINE_TEMPLATE else "")
         if self.method.get() == BASELINE_GENERAL:
             views = " of a convolutional neural network trained on simulated particles"
@@ -117,21 +117,18 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
     # --------------------------- UTILS functions -----------------------------
     def usesGpu(self) -> bool:
         """Only a network runs on one; the filters need no slot."""
-        return self.method.get() == BASELINE_GENERAL and bool(ProtPuPickerPick.usesGpu(self))
+        return self.method.get() == BASELINE_GENERAL and bool(ProtPuPickerPickingBase.usesGpu(self))
 
     def _usesViews(self) -> bool:
         return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None
 
     def _getModelDigest(self) -> str:
         if not self._usesViews():
-            return digestOf()
-        return digestOf(self._setDigest(self.inputViews.get()))
+            return digest_of()
+        return digest_of(self._setDigest(self.inputViews.get()))
 
     def _getCommandArguments(self) -> List[str]:
         return [BASELINES[self.method.get()]]
-
-    def _getReportArguments(self) -> List[str]:
-        return []
 
     def _getPickArguments(self) -> List[str]:
         arguments = ["--diameter", repr(self.diameter.get())]
@@ -148,5 +145,5 @@ class ProtPuPickerBaseline(ProtPuPickerPick):
         return self._getExtraPath("views.star")
 
     def _getBoxSize(self) -> int:
-        pixelSize = self.getInputMicrographs().getSamplingRate()
-        return self.boxSize.get() or max(2, 2 * round(BOX_SIZE * self.diameter.get() / pixelSize / 2))
+        return self.boxSize.get() or even_box_size_px(BOX_SIZE * self.diameter.get(),
+                                                      self.getInputMicrographs().getSamplingRate())

@@ -11,15 +11,15 @@ from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
-from pupicker.convert.micrographs import writeMicrographStar
-from pupicker.protocols.protocol_train import ProtPuPickerTrain
-from pupicker.shared.json_files import readJson
+from pupicker.protocols.forms.run import Value
+from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.shared.json_files import read_json
 
 GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
     "those of the command line, without dashes:\n"
     "_updates=200,400,800_: how long to train.\n"
-    "_particles-per-micrograph=100,200,400_: with the share of particles 'automatic' in this form.\n"
+    "_particles-per-micrograph=100,200,400_: with the class prior 'automatic' in this form.\n"
     "_objective=ge-binomial,nnpu,pn_\n_start=general,random_\n_diameter=150,180_ (Å)\n"
     "_working-pixel-size=6,9_ (Å/px)\n_learning-rate=0.001,0.0003_\n_no-refit=yes,no_\n"
     "An axis takes the place of the field of this form. Empty: one row, for the form as it is. _pupicker train "
@@ -27,7 +27,7 @@ GRID_HELP = (
 )
 
 
-class ProtPuPickerCrossValidate(ProtPuPickerTrain):
+class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
     """
     Compares options of the training by cross-validation over micrographs.
 
@@ -43,9 +43,11 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     _label = "cross-validate"
     _devStatus = NEW
     _possibleOutputs: Dict[str, Any] = {}
+    folds: Value
+    grid: Value
 
     def __init__(self, **kwargs: Any) -> None:
-        ProtPuPickerTrain.__init__(self, **kwargs)
+        ProtPuPickerLearningBase.__init__(self, **kwargs)
         self.bestOptions = String()
         self.bestAveragePrecision = Float()
 
@@ -63,22 +65,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     # --------------------------- STEPS functions -----------------------------
     def trainStep(self, training: str) -> List[str]:
-        self._cleanQuarantine()
-        names = self._getNamesById()
-        links = self._linkLabelledMicrographs(names)
-        starFile = os.path.join(self._getInputFolder(), "micrographs.star")
-        writeMicrographStar(links, starFile)
         pwutils.cleanPath(self._getStatusPath(), self.getFigurePath(), self.getTablePath())
-        arguments = [starFile, "--picks", self._getLabelsFile(), "--output", self._getResultFolder(),
-                     "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
-                     "--threads", self.getBinThreads(), "--report", self._getReportPath(),
-                     "--status", self._getStatusPath()] + self._getTrainingArguments()
-        arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
-                                     self._getInputFolder())
-        if self.inputNegatives.get() is not None:
-            arguments += ["--negatives", self._getNegativesFile()]
-        self._runCore("cross-validate", arguments, "cross_validate", gpu=True)
-        self._quarantineReported(readJson(self._getReportPath()), names)
+        self._runLearning("cross-validate", "cross_validate", ["--output", self._getResultFolder()])
         return [self.getTablePath(), self.getFigurePath()]
 
     def createOutputStep(self, training: str) -> None:
@@ -90,7 +78,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = ProtPuPickerTrain._validate(self)
+        errors = ProtPuPickerLearningBase._validate(self)
         if (self.folds.get() or 0) < 2:
             errors.append("*Folds*: give 2 or a larger number.")
         for line in self._getAxes():
@@ -107,7 +95,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
     def _summary(self) -> List[str]:
         table = self.getTable()
         if not table:
-            status = readJson(self._getStatusPath())
+            status = read_json(self._getStatusPath())
             done = "*%d of %d trainings* are done." % (status["done"], status["total"]) if status else ""
             return [done or "No comparison yet."] + self._quarantineSummary()
         lines = ["Best: *%s*" % table["best"]]
@@ -127,7 +115,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     # --------------------------- UTILS functions -----------------------------
     def _getTrainingArguments(self) -> List[str]:
-        arguments = ProtPuPickerTrain._getTrainingArguments(self) + ["--folds", str(self.folds.get())]
+        arguments = ProtPuPickerLearningBase._getTrainingArguments(self) + ["--folds", str(self.folds.get())]
         for axis in self._getAxes():
             arguments += ["--grid", axis]
         return arguments
@@ -148,7 +136,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerTrain):
 
     def getTable(self) -> Dict[str, Any]:
         """Content of the table; empty if it is not there yet."""
-        return readJson(self.getTablePath())
+        return read_json(self.getTablePath())
 
 
 def cellText(cell: Dict[str, Any]) -> str:

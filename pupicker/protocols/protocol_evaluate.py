@@ -14,9 +14,10 @@ from pyworkflow.utils import Message
 
 from pupicker.convert.labels import Labels, matchLabels, writeLabels
 from pupicker.convert.picks import writePicks
+from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf
-from pupicker.shared.json_files import readJson, writeJson
+from pupicker.shared.digests import digest_of
+from pupicker.shared.json_files import read_json, write_json
 
 
 class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
@@ -53,9 +54,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
                       help="All particles of some micrographs. A particle that the reference lacks makes a right pick "
                            "count as false. Only micrographs that have a particle here are counted; to leave some "
                            "out, give a reference without them.")
-        form.addParam("diameter", params.FloatParam, allowsNull=True, important=True,
-                      label="Particle diameter (Å)",
-                      help="A pick is a hit within half of this distance from a reference particle.")
+        DIAMETER.addTo(form, allowsNull=True, important=True, help=(
+            "A pick is a hit within half of this distance from a reference particle."))
         form.addParam("scoreAttribute", params.StringParam, default="_pupickerScore",
                       expertLevel=params.LEVEL_ADVANCED, label="Score attribute",
                       help="Attribute of the picks that ranks them, higher is better; for other pickers for example "
@@ -64,8 +64,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
-        inputs = digestOf(self._setDigest(picks), self._setDigest(reference), self.scoreAttribute.get())
-        evaluation = digestOf(inputs, self.diameter.get())
+        inputs = digest_of(self._setDigest(picks), self._setDigest(reference), self.scoreAttribute.get())
+        evaluation = digest_of(inputs, self.diameter.get())
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.evaluateStep, evaluation, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, evaluation, needsGPU=False)
@@ -75,7 +75,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         reference = self._matchReference()
         writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
         writeLabels(reference.points, self._getExtraPath("reference.tsv"))
-        writeJson(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
+        write_json(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
                                                              "scale": reference.scale})
         return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
 
@@ -110,9 +110,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = []
-        if (self.diameter.get() or 0) <= 0:
-            errors.append("*Particle diameter (Å)*: give a number above 0, the longest extent of the particle.")
+        errors = diameterErrors(self)
         picks, reference = self.inputCoordinates.get(), self.referenceCoordinates.get()
         for title, coordSet in (("Picks", picks), ("Reference", reference)):
             if coordSet is not None and coordSet.getSize() == 0:
@@ -133,7 +131,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return errors
 
     def _summary(self) -> List[str]:
-        result, inputs = self._getResult(), readJson(self._getExtraPath("input.json"))
+        result, inputs = self._getResult(), read_json(self._getExtraPath("input.json"))
         if not result or self.averagePrecision.get() is None:
             return ["No comparison yet."]
         lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
@@ -173,7 +171,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return self._getResult().get("reliability") or []
 
     def _getResult(self) -> Dict[str, Any]:
-        return readJson(self._getResultFile())
+        return read_json(self._getResultFile())
 
     def _getSamplingRate(self) -> float:
         return float(self.inputCoordinates.get().getMicrographs().getSamplingRate())

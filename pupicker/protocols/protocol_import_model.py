@@ -11,13 +11,13 @@ from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
-from pupicker.constants import MODEL_SUFFIX
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.outcome import CoreError
 from pupicker.plugin.plugin import Plugin
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf
-from pupicker.shared.json_files import readJson
+from pupicker.shared.choices import MODEL_SUFFIX
+from pupicker.shared.digests import digest_of
+from pupicker.shared.json_files import read_json
 
 
 class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
@@ -45,7 +45,7 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
     def _insertAllSteps(self) -> None:
         path = self._getModelPath()
         status = os.stat(path)
-        digest = digestOf(os.path.abspath(path), status.st_size, status.st_mtime_ns)
+        digest = digest_of(os.path.abspath(path), status.st_size, status.st_mtime_ns)
         self._insertFunctionStep(self.importStep, digest, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 
@@ -60,7 +60,7 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
         return [model, info]
 
     def createOutputStep(self, digest: str) -> None:
-        info = readJson(self._getInfoPath())
+        info = read_json(self._getInfoPath())
         if info.get("kind") != "model":
             raise Exception("%s is not a model of pupicker: give the file that training wrote." % self._getModelPath())
         model = PuPickerModel(self._getCopyPath())

@@ -14,9 +14,10 @@ from pyworkflow.utils import Message
 
 from pupicker.constants import PIXEL_CHOICES, PIXEL_FROM_DIAMETER, PIXEL_GIVEN
 from pupicker.convert.micrographs import linkName, writeMicrographStar
+from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf
-from pupicker.shared.json_files import readJson
+from pupicker.shared.digests import digest_of
+from pupicker.shared.json_files import read_json
 
 
 class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
@@ -46,10 +47,9 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
                       display=params.EnumParam.DISPLAY_HLIST, label="New pixel size",
                       help="_from the diameter_: the pixel size at which the network sees a particle whole, the one "
                            "that training takes by itself.\n_given_: any pixel size, not only whole multiples.")
-        form.addParam("diameter", params.FloatParam, allowsNull=True, condition="pixelMode==%d" % PIXEL_FROM_DIAMETER,
-                      label="Particle diameter (Å)",
-                      help="Longest extent of the particle in Å. The box size of coordinates is larger, usually 1.5 "
-                           "to 2 times.")
+        DIAMETER.addTo(form, allowsNull=True, condition="pixelMode==%d" % PIXEL_FROM_DIAMETER, help=(
+            "Longest extent of the particle in Å. The box size of coordinates is larger, usually 1.5 "
+            "to 2 times."))
         form.addParam("targetPixelSize", params.FloatParam, allowsNull=True,
                       condition="pixelMode==%d" % PIXEL_GIVEN, label="Pixel size (Å/px)",
                       help="Pixel size of the output in Å; larger than that of the input. What whole numbers of pixels "
@@ -59,7 +59,7 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         micSet = self.inputMicrographs.get()
-        digest = digestOf(self._setDigest(micSet), self._filesDigest(micSet), self._getPixelArguments())
+        digest = digest_of(self._setDigest(micSet), self._filesDigest(micSet), self._getPixelArguments())
         self._insertFunctionStep(self.preprocessStep, digest, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 
@@ -77,12 +77,12 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         self._runCore("preprocess", [starFile, "--output", self._getOutputFolder(),
                                      "--pixel-size", repr(micSet.getSamplingRate())] + self._getPixelArguments()
                       + ["--threads", self.getBinThreads(), "--report", self._getReportPath()], "preprocess")
-        self._quarantineReported(readJson(self._getReportPath()),
+        self._quarantineReported(read_json(self._getReportPath()),
                                  {mic.getObjId(): mic.getMicName() for mic in micSet})
         return [self._getReportPath()]
 
     def createOutputStep(self, digest: str) -> None:
-        report = readJson(self._getReportPath())
+        report = read_json(self._getReportPath())
         micSet = self.inputMicrographs.get()
         outputs = self._createSetOfMicrographs()
         outputs.copyInfo(micSet)
@@ -106,9 +106,8 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         if micSet is None:
             return []  # Scipion says so itself
         if self.pixelMode.get() == PIXEL_FROM_DIAMETER:
-            if (self.diameter.get() or 0) <= 0:
-                return ["*Particle diameter (Å)*: give a number above 0, the longest extent of the particle."]
-        elif (self.targetPixelSize.get() or 0) < micSet.getSamplingRate():
+            return diameterErrors(self)
+        if (self.targetPixelSize.get() or 0) < micSet.getSamplingRate():
             return ["*Pixel size (Å/px)*: give a number not below the %0.4g Å/px of the input."
                     % micSet.getSamplingRate()]
         return []

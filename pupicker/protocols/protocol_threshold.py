@@ -23,7 +23,7 @@ from pupicker.constants import (
 )
 from pupicker.protocols.forms.thresholds import FIELDS, numericAttributes, readNumbers, scoreThresholds
 from pupicker.protocols.protocol_base import ProtPuPickerBase
-from pupicker.shared.digests import digestOf, fileDigest
+from pupicker.shared.digests import digest_of, file_digest
 
 OUTPUT = "outputCoordinates"
 
@@ -85,8 +85,8 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        model = [fileDigest(self.inputModel.get().getPath())] if self.mode.get() == CUT_MODEL else []
-        digest = digestOf(self._setDigest(self.inputCoordinates.get()), self._getAttribute(), self._getValues(), model)
+        model = [file_digest(self.inputModel.get().getPath())] if self.mode.get() == CUT_MODEL else []
+        digest = digest_of(self._setDigest(self.inputCoordinates.get()), self._getAttribute(), self._getValues(), model)
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------

@@ -8,18 +8,18 @@ import os
 from typing import Any, List
 
 
-def digestOf(*items: Any) -> str:
+def digest_of(*items: Any) -> str:
     """Short digest of JSON-able values: an argument of every step that has to run again when one of them changes."""
     return hashlib.sha1(json.dumps(items, sort_keys=True).encode("utf-8")).hexdigest()[:12]
 
 
-def fileDigest(path: str) -> str:
+def file_digest(path: str) -> str:
     """Digest of the content of a (small) file."""
     with open(path, "rb") as stream:
         return hashlib.sha1(stream.read()).hexdigest()[:12]
 
 
-def fileState(path: str) -> List[int]:
+def file_state(path: str) -> List[int]:
     """Size and time of a file; empty if there is none, or a broken link."""
     try:
         state = os.stat(path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any, Dict
 
+from pupicker.shared.atomic import Target, write_text
 
-def readJson(path: str) -> Dict[str, Any]:
+
+def read_json(path: Target) -> Dict[str, Any]:
     """Content of a JSON file; empty if it is not there (yet) or not complete."""
     try:
         with open(path, encoding="utf-8") as stream:
@@ -16,9 +17,6 @@ def readJson(path: str) -> Dict[str, Any]:
         return {}
 
 
-def writeJson(path: str, content: Dict[str, Any]) -> None:
-    """Write `content` to `path` at once, never half."""
-    temporary = path + ".part"
-    with open(temporary, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=1)
-    os.replace(temporary, path)
+def write_json(path: Target, content: Any) -> None:
+    """Write `content` to `path` at once, never half; missing parent folders are made."""
+    write_text(path, json.dumps(content, indent=2) + "\n")

@@ -1,27 +1,94 @@
-"""Names of micrographs and of their masks, as the plugin and the core both tell them."""
+"""Names of micrographs, and of the tables and masks that belong to them.
+
+A name is a file name without folders and without known extensions.  Only known ones are removed, because names contain
+dots: ``May08_04.33.57`` has no extension.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Dict
+from pathlib import PurePath
+from typing import Dict, Union
 
-READ_DIRECTLY = (".mrc", ".tif", ".tiff")
-MASK_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".png")
-IMAGE_EXTENSIONS = READ_DIRECTLY + (".mrcs", ".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg")
+MICROGRAPH_SUFFIXES = (".mrc", ".mrcs", ".tif", ".tiff")
+"""Micrograph files that the core reads; compared without regard to case."""
+
+TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".box")
+MASK_SUFFIXES = MICROGRAPH_SUFFIXES + (".png",)
+MASK_ENDING = "_mask"
+
+# Formats that the core does not read but that appear as extensions in tables of other programs and in sets of Scipion.
+_OTHER_IMAGE_SUFFIXES = (".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg", ".jpeg")
+_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES)
+
+# RELION appends these to the micrograph's name in the name of a table; in front of an image extension they are
+# part of the micrograph's own name.
+_TABLE_ENDINGS = ("_autopick", "_manualpick")
+
+Name = Union[str, "os.PathLike[str]"]
 
 
-def stem(micName: str) -> str:
-    """Name without folder and image extension; other dots belong to the name (``May08_04.33.57``)."""
-    short, extension = os.path.splitext(os.path.basename(micName))
-    return short if extension.lower() in IMAGE_EXTENSIONS else os.path.basename(micName)
+class MaskError(ValueError):
+    """Masks of a folder cannot be used; the message is one line that names the files."""
 
 
-def masksByName(folder: str) -> Dict[str, str]:
-    """Masks of a folder by the name of their micrograph: ``a.png``, ``a_mask.mrc`` belong to ``a``."""
-    masks = {}
+def table_stem(name: Name) -> str:
+    """File name without folders and without a table extension: ``dir/a_autopick.star`` -> ``a_autopick``."""
+    base = PurePath(name).name
+    stem, suffix = os.path.splitext(base)
+    return stem if suffix.lower() in TABLE_SUFFIXES else base
+
+
+def micrograph_key(name: Name) -> str:
+    """Name of a micrograph without folders and known extensions: equal for a micrograph and its table.
+
+    Parameters
+    ----------
+    name
+        Micrograph or coordinate file, or a name out of a table, e.g. ``dir/a.mrc``, ``a_autopick.star``, ``000012``.
+
+    Returns
+    -------
+    str
+        ``a``, ``a``, ``000012``.  Never empty unless `name` is.
+    """
+    base = PurePath(name).name
+    stem = table_stem(base)
+    if stem != base:
+        for ending in _TABLE_ENDINGS:
+            if stem.endswith(ending) and stem != ending:
+                stem = stem[: -len(ending)]
+                break
+    while True:
+        shorter, suffix = os.path.splitext(stem)
+        if suffix.lower() not in _IMAGE_SUFFIXES:
+            return stem
+        stem = shorter
+
+
+def masks_by_key(folder: Name) -> Dict[str, str]:
+    """Masks of a folder by the :func:`micrograph_key` of their micrograph: ``a.png`` and ``a_mask.mrc`` are of ``a``.
+
+    Returns
+    -------
+    dict
+        Path of each mask.  Files of other kinds and those whose names start with a dot are left out.
+
+    Raises
+    ------
+    MaskError
+        If two masks are of one micrograph.
+    OSError
+        If there is no such folder.
+    """
+    masks: Dict[str, str] = {}
     for name in sorted(os.listdir(folder)):
-        short, extension = os.path.splitext(name)
-        if extension.lower() in MASK_EXTENSIONS and not name.startswith("."):
-            short = stem(short)
-            masks[short[:-len("_mask")] if short.endswith("_mask") else short] = os.path.join(folder, name)
+        if os.path.splitext(name)[1].lower() not in MASK_SUFFIXES or name.startswith("."):
+            continue
+        key = micrograph_key(name)
+        key = key[: -len(MASK_ENDING)] if key.endswith(MASK_ENDING) else key
+        if key in masks:
+            raise MaskError("%s: %s and %s are of one micrograph; leave one of them"
+                            % (folder, os.path.basename(masks[key]), name))
+        masks[key] = os.path.join(folder, name)
     return masks

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 import pupicker
 from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
 from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES, write_mrc
-from pupicker.engine.runtime.atomic import atomic_path, write_json
 from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.shared.atomic import atomic_path
+from pupicker.shared.json_files import write_json
 from pupicker.simulation.config import SimulationConfig
 from pupicker.simulation.density import Density
 from pupicker.simulation.micrograph import make_projector, simulate_micrograph

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pupicker.engine.files.mrc import read_stack
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.simulation.shapes import SHAPES
 
@@ -182,17 +183,10 @@ def _read_model(path: Path, pixel_size_ang: float) -> Density:
 
 def _read_map(path: Path, pixel_size_ang: float) -> Density:
     """A map: solvent taken to 0, centred on its mass, Fourier-cropped to voxels of about the pixel size."""
-    import mrcfile
-
-    try:
-        with mrcfile.open(path, permissive=False) as file:
-            values = np.array(file.data, dtype=np.float32)
-            axes = (int(file.header.mapc), int(file.header.mapr), int(file.header.maps))
-            voxels = [float(file.voxel_size[axis]) for axis in ("x", "y", "z")]
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a map ({str(error).splitlines()[0]})") from error
-    if values.ndim != 3:
-        raise InputError(f"{path}: has {values.ndim} dimensions, a map must have 3")
+    stack = read_stack(path)
+    if not stack.volume:
+        raise InputError(f"{path}: has 2 dimensions, a map must have 3")
+    values, axes, voxels = stack.images.astype(np.float32), stack.axes, stack.pixel_size_ang
     voxel_ang = voxels[0]
     if not 0.1 <= voxel_ang <= 100 or max(voxels) - min(voxels) > 0.01 * voxel_ang:
         found = " x ".join(f"{voxel:g}" for voxel in voxels)

@@ -47,12 +47,11 @@ def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the benchmark programs, on the path as for a program that is started there."""
+    """The folder of the benchmark programs, importable as for a program that is started above it."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
     if not folder.is_dir():
         pytest.skip("needs the repository: benchmarks is not beside the package")
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.syspath_prepend(str(folder / "paper"))
+    monkeypatch.syspath_prepend(str(folder.parent))
     return folder
 
 

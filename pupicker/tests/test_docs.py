@@ -13,10 +13,10 @@ from pupicker.commands.main import build_parser
 
 REPOSITORY = Path(pupicker.__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")),
-         *sorted((REPOSITORY / "benchmarks").glob("*.md")), *sorted((REPOSITORY / "benchmarks").glob("paper/*.md"))]
+         *sorted((REPOSITORY / "benchmarks").rglob("README.md"))]
 PICTURES = [path for folder in ("docs", "benchmarks") for path in sorted((REPOSITORY / folder).rglob("*"))
             if path.suffix in (".png", ".jpg", ".jpeg", ".gif", ".svg")]
-LARGEST_PICTURE = 200_000
+LARGEST_PICTURE = 120_000
 LONGEST_README = 150
 TIMES = "docs/topaz.md"  # how long a micrograph takes is said here and nowhere else
 

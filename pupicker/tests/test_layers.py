@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ ROOMS = (
     "shared",
     "core", "core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
     "engine/runtime", "engine/files", "engine/files/coordinate_formats", "engine/models", "engine/preparation",
-    "engine/picking", "engine/evaluation", "engine/training", "engine/cross_validation", "engine/reports",
+    "engine/picking", "engine/evaluation", "engine/training", "engine/pretraining", "engine/cross_validation",
+    "engine/reports",
     "simulation", "commands",
     "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
 )
@@ -66,11 +68,13 @@ def folder_of(name):
     return path.relative_to(PACKAGE).as_posix()
 
 
-def imported_modules(path, top_level_only=False):
-    """Full names of the modules that a file imports."""
+def imported_modules(path):
+    """Full names of the modules that a file imports; the package itself names more for type checkers alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path == PACKAGE / "__init__.py":
+        tree.body = [node for node in tree.body if ast.unparse(node).split(":")[0] != "if TYPE_CHECKING"]
     names = set()
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -196,6 +200,32 @@ def test_plugin_module_imports_no_numerics_and_no_core(path):
     allowed = {"numpy"} if path.parent.name in ("gui", "viewers") else set()
     assert {name.split(".")[0] for name in names} & NUMERICS <= allowed
     assert [name for name in names if name.startswith(tuple(f"pupicker.{layer}" for layer in CORE_LAYERS))] == []
+
+
+def test_the_engine_speaks_no_options():
+    """It names parameters; the command line and the forms have words of their own for them."""
+    found = set()
+    for layer in ("core", "engine"):
+        for path in sorted((PACKAGE / layer).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+            texts = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented)
+                     and node.body and isinstance(node.body[0], ast.Expr)}
+            for node in ast.walk(tree):
+                if (isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts
+                        and re.search(r"--[a-z]", node.value)):
+                    found.add(path.relative_to(PACKAGE).as_posix())
+    assert found == set()
+
+
+def test_the_library_writes_to_no_stream():
+    """It logs; only the progress bar is drawn, on the stream that it is given."""
+    found = []
+    for layer in ("core", "engine"):
+        for path in sorted((PACKAGE / layer).rglob("*.py")):
+            if "sys.std" in path.read_text(encoding="utf-8"):
+                found.append(path.relative_to(PACKAGE).as_posix())
+    assert found == []
 
 
 @pytest.mark.parametrize("layer", CORE_LAYERS)

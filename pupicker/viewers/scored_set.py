@@ -6,9 +6,8 @@ from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
+from pupicker.constants import PROBABILITY, SCORE
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns
-
-SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"
 
 
 class ViewerError(Exception):

@@ -14,7 +14,7 @@ from pyworkflow.viewer import View, Viewer
 
 from pupicker.constants import CUT_SCORES
 from pupicker.gui.micrograph_canvas import Circle
-from pupicker.protocols import ProtPuPickerPick, ProtPuPickerThreshold
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
 from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
 from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet
@@ -139,7 +139,7 @@ class PuPickerScoresViewer(Viewer):
     """Picks coloured by score, with a threshold."""
 
     _name = "pupicker scores"
-    _targets = [SetOfCoordinates, ProtPuPickerPick, ProtPuPickerThreshold]
+    _targets = [SetOfCoordinates, ProtPuPickerPick, ProtPuPickerBaseline, ProtPuPickerThreshold]
 
     @classmethod
     def can_handle_this_instance(cls, instance: Any) -> bool:

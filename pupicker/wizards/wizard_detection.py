@@ -23,10 +23,6 @@ class PuPickerDetectionWizard(Wizard):
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
-        if not hasattr(protocol, "inputModel"):  # Scipion offers a wizard for the classes below its target too
-            dialog.showWarning("Detection preview", "The preview shows what a model finds, and this protocol has none. "
-                               "Run it on a few micrographs and look at them with Analyze results.", form.root)
-            return
         micSet, model = protocol.getInputMicrographs(), protocol.inputModel.get()
         messages = Plugin.validateInstallation()
         if micSet is None or model is None:

@@ -13,13 +13,13 @@ from pupicker.constants import PRIOR_COUNT, PRIOR_FRACTION
 from pupicker.convert.micrographs import linkMicrograph
 from pupicker.gui.prior_dialog import PriorDialog
 from pupicker.plugin.child_process import ChildProcess
-from pupicker.protocols import ProtPuPickerTrain
+from pupicker.protocols.learning_base import ProtPuPickerLearningBase
 
 
 class PuPickerPriorWizard(Wizard):
     """Counts the labels; tells what class prior a number of particles stands for."""
 
-    _targets = [(ProtPuPickerTrain, ["priorMode", "particlesPerMicrograph", "classPrior"])]
+    _targets = [(ProtPuPickerLearningBase, ["priorMode", "particlesPerMicrograph", "classPrior"])]
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol

@@ -27,8 +27,8 @@ def pick_image(
     """
     stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
     scores = score_views(network, image, stride, views).cpu()
-    left_out = None if excluded is None else excluded[::stride, ::stride]
-    position, logit = pick(scores, distance_px / stride, threshold, left_out)
+    excluded_scores = None if excluded is None else excluded[::stride, ::stride]
+    position, logit = pick(scores, distance_px / stride, threshold, excluded_scores)
     return outside_of(position.flip(1) * stride, logit, excluded)
 
 

@@ -11,7 +11,7 @@ and what is deeper than a limit is excluded, with a rim of :math:`D/4`; level an
 times.  Differences over :math:`D` see the noise, not the slopes of thickness, nor two levels of grey.
 
 **Limit.**  Particles themselves may be deep in denoised or dilute micrographs.  So the limit is twice the depth of the
-labelled particles (their 90 % quantile, deepest place within :math:`D/4`), at least :data:`LEAST_DEPTH`.  Without
+labelled particles (their 90 % quantile, deepest place within :math:`D/4`), at least :data:`MIN_DEPTH`.  Without
 labels the :data:`PROPOSALS` places of a micrograph that most resemble a blob of the diameter stand in for them: twice
 their median depth, at least :data:`DEPTH_WITHOUT_LABELS`.
 
@@ -35,12 +35,12 @@ SMOOTHING = 1 / 8
 LEVEL_SCALE = 4.0
 TURNS = 4
 RIM = 1 / 4
-LEAST_DEPTH = 15.0
+MIN_DEPTH = 15.0
 DEPTH_WITHOUT_LABELS = 20.0
 LABELS_FACTOR = 2.0
 LABELS_QUANTILE = 0.9
 PROPOSALS = 50
-LEAST_NOISE = 1e-4  # of the standard deviation of an image; what is less is rounding
+MIN_NOISE = 1e-4  # of the standard deviation of an image; what is less is rounding
 
 
 def margin_mask(shape: tuple[int, int], margin_px: float) -> Tensor:
@@ -66,7 +66,7 @@ def depth(image: Tensor, diameter_px: float, limit: float) -> Tensor:
     -------
     Tensor
         ``(h, w)``; constant in cells of about an eighth of the diameter, zero for an image without noise (less than
-        :data:`LEAST_NOISE`).
+        :data:`MIN_NOISE`).
     """
     cell = max(1, int(SMOOTHING * diameter_px))
     image = image - image.mean()  # a large constant would leave little of the noise in single precision
@@ -74,7 +74,7 @@ def depth(image: Tensor, diameter_px: float, limit: float) -> Tensor:
     diameter = diameter_px / cell
     smooth = gaussian_mean(pooled, SMOOTHING * diameter)
     noise = _noise(smooth, max(1, round(diameter)))
-    if not noise > LEAST_NOISE * float(image.std(correction=0)):
+    if not noise > MIN_NOISE * float(image.std(correction=0)):
         return torch.zeros_like(image)
     counted = torch.ones_like(smooth)
     for _ in range(TURNS):
@@ -109,7 +109,7 @@ def limit_from_particles(depths: Sequence[Tensor], particles: Sequence[Tensor], 
     together = torch.cat(own) if own else torch.zeros(0)
     if not len(together):
         return DEPTH_WITHOUT_LABELS
-    return max(LEAST_DEPTH, LABELS_FACTOR * float(together.quantile(LABELS_QUANTILE)))
+    return max(MIN_DEPTH, LABELS_FACTOR * float(together.quantile(LABELS_QUANTILE)))
 
 
 def limit_from_blobs(image: Tensor, diameter_px: float) -> float:
@@ -117,8 +117,8 @@ def limit_from_blobs(image: Tensor, diameter_px: float) -> float:
 
     Half of the most blob-like places may be contamination; if more are, less is excluded.
     """
-    answer = difference_of_gaussians(image, diameter_px)
-    position, _ = pick(answer, diameter_px / 2)
+    response = difference_of_gaussians(image, diameter_px)
+    position, _ = pick(response, diameter_px / 2)
     found = _deepest(depth(image, diameter_px, DEPTH_WITHOUT_LABELS), position[:PROPOSALS].flip(1), diameter_px)
     return max(DEPTH_WITHOUT_LABELS, LABELS_FACTOR * float(found.median())) if len(found) else DEPTH_WITHOUT_LABELS
 

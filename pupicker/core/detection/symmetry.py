@@ -22,7 +22,7 @@ _BATCH = 2048
 
 
 @torch.inference_mode()
-def orbit_logits(network: Classifier, image: Tensor, xy: Tensor) -> Tensor:
+def symmetry_logits(network: Classifier, image: Tensor, xy: Tensor) -> Tensor:
     """Logits of the eight symmetric views of the crop around each position.
 
     Parameters

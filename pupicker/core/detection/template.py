@@ -27,7 +27,7 @@ MASK = 0.75
 EDGE = 0.1
 """Width of a soft disc's edge, in diameters."""
 
-LEAST_VARIANCE = 1e-3
+MIN_VARIANCE = 1e-3
 """Of a place, as a share of the micrograph's mean variance: below it nothing is there to compare with."""
 
 
@@ -88,7 +88,7 @@ def match_templates(image: Tensor, templates: Sequence[Tensor], radius_px: float
     mean = correlate(mask) / area
     variance = correlate(mask, torch.fft.rfft2(image.double() ** 2, shape)) / area - mean**2
     typical = float(variance.mean())
-    spread = variance.clamp(min=max(LEAST_VARIANCE * typical, 1e-300)).sqrt()
+    spread = variance.clamp(min=max(MIN_VARIANCE * typical, 1e-300)).sqrt()
     best = torch.full_like(spread, -math.inf)
     for template in templates:
         best = torch.maximum(best, correlate(_standardised(template.double(), mask)) / (area * spread))

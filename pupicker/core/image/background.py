@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST_GAIN = 2.0
-LEAST_WEIGHT = 1e-6  # far inside of what is left out, where nothing is looked at
+MIN_WEIGHT = 1e-6  # far inside of what is left out, where nothing is looked at
 
 
 def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
@@ -42,7 +42,7 @@ def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
     return out
 
 
-def flatten(image: Tensor, sigma_px: float, left_out: Tensor | None = None) -> Tensor:
+def flatten(image: Tensor, sigma_px: float, excluded: Tensor | None = None) -> Tensor:
     """Remove the local mean and even out the local spread; formula and limits in the module's docstring.
 
     Parameters
@@ -51,19 +51,19 @@ def flatten(image: Tensor, sigma_px: float, left_out: Tensor | None = None) -> T
         ``(h, w)`` floating point.
     sigma_px
         Standard deviation of the Gaussian.
-    left_out
+    excluded
         Bool ``(h, w)``: where there is no specimen, which becomes zero and counts for nothing else; not all of it.
     """
-    if left_out is None:
+    if excluded is None:
         centred = image - gaussian_mean(image, sigma_px)
         variance = gaussian_mean(centred**2, sigma_px)
         typical = variance.median()
     else:
-        counted = (~left_out).to(image.dtype)
-        weight = gaussian_mean(counted, sigma_px).clamp(min=LEAST_WEIGHT)
+        counted = (~excluded).to(image.dtype)
+        weight = gaussian_mean(counted, sigma_px).clamp(min=MIN_WEIGHT)
         centred = (image - gaussian_mean(image * counted, sigma_px) / weight) * counted
         variance = gaussian_mean(centred**2, sigma_px) / weight
-        typical = variance[~left_out].median()
+        typical = variance[~excluded].median()
     if not bool(typical > 0):
         return centred
     return centred * (typical / variance.clamp(min=float(typical) / LARGEST_GAIN**2)).sqrt()

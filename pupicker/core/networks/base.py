@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FILL = 22 / 31
+PARTICLE_FRACTION = 22 / 31
 """Part of the field that the particle fills in the smallest networks: detail, and a rim that neighbours show in."""
 
 
@@ -62,7 +62,7 @@ class Classifier(nn.Module):
         Odd side of the region that determines a score.
     total_stride
         Product of the strides; dense evaluation is possible at every divisor.
-    fill
+    particle_fraction
         Part of the receptive field that the particle's diameter should fill: it sets the working pixel size.
     setting_names
         Keywords of the constructor; all of them have defaults and are JSON values.
@@ -74,15 +74,20 @@ class Classifier(nn.Module):
 
     receptive_field_px: int
     total_stride: int
-    fill: float = FILL
+    particle_fraction: float = PARTICLE_FRACTION
     setting_names: ClassVar[tuple[str, ...]] = ()
     settings: dict[str, Any]
     head: nn.Conv2d
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Packages may still call it by the name of the first versions, ``fill``."""
+        super().__init_subclass__(**keywords)
+        cls.particle_fraction = cls.__dict__.get("fill", cls.particle_fraction)
+
     @classmethod
     def particle_px(cls) -> float:
         """Pixels that the particle's diameter should have at the working pixel size."""
-        return cls.fill * cls.receptive_field_px
+        return cls.particle_fraction * cls.receptive_field_px
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Classifier:

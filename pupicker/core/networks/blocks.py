@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from pupicker.core.networks.activation import PReLU
 from pupicker.core.networks.base import Pace, StridedConv
+from pupicker.shared import choices
 
-NORMS = ("batch", "group", "affine", "none")
+NORMS = choices.NORMS
 """``batch``: statistics of the minibatch while training, stored ones afterwards; ``group``: see above; ``affine``: a
 learnt scale and shift of each channel without statistics; ``none``: a bias only."""
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pupicker.core.networks.base import Classifier, Pace, check_settings
 from pupicker.core.networks.blocks import NORMS, ConvBlock
 
-DEEPER_FILL = 0.5
+DEEPER_FRACTION = 0.5
 
 
 class ConvNet(Classifier):
@@ -76,7 +76,7 @@ class Conv47(ConvNet):
 
     receptive_field_px = 47
     total_stride = 8
-    fill = 22 / 47
+    particle_fraction = 22 / 47
     layers = ((7, 2), (5, 2), (5, 2), (3, 1))
 
 
@@ -85,7 +85,7 @@ class Conv63(ConvNet):
 
     receptive_field_px = 63
     total_stride = 8
-    fill = DEEPER_FILL
+    particle_fraction = DEEPER_FRACTION
     layers = ((7, 2), (5, 2), (5, 2), (5, 1))
 
 
@@ -94,5 +94,5 @@ class Conv127(ConvNet):
 
     receptive_field_px = 127
     total_stride = 16
-    fill = DEEPER_FILL
+    particle_fraction = DEEPER_FRACTION
     layers = ((7, 2), (5, 2), (5, 2), (5, 2), (5, 1))

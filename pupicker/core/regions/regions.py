@@ -114,7 +114,7 @@ def unlabelled_prior(prior: float, labelled_fraction: float, negative_fraction: 
     rest = 1 - labelled_fraction - negative_fraction
     if rest <= prior - labelled_fraction:
         raise ValueError(
-            f"labelled particles and non-particles cover {labelled_fraction + negative_fraction:.4f} of the area, which"
+            f"labelled particles and negatives cover {labelled_fraction + negative_fraction:.4f} of the area, which"
             f" leaves no room for a class prior of {prior:.4f}"
         )
     return (prior - labelled_fraction) / rest

@@ -29,7 +29,7 @@ from torch import Tensor
 INTERVAL_LEVEL = 0.9
 
 
-def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, most: float) -> float:
+def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, max_particles: float) -> float:
     """Number of particles in the micrographs that the candidates come from.
 
     Parameters
@@ -40,19 +40,19 @@ def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, most: floa
         ``(m,)`` scores of those that hit a held-out label.
     labels
         Number of held-out labels, hit or not; the result is never below it.
-    most
+    max_particles
         Largest number that fits.
     """
     if labels < 1:
         raise ValueError("an estimate needs at least one label")
     if not hits.numel():
-        return float(min(max(candidates.numel(), labels), most))
+        return float(min(max(candidates.numel(), labels), max_particles))
     above, reached = _at_median_hit(candidates, hits)
-    return float(min(max(above * labels / reached, labels), max(most, labels)))
+    return float(min(max(above * labels / reached, labels), max(max_particles, labels)))
 
 
 def particle_interval(
-    candidates: Tensor, hits: Tensor, labels: int, most: float, level: float = INTERVAL_LEVEL
+    candidates: Tensor, hits: Tensor, labels: int, max_particles: float, level: float = INTERVAL_LEVEL
 ) -> tuple[float, float]:
     """Interval of the number of particles, from the same arguments as :func:`estimate_particles`.
 
@@ -65,13 +65,13 @@ def particle_interval(
     """
     if labels < 1:
         raise ValueError("an interval needs at least one label")
-    most = max(most, labels)
+    max_particles = max(max_particles, labels)
     if not hits.numel():
-        return float(labels), float(most)
+        return float(labels), float(max_particles)
     above, reached = _at_median_hit(candidates, hits)
     tail = (1 - level) / 2
     low, high = (above / _recall_quantile(reached, labels, q) for q in (1 - tail, tail))
-    return float(min(max(low, labels), most)), float(min(max(high, labels), most))
+    return float(min(max(low, labels), max_particles)), float(min(max(high, labels), max_particles))
 
 
 def _at_median_hit(candidates: Tensor, hits: Tensor) -> tuple[int, int]:

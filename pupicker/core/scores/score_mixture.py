@@ -23,12 +23,12 @@ from pupicker.core.scores.class_prior import estimate_particles, particle_interv
 _MOST_ITERATIONS = 200
 
 
-def mixture_particles(candidates: Tensor, hits: Tensor, labels: int, most: float) -> float:
+def mixture_particles(candidates: Tensor, hits: Tensor, labels: int, max_particles: float) -> float:
     """Number of particles; the same arguments and limits as
     :func:`pupicker.core.scores.class_prior.estimate_particles`.
     """
-    low, high = particle_interval(candidates, hits, labels, most)
-    start = estimate_particles(candidates, hits, labels, most)
+    low, high = particle_interval(candidates, hits, labels, max_particles)
+    start = estimate_particles(candidates, hits, labels, max_particles)
     x, y = candidates.double(), hits.double()
     if not hits.numel() or x.numel() < 2 or float(x.std()) == 0:
         return start

@@ -2,7 +2,7 @@ r"""Cross-validation over micrographs: which options of a training would pick be
 
 The labelled micrographs are dealt into K folds with about as many labels each.  For every fold a model is trained on
 all other micrographs, from the beginning and with everything a training does (its own held-out labels choose its
-length), and picks the fold.  Whole micrographs are left out because neighbouring particles look alike.  Micrographs
+length), and picks the fold.  Whole micrographs are held out because neighbouring particles look alike.  Micrographs
 without labels are trained on in every fold.  The grey levels are normalised for all together, which needs no label.
 
 A cell of the grid is judged by the average precision estimated from the fold's labels
@@ -17,20 +17,20 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
-from pupicker.core.geometry import Geometry
+from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.early_stopping import pu_average_precision
-from pupicker.engine.models.initial_weights import GENERAL, Start
+from pupicker.engine.models.training_record import Validation
 from pupicker.engine.runtime.errors import InputError
-from pupicker.engine.training.dataset import TrainingSet, split_validation
-from pupicker.engine.training.initial_count import general_density
-from pupicker.engine.training.options import TrainingOptions
-from pupicker.engine.training.trainer import Training
+from pupicker.engine.training.dataset import TrainingSet
+from pupicker.engine.training.options import Task
+from pupicker.engine.training.train import train
 from pupicker.engine.training.validation import find_candidates
 
 
@@ -107,7 +107,7 @@ def deal_folds(data: TrainingSet, folds: int, seed: int) -> list[list[int]]:
     labelled = [i for i, count in enumerate(counts) if count]
     if len(labelled) < 2:
         raise InputError(
-            f"cross-validation leaves out whole micrographs, but only {len(labelled)} has labels: label particles on"
+            f"cross-validation holds out whole micrographs, but only {len(labelled)} has labels: label particles on"
             " two or more"
         )
     order = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -118,42 +118,32 @@ def deal_folds(data: TrainingSet, folds: int, seed: int) -> list[list[int]]:
     return [sorted(fold) for fold in dealt]
 
 
-def train_and_test(
-    data: TrainingSet, fold: Sequence[int], geometry: Geometry, options: TrainingOptions, fraction: float,
-    start: Start, device: torch.device, stop: Callable[[], bool],
-) -> FoldResult:
+def train_and_test(data: TrainingSet, fold: Sequence[int], task: Task, stop: Callable[[], bool]) -> FoldResult:
     """Train on what is not in the fold, pick the fold.
 
     Parameters
     ----------
-    fraction
-        Of the labels, held out by the training itself.
+    fold
+        Indices of the micrographs that are held out.
     stop
         Asked after every update; True ends with :class:`pupicker.engine.training.trainer.Interrupted`.
     """
-    import time
-
     begin = time.monotonic()
-    others = [m for i, m in enumerate(data.micrographs) if i not in fold]
-    remaining = replace(data, micrographs=others)
-    general = None
-    if start.name == GENERAL and start.weights is not None:
-        general = general_density(others, geometry, options.fitting.network, start.weights, device)
-    split = split_validation(remaining, fraction, options.fitting.seed)
-    training = Training(
-        remaining, split, geometry, options, device, stop, weights=start.weights, general=general
+    remaining = replace(data, micrographs=[m for i, m in enumerate(data.micrographs) if i not in fold])
+    model = train(remaining, task, stop=stop)
+    held_out = [data.micrographs[i] for i in fold]
+    found = find_candidates(
+        model.network.to(task.device).eval(), held_out, [m.labels for m in held_out], [m.labels[:0] for m in held_out],
+        task.geometry, model.orientations,
     )
-    model = training.run()
-    left_out = [data.micrographs[i] for i in fold]
-    none = [m.labels[:0] for m in left_out]
-    found = find_candidates(model.network.to(device).eval(), left_out, [m.labels for m in left_out], none, geometry,
-                            model.views)
     ratio = model.calibration.log_likelihood_ratio
-    area = geometry.working_pixel_size_ang**2
+    area = task.geometry.working_pixel_size_ang**2
+    density = model.class_prior / mean_disc_area(task.geometry.training_radius_px)
+    best = model.record.validation or Validation()
     return FoldResult(
-        _rounded(ratio(found.scores)), _rounded(ratio(found.hits)), found.labels, len(left_out), found.pixels * area,
-        round(model.suggested_threshold, 4) - 1e-4, training.expected.density / area,
-        int(model.details["validation"]["best_updates"]), round(time.monotonic() - begin, 1),
+        _rounded(ratio(found.scores)), _rounded(ratio(found.hits)), found.labels, len(held_out), found.pixels * area,
+        round(model.suggested_threshold, 4) - 1e-4, density / area, best.best_updates or 0,
+        round(time.monotonic() - begin, 1),
     )
 
 

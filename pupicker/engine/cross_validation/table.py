@@ -47,8 +47,8 @@ class Table:
         if self.best is None:
             return []
         best = self.cells[self.best]
-        least = best.average_precision - (best.average_precision_error or 0.0)
-        return [self.titles[i] for i, c in self.cells.items() if i != self.best and c.average_precision >= least]
+        lowest = best.average_precision - (best.average_precision_error or 0.0)
+        return [self.titles[i] for i, c in self.cells.items() if i != self.best and c.average_precision >= lowest]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able dictionary."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import sys
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ import numpy as np
 from pupicker.core.scores.metrics import Curve, match_picks, precision_recall
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.names import match_names
-from pupicker.engine.runtime.atomic import write_text
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import write_text
+from pupicker.shared.columns import MATCHES
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,12 @@ def evaluate(
         with_truth = {str(path) for path in chosen.values()}
         names += [str(Path(name)) for name in dict.fromkeys(only) if str(Path(name)) not in with_truth]
     renamed = picks.renamed(match_names(picks.names(), [Path(name) for name in names]))
-    foreign = sorted(set(renamed.names()) - set(names))
-    if len(renamed) and len(foreign) == len(renamed.names()):
-        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {foreign[0]!r}")
-    if foreign and only is None:
-        sys.stderr.write(f"note: picks on {len(foreign)} micrographs without truth are left out, e.g. {foreign[0]}\n")
+    unknown = sorted(set(renamed.names()) - set(names))
+    if len(renamed) and len(unknown) == len(renamed.names()):
+        raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {unknown[0]!r}")
+    if unknown and only is None:
+        logging.getLogger(__name__).info("picks on %d micrographs without truth are left out, e.g. %s",
+                                         len(unknown), unknown[0])
     hits, scores, rows, missed, table = [], [], [], [], {}
     for name in names:
         own, known = renamed.of(name), truth.of(name)
@@ -106,7 +108,7 @@ def write_matches(path: Path, result: Evaluation) -> None:
     picks, missed = result.picks, result.missed
     score = np.zeros(len(picks)) if picks.score is None else picks.score
     text = io.StringIO()
-    text.write("micrograph\tx\ty\tscore\toutcome\n")
+    text.write("\t".join(MATCHES) + "\n")
     for row in np.argsort(-score, kind="stable"):
         outcome = "hit" if result.hit[row] else "false"
         text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{float(score[row])!r}\t{outcome}\n")

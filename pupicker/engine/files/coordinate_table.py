@@ -8,8 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-OPTIONAL = ("score", "probability", "score_sd")
-"""Columns that a table need not have."""
+from pupicker.shared.columns import OPTIONAL
 
 
 @dataclass(frozen=True, eq=False)

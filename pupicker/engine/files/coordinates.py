@@ -11,8 +11,9 @@ from pathlib import Path
 
 from pupicker.engine.files.coordinate_formats import FORMATS, format_of
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.names import distinct_stems, match_names, micrograph_key, table_stem
+from pupicker.engine.files.names import distinct_stems, match_names
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import micrograph_key, table_stem
 
 __all__ = ["CoordinateTable", "read_coordinates", "write_coordinates"]
 

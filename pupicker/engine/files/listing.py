@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pupicker.engine.files.names import MICROGRAPH_SUFFIXES
 from pupicker.engine.files.star import read_star
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import MICROGRAPH_SUFFIXES
 
 
 def list_micrographs(arguments: Sequence[str | os.PathLike[str]]) -> list[Path]:

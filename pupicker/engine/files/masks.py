@@ -14,11 +14,10 @@ import imagecodecs
 import numpy as np
 
 from pupicker.engine.files.micrographs import read_pixels
-from pupicker.engine.files.names import MICROGRAPH_SUFFIXES, distinct_stems, micrograph_key
+from pupicker.engine.files.names import distinct_stems
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import MASK_SUFFIXES, MaskError, masks_by_key
 
-MASK_SUFFIXES = (*MICROGRAPH_SUFFIXES, ".png")
-MASK_ENDING = "_mask"
 PROPORTIONS = 0.02
 """Relative difference of the proportions that rounding to whole pixels explains."""
 
@@ -42,24 +41,18 @@ class MaskFolder:
 
     def __init__(self, folder: Path, micrographs: Sequence[Path]) -> None:
         if not folder.is_dir():
-            raise InputError(f"--masks {folder}: no such folder")
+            raise InputError(f"{folder}: no such folder", "masks")
         self.folder = folder
-        masks: dict[str, Path] = {}
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() not in MASK_SUFFIXES or file.name.startswith("."):
-                continue
-            name = micrograph_key(file).removesuffix(MASK_ENDING)
-            if name in masks:
-                raise InputError(
-                    f"--masks {folder}: {masks[name].name} and {file.name} are of one micrograph; leave one of them"
-                )
-            masks[name] = file
+        try:
+            masks = masks_by_key(folder)
+        except MaskError as error:
+            raise InputError(str(error), "masks") from error
         stems = distinct_stems(map(str, micrographs))
-        self._of = {path: masks[stem] for path, stem in stems.items() if stem in masks}
+        self._of = {path: Path(masks[stem]) for path, stem in stems.items() if stem in masks}
         if not self._of:
-            found = next(iter(masks.values())).name if masks else f"no {', '.join(MASK_SUFFIXES)} files"
+            found = Path(next(iter(masks.values()))).name if masks else f"no {', '.join(MASK_SUFFIXES)} files"
             raise InputError(
-                f"--masks {folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}"
+                f"{folder}: no mask is named like a micrograph ({micrographs[0].name}); found {found}", "masks"
             )
 
     def of(self, micrograph: Path) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from pupicker.engine.runtime.errors import InputError, UsageError
 
@@ -16,6 +17,13 @@ UNSET_PIXEL_SIZE_ANG = 1.0
 
 SMALL_IMAGE_PX = 512
 """Up to this length of the longer side, exactly 1.0 Å is believed."""
+
+
+class Hasher(Protocol):
+    """What the digests of :mod:`hashlib` do."""
+
+    def update(self, data: Any, /) -> None:
+        """Take more bytes."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +75,18 @@ def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
     """
     if given_ang is not None:
         if not _is_possible(given_ang):
-            raise UsageError(f"--pixel-size {given_ang:g}: expected Å per pixel, above 0 and at most 100")
+            raise UsageError(f"the pixel size {given_ang:g} must be above 0 and at most 100 Å", "pixel_size")
         return given_ang
     found = header.pixel_size_ang
     if found is None:
-        raise InputError(f"{header.path}: no pixel size in its header; give --pixel-size (Å)")
+        raise InputError(f"{header.path}: no pixel size in its header; give it, in Å", "pixel_size")
     if not _is_possible(found):
-        raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give --pixel-size (Å)")
+        raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give the right one",
+                         "pixel_size")
     if found == UNSET_PIXEL_SIZE_ANG and max(header.width, header.height) > SMALL_IMAGE_PX:
         raise InputError(
             f"{header.path}: pixel size exactly 1 Å in the header of a {header.width} x {header.height} image means "
-            "that it was never set; give --pixel-size (Å), also if it really is 1"
+            "that it was never set; give it, in Å, also if it really is 1", "pixel_size"
         )
     return found
 

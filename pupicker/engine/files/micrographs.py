@@ -6,10 +6,12 @@ The pixels are always float32 in the order of the file: first row first, no flip
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -17,12 +19,12 @@ from pupicker.engine.files import mrc, tiff
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.files.micrograph_header import Header, resolve_pixel_size
 from pupicker.engine.files.mrc import write_mrc
-from pupicker.engine.files.names import MICROGRAPH_SUFFIXES
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import MICROGRAPH_SUFFIXES
 
 __all__ = [
-    "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "read_header", "read_image", "read_pixels",
-    "resolve_pixel_size", "write_mrc",
+    "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "open_micrograph", "read_header", "read_image",
+    "read_pixels", "resolve_pixel_size", "write_mrc",
 ]
 
 
@@ -39,15 +41,51 @@ class Image:
         None if there is no such pixel.
     n_invalid
         Number of such pixels.
+    digest
+        SHA-256 of the file, in hexadecimal digits, if it was asked for.
     """
 
     pixels: np.ndarray
     invalid: np.ndarray | None
     n_invalid: int
+    digest: str | None = None
 
 
-def read_header(path: str | os.PathLike[str]) -> Header:
-    """Read size, type and pixel size without reading pixels.
+class OpenMicrograph:
+    """A micrograph file that is open; made by :func:`open_micrograph`.
+
+    Attributes
+    ----------
+    header
+        Its size, type and pixel size.
+    """
+
+    def __init__(self, path: Path, file: mrc.MrcImage | tiff.TiffImage) -> None:
+        self._path, self._file = path, file
+        self.header = file.header
+
+    def read_pixels(self) -> np.ndarray:
+        """Read the pixels as they are stored, ``(height, width)``."""
+        return self._file.read_pixels()
+
+    def read_image(self, digest: bool = False) -> Image:
+        """Read the pixels; NaN and infinite ones are masked, counted and replaced by the median of the others.
+
+        With `digest`, the SHA-256 of the file is taken from the bytes that are read.
+
+        Raises
+        ------
+        InputError
+            Also for an image without two different finite values (nothing to pick in).
+        """
+        hasher = hashlib.sha256() if digest else None
+        stored = self._file.read_pixels(hasher)
+        return _masked(self._path, stored, None if hasher is None else hasher.hexdigest())
+
+
+@contextmanager
+def open_micrograph(path: str | os.PathLike[str]) -> Iterator[OpenMicrograph]:
+    """Open a micrograph and read its header, once for all that is asked of it.
 
     Raises
     ------
@@ -55,44 +93,46 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         The file is missing, of an unknown format, truncated, a stack, complex, coloured.
     """
     path = Path(path)
+    kind = _kind(path)
     try:
-        return _reader(path).read_header(path)
+        with path.open("rb") as file:
+            yield OpenMicrograph(path, kind(path, file))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Size, type and pixel size without the pixels; raises as :func:`open_micrograph`."""
+    with open_micrograph(path) as file:
+        return file.header
 
 
 def read_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read the pixels as they are stored, ``(height, width)``; raises as :func:`read_header`."""
-    path = Path(path)
-    try:
-        return np.asarray(_reader(path).read_pixels(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    """The pixels as they are stored, ``(height, width)``; raises as :func:`open_micrograph`."""
+    with open_micrograph(path) as file:
+        return file.read_pixels()
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
-    """Read the pixels; NaN and infinite ones are masked, counted and replaced by the median of the others.
+    """The pixels, all finite; raises as :func:`open_micrograph` and :meth:`OpenMicrograph.read_image`."""
+    with open_micrograph(path) as file:
+        return file.read_image()
 
-    Raises
-    ------
-    InputError
-        As :func:`read_header`; also an image without two different finite values (nothing to pick in).
-    """
-    path = Path(path)
-    stored = read_pixels(path)
+
+def _masked(path: Path, stored: np.ndarray, digest: str | None) -> Image:
     with np.errstate(over="ignore", invalid="ignore"):  # 64-bit values beyond 32 bits become infinite: masked
         pixels = np.ascontiguousarray(stored, dtype=np.float32)
     invalid = None if stored.dtype.kind in "iu" else ~np.isfinite(pixels)
     n_invalid = 0 if invalid is None else int(np.count_nonzero(invalid))
     if invalid is None or not n_invalid:
         _check_contrast(path, pixels)
-        return Image(pixels, None, 0)
+        return Image(pixels, None, 0, digest)
     finite = pixels[~invalid]
     if not finite.size:
         raise InputError(f"{path}: all pixels are NaN or infinite; leave it out or compute it again")
     _check_contrast(path, finite)
     # A copy: the array may be the decoder's own, and is then read-only.
-    return Image(np.where(invalid, np.median(finite), pixels).astype(np.float32), invalid, n_invalid)
+    return Image(np.where(invalid, np.median(finite), pixels).astype(np.float32), invalid, n_invalid, digest)
 
 
 def _check_contrast(path: Path, values: np.ndarray) -> None:
@@ -101,9 +141,9 @@ def _check_contrast(path: Path, values: np.ndarray) -> None:
         raise InputError(f"{path}: all pixels have the same value {lowest:g}; leave it out or compute it again")
 
 
-def _reader(path: Path) -> ModuleType:
-    """The module for the format of `path`."""
+def _kind(path: Path) -> type[mrc.MrcImage] | type[tiff.TiffImage]:
+    """The reader of the format of `path`."""
     suffix = path.suffix.lower()
     if suffix not in MICROGRAPH_SUFFIXES:
         raise InputError(f"{path}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
-    return mrc if suffix.startswith(".mrc") else tiff
+    return mrc.MrcImage if suffix.startswith(".mrc") else tiff.TiffImage

@@ -1,4 +1,4 @@
-"""MRC files: one image, all real pixel types, both byte orders.
+"""MRC files: one image or a stack, all real pixel types, both byte orders.
 
 Header layout, pixel types and writing come from the mrcfile library.  Reading goes around its reader for one reason:
 that one trusts the header, so a text file called ``.mrc`` makes it allocate gigabytes for an "extended header", and a
@@ -10,19 +10,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import mrcfile
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 from mrcfile.utils import byte_order_from_machine_stamp, dtype_from_mode
 
-from pupicker.engine.files.micrograph_header import Header
-from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.engine.files.micrograph_header import Hasher, Header
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 _HEADER_BYTES = HEADER_DTYPE.itemsize
 _REFUSED_MODES = {3: "complex 16-bit integers", 4: "complex numbers", 101: "packed 4-bit integers"}
+_CHUNK = 1 << 20
 _STORED_AS_THEY_ARE = ("int8", "int16", "uint16", "float16", "float32")
 
 
@@ -71,21 +72,90 @@ class _Layout:
         return self.is_sane and self.offset + self.data_bytes <= self.file_bytes
 
 
-def read_header(path: Path) -> Header:
-    """Header of the MRC file `path`; raises InputError if it is no single real image."""
-    layout = _read_layout(path)
-    assert layout.dtype is not None
-    return Header(path, layout.columns, layout.rows, layout.dtype.name, _pixel_size_ang(layout))
+class MrcImage:
+    """An open MRC file of one real image.
+
+    Parameters
+    ----------
+    path
+        Names it in errors.
+    file
+        Open for reading, at its beginning.
+
+    Raises
+    ------
+    InputError
+        If it is no complete single real image.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+        self._raw, self._layout = _single_image(path, file)
+        assert self._layout.dtype is not None
+        self.header = Header(path, self._layout.columns, self._layout.rows, self._layout.dtype.name,
+                             _pixel_size_ang(self._layout))
+
+    def read_pixels(self, hasher: Hasher | None = None) -> np.ndarray:
+        """Pixels as they are stored: ``(height, width)``, any real type, either byte order.
+
+        `hasher` is given every byte of the file; bytes beside the pixels are read for its sake only.
+        """
+        layout, file = self._layout, self._file
+        if hasher is None:
+            file.seek(layout.offset)
+        else:
+            hasher.update(self._raw)
+            hasher.update(file.read(layout.offset - len(self._raw)))
+        pixels = _read_array(self._path, file, layout)
+        if hasher is not None:
+            hasher.update(pixels.view(np.uint8))
+            while chunk := file.read(_CHUNK):
+                hasher.update(chunk)
+        return pixels.reshape(layout.rows, layout.columns)
 
 
-def read_pixels(path: Path) -> np.ndarray:
-    """Pixels of the MRC file `path` as they are stored: ``(height, width)``, any real type, either byte order."""
-    layout = _read_layout(path)
-    count = layout.columns * layout.rows
-    pixels = np.fromfile(path, dtype=layout.dtype, count=count, offset=layout.offset)
-    if pixels.size < count:
-        raise InputError(f"{path}: truncated while it was read; copy it again")
-    return pixels.reshape(layout.rows, layout.columns)
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Images or sections of an MRC file.
+
+    Attributes
+    ----------
+    images
+        ``(k, h, w)``, as they are stored.
+    pixel_size_ang
+        Of the columns, rows and sections; 0 where the header states none.
+    axes
+        ``mapc, mapr, maps``: which axis (1 to 3) columns, rows and sections are.
+    volume
+        Whether the header calls it one volume, or the images are several; a single image is no volume.
+    """
+
+    images: np.ndarray
+    pixel_size_ang: tuple[float, float, float]
+    axes: tuple[int, int, int]
+    volume: bool
+
+
+def read_stack(path: Path) -> Stack:
+    """All images of an MRC file, whose header is checked against the length of the file first.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is no MRC file of real numbers, or is truncated.
+    """
+    try:
+        with path.open("rb") as file:
+            _, layout = _find_layout(path, file)
+            _check_real_and_whole(path, layout)
+            file.seek(layout.offset)
+            images = _read_array(path, file, layout)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    sizes = [_voxel_size(layout, axis) for axis in ("x", "y", "z")]
+    axes = [int(layout.header[field]) for field in ("mapc", "mapr", "maps")]
+    return Stack(images.reshape(layout.images, layout.rows, layout.columns), (sizes[0], sizes[1], sizes[2]),
+                 (axes[0], axes[1], axes[2]), layout.images > 1)
 
 
 def write_mrc(path: str | os.PathLike[str], pixels: np.ndarray, pixel_size_ang: float) -> None:
@@ -110,43 +180,56 @@ def write_mrc(path: str | os.PathLike[str], pixels: np.ndarray, pixel_size_ang: 
         file.voxel_size = pixel_size_ang
 
 
-def _read_layout(path: Path) -> _Layout:
-    """Layout of a file that holds one complete real image; anything else is an InputError."""
-    layout = _find_layout(path)
-    if layout.dtype is None:
-        kind = _REFUSED_MODES[layout.mode]
-        raise InputError(f"{path}: MRC mode {layout.mode} ({kind}) is not a micrograph; convert it to 32-bit floats")
-    if layout.images > 1:
+def _read_array(path: Path, file: BinaryIO, layout: _Layout) -> np.ndarray:
+    """The pixels, flat; `file` stands at the first one."""
+    assert layout.dtype is not None
+    stored = np.empty(layout.data_bytes, np.uint8)
+    if file.readinto(stored) < stored.size:  # type: ignore[attr-defined]
+        raise InputError(f"{path}: truncated while it was read; copy it again")
+    return stored.view(layout.dtype)
+
+
+def _single_image(path: Path, file: BinaryIO) -> tuple[bytes, _Layout]:
+    """Header and layout of a file that holds one complete real image; anything else is an InputError."""
+    raw, layout = _find_layout(path, file)
+    if layout.dtype is not None and layout.images > 1:
         raise InputError(
             f"{path}: a stack of {layout.images} images, expected one; average the frames or split it into files"
         )
+    _check_real_and_whole(path, layout)
+    return raw, layout
+
+
+def _check_real_and_whole(path: Path, layout: _Layout) -> None:
+    if layout.dtype is None:
+        kind = _REFUSED_MODES[layout.mode]
+        raise InputError(f"{path}: MRC mode {layout.mode} ({kind}) is not a micrograph; convert it to 32-bit floats")
     if not layout.fits:
         present = max(0, layout.file_bytes - layout.offset)
+        size = " x ".join(str(n) for n in (layout.columns, layout.rows, layout.images)[: 2 + (layout.images > 1)])
         raise InputError(
-            f"{path}: truncated: {layout.columns} x {layout.rows} {layout.dtype.name} pixels need "
+            f"{path}: truncated: {size} {layout.dtype.name} pixels need "
             f"{layout.data_bytes} bytes, found {present}; copy it again"
         )
-    return layout
 
 
-def _find_layout(path: Path) -> _Layout:
-    """Interpret the header, in the byte order under which it makes sense.
+def _find_layout(path: Path, file: BinaryIO) -> tuple[bytes, _Layout]:
+    """Read and interpret the header, in the byte order under which it makes sense.
 
     The machine stamp is tried first.  Some programs write a wrong one, so the other order is taken where only that
     gives sane fields and enough bytes in the file.
     """
-    file_bytes = path.stat().st_size
+    file_bytes = os.fstat(file.fileno()).st_size
     if file_bytes < _HEADER_BYTES:
         raise InputError(f"{path}: not an MRC file: {file_bytes} bytes are less than its header of {_HEADER_BYTES}")
-    with path.open("rb") as file:
-        raw = file.read(_HEADER_BYTES)
+    raw = file.read(_HEADER_BYTES)
     layouts = [_interpret(raw, order, file_bytes) for order in _byte_orders(raw)]
     for layout in layouts:
         if layout.fits:
-            return layout
+            return raw, layout
     for layout in layouts:
         if layout.is_sane:
-            return layout
+            return raw, layout
     first = layouts[0]
     raise InputError(
         f"{path}: not an MRC file: its header says mode {first.mode} "
@@ -184,3 +267,9 @@ def _pixel_size_ang(layout: _Layout) -> float:
     intervals = int(layout.header["mx"])
     length_ang = float(layout.header["cella"]["x"])
     return round(length_ang / intervals, 6) if intervals > 0 else float("nan")
+
+
+def _voxel_size(layout: _Layout, axis: str) -> float:
+    """Cell length over intervals as the header's 32-bit numbers give it; 0 where they give none."""
+    intervals = int(layout.header["m" + axis])
+    return float(layout.header["cella"][axis] / np.float32(intervals)) if intervals > 0 else 0.0

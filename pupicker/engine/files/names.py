@@ -12,55 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from pupicker.engine.runtime.errors import InputError
-
-MICROGRAPH_SUFFIXES = (".mrc", ".mrcs", ".tif", ".tiff")
-"""Micrograph files that can be read; compared without regard to case."""
-
-TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".box")
-
-# Formats that pupicker does not read but that appear as extensions in tables of other programs.
-_OTHER_IMAGE_SUFFIXES = (".eer", ".dm3", ".dm4", ".hdf", ".map", ".png", ".jpg", ".jpeg")
-_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES)
-
-# RELION appends these to the micrograph's name in the name of a table; in front of an image extension they are
-# part of the micrograph's own name.
-_TABLE_ENDINGS = ("_autopick", "_manualpick")
-
-
-def table_stem(name: str | os.PathLike[str]) -> str:
-    """File name without folders and without a table extension: ``dir/a_autopick.star`` -> ``a_autopick``."""
-    base = PurePath(name).name
-    stem, suffix = os.path.splitext(base)
-    return stem if suffix.lower() in TABLE_SUFFIXES else base
-
-
-def micrograph_key(name: str | os.PathLike[str]) -> str:
-    """Name of a micrograph without folders and known extensions: equal for a micrograph and its table.
-
-    Only known extensions are removed, because names contain dots: ``May08_04.33.57`` has no extension.
-
-    Parameters
-    ----------
-    name
-        Micrograph or coordinate file, or a name out of a table, e.g. ``dir/a.mrc``, ``a_autopick.star``, ``000012``.
-
-    Returns
-    -------
-    str
-        ``a``, ``a``, ``000012``.  Never empty unless `name` is.
-    """
-    base = PurePath(name).name
-    stem = table_stem(base)
-    if stem != base:
-        for ending in _TABLE_ENDINGS:
-            if stem.endswith(ending) and stem != ending:
-                stem = stem[: -len(ending)]
-                break
-    while True:
-        shorter, suffix = os.path.splitext(stem)
-        if suffix.lower() not in _IMAGE_SUFFIXES:
-            return stem
-        stem = shorter
+from pupicker.shared.names import micrograph_key
 
 
 def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, Path]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gemmi import cif
 
-from pupicker.engine.runtime.atomic import write_text
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import write_text
 
 _RESERVED = re.compile(r"(?:^|\s)(?:data_|loop_|save_|stop_|global_|[;$\[\]])|[^\x00-\x7f]", re.IGNORECASE)
 _KEYWORD = re.compile(r"(?:data|loop|save|stop|global)_", re.IGNORECASE)

@@ -6,41 +6,92 @@ project that goes on in RELION should therefore pick on MRC micrographs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import tifffile
 
-from pupicker.engine.files.micrograph_header import Header
+from pupicker.engine.files.micrograph_header import Hasher, Header
 from pupicker.engine.runtime.errors import InputError
 
 _ANG_PER_UNIT = {2: 2.54e8, 3: 1e8}  # ResolutionUnit: inch, centimetre
 
 
-def read_header(path: Path) -> Header:
-    """Header of the TIFF file `path`; raises InputError if it is no single grey-scale image."""
-    with _open_page(path) as page:
+T = TypeVar("T")
+
+
+class TiffImage:
+    """An open TIFF file of one grey-scale image; parameters and errors as :class:`pupicker.engine.files.mrc.MrcImage`.
+
+    What a header needs is read from the disk bit by bit, so that a stack of frames is refused at once; for the pixels
+    the whole file is read, once.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._source = path, _Source(file)
+        self._page = _decoded(path, self._open)
+        page = self._page
         assert page.dtype is not None
-        return Header(path, page.imagewidth, page.imagelength, page.dtype.name, _pixel_size_ang(page))
+        self.header = Header(path, page.imagewidth, page.imagelength, page.dtype.name, _pixel_size_ang(page))
+
+    def read_pixels(self, hasher: Hasher | None = None) -> np.ndarray:
+        """Pixels as they are stored: ``(height, width)``, any real type; `hasher` is given every byte of the file."""
+        content = self._source.load()
+        if hasher is not None:
+            hasher.update(content)
+        shape = (self.header.height, self.header.width)
+        return _decoded(self._path, lambda: np.asarray(self._page.asarray()).reshape(shape))
+
+    def _open(self) -> tifffile.TiffPage:
+        file = tifffile.TiffFile(self._source)  # type: ignore[arg-type]  # any file-like object does
+        page = file.pages.first
+        _check(self._path, file, page)
+        return page
 
 
-def read_pixels(path: Path) -> np.ndarray:
-    """Pixels of the TIFF file `path` as they are stored: ``(height, width)``, any real type."""
-    with _open_page(path) as page:
-        return np.asarray(page.asarray()).reshape(page.imagelength, page.imagewidth)
+class _Source(io.RawIOBase):
+    """A file that can be read into memory at any time; its position stays."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file: Any = file
+
+    def load(self) -> memoryview:
+        """Read all of it; later reads are from memory."""
+        if not isinstance(self._file, io.BytesIO):
+            place = self._file.tell()
+            self._file.seek(0)
+            self._file = io.BytesIO(self._file.read())
+            self._file.seek(place)
+        return memoryview(self._file.getbuffer())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def read(self, size: int = -1, /) -> bytes:
+        return bytes(self._file.read(size))
+
+    def readinto(self, buffer: Any, /) -> int:
+        return int(self._file.readinto(buffer))
 
 
-@contextmanager
-def _open_page(path: Path) -> Iterator[tifffile.TiffPage]:
-    """The only page of a file, checked; whatever the decoders raise becomes an InputError."""
+def _decoded(path: Path, work: Callable[[], T]) -> T:
+    """What `work` gives; whatever the decoders raise becomes an InputError."""
     try:
-        with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            _check(path, file, page)
-            yield page
-    except (InputError, OSError):
+        return work()
+    except (InputError, OSError, MemoryError):
         raise
     except Exception as error:  # tifffile and each codec have exceptions of their own
         reason = (str(error).splitlines() or [type(error).__name__])[0]

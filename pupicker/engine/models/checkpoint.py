@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pupicker.engine.runtime.atomic import atomic_path
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 _HEADER_KEY = "pupicker_checkpoint"
 
@@ -49,7 +49,7 @@ def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[
         raise InputError(f"{path}: not a checkpoint, or damaged ({error}); delete it and train anew") from error
     if progress.get("identity") != identity:
         raise InputError(
-            f"{path}: belongs to a training with other data or options, or by another version; repeat those, or"
-            " leave out --resume"
+            f"{path}: belongs to a training with other data or options, or by another version; repeat those, or begin"
+            " anew", "resume",
         )
     return tensors, progress

@@ -1,16 +1,16 @@
-"""What the weights of a training start from: general ones that come with pupicker, random ones, or those of a model.
+"""What the weights of a training start from: pretrained ones, random ones, or those of a model.
 
-``auto``: general weights if pupicker has some that fit the network and its settings, else random ones, which is said in
-one note.
+``auto``: the pretrained weights of the general model, which come with pupicker, if there are some that fit the network
+and its settings, else random ones, which is said in one note.
 
-The general weights were trained on simulated micrographs of made-up particles (``tools/pretrain.py``).  They know what
-most particles have in common, and are worth a number of labels.  Starting from a model goes on learning.
+The general model was trained on simulated micrographs of made-up particles (``tools/pretrain.py``).  It knows what
+most particles have in common, and is worth a number of labels.  Starting from a model goes on learning.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,11 @@ from torch import Tensor
 from pupicker.core.networks import Classifier
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.shared import choices
 
-AUTO, GENERAL, RANDOM = "auto", "general", "random"
+_log = logging.getLogger(__name__)
+
+AUTO, GENERAL, RANDOM = choices.START_AUTO, choices.START_GENERAL, choices.START_RANDOM
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
 
@@ -52,7 +55,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     Raises
     ------
     UsageError
-        There are no general weights for the network, or the model has another network.
+        There is no general model for the network, or the model has another network.
     InputError
         The file cannot be read.
     """
@@ -64,10 +67,10 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     weights = _read(path) if path.is_file() else None
     if weights is not None and _fits(weights, network):
         return _start(GENERAL, path, weights)
-    reason = f"there are no general weights for the network {_described(network_name, network)}"
+    reason = f"there is no general model for the network {_described(network_name, network)}"
     if name == GENERAL:
-        raise UsageError(f"--start general: {reason}; give --start random, or auto, which takes random ones then")
-    sys.stderr.write(f"note: {reason}; training starts from random ones, which takes more labels and updates\n")
+        raise UsageError(f"{reason}; start from random weights, or choose auto, which does so then", "start")
+    _log.info("%s; training starts from random weights, which takes more labels and updates", reason)
     return Start()
 
 
@@ -75,13 +78,13 @@ def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
     with torch.random.fork_rng(devices=[]):
         model = load_model(path)
     if model.network_name != network_name:
-        raise UsageError(f"--start {path}: is a model of the network {model.network_name}, not {network_name}; give"
-                         f" --network {model.network_name}")
+        raise UsageError(f"{path}: is a model of the network {model.network_name}, not {network_name}; choose that"
+                         " network to start from it", "start", "network")
     weights = model.network.state_dict()
     if not _fits(weights, network):
         raise UsageError(
-            f"--start {path}: is a model of the network {_described(network_name, model.network)}, not"
-            f" {_described(network_name, network)}; give the same settings"
+            f"{path}: is a model of the network {_described(network_name, model.network)}, not"
+            f" {_described(network_name, network)}; choose the same settings to start from it", "start",
         )
     return _start(str(path), path, weights)
 

@@ -10,50 +10,51 @@ from pupicker.engine.models.model_file import SCHEMA_VERSION, Model
 
 def card(model: Model) -> dict[str, Any]:
     """The model's card; lengths in Å."""
-    lengths, details = model.geometry, model.details
+    geometry, record, stored = model.geometry, model.record, model.record.to_dict()
     return {
         "kind": "model",
         "schema_version": SCHEMA_VERSION,
         "network": model.network_name,
         "network_settings": model.network.settings,
-        "objective": details.get("objective"),
-        "start": details.get("start"),
-        "autoencoder": details.get("autoencoder"),
-        "ring_negatives": details.get("ring_negatives"),
-        "diameter_ang": lengths.diameter_ang,
-        "working_pixel_size_ang": lengths.working_pixel_size_ang,
-        "training_radius_px": lengths.training_radius_px,
-        "min_distance_ang": lengths.min_distance_ang,
-        "box_size_ang": lengths.box_size_ang,
-        "views": model.views,
+        "objective": record.objective,
+        "start": record.start,
+        "autoencoder": record.autoencoder,
+        "ring_negatives": record.ring_negatives,
+        "diameter_ang": geometry.diameter_ang,
+        "working_pixel_size_ang": geometry.working_pixel_size_ang,
+        "training_radius_px": geometry.training_radius_px,
+        "min_distance_ang": geometry.min_distance_ang,
+        "box_size_ang": geometry.box_size_ang,
+        "views": model.orientations,
         "normalization": model.mixture.form,
         "class_prior": model.class_prior,
-        "class_prior_source": details.get("class_prior_source"),
-        "particles_per_micrograph": details.get("particles_per_micrograph"),
-        "particles_interval": details.get("particles_interval"),
-        "crowding": details.get("crowding"),
+        "class_prior_source": record.class_prior_source,
+        "particles_per_micrograph": record.particles_per_micrograph,
+        "particles_interval": stored.get("particles_interval"),
+        "crowding": record.crowding,
         "exclusion": model.exclusion,
-        "labels": details.get("labels"),
-        "proposals": details.get("proposals"),
-        "negatives": details.get("negatives"),
-        "micrographs": details.get("micrographs"),
+        "labels": record.labels,
+        "proposals": record.pseudo_labels,
+        "negatives": record.negatives,
+        "micrographs": record.micrographs,
         "suggested_threshold": model.suggested_threshold,
         **_expected(model),
-        "validation": details.get("validation"),
-        "training_pixel_size_ang": details.get("training_pixel_size_ang"),
-        "training_seconds": details.get("training_seconds"),
-        "training_data_sha256": details.get("training_data_sha256"),
-        "seed": details.get("seed"),
-        "software": details.get("software"),
-        "curve": details.get("curve"),
-        "expected_curve": details.get("expected_curve"),
+        "validation": stored.get("validation"),
+        "training_pixel_size_ang": record.training_pixel_size_ang,
+        "training_seconds": record.training_seconds,
+        "training_data_sha256": record.training_data_sha256,
+        "seed": record.seed,
+        "software": record.software,
+        "method_version": record.method_version,
+        "curve": stored.get("curve"),
+        "expected_curve": record.expected_curve,
     }
 
 
 def _expected(model: Model) -> dict[str, float | None]:
     """Precision and recall expected at the suggested threshold; of older models from the nearest row of their curve."""
-    precision, recall = model.details.get("expected_precision"), model.details.get("expected_recall")
-    curve = model.details.get("expected_curve")
+    precision, recall, curve = (
+        model.record.expected_precision, model.record.expected_recall, model.record.expected_curve)
     if precision is None and curve:
         _, precision, recall = min(curve, key=lambda row: abs(row[0] - model.suggested_threshold))
     return {"expected_precision": precision, "expected_recall": recall}

@@ -21,11 +21,11 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
 from pupicker.core.scores.likelihood import Calibration
-from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import atomic_path
 
 SCHEMA_VERSION = 1
-MODEL_SUFFIX = ".pupicker"
 _HEADER_KEY = "pupicker"
 
 
@@ -47,13 +47,14 @@ class Model:
         Area fraction of positive pixels used in training.
     suggested_threshold
         Log-likelihood ratio with the best expected F1.
-    views
-        Of a micrograph, over which logits are averaged; the calibration holds for this number only.
+    record
+        Of the training, for people; ``details`` in the file.
+    orientations
+        Of a micrograph, over which logits are averaged; the calibration holds for this number only.  ``views`` in the
+        file.
     exclusion
         Where training looked for nothing (:meth:`pupicker.engine.preparation.exclusion.Exclusion.to_header`); None: it
         looked everywhere.
-    details
-        Everything for people: objective, labels, curve, validation, training data digest, software, seed, ...
     """
 
     network: Classifier
@@ -63,8 +64,8 @@ class Model:
     calibration: Calibration
     class_prior: float
     suggested_threshold: float
-    details: dict[str, Any] = field(default_factory=dict)
-    views: int = 1
+    record: TrainingRecord = field(default_factory=TrainingRecord)
+    orientations: int = 1
     exclusion: dict[str, Any] | None = None
 
     def header(self) -> dict[str, Any]:
@@ -79,8 +80,8 @@ class Model:
             "calibration": self.calibration.to_dict(),
             "class_prior": self.class_prior,
             "suggested_threshold": self.suggested_threshold,
-            "views": self.views,
-            "details": self.details,
+            "views": self.orientations,
+            "details": self.record.to_dict(),
             **({"exclusion": self.exclusion} if self.exclusion else {}),
         }
 
@@ -139,13 +140,13 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        header["details"], _views(header), header.get("exclusion"),
+        TrainingRecord.from_dict(header["details"]), _orientations(header), header.get("exclusion"),
     )
 
 
-def _views(header: dict[str, Any]) -> int:
+def _orientations(header: dict[str, Any]) -> int:
     """One in the models of versions that knew no other number."""
-    views = header.get("views", 1)
-    if not isinstance(views, int) or views not in VIEWS:
-        raise ValueError(f"views is {views!r}, known are {', '.join(map(str, VIEWS))}")
-    return int(views)
+    number = header.get("views", 1)
+    if not isinstance(number, int) or number not in VIEWS:
+        raise ValueError(f"views is {number!r}, known are {', '.join(map(str, VIEWS))}")
+    return int(number)

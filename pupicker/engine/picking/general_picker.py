@@ -1,8 +1,8 @@
 """Picking with the general weights as they are: the network has seen simulated particles of all kinds, but not these.
 
 Each micrograph is normalised by a fit of its own, so that its picks depend on no other one.  A score is the logit of
-the network, averaged over views as in a model; there is no probability, because nothing tells how often a place with a
-score is a particle *here*.
+the network, averaged over orientations as in a model; there is no probability, because nothing tells how often a place
+with a score is a particle *here*.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import torch
 
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry
-from pupicker.core.image.histograms import stack_histograms
-from pupicker.core.image.normalization import fit
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
 from pupicker.engine.models.initial_weights import GENERAL, load_start
-from pupicker.engine.picking.picker import Candidates, MicrographPicker, PickingOptions
-from pupicker.engine.preparation.exclusion import Exclusion
-from pupicker.engine.preparation.working_micrograph import Resampled, network_input
+from pupicker.engine.picking.picker import MicrographPicker, PickingOptions, WorkingPicks
+from pupicker.engine.preparation.recipe import Recipe, network_image
+from pupicker.engine.preparation.working_micrograph import Resampled
 
 DEFAULT_THRESHOLD = 1.0
 """Within 0.04 of the best F1 on training micrographs of apoferritin, beta-galactosidase and three simulated sets."""
-VIEWS = 4
+ORIENTATIONS = 4
 
 
 class GeneralPicker(MicrographPicker):
@@ -42,24 +40,23 @@ class GeneralPicker(MicrographPicker):
     """
 
     def __init__(self, geometry: Geometry, device: torch.device, options: PickingOptions, bright: bool = False) -> None:
-        self.geometry, self.device, self.options, self._bright = geometry, device, options, bright
+        self.geometry, self.device, self._bright = geometry, device, bright
         self.threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
         self.min_distance_ang = options.min_distance_ang or geometry.min_distance_ang
-        self.exclusion = options.exclusion or Exclusion()
+        self.recipe = Recipe.of_geometry(geometry, options.pixel_size_ang, options.keep_borders, options.exclusion)
         self._network = general_network(DEFAULT_NETWORK).to(device).eval().channels_last()
 
-    def candidates(self, micrograph: Resampled) -> Candidates:
+    def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """``score`` is the network's logit; no probability."""
         if self._bright:
             micrograph = replace(micrograph, pixels=-micrograph.pixels)
-        own = fit(stack_histograms([micrograph.histogram()]))
-        lengths = self.geometry
-        image = network_input(micrograph, own.mixture, float(own.scale[0]), float(own.offset[0]), lengths.background_px)
+        geometry = self.geometry
+        image = network_image(micrograph, self.recipe)
         xy, logit = pick_image(
-            self._network, image.to(self.device), self.min_distance_ang / lengths.working_pixel_size_ang,
-            self.threshold, VIEWS, micrograph.excluded,
+            self._network, image.to(self.device), self.min_distance_ang / geometry.working_pixel_size_ang,
+            self.threshold, ORIENTATIONS, micrograph.excluded,
         )
-        return Candidates(*leave_cut_borders(xy, logit, image, micrograph.cut, lengths))
+        return WorkingPicks(*leave_cut_borders(xy, logit, image, micrograph.cut, geometry))
 
 
 def general_network(name: str) -> Classifier:

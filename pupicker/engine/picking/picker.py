@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
-from pupicker.core.detection.symmetry import orbit_logits
+from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.models.model_file import Model
-from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, left_out_of, without_excluded
-from pupicker.engine.preparation.working_micrograph import Resampled, in_background, network_input_of_new, resample
-from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
+from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
+from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
 
 
@@ -37,7 +38,7 @@ class PickingOptions:
         Of the micrographs; None: from their headers.
     keep_borders
         Pick in borders without an image too.
-    uncertainty
+    score_sd
         Also say how much each score depends on the orientation of the image (:mod:`pupicker.core.detection.symmetry`).
     exclusion
         Where nothing is picked; None: what the model stores.
@@ -47,7 +48,7 @@ class PickingOptions:
     min_distance_ang: float | None = None
     pixel_size_ang: float | None = None
     keep_borders: bool = False
-    uncertainty: bool = False
+    score_sd: bool = False
     exclusion: Exclusion | None = None
 
 
@@ -61,7 +62,7 @@ class Picked:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class WorkingPicks:
     """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known."""
 
     xy: Tensor
@@ -79,30 +80,26 @@ class MicrographPicker(ABC):
         Lengths of the task.
     threshold, min_distance_ang
         Lowest score, smallest distance of two picks.
-    exclusion
-        Where nothing is picked.
+    recipe
+        How micrographs are prepared.
     """
 
     geometry: Geometry
     threshold: float
     min_distance_ang: float
-    options: PickingOptions
-    exclusion: Exclusion
+    recipe: Recipe
 
     @abstractmethod
-    def candidates(self, micrograph: Resampled) -> Candidates:
+    def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """Picks of a micrograph in working pixels, best first."""
 
     def prepare(self, path: Path) -> Resampled:
         """Read and resample; may run in another thread."""
-        options = self.options
-        working = self.geometry.working_pixel_size_ang
-        micrograph = resample(path, options.pixel_size_ang, working, options.keep_borders)
-        return without_excluded(micrograph, self.exclusion, self.geometry)
+        return prepare(path, self.recipe)
 
     def pick(self, micrograph: Resampled) -> CoordinateTable:
         """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel."""
-        found = self.candidates(micrograph)
+        found = self.working_picks(micrograph)
         x, y = micrograph.to_file(found.xy.numpy()).T
         table = CoordinateTable(
             np.full(len(x), str(micrograph.path), dtype=object), x, y, found.score.numpy(),
@@ -116,21 +113,13 @@ class MicrographPicker(ABC):
         self, paths: Sequence[Path], threads: int, report: Report, progress: Progress
     ) -> Iterator[Picked]:
         """Picks of one micrograph after the other; those that cannot be picked are quarantined, not yielded."""
-        for path, future in in_background(self.prepare, paths, threads):
-            try:
-                micrograph = future.result()
-                table = self.pick(micrograph)
-            except InputError as error:
-                report.quarantine(path, str(error))
-            except (MemoryError, RuntimeError) as error:  # of torch, out of memory included: the next may be smaller
-                report.quarantine(path, f"{path}: {type(error).__name__}: {error}")
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-            else:
-                report.used(path, micrograph.n_invalid, micrograph.borders)
-                report.left_out(path, *left_out_of(path, micrograph.excluded, self.exclusion))
-                yield Picked(path, micrograph.pixel_size_ang, table)
-            progress.advance(1, path.name)
+        def use(micrograph: Resampled) -> tuple[Resampled, CoordinateTable]:
+            return micrograph, self.pick(micrograph)
+
+        for path, (micrograph, table) in usable_with(paths, self.prepare, use, report, progress, threads):
+            report.used(path, micrograph.n_invalid, micrograph.borders)
+            report.note_excluded(path, *excluded_share_of(path, micrograph.excluded, self.recipe.exclusion))
+            yield Picked(path, micrograph.pixel_size_ang, table)
 
 
 class Picker(MicrographPicker):
@@ -145,23 +134,25 @@ class Picker(MicrographPicker):
         self.threshold = model.suggested_threshold if chosen is None else chosen
         self.geometry = model.geometry
         self.min_distance_ang = self.options.min_distance_ang or model.geometry.min_distance_ang
-        self.exclusion = self.options.exclusion or exclusion_for(model.exclusion, None, None, None, [])
+        self.recipe = Recipe.of_model(
+            model, self.options.pixel_size_ang, self.options.keep_borders, self.options.exclusion
+        )
 
-    def candidates(self, micrograph: Resampled) -> Candidates:
+    def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """``score`` is the log-likelihood ratio, ``probability`` that of being a particle; ``score_sd``, if wanted.
 
         See :mod:`pupicker.core.scores.likelihood`.
         """
-        lengths = self.geometry
-        image = network_input_of_new(micrograph, self.model.mixture, lengths.background_px).to(self.device)
-        working = lengths.working_pixel_size_ang
+        geometry = self.geometry
+        image = network_image(micrograph, self.recipe).to(self.device)
+        working = geometry.working_pixel_size_ang
         calibration = self.model.calibration
         xy, logit = pick_image(
             self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold),
-            self.model.views, micrograph.excluded,
+            self.model.orientations, micrograph.excluded,
         )
-        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, lengths)
+        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
         spread = None
-        if self.options.uncertainty:
-            spread = calibration.slope * orbit_logits(self._network, image, xy).std(1, correction=0)
-        return Candidates(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread)
+        if self.options.score_sd:
+            spread = calibration.slope * symmetry_logits(self._network, image, xy).std(1, correction=0)
+        return WorkingPicks(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread)

@@ -7,7 +7,7 @@ command.
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,8 @@ from pupicker.core.geometry import Geometry
 from pupicker.engine.files.masks import MaskFolder, mask_at, read_mask
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError, UsageError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def exclusion_for(
     stored = stored or {}  # also a model of before there was any
     margin = stored.get("margin_ang", 0.0) if margin_ang is None else margin_ang
     if not 0 <= margin < float("inf"):
-        raise UsageError(f"--margin {margin:g}: must be 0 or larger, in A")
+        raise UsageError(f"the margin of {margin:g} A must be 0 or larger", "margin")
     wanted = bool(stored.get("contamination")) if contamination is None else contamination
     folder = None if masks is None else MaskFolder(masks, micrographs)
     return Exclusion(margin, folder, wanted, stored.get("contamination_depth"))
 
 
-def without_excluded(micrograph: Resampled, exclusion: Exclusion, lengths: Geometry) -> Resampled:
-    """The micrograph with what is foreign on it (masks, contamination) and what is excluded (the margin, too).
+def with_exclusion(micrograph: Resampled, exclusion: Exclusion, geometry: Geometry) -> Resampled:
+    """The micrograph with what is contaminated on it (masks, too) and what is excluded (the margin, too).
 
     Raises
     ------
@@ -97,32 +99,32 @@ def without_excluded(micrograph: Resampled, exclusion: Exclusion, lengths: Geome
     if not exclusion.active:
         return micrograph
     shape = (int(micrograph.pixels.shape[0]), int(micrograph.pixels.shape[1]))
-    working = lengths.working_pixel_size_ang
-    foreign = torch.zeros(shape, dtype=torch.bool)
+    working = geometry.working_pixel_size_ang
+    contaminated = torch.zeros(shape, dtype=torch.bool)
     path = exclusion.masks.of(micrograph.path) if exclusion.masks else None
     if path is not None:
-        foreign |= _mask_in_working_pixels(micrograph, path, shape)
+        contaminated |= _mask_in_working_pixels(micrograph, path, shape)
     if exclusion.contamination:
-        diameter = lengths.diameter_ang / working
+        diameter = geometry.diameter_ang / working
         limit = limit_from_blobs(micrograph.pixels, diameter) if exclusion.limit is None else exclusion.limit
-        foreign |= contamination_mask(micrograph.pixels, diameter, limit)
-    excluded = foreign | margin_mask(shape, exclusion.margin_ang / working)
+        contaminated |= contamination_mask(micrograph.pixels, diameter, limit)
+    excluded = contaminated | margin_mask(shape, exclusion.margin_ang / working)
     if bool(excluded.all()):
         raise InputError(
             f"{micrograph.path}: margin, mask and contamination exclude all of it; give a smaller margin, or leave the"
             " micrograph out"
         )
-    return replace(micrograph, foreign=foreign if bool(foreign.any()) else None,
+    return replace(micrograph, contaminated=contaminated if bool(contaminated.any()) else None,
                    excluded=excluded if bool(excluded.any()) else None)
 
 
 def with_limit(
-    exclusion: Exclusion, micrographs: Sequence[Resampled], labels: Sequence[Tensor], lengths: Geometry
+    exclusion: Exclusion, micrographs: Sequence[Resampled], labels: Sequence[Tensor], geometry: Geometry
 ) -> Exclusion:
     """The same with the limit that follows from labelled particles ``(n, 2)`` x, y in working pixels, if any."""
     if not exclusion.contamination or not sum(map(len, labels)):
         return exclusion
-    diameter_px = lengths.diameter_ang / lengths.working_pixel_size_ang
+    diameter_px = geometry.diameter_ang / geometry.working_pixel_size_ang
     some = [(m.pixels, xy) for m, xy in zip(micrographs, labels, strict=True) if len(xy)]
     depths = [depth(pixels, diameter_px, DEPTH_WITHOUT_LABELS) for pixels, _ in some]
     return replace(exclusion, limit=round(limit_from_particles(depths, [xy for _, xy in some], diameter_px), 3))
@@ -134,12 +136,12 @@ def outside_labels(labels: list[Tensor], excluded: Sequence[Tensor | None], what
             for xy, out in zip(labels, excluded, strict=True)]
     lost = sum(map(len, labels)) - sum(map(len, kept))
     if lost:
-        sys.stderr.write(f"warning: {lost} {what} lie where nothing shall be picked (margin, mask, contamination) and"
-                         " are left out\n")
+        _log.warning("%d %s lie where nothing shall be picked (margin, mask, contamination) and are left out", lost,
+                     what)
     return kept
 
 
-def left_out_of(path: Path, excluded: Tensor | None, exclusion: Exclusion) -> tuple[float, bool]:
+def excluded_share_of(path: Path, excluded: Tensor | None, exclusion: Exclusion) -> tuple[float, bool]:
     """For the report: share of the area that is excluded, and whether the micrograph lacks a mask."""
     share = 0.0 if excluded is None else float(excluded.float().mean())
     return share, exclusion.masks is not None and exclusion.masks.of(path) is None

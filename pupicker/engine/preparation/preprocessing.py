@@ -8,20 +8,18 @@ from pathlib import Path
 
 from pupicker.core.image.histograms import Histogram, stack_histograms
 from pupicker.core.image.normalization import fit, normalize
-from pupicker.engine.files.micrographs import read_header, resolve_pixel_size, write_mrc
+from pupicker.engine.files.micrographs import write_mrc
 from pupicker.engine.files.names import distinct_stems
-from pupicker.engine.preparation.working_micrograph import Resampled, in_background, resample
-from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.preparation.recipe import Recipe, prepare
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
 
 Written = dict[Path, tuple[Path, float]]
 
 
-def preprocess_files(
-    paths: Sequence[Path], output: Path, pixel_size_ang: float | None, target_ang: float, threads: int, report: Report,
-    keep_finer: bool,
-) -> Written:
+def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, threads: int, report: Report) -> Written:
     """Write ``<output>/<name>.mrc`` for every micrograph that can be read.
 
     Two passes over the files: the joint fit needs the histograms of all, and all resampled micrographs of a session do
@@ -29,8 +27,8 @@ def preprocess_files(
 
     Parameters
     ----------
-    keep_finer
-        Whether a target finer than the micrographs is an error; otherwise they keep their pixel size.
+    recipe
+        With borders: positions in the new file must be those of the old one times the ratio of pixel sizes.
 
     Returns
     -------
@@ -41,16 +39,10 @@ def preprocess_files(
     targets = _targets(paths, output)
 
     def histogram_of(path: Path) -> Histogram:
-        return _whole(path, pixel_size_ang, target_ang, keep_finer).histogram()
+        return prepare(path, recipe).histogram()
 
-    histograms: dict[Path, Histogram] = {}
     progress = Progress(2 * len(paths), "preprocessing")
-    for path, future in in_background(histogram_of, paths, threads):
-        try:
-            histograms[path] = future.result()
-        except InputError as error:
-            report.quarantine(path, str(error))
-        progress.advance()
+    histograms = dict(usable(paths, histogram_of, report, progress, threads))
     if not histograms:
         return {}
     joint = fit(stack_histograms(list(histograms.values())))
@@ -58,7 +50,7 @@ def preprocess_files(
     order = {path: index for index, path in enumerate(histograms)}
 
     def write(path: Path) -> tuple[float, int]:
-        micrograph = _whole(path, pixel_size_ang, target_ang, keep_finer)
+        micrograph = prepare(path, recipe)
         index = order[path]
         pixels = normalize(micrograph.pixels, joint.mixture, float(joint.scale[index]), float(joint.offset[index]))
         size = micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2
@@ -66,35 +58,15 @@ def preprocess_files(
         return size, micrograph.n_invalid
 
     written: Written = {}
-    for path, done in in_background(write, list(histograms), threads):
-        try:
-            size, invalid = done.result()
-        except InputError as error:  # it was readable a minute ago
-            report.quarantine(path, str(error))
-        else:
-            written[path] = (targets[path], size)
-            report.used(path, invalid)
-        progress.advance()
+    for path, (size, invalid) in usable(list(histograms), write, report, progress, threads):
+        written[path] = (targets[path], size)
+        report.used(path, invalid)
     return written
-
-
-def _whole(path: Path, pixel_size_ang: float | None, target_ang: float, keep_finer: bool) -> Resampled:
-    """With its borders: positions in the new file must be those of the old one times the ratio of pixel sizes."""
-    return resample(path, pixel_size_ang, _target(path, pixel_size_ang, target_ang, keep_finer), keep_borders=True)
 
 
 def _targets(paths: Sequence[Path], output: Path) -> dict[Path, Path]:
     targets = {Path(name): output / f"{stem}.mrc" for name, stem in distinct_stems(map(str, paths)).items()}
     clash = [p for p, target in targets.items() if target.exists() and p.exists() and target.samefile(p)]
     if clash:
-        raise UsageError(f"--output {output}: {clash[0].name} would overwrite itself; give another folder")
+        raise UsageError(f"{output}: {clash[0].name} would overwrite itself; give another folder", "output")
     return targets
-
-
-def _target(path: Path, pixel_size_ang: float | None, target_ang: float, keep_finer: bool) -> float:
-    own = resolve_pixel_size(read_header(path), pixel_size_ang)
-    if own <= target_ang * (1 + 1e-6):
-        return target_ang
-    if keep_finer:
-        raise InputError(f"{path}: has pixels of {own:.4g} A, already coarser than the {target_ang:.4g} A asked for")
-    return own

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,7 +19,7 @@ from pupicker.core.image.normalization import (
     fit_to_mixture,
     normalize,
 )
-from pupicker.engine.files.micrographs import read_header, read_image, resolve_pixel_size
+from pupicker.engine.files.micrographs import open_micrograph, resolve_pixel_size
 from pupicker.engine.runtime.errors import InputError
 
 LARGEST_ENLARGEMENT = 2.0
@@ -35,9 +33,9 @@ and the joint fit of the normalisation would give all micrographs another scale.
 
 _BLANK_SAMPLE = 100_000
 
-MOST_READERS = 4
-
-T = TypeVar("T")
+Coarser = Literal["enlarge", "keep", "refuse"]
+"""What happens to a micrograph that is coarser than the working pixel size: it is enlarged (up to
+:data:`LARGEST_ENLARGEMENT`), keeps its pixels, or is an error."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +54,12 @@ class Resampled:
         bool ``(rows, columns)`` of NaN or infinite input pixels, or None.
     area
         Rows and columns of the file that hold an image (:mod:`pupicker.core.image.borders`); None: all of them.
-    foreign
+    contaminated
         Bool ``(h, w)``: where there is no specimen (:mod:`pupicker.engine.preparation.exclusion`); None: nowhere.
     excluded
-        Bool ``(h, w)``: where nothing is picked, what is foreign and a margin; None: nowhere.
+        Bool ``(h, w)``: where nothing is picked, what is contaminated and a margin; None: nowhere.
+    digest
+        SHA-256 of the file, in hexadecimal digits, if it was asked for.
     """
 
     path: Path
@@ -69,8 +69,9 @@ class Resampled:
     step: tuple[float, float]
     invalid: np.ndarray | None
     area: tuple[slice, slice] | None = None
-    foreign: Tensor | None = None
+    contaminated: Tensor | None = None
     excluded: Tensor | None = None
+    digest: str | None = None
 
     @property
     def n_invalid(self) -> int:
@@ -120,23 +121,22 @@ class Resampled:
 
 
 def resample(
-    path: Path, pixel_size_ang: float | None, working_pixel_size_ang: float, keep_borders: bool = False
+    path: Path, pixel_size_ang: float | None, working_pixel_size_ang: float, keep_borders: bool = False,
+    coarser: Coarser = "enlarge", digest: bool = False,
 ) -> Resampled:
     """Read a micrograph, cut off borders without an image (unless `keep_borders`), and resample it.
+
+    The file is opened once; with `digest` its SHA-256 is taken from the bytes that were read.
 
     Raises
     ------
     InputError
         If it cannot be read, has no pixel size, or is much coarser or smaller than the method can use.
     """
-    pixel_size = resolve_pixel_size(read_header(path), pixel_size_ang)
-    if pixel_size > LARGEST_ENLARGEMENT * working_pixel_size_ang:
-        raise InputError(
-            f"{path}: its pixels of {pixel_size:.4g} A are too coarse for a working pixel size of"
-            f" {working_pixel_size_ang:.4g} A; give micrographs of at most"
-            f" {LARGEST_ENLARGEMENT * working_pixel_size_ang:.4g} A, or train a model on these"
-        )
-    image = read_image(path)
+    with open_micrograph(path) as file:
+        pixel_size = resolve_pixel_size(file.header, pixel_size_ang)
+        target = _target(path, pixel_size, working_pixel_size_ang, coarser)
+        image = file.read_image(digest)
     whole = (int(image.pixels.shape[0]), int(image.pixels.shape[1]))
     pixels = torch.from_numpy(image.pixels)
     area = None if keep_borders else live_area(pixels)
@@ -144,16 +144,35 @@ def resample(
         pixels = pixels[area]
     _check_filled(path, pixels)
     rows, columns = pixels.shape
-    smallest = SMALLEST_SIDE_PX * working_pixel_size_ang
+    smallest = SMALLEST_SIDE_PX * target
     if min(rows, columns) * pixel_size < smallest:
         raise InputError(
             f"{path}: {columns} x {rows} pixels of {pixel_size:.4g} A are too small an image to pick in at a working"
-            f" pixel size of {working_pixel_size_ang:.4g} A, which needs {smallest:.4g} A along both sides; check the"
+            f" pixel size of {target:.4g} A, which needs {smallest:.4g} A along both sides; check the"
             " pixel size and the diameter"
         )
-    shape = resized_shape((rows, columns), pixel_size, working_pixel_size_ang)
+    shape = resized_shape((rows, columns), pixel_size, target)
     step = (rows / shape[0], columns / shape[1])
-    return Resampled(path, pixel_size, whole, fourier_resize(pixels, shape), step, image.invalid, area)
+    return Resampled(path, pixel_size, whole, fourier_resize(pixels, shape), step, image.invalid, area,
+                     digest=image.digest)
+
+
+def _target(path: Path, pixel_size: float, working: float, coarser: Coarser) -> float:
+    """The pixel size to resample to, in A."""
+    if coarser == "enlarge":
+        if pixel_size > LARGEST_ENLARGEMENT * working:
+            raise InputError(
+                f"{path}: its pixels of {pixel_size:.4g} A are too coarse for a working pixel size of"
+                f" {working:.4g} A; give micrographs of at most"
+                f" {LARGEST_ENLARGEMENT * working:.4g} A, or train a model on these"
+            )
+        return working
+    if pixel_size <= working * (1 + 1e-6):
+        return working
+    if coarser == "refuse":
+        raise InputError(f"{path}: has pixels of {pixel_size:.4g} A, already coarser than the {working:.4g} A asked"
+                         " for")
+    return pixel_size
 
 
 def _check_filled(path: Path, pixels: Tensor) -> None:
@@ -169,26 +188,11 @@ def _check_filled(path: Path, pixels: Tensor) -> None:
 
 
 def network_input(micrograph: Resampled, mixture: Mixture, scale: float, offset: float, background_px: float) -> Tensor:
-    """Normalised and flattened ``(h, w)``, zero where it is foreign: what networks are trained on and score."""
-    return flatten(normalize(micrograph.pixels, mixture, scale, offset), background_px, micrograph.foreign)
+    """Normalised and flattened ``(h, w)``, zero where it is contaminated: what networks are trained on and score."""
+    return flatten(normalize(micrograph.pixels, mixture, scale, offset), background_px, micrograph.contaminated)
 
 
 def network_input_of_new(micrograph: Resampled, mixture: Mixture, background_px: float) -> Tensor:
     """Normalise a new micrograph with its own scale under a mixture fitted before."""
     scale, offset = fit_to_mixture(micrograph.histogram(), mixture)
     return network_input(micrograph, mixture, float(scale[0]), float(offset[0]), background_px)
-
-
-def in_background(work: Callable[[Path], T], paths: Sequence[Path], threads: int) -> Iterator[tuple[Path, Future[T]]]:
-    """Run `work` for each path in `threads` threads, a few ahead of the consumer; yields in the order of `paths`.
-
-    At most :data:`MOST_READERS` threads: each holds a micrograph and its transform, and disks are no faster with more.
-    """
-    threads = min(max(1, threads), MOST_READERS)
-    with ThreadPoolExecutor(threads) as pool:
-        pending: list[tuple[Path, Future[T]]] = []
-        for path in paths:
-            pending.append((path, pool.submit(work, path)))
-            if len(pending) > 2 * threads:
-                yield pending.pop(0)
-        yield from pending

@@ -1,4 +1,5 @@
-"""Pages in HTML.
+"""Pages in HTML, from the templates in ``templates/``.
 
-``html`` (the page), ``sections`` and ``figures`` (what both kinds show), ``plots``; ``training``, ``picking``.
+``png`` (small files), ``html`` (the page), ``sections`` and ``figures`` (what both kinds show), ``plots``;
+``training``, ``picking``.
 """

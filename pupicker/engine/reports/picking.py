@@ -17,11 +17,10 @@ from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.micrographs import read_image
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import Model
-from pupicker.engine.preparation.exclusion import exclusion_for, without_excluded
-from pupicker.engine.preparation.working_micrograph import network_input_of_new, resample
+from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.reports.figures import PICK, Circles, marked_micrograph, picks_per_micrograph, score_histogram
 from pupicker.engine.reports.html import HtmlReport
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, left_out, plain_rows
+from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
 
 ALARMING_SHARE = 0.1
@@ -46,24 +45,29 @@ class Picking:
         ...
     model
         The one they were picked with, or None if it is not known.
-    pixel_size_ang
-        Of the micrographs; None: from their headers.
-    keep_borders
-        Whether borders without an image were kept.
+    recipe
+        How the micrographs were prepared, where the model is known; None: as the report of the run says, and as the
+        model was trained where that says nothing.
     """
 
     paths: Sequence[Path]
     table: CoordinateTable
     run: Mapping[str, Any] = field(default_factory=dict)
     model: Model | None = None
-    pixel_size_ang: float | None = None
-    keep_borders: bool = False
+    recipe: Recipe | None = None
 
     def counts(self) -> dict[Path, int]:
         """Picks of each micrograph that was not quarantined."""
         number = Counter(self.table.micrograph.tolist())
         quarantined = {str(entry["micrograph"]) for entry in self.run.get("quarantined", ())}
         return {path: number[str(path)] for path in self.paths if str(path) not in quarantined}
+
+    def used_recipe(self) -> Recipe | None:
+        """How the micrographs were prepared; None: no model is known, and they are shown as they are."""
+        if self.model is None:
+            return None
+        recipe = self.recipe or Recipe.of_model(self.model)
+        return recipe.as_recorded(self.run.get("preparation") or {}, self.paths)
 
     def probability(self) -> np.ndarray | None:
         """Of each pick: as the table has it, else by the model from the score."""
@@ -94,7 +98,7 @@ def picking_report(picking: Picking, origin: Provenance) -> HtmlReport:
         page.figure(picks_per_micrograph(list(counts.values())), "Number of picks of each micrograph.")
         _examples(page, picking, counts, origin)
         _micrographs(page, picking, counts, probability, origin)
-    left_out(page, picking.run, origin)
+    what_was_not_used(page, picking.run, origin)
     if picking.model is not None:
         page.section("Model")
         page.table(("", ""), plain_rows({k: v for k, v in card(picking.model).items() if k != "curve"}))
@@ -128,6 +132,7 @@ def _results(page: HtmlReport, picking: Picking, counts: dict[Path, int], probab
 def _examples(page: HtmlReport, picking: Picking, counts: dict[Path, int], origin: Provenance) -> None:
     """Micrographs with the most, a median and the fewest picks."""
     page.section("Examples")
+    recipe = picking.used_recipe()
     ranked = sorted(counts, key=lambda path: -counts[path])
     middle = max(0, len(ranked) // 2 - EXAMPLES_EACH // 2)
     chosen: dict[Path, str] = {}
@@ -137,7 +142,7 @@ def _examples(page: HtmlReport, picking: Picking, counts: dict[Path, int], origi
             chosen.setdefault(path, name)
     for path in (path for path in ranked if path in chosen):
         try:
-            image, circles = _marked(picking, path)
+            image, circles = _marked(picking, recipe, path)
         except InputError as error:
             page.paragraph(f"{origin.shown(path)} cannot be shown ({str(error).replace(f'{path}: ', '')}).")
         else:
@@ -145,22 +150,20 @@ def _examples(page: HtmlReport, picking: Picking, counts: dict[Path, int], origi
             page.figure(marked_micrograph(image, [circles]), caption, half=True)
 
 
-def _marked(picking: Picking, path: Path) -> tuple[np.ndarray, Circles]:
+def _marked(picking: Picking, recipe: Recipe | None, path: Path) -> tuple[np.ndarray, Circles]:
     """The picture of a micrograph and its picks; as the network sees it, where the model is known."""
     own = picking.table.of(str(path))
-    if picking.model is None:
+    if picking.model is None or recipe is None:
         pixels = torch.from_numpy(read_image(path).pixels)
         scale = min(1.0, PLAIN_SIDE_PX / max(pixels.shape))
         image = fourier_resize(pixels, (round(pixels.shape[0] * scale), round(pixels.shape[1] * scale)))
         radius = float(PLAIN_RADIUS_PX)
         image, xy = flatten(image, 4 * radius), np.stack([own.x, own.y], axis=1) * scale
     else:
-        lengths = picking.model.geometry
-        micrograph = resample(path, picking.pixel_size_ang, lengths.working_pixel_size_ang, picking.keep_borders)
-        stored = exclusion_for(picking.model.exclusion, None, None, None, [path])
-        micrograph = without_excluded(micrograph, stored, lengths)
-        image = network_input_of_new(micrograph, picking.model.mixture, lengths.background_px)
-        radius = lengths.diameter_ang / lengths.working_pixel_size_ang / 2
+        geometry = picking.model.geometry
+        micrograph = prepare(path, recipe)
+        image = network_image(micrograph, recipe)
+        radius = geometry.diameter_ang / geometry.working_pixel_size_ang / 2
         xy = micrograph.to_working(own.x, own.y)
     return for_the_eye(image, radius), Circles(xy, radius, PICK, "picks")
 

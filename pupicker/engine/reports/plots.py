@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from pupicker.core.scores.metrics import Curve
 from pupicker.core.scores.reliability import Reliability
-from pupicker.engine.runtime.atomic import atomic_path
+from pupicker.engine.reports.png import save_small_png
+from pupicker.shared.atomic import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from pupicker.engine.cross_validation.table import Table
 
@@ -43,8 +45,7 @@ def plot_precision_recall(path: Path, curve: Curve, title: str, checked: Reliabi
         axes.spines[["top", "right"]].set_visible(False)
     if checked is not None:
         draw_reliability(figure.add_subplot(1, 3, 3), checked)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    _write(figure, path)
 
 
 def draw_reliability(axes: Axes, checked: Reliability, color: str = "#1f77b4") -> None:
@@ -85,5 +86,13 @@ def plot_cross_validation(path: Path, table: Table) -> None:
     left.set_ylim(len(rows) - 0.5, -0.5)
     right.set(xlabel="recall at the suggested threshold")
     right.tick_params(labelleft=False)
+    _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """As the suffix of the file says."""
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        if path.suffix.lower() == ".png":
+            save_small_png(figure, temporary, dpi=120)
+        else:
+            figure.savefig(temporary, dpi=120)

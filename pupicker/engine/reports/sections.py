@@ -15,9 +15,9 @@ import torch
 
 import pupicker
 from pupicker.core.image.background import gaussian_mean
-from pupicker.engine.files.names import micrograph_key
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.names import micrograph_key
 
 SMOOTHING = 1 / 6
 """Standard deviation of the Gaussian that makes particles visible in a picture, as a part of their radius."""
@@ -78,7 +78,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def left_out(page: HtmlReport, run: Mapping[str, Any], origin: Provenance) -> None:
+def what_was_not_used(page: HtmlReport, run: Mapping[str, Any], origin: Provenance) -> None:
     """Section on what was not used; `run` as :meth:`pupicker.engine.runtime.run_report.Report.to_dict` gives it."""
     quarantined, borders, masked = (run.get(key) or {} for key in ("quarantined", "borders_px", "masked_pixels"))
     excluded = run.get("excluded_share") or {}

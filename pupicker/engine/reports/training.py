@@ -21,7 +21,7 @@ from pupicker.engine.reports.figures import (
     training_curve,
 )
 from pupicker.engine.reports.html import HtmlReport
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, left_out, plain_rows
+from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.validation import representative
@@ -52,7 +52,7 @@ def training_report(
     found = {i: _picks(model, data.micrographs[i], device) for i in sorted({*some, *shown})}
     _expected(page, model, [found[i][1] for i in some])
     _examples(page, model, [(data.micrographs[i], *found[i]) for i in shown], origin)
-    left_out(page, report.to_dict(), origin)
+    what_was_not_used(page, report.to_dict(), origin)
     page.section("Model")
     page.table(("", ""), plain_rows({name: value for name, value in content.items() if name != "curve"}))
     page.paragraph("Lengths, and what they follow from:")
@@ -64,7 +64,7 @@ def training_report(
 
 def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
     validation = content["validation"]["average_precision"]
-    held_out = model.details["held_out_labels"]
+    held_out = model.record.held_out_labels
     page.table(("", "", ""), [
         ("validation AP", "-" if validation is None else f"{validation:.3f}",
          "no labels were held out" if validation is None else f"estimated on {held_out} held-out labels"),
@@ -78,12 +78,12 @@ def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
 
 def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """All candidates of a training micrograph: ``(n, 2)`` x, y in working pixels, ``(n,)`` logits, best first."""
-    lengths = model.geometry
+    geometry = model.geometry
     network = model.network.to(device).eval()
-    distance_px = lengths.min_distance_ang / lengths.working_pixel_size_ang
-    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.views,
+    distance_px = geometry.min_distance_ang / geometry.working_pixel_size_ang
+    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.orientations,
                            excluded=micrograph.excluded)
-    return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, lengths)
+    return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
 
 
 def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> None:
@@ -91,7 +91,7 @@ def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> Non
     if not len(logit):
         return
     page.section("What a threshold does")
-    expected = float(model.details["particles_per_micrograph"]) * len(logits)
+    expected = (model.record.particles_per_micrograph or 0.0) * len(logits)
     precision, recall, f1 = expected_curve(model.calibration.probability(logit), expected)
     score = model.calibration.log_likelihood_ratio(logit)
     page.figure(

@@ -1,5 +1,5 @@
 """What every run needs.
 
-``errors`` (one line that says what to do), ``device``, ``progress``, ``interruption`` (signals), ``atomic`` (whole
-files or none), ``run_report`` (what was done, what was quarantined).
+``errors`` (one line that says what to do), ``checks`` (of options), ``device``, ``progress``, ``interruption``
+(signals), ``run_report`` (what was done, what was set aside), ``quarantine`` (the loop over micrographs).
 """

@@ -24,13 +24,13 @@ def resolve_device(text: str) -> torch.device:
     except RuntimeError:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"--device {text}: unknown, give auto, cpu, cuda or cuda:N")
+        raise UsageError(f"the device {text} is unknown: give auto, cpu, cuda or cuda:N", "device")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise UsageError(
-                f"--device {text}: this torch ({torch.__version__}) finds {count} GPUs; give --device cpu or check the"
-                " driver and CUDA_VISIBLE_DEVICES"
+                f"the device {text} is not there: this torch ({torch.__version__}) finds {count} GPUs; give cpu, or"
+                " check the driver and CUDA_VISIBLE_DEVICES", "device"
             )
     return device
 
@@ -38,7 +38,7 @@ def resolve_device(text: str) -> torch.device:
 def set_threads(threads: int) -> int:
     """Use this many threads (0: all cores that this process may use) and return the number."""
     if threads < 0:
-        raise UsageError(f"--threads {threads}: give 0 (all cores) or more")
+        raise UsageError(f"the number of threads is {threads}: give 0 (all cores) or more", "threads")
     chosen = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(chosen)
     return chosen

@@ -6,6 +6,8 @@ command line appends its options, the forms of Scipion their labels.
 
 from __future__ import annotations
 
+from pupicker.shared.choices import EXIT_FAILED, EXIT_USAGE
+
 
 class PuPickerError(Exception):
     """Something the user gave cannot be used.
@@ -23,7 +25,7 @@ class PuPickerError(Exception):
         Exit code of the command line: 1 for failed work, 2 for wrong usage.
     """
 
-    exit_code = 1
+    exit_code = EXIT_FAILED
 
     def __init__(self, message: str, *parameters: str) -> None:
         super().__init__(message)
@@ -37,7 +39,7 @@ class InputError(PuPickerError):
 class UsageError(PuPickerError):
     """A combination of parameters makes no sense."""
 
-    exit_code = 2
+    exit_code = EXIT_USAGE
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -1,18 +1,26 @@
-"""Progress with the remaining time on stderr: a bar on a terminal, plain lines elsewhere."""
+"""Progress with the remaining time: a bar on a terminal, plain lines elsewhere; nothing unless asked for."""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
+from pupicker.shared.durations import format_seconds
 
-def format_seconds(seconds: float) -> str:
-    """``75`` -> ``1:15``; ``3700`` -> ``1:01:40``."""
-    whole = max(0, round(seconds))
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+_stream: TextIO | None = None
+
+
+@contextmanager
+def progress_on(stream: TextIO) -> Iterator[None]:
+    """Within the block the progress of all work is written to `stream`; the command line does so on stderr."""
+    global _stream
+    before, _stream = _stream, stream
+    try:
+        yield
+    finally:
+        _stream = before
 
 
 class Progress:
@@ -25,16 +33,16 @@ class Progress:
     label
         What is being done, e.g. ``"picking"``.
     stream
-        Where to write; default ``sys.stderr``.  On a terminal one line is redrawn, elsewhere a line is written at
-        most every `interval_s` seconds and at the end (logs stay short).
+        Where to write; default: what :func:`progress_on` says, else nowhere.  On a terminal one line is redrawn,
+        elsewhere a line is written at most every `interval_s` seconds and at the end (logs stay short).
     """
 
     def __init__(self, total: int, label: str, stream: TextIO | None = None, interval_s: float = 10.0) -> None:
         self.total = max(1, total)
         self.label = label
-        self.stream = sys.stderr if stream is None else stream
+        self.stream = _stream if stream is None else stream
         self.done = 0
-        self._terminal = self.stream.isatty()
+        self._terminal = self.stream is not None and self.stream.isatty()
         self._interval_s = 0.2 if self._terminal else interval_s
         self._start = self._last = time.monotonic()
 
@@ -47,6 +55,8 @@ class Progress:
             self._write(now - self._start, note)
 
     def _write(self, elapsed_s: float, note: str) -> None:
+        if self.stream is None:
+            return
         fraction = min(1.0, self.done / self.total)
         left_s = elapsed_s * (1 - fraction) / max(fraction, 1e-9)
         when = f"took {format_seconds(elapsed_s)}" if fraction >= 1 else f"ETA {format_seconds(left_s)}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
-from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.errors import InputError, PuPickerError
+from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
+from pupicker.shared.json_files import write_json
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -33,6 +37,8 @@ class Report:
         Micrographs without a mask, where masks were given.
     results
         Whatever else the command reports.
+    word
+        Makes a line of an error, in the words of whoever asked for the work.
     """
 
     command: str
@@ -43,19 +49,20 @@ class Report:
     excluded: dict[str, float] = field(default_factory=dict)
     without_mask: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+    word: Callable[[PuPickerError], str] = str
+    _parameters: tuple[str, ...] = ()
 
     def used(self, path: Path, masked: int = 0, borders: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
-        """Note that a micrograph was used, and what of it was not; said on stderr too, borders once."""
+        """Note that a micrograph was used, and what of it was not; logged too, borders once."""
         self.done.append(path)
         if masked:
             self.masked[str(path)] = masked
-            sys.stderr.write(f"note: {path}: {masked} pixels are NaN or infinite, and masked\n")
+            _log.info("%s: %d pixels are NaN or infinite, and masked", path, masked)
         if any(borders):
             if not self.borders:
-                top, bottom, left, right = borders
-                sys.stderr.write(
-                    f"note: {path}: borders without an image are left out: top {top}, bottom {bottom}, left {left},"
-                    f" right {right} px; --keep-borders keeps them; said once, the report lists all\n"
+                _log.info(
+                    "%s: borders without an image are left out: top %d, bottom %d, left %d, right %d px (they can be"
+                    " kept); said once, the report lists all", path, *borders, extra={"parameters": ("keep_borders",)},
                 )
             self.borders[str(path)] = borders
 
@@ -66,26 +73,29 @@ class Report:
         self.borders.pop(str(path), None)
         self.quarantine(path, reason)
 
-    def left_out(self, path: Path, share: float, without_mask: bool) -> None:
+    def note_excluded(self, path: Path, share: float, without_mask: bool) -> None:
         """Note the share of a micrograph in which nothing is picked, and whether it lacks a mask; the latter once."""
         if share:
             self.excluded[str(path)] = round(share, 5)
         if without_mask:
             if not self.without_mask:
-                sys.stderr.write(f"note: {path}: has no mask, nothing is masked; said once, the report lists all\n")
+                _log.info("%s: has no mask, nothing is masked; said once, the report lists all", path)
             self.without_mask.append(str(path))
 
-    def quarantine(self, path: Path, reason: str) -> None:
-        """Set a micrograph aside; said at once on stderr, and again in the report."""
-        line = " ".join(str(reason).split())
+    def quarantine(self, path: Path, reason: str | PuPickerError) -> None:
+        """Set a micrograph aside; logged at once, and said again in the report."""
+        line = " ".join((self.word(reason) if isinstance(reason, PuPickerError) else reason).split())
+        if not self.quarantined and isinstance(reason, PuPickerError):
+            self._parameters = reason.parameters
         self.quarantined.append((path, line))
-        sys.stderr.write(f"quarantined: {line if str(path) in line else f'{path}: {line}'}\n")
+        _log.warning("quarantined: %s", line if str(path) in line else f"{path}: {line}")
 
     def require_some(self) -> None:
         """Raise if no micrograph could be used."""
         if not self.done and self.quarantined:
             reason = self.quarantined[0][1]
-            raise InputError(f"none of the {len(self.quarantined)} micrographs can be used; the first: {reason}")
+            raise InputError(f"none of the {len(self.quarantined)} micrographs can be used; the first: {reason}",
+                             *self._parameters)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able dictionary."""
@@ -106,5 +116,5 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when micrographs were quarantined."""
-        return 3 if self.quarantined else 0
+        """Done, or done with micrographs were quarantined."""
+        return EXIT_QUARANTINED if self.quarantined else EXIT_DONE

@@ -2,55 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
 
-from pupicker.core.geometry import Geometry
-from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.likelihood import Calibration, calibrate, with_total
 from pupicker.engine.models.model_file import Model
-from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.models.training_record import TrainingRecord
+from pupicker.engine.training.dataset import TrainingSet
+from pupicker.engine.training.options import Task
+from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.suggested_threshold import expected_of_thresholds
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.validation import LabelledCandidates
 
 
-def complete(
-    network: Classifier, name: str, mixture: Mixture, geometry: Geometry, expected: Expectation, found: Candidates,
-    held_out: Candidates | None, details: dict[str, Any], views: int,
-    exclusion: dict[str, Any] | None,
+@dataclass(frozen=True)
+class Evidence:
+    """Candidates that tell what the scores of a network mean.
+
+    Attributes
+    ----------
+    found
+        Those of the training micrographs, or of representative ones, and all their labels.
+    held_out
+        Those of held-out labels, from when the network had not seen them; None if nothing was held out.
+    """
+
+    found: LabelledCandidates
+    held_out: LabelledCandidates | None = None
+
+
+def calibrated_model(
+    network: Classifier, data: TrainingSet, task: Task, count: ParticleCount, evidence: Evidence, record: TrainingRecord
 ) -> Model:
-    """The model.
+    """The model; the source of the class prior and the expected curve are added to its record.
 
     Parameters
     ----------
-    network, name
-        In evaluation mode; its registered name.
-    found
-        Candidates and labels of the training micrographs, or of representative ones.
-    held_out
-        Those of held-out labels, from when the network had not seen them; None if nothing was held out.
-    views
-        Of a micrograph, over which the logits of `found` and `held_out` were averaged, and those of the model are.
-    exclusion
-        Where training looked for nothing; None: it looked everywhere.
-    details
-        What else to record; the source of the class prior and the expected curve are added.
+    network
+        In evaluation mode.
+    count
+        Of particles, as it is settled.
+    evidence
+        With logits averaged over as many orientations as those of the model will be.
     """
-    particles = expected.particles(found.pixels)
-    calibration = calibration_of(expected, found, held_out)
-    threshold, outlook = expected_of_thresholds(calibration, found.scores, particles)
-    recorded = {**details, "class_prior_source": expected.source, **outlook}
-    prior = expected.density * mean_disc_area(geometry.training_radius_px)
-    return Model(network.cpu(), name, mixture, geometry, calibration, prior, threshold, recorded, views, exclusion)
+    calibration = calibration_of(count, evidence)
+    threshold, expected = expected_of_thresholds(
+        calibration, evidence.found.scores, count.particles(evidence.found.pixels))
+    recorded = replace(record, class_prior_source=count.source, **expected)
+    prior = count.density * mean_disc_area(task.geometry.training_radius_px)
+    return Model(
+        network.cpu(), task.options.fitting.network, data.mixture, task.geometry, calibration, prior, threshold,
+        recorded, task.options.orientations, data.exclusion.to_header(),
+    )
 
 
-def calibration_of(expected: Expectation, found: Candidates, held_out: Candidates | None) -> Calibration:
+def calibration_of(count: ParticleCount, evidence: Evidence) -> Calibration:
     """Slope from held-out labels where there are some, level from the candidates of all micrographs."""
-    particles = expected.particles(found.pixels)
+    found, held_out = evidence.found, evidence.held_out
+    particles = count.particles(found.pixels)
     if held_out is None:
         return calibrate(found.scores, found.hits, found.labels, particles)
-    number = expected.particles(held_out.pixels)
+    number = count.particles(held_out.pixels)
     calibration = calibrate(held_out.scores, held_out.hits, held_out.labels, number)
     # Particles that are candidates at all, in proportion: a share that calibration had to lower stays lowered.
     return with_total(calibration, found.scores, particles / number * calibration.share * len(held_out.scores))

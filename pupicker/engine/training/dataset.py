@@ -18,13 +18,49 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.histograms import stack_histograms
 from pupicker.core.image.normalization import Mixture, fit
 from pupicker.engine.files.coordinates import CoordinateTable
-from pupicker.engine.preparation.exclusion import Exclusion, left_out_of, outside_labels, with_limit, without_excluded
-from pupicker.engine.preparation.working_micrograph import Resampled, in_background, network_input, resample
+from pupicker.engine.preparation.exclusion import (
+    Exclusion,
+    excluded_share_of,
+    outside_labels,
+    with_exclusion,
+    with_limit,
+)
+from pupicker.engine.preparation.recipe import Recipe, prepare
+from pupicker.engine.preparation.working_micrograph import Resampled, network_input
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.digest import data_digest, file_digest
+from pupicker.engine.training.digest import data_digest
 from pupicker.engine.training.labels import labels_in_working_pixels, negatives_in_working_pixels, no_labels
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a training learns from, as it is stored.
+
+    Attributes
+    ----------
+    micrographs
+        Files.
+    labels
+        Table of labelled particles, in pixels of the files; None: learns without any, from pseudo-labels.
+    negatives
+        Table of places that are no particles; None: there are none.
+    pixel_size_ang
+        Of the files; None: from their headers.
+    keep_borders
+        Whether borders without an image stay.
+    exclusion
+        Where nothing is looked for.
+    """
+
+    micrographs: Sequence[Path]
+    labels: CoordinateTable | None
+    negatives: CoordinateTable | None = None
+    pixel_size_ang: float | None = None
+    keep_borders: bool = False
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
 
 @dataclass(frozen=True)
@@ -62,12 +98,27 @@ class LabelledMicrograph:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All micrographs of a training, with the mixture that normalised them, a digest, and what is left out of them."""
+    """All micrographs of a training.
+
+    Attributes
+    ----------
+    micrographs
+        With their labels.
+    mixture
+        That normalised them.
+    digest
+        Of what is learnt from (:mod:`pupicker.engine.training.digest`).
+    exclusion
+        Where nothing is looked for.
+    pseudo_labels
+        What took the place of labels; None: there are labels.
+    """
 
     micrographs: list[LabelledMicrograph]
     mixture: Mixture
     digest: str
     exclusion: Exclusion = field(default_factory=Exclusion)
+    pseudo_labels: str | None = None
 
     @property
     def label_count(self) -> int:
@@ -97,55 +148,46 @@ class Split:
     held_out: list[Tensor]
 
 
-def load_training_set(
-    paths: Sequence[Path], picks: CoordinateTable, pixel_size_ang: float | None, lengths: Geometry,
-    threads: int, report: Report, keep_borders: bool = False, negatives: CoordinateTable | None = None,
-    exclusion: Exclusion | None = None, labelled: bool = True,
-) -> TrainingSet:
+def load_training_set(sources: Sources, geometry: Geometry, threads: int, report: Report) -> TrainingSet:
     """Read, resample, jointly normalise and flatten the micrographs; those that cannot be read are quarantined.
-
-    `negatives` are places that are no particles; without `labelled`, no label is needed.
 
     Raises
     ------
     InputError
         If no micrograph or no label is left.
     """
+    paths, negatives = sources.micrographs, sources.negatives
+    labelled, picks = sources.labels is not None, sources.labels or CoordinateTable.empty()
+    pixel_size_ang, keep_borders, exclusion = sources.pixel_size_ang, sources.keep_borders, sources.exclusion
     loaded: list[Resampled] = []
     stored: dict[Path, str] = {}
-    exclusion = exclusion or Exclusion()
     progress = Progress(len(paths), "reading micrographs")
-    working = lengths.working_pixel_size_ang
+    # Contamination waits for the labels; a mask that does not fit shows now.
+    recipe = Recipe.of_geometry(geometry, pixel_size_ang, keep_borders, replace(exclusion, contamination=False))
 
-    def read(path: Path) -> tuple[Resampled, str]:
-        return resample(path, pixel_size_ang, working, keep_borders), file_digest(path)
+    def read(path: Path) -> Resampled:
+        micrograph = prepare(path, recipe, digest=True)
+        micrograph.histogram()
+        return micrograph
 
-    for path, future in in_background(read, paths, threads):
-        try:
-            micrograph, own_digest = future.result()
-            micrograph.histogram()
-            without_excluded(micrograph, replace(exclusion, contamination=False), lengths)  # a mask that does not fit
-        except InputError as error:
-            report.quarantine(path, str(error))
-        else:
-            stored[path] = own_digest
-            report.used(path, micrograph.n_invalid, micrograph.borders)
-            loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
-        progress.advance()
+    for path, micrograph in usable(paths, read, report, progress, threads):
+        stored[path] = str(micrograph.digest)
+        report.used(path, micrograph.n_invalid, micrograph.borders)
+        loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
     report.require_some()
     labels = labels_in_working_pixels(loaded, picks)
-    exclusion = with_limit(exclusion, loaded, labels, lengths)
-    loaded, labels = _without_excluded(loaded, labels, exclusion, lengths, report)
+    exclusion = with_limit(exclusion, loaded, labels, geometry)
+    loaded, labels = _with_exclusion(loaded, labels, exclusion, geometry, report)
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
     images = [
-        network_input(m, joint.mixture, float(s), float(t), lengths.background_px)
+        network_input(m, joint.mixture, float(s), float(t), geometry.background_px)
         for m, s, t in zip(loaded, joint.scale, joint.offset, strict=True)
     ]
     areas = [m.excluded for m in loaded]
     for m in loaded:
-        report.left_out(m.path, *left_out_of(m.path, m.excluded, exclusion))
+        report.note_excluded(m.path, *excluded_share_of(m.path, m.excluded, exclusion))
     labels = outside_labels(labels, areas, "labelled particles")
-    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, lengths), areas, "non-particles")
+    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negatives")
     if labelled and not sum(len(label) for label in labels):
         raise InputError(no_labels(paths, picks))
     digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,
@@ -157,14 +199,14 @@ def load_training_set(
     return TrainingSet(micrographs, joint.mixture, digest, exclusion)
 
 
-def _without_excluded(
-    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, lengths: Geometry, report: Report
+def _with_exclusion(
+    loaded: list[Resampled], labels: list[Tensor], exclusion: Exclusion, geometry: Geometry, report: Report
 ) -> tuple[list[Resampled], list[Tensor]]:
     """With what is excluded on each; a micrograph of which nothing is left is quarantined, its labels with it."""
     kept: list[tuple[Resampled, Tensor]] = []
     for micrograph, own in zip(loaded, labels, strict=True):
         try:
-            kept.append((without_excluded(micrograph, exclusion, lengths), own))
+            kept.append((with_exclusion(micrograph, exclusion, geometry), own))
         except InputError as error:
             report.not_used(micrograph.path, str(error))
     report.require_some()

@@ -1,10 +1,10 @@
-"""How many particles the general weights see, before anything is learnt from the labels.
+"""How many particles the general model sees, before anything is learnt from the labels.
 
-The network with the whole of the general weights picks the training micrographs (representative ones, if there are
-many); candidates with a logit of at least :data:`LOGIT` are counted.  On training micrographs the weights of conv47
-count 1.0 times the truth on apoferritin and simulated T20S, 1.3 times on the simulated trimer, and 1.6 times the
+The general model picks the training micrographs (representative ones, if there are
+many); candidates with a logit of at least :data:`LOGIT` are counted.  On training micrographs that of conv47
+counts 1.0 times the truth on apoferritin and simulated T20S, 1.3 times on the simulated trimer, and 1.6 times the
 annotated particles on crowded beta-galactosidase; where noise hides the particles it is far below.  It is a first
-guess, worth :data:`WORTH` held-out labels.
+guess, worth :data:`PRIOR_LABELS` held-out labels.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.validation import find_candidates, representative
 
 LOGIT = 1.0
-WORTH = 5.0
+PRIOR_LABELS = 5.0
 
 
 def general_density(
     micrographs: Sequence[LabelledMicrograph], geometry: Geometry, network: str, weights: Mapping[str, Tensor],
     device: torch.device,
 ) -> float:
-    """Particles per working pixel that a network with general weights sees."""
+    """Particles per working pixel that the general model sees."""
     with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
         general = build(network)
     general.load_state_dict(weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError
 
-MOST_OUTSIDE = 0.1
+_log = logging.getLogger(__name__)
+
+MAX_OUTSIDE = 0.1
 """More labels outside of the micrographs than this fraction mean that the coordinates are on another scale."""
 
 
@@ -37,44 +39,42 @@ def labels_in_working_pixels(
         dead += int(inside.sum() - live.sum())
         xy = micrograph.to_working(own.x[live], own.y[live])
         labels.append(torch.from_numpy(np.unique(xy, axis=0)))
-    if outside_total > MOST_OUTSIDE * (inside_total + outside_total):
+    if outside_total > MAX_OUTSIDE * (inside_total + outside_total):
         raise InputError(
             f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
-            f" ({worst}); coordinates must be in pixels of the micrographs given, see pupicker convert --scale"
+            f" ({worst}); coordinates must be in pixels of the micrographs given; scale them (pupicker convert)"
         )
     if outside_total:
-        sys.stderr.write(f"warning: {outside_total} {what} outside of their micrographs are left out: {worst}\n")
+        _log.warning("%d %s outside of their micrographs are left out: %s", outside_total, what, worst)
     if dead:
-        sys.stderr.write(f"warning: {dead} {what} on borders without an image are left out\n")
+        _log.warning("%d %s on borders without an image are left out", dead, what)
     return labels
 
 
 def negatives_in_working_pixels(
-    micrographs: list[Resampled], negatives: CoordinateTable | None, labels: list[Tensor], lengths: Geometry
+    micrographs: list[Resampled], negatives: CoordinateTable | None, labels: list[Tensor], geometry: Geometry
 ) -> list[Tensor]:
-    """Places that are no particles; those within a quarter of the diameter of a labelled particle are left out."""
+    """Negatives; those within a quarter of the diameter of a labelled particle are left out."""
     if negatives is None:
         return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
-    kept, left_out = [], 0
-    for place, label in zip(labels_in_working_pixels(micrographs, negatives, "non-particles"), labels, strict=True):
-        free = apart(place, label, lengths)
+    kept, on_labels = [], 0
+    for place, label in zip(labels_in_working_pixels(micrographs, negatives, "negatives"), labels, strict=True):
+        free = apart(place, label, geometry)
         kept.append(place[free])
-        left_out += int((~free).sum())
-    if left_out:
-        sys.stderr.write(
-            f"warning: {left_out} places labelled as no particle lie on labelled particles and are left out\n"
-        )
+        on_labels += int((~free).sum())
+    if on_labels:
+        _log.warning("%d negatives lie on labelled particles and are left out", on_labels)
     if not sum(map(len, kept)):
         raise InputError(
-            f"none of the {len(negatives)} places labelled as no particle can be used: check that the table is that of"
-            " these micrographs, and not the particles themselves"
+            f"none of the {len(negatives)} negatives can be used: check that the table is that of"
+            " these micrographs, and not the particles themselves", "negatives",
         )
     return kept
 
 
-def apart(places: Tensor, others: Tensor, lengths: Geometry) -> Tensor:
+def apart(places: Tensor, others: Tensor, geometry: Geometry) -> Tensor:
     """Which of `places` ``(n, 2)`` lie on none of the `others`: not within a quarter of the diameter."""
-    near_px = lengths.diameter_ang / 4 / lengths.working_pixel_size_ang
+    near_px = geometry.diameter_ang / 4 / geometry.working_pixel_size_ang
     return (torch.cdist(places, others) > near_px).all(dim=1)
 
 

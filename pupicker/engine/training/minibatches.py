@@ -24,7 +24,7 @@ from pupicker.core.regions.patches import PatchGrid
 from pupicker.core.regions.regions import class_prior_from_count, disc_mask, ring_mask, unlabelled_prior
 from pupicker.engine.training.dataset import LabelledMicrograph
 
-SMALLEST_UNLABELLED_SHARE = 0.05
+MIN_UNLABELLED_SHARE = 0.05
 """This share of the labelled area at least is taken to be unlabelled besides: nobody labels all."""
 
 RIM_SHARE = 0.1
@@ -115,7 +115,7 @@ class Sampler:
         """
         labelled = (len(self.positive) + self.held_out) / self.pixels
         if not strict or prior > labelled * (1 - RIM_SHARE):
-            prior = max(prior, labelled * (1 + SMALLEST_UNLABELLED_SHARE))
+            prior = max(prior, labelled * (1 + MIN_UNLABELLED_SHARE))
         return unlabelled_prior(prior, labelled, (len(self.negative) + len(self.ring)) / self.pixels)
 
     def draw(
@@ -184,16 +184,16 @@ def make_sampler(
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
         held = disc_mask(shape, micrograph.labels[hidden], radius_px) & ~mask
         none = disc_mask(shape, micrograph.negatives, radius_px) & ~mask & ~held
-        left_out = torch.zeros_like(mask) if micrograph.excluded is None else micrograph.excluded
-        mask, none = mask & ~left_out, none & ~left_out
+        outside = torch.zeros_like(mask) if micrograph.excluded is None else micrograph.excluded
+        mask, none = mask & ~outside, none & ~outside
         ring = torch.zeros_like(mask)
         if ring_px is not None:
             ring = ring_mask(shape, micrograph.labels[~hidden], *ring_px, others=micrograph.labels[hidden])
-            ring &= ~(mask | held | none | left_out)
+            ring &= ~(mask | held | none | outside)
         for name, own in (("positive", mask), ("negative", none), ("ring", ring)):
             masks[name].append(_numbered(index, own))
         hidden_pixels += int(held.sum())
-        excluded.append((mask | held | none | ring | left_out).reshape(-1))
+        excluded.append((mask | held | none | ring | outside).reshape(-1))
         first.append(first[-1] + mask.numel())
     margin = margin_for(grid.side_px) + grid.reach_px
     stack = stack_micrographs([m.image for m in micrographs], margin).to(device)

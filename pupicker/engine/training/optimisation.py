@@ -20,15 +20,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
 from pupicker.core.scores.log_odds import shift_to_mean
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.training.minibatches import Sampler
+from pupicker.shared import options
 
 WARM_UP_UPDATES = 50
 START_MINIBATCHES = 8
+REGIONS_PER_POSITIVE = 16
+"""As in the paper."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +46,33 @@ class FittingOptions:
     learning_rate, weight_decay, decay
         Of AdamW, after :data:`WARM_UP_UPDATES` of linear increase; decay of the weights' average.
     batch_size, positives
-        Regions of a minibatch and how many of them are labelled positives (1/16 as in the paper); as many are labelled
-        negatives if there are any. A few of the unlabelled ones do not count, see
+        Regions of a minibatch and how many of them are labelled positives (one of :data:`REGIONS_PER_POSITIVE`); as
+        many are labelled negatives if there are any. A few of the unlabelled ones do not count, see
         :mod:`pupicker.engine.training.minibatches`.
     seed
         Of weights, minibatches and augmentation.
     start
         Digest of the weights that are given to :class:`Fitting`, empty for random ones.
     autoencoder
-        Weight of the autoencoder term, 0 for none.
+        Weight of the autoencoder term, 0 for none; ``"auto"``: as the paper has it for the number of labels, which a
+        :class:`Fitting` has to be told as a number.
     """
 
-    objective: str = "ge-binomial"
-    network: str = DEFAULT_NETWORK
+    objective: str = options.OBJECTIVE.default
+    network: str = options.NETWORK.default
     network_settings: dict[str, Any] = field(default_factory=dict)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = options.LEARNING_RATE.default
+    weight_decay: float = options.WEIGHT_DECAY.default
     decay: float = 0.99
-    batch_size: int = 512
-    positives: int = 32
-    seed: int = 0
+    batch_size: int = options.BATCH_SIZE.default
+    positives: int = options.BATCH_SIZE.default // REGIONS_PER_POSITIVE
+    seed: int = options.SEED.default
     start: str = ""
-    autoencoder: float = 0.0
+    autoencoder: float | str = options.AUTOENCODER.default
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be."""
+        check_options(vars(self))
 
 
 class Fitting:
@@ -132,7 +141,7 @@ class Fitting:
             return loss
         regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
         features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
-        term = self.options.autoencoder * reconstruction_error(self.decoder(features), regions)
+        term = float(self.options.autoencoder) * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
 
     def _start_at(self, sampler: Sampler, prior: float) -> None:

@@ -1,18 +1,26 @@
-"""Options and records of a training."""
+"""What a training is asked to do: options, the task that they belong to, what it may ask and tell while it runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from pupicker.core.geometry import Geometry
+from pupicker.core.networks.autoencoder import paper_weight
 from pupicker.engine.models.initial_weights import Start
+from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.optimisation import FittingOptions
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.validation import LabelledCandidates
+from pupicker.shared import options
+from pupicker.shared.choices import AUTOENCODER_AUTO
 
-PROPOSAL_UPDATES = 200
-"""Proposals hold false ones, which longer training learns too."""
+PSEUDO_LABEL_UPDATES = 200
+"""Pseudo-labels hold false ones, which longer training learns too."""
 
 
 def updates_for(labels: int, start: Start) -> int:
@@ -34,38 +42,94 @@ class TrainingOptions:
         Objective, network and numbers of the optimisation.
     class_prior, particles_per_micrograph
         At most one; None: estimated.
+    validation_fraction
+        Share of the labels that is held out.
     updates, epoch_updates
-        Most updates, and updates between two validations.
+        Most updates, None: as many as suit the labels and the start; updates between two validations.
     patience
         Epochs without a better validation before selection ends.
     refit
         Fit once more on everything.
-    views
+    orientations
         Of a micrograph, over which the finished model averages its logits; the curve is made with one.
     ring_negatives
         Take places around labelled particles, where no other centre can be, for negatives.
     """
 
     fitting: FittingOptions = field(default_factory=FittingOptions)
-    class_prior: float | None = None
-    particles_per_micrograph: float | None = None
-    updates: int = 1500
+    class_prior: float | None = options.CLASS_PRIOR.default
+    particles_per_micrograph: float | None = options.PARTICLES_PER_MICROGRAPH.default
+    validation_fraction: float = options.VALIDATION_FRACTION.default
+    updates: int | None = options.UPDATES.default
     epoch_updates: int = 100
     patience: int = 6
-    refit: bool = True
-    views: int = 4
-    ring_negatives: bool = False
+    refit: bool = options.REFIT.default
+    orientations: int = 4
+    ring_negatives: bool = options.RING_NEGATIVES.default
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be, or at two that say the same."""
+        check_options(vars(self))
+        if self.class_prior is not None and self.particles_per_micrograph is not None:
+            raise UsageError("the class prior and the particles per micrograph say the same thing: give one",
+                             "class_prior", "particles_per_micrograph")
 
 
-@dataclass
-class Epoch:
-    """One row of the training curve."""
+@dataclass(frozen=True)
+class Task:
+    """Everything about a training but its data.
 
-    stage: str
-    updates: int
-    loss: float
-    validation: float | None
-    particles_per_micrograph: float
+    Attributes
+    ----------
+    geometry
+        Lengths.
+    options
+        As chosen.
+    start
+        What the weights start from.
+    device
+        Where to compute.
+    pixel_size_ang
+        Of the micrographs that the lengths follow from, for the record; None: not known.
+    """
+
+    geometry: Geometry
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+    start: Start = field(default_factory=Start)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    pixel_size_ang: float | None = None
+
+    def resolved(self, labels: int, pseudo: bool = False) -> Task:
+        """With numbers for all that follows from the number of labels, pseudo-labels or not, and from the start."""
+        chosen, fitting = self.options, self.options.fitting
+        updates = chosen.updates or (PSEUDO_LABEL_UPDATES if pseudo else updates_for(labels, self.start))
+        weight = paper_weight(labels) if fitting.autoencoder == AUTOENCODER_AUTO else fitting.autoencoder
+        fitting = replace(fitting, autoencoder=weight, start=self.start.digest)
+        return replace(self, options=replace(
+            chosen, fitting=fitting, updates=updates, epoch_updates=min(chosen.epoch_updates, updates)))
+
+    @property
+    def max_updates(self) -> int:
+        """Most updates of a task that is resolved."""
+        if self.options.updates is None:
+            raise ValueError("how many updates suit the labels is not known yet: resolve the task first")
+        return self.options.updates
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a training asks and tells while it runs.
+
+    Attributes
+    ----------
+    stop
+        Asked after every update; True ends the training.
+    save
+        Called with its state after every epoch: named tensors and JSON-able values.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    save: Callable[[dict[str, Tensor], dict[str, Any]], None] = lambda tensors, progress: None
 
 
 @dataclass(frozen=True)
@@ -73,18 +137,19 @@ class Snapshot:
     """What is kept of an epoch: averaged weights, and what they found in the held-out micrographs."""
 
     weights: dict[str, Tensor]
-    candidates: Candidates
+    candidates: LabelledCandidates
 
     def to_tensors(self) -> dict[str, Tensor]:
         """As named tensors."""
         found = self.candidates
-        numbers = torch.tensor([found.labels, found.most, found.pixels], dtype=torch.float64)
+        numbers = torch.tensor([found.labels, found.max_particles, found.pixels], dtype=torch.float64)
         named = {f"weights.{name}": t.contiguous() for name, t in self.weights.items()}
         return {**named, "scores": found.scores.clone(), "hits": found.hits.clone(), "numbers": numbers}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> Snapshot:
         """The inverse of :meth:`to_tensors`."""
-        labels, most, pixels = tensors["numbers"].tolist()
+        labels, max_particles, pixels = tensors["numbers"].tolist()
         weights = {name[len("weights.") :]: t for name, t in tensors.items() if name.startswith("weights.")}
-        return cls(weights, Candidates(tensors["scores"], tensors["hits"], int(labels), most, int(pixels)))
+        return cls(weights, LabelledCandidates(
+            tensors["scores"], tensors["hits"], int(labels), max_particles, int(pixels)))

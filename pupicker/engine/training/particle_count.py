@@ -1,16 +1,16 @@
 """How many particles to expect: given by the user, or estimated while training.
 
-Rule when nothing is given.  Training starts with a first guess: what the general weights see
-(:mod:`pupicker.engine.training.initial_count`), at least as many as cover 5 % of the area; without general weights, as
+Rule when nothing is given.  Training starts with a first guess: what the general model sees
+(:mod:`pupicker.engine.training.initial_count`), at least as many as cover 5 % of the area; without a general model, as
 many as cover 15 %; in any case at least 1.5 times what is labelled on the labelled micrographs.  After every epoch the
 number is estimated from the scores of the held-out labels (:mod:`pupicker.core.scores.class_prior`).  From the third
 epoch on the median of the last five estimates counts as much as there are held-out labels, and the guess of the general
-weights as much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without
+model as much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without
 held-out labels the training labels take their place, which makes the estimate a little too small.  After training the
 number is settled on the candidates of the best epoch in the held-out micrographs, by a closer estimate
 (:mod:`pupicker.core.scores.score_mixture`): calibration, threshold and what the user is told rest on that.
 
-Without general weights the objective is told only :data:`CAUTIOUS_SHARE` of an estimated number: the estimate is an
+Without a general model the objective is told only :data:`CAUTIOUS_SHARE` of an estimated number: the estimate is an
 upper bound, then with nothing to hold it, and a network that starts from nothing finds particles where there are none
 if the prior is too large.  With them it is told the whole: a network that knows what particles look like and is told
 that half of them are none learns the labelled ones by heart, while half as many again do no harm (section 7 of the
@@ -30,11 +30,12 @@ from pupicker.core.scores.class_prior import estimate_particles
 from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.initial_count import WORTH
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.initial_count import PRIOR_LABELS
+from pupicker.engine.training.options import TrainingOptions
+from pupicker.engine.training.validation import LabelledCandidates
 
 INITIAL_COVER = 0.15
-LEAST_COVER = 0.05
+MIN_COVER = 0.05
 LABEL_FACTOR = 1.5
 FIRST_ESTIMATE = 3
 CAUTIOUS_SHARE = 0.5
@@ -42,7 +43,7 @@ WINDOW = 5
 
 
 @dataclass
-class Expectation:
+class ParticleCount:
     """Particles per working pixel.
 
     Attributes
@@ -55,15 +56,15 @@ class Expectation:
         One for each epoch so far.
     source
         In words, for the log.
-    guess, worth
-        The first guess, and as many labels as it counts; zero if it is not that of the general weights.
+    initial, prior_labels
+        The initial count, and as many labels as it counts; zero if it is not that of the general model.
     """
 
     density: float
     estimated: bool
     source: str
-    guess: float = 0.0
-    worth: float = 0.0
+    initial: float = 0.0
+    prior_labels: float = 0.0
     estimates: list[float] = field(default_factory=list)
 
     def particles(self, pixels: float) -> float:
@@ -72,72 +73,69 @@ class Expectation:
 
     def trained_particles(self, pixels: float) -> float:
         """The number that the objective is told for so many working pixels."""
-        cautious = self.estimated and not self.worth
+        cautious = self.estimated and not self.prior_labels
         return self.particles(pixels) * (CAUTIOUS_SHARE if cautious else 1.0)
 
-    def learn(self, candidates: Candidates) -> None:
+    def learn(self, candidates: LabelledCandidates) -> None:
         """Take an epoch's estimate into account; nothing happens if the user gave the number."""
         if not self.estimated:
             return
-        number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
+        number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.max_particles)
         self.estimates.append(number / candidates.pixels)
         if len(self.estimates) >= FIRST_ESTIMATE:
             self._take(statistics.median(self.estimates[-WINDOW:]), candidates.labels)
 
-    def settle(self, candidates: Candidates) -> None:
+    def settle(self, candidates: LabelledCandidates) -> None:
         """After the training: estimate once more, from the candidates of the best epoch and by all their scores."""
         if self.estimated:
-            number = mixture_particles(candidates.scores, candidates.hits, candidates.labels, candidates.most)
+            number = mixture_particles(candidates.scores, candidates.hits, candidates.labels, candidates.max_particles)
             self._take(number / candidates.pixels, candidates.labels)
 
     def _take(self, density: float, labels: int) -> None:
-        share = labels / (labels + self.worth)
-        self.density = density**share * self.guess ** (1 - share)
+        share = labels / (labels + self.prior_labels)
+        self.density = density**share * self.initial ** (1 - share)
         self.source = "estimated from the scores of labels and of all candidates"
 
 
-def expectation(
-    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, class_prior: float | None,
-    particles_per_micrograph: float | None, general: float | None = None,
-) -> Expectation:
-    """What is known before training; `general`: particles per working pixel that the general weights see.
+def particle_count(
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, options: TrainingOptions,
+    general: float | None = None,
+) -> ParticleCount:
+    """What is known before training; `general`: particles per working pixel that the general model sees.
 
     Raises
     ------
     UsageError
-        If both are given, one is impossible, or more particles are meant than fit.
+        If more particles are given than fit.
     """
+    class_prior, particles_per_micrograph = options.class_prior, options.particles_per_micrograph
     pixels = sum(m.pixels for m in micrographs)
     area = pixels * geometry.working_pixel_size_ang**2
-    most = most_particles(geometry, area) / pixels
-    if class_prior is not None and particles_per_micrograph is not None:
-        raise UsageError("--class-prior and --particles-per-micrograph say the same thing: give one")
+    max_density = most_particles(geometry, area) / pixels
     if class_prior is not None:
-        if not 0 < class_prior < 1:
-            raise UsageError(f"--class-prior {class_prior}: must lie between 0 and 1")
-        given, what = class_prior / mean_disc_area(geometry.training_radius_px), f"--class-prior {class_prior:g}"
+        name, given = "class_prior", class_prior / mean_disc_area(geometry.training_radius_px)
+        what = f"the class prior {class_prior:g}"
     elif particles_per_micrograph is not None:
-        if not particles_per_micrograph > 0:
-            raise UsageError(f"--particles-per-micrograph {particles_per_micrograph:g}: must be positive")
-        given = particles_per_micrograph * len(micrographs) / pixels
-        what = f"--particles-per-micrograph {particles_per_micrograph:g}"
+        name, given = "particles_per_micrograph", particles_per_micrograph * len(micrographs) / pixels
+        what = f"{particles_per_micrograph:g} particles per micrograph"
     else:
-        guess = _first_guess(micrographs, geometry, most, general)
-        return Expectation(guess, True, "first guess", guess, 0.0 if general is None else WORTH)
-    if given > most:
+        initial = _initial_density(micrographs, geometry, max_density, general)
+        return ParticleCount(initial, True, "first guess", initial, 0.0 if general is None else PRIOR_LABELS)
+    if given > max_density:
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
-            f"{what}: means {given * per_micrograph:.0f} particles on a micrograph, but only"
-            f" {most * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit"
+            f"{what}: {given * per_micrograph:.0f} particles on a micrograph, but only"
+            f" {max_density * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit; give fewer or check the diameter",
+            name, "diameter",
         )
-    return Expectation(given, False, f"given by {what}")
+    return ParticleCount(given, False, f"given by {what}")
 
 
-def _first_guess(
-    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, most: float, general: float | None
+def _initial_density(
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, max_density: float, general: float | None
 ) -> float:
     disc_px = math.pi * (geometry.diameter_ang / geometry.working_pixel_size_ang / 2) ** 2
-    cover = INITIAL_COVER / disc_px if general is None else max(LEAST_COVER / disc_px, general)
+    cover = INITIAL_COVER / disc_px if general is None else max(MIN_COVER / disc_px, general)
     labelled = [m for m in micrographs if len(m.labels)]
     known = LABEL_FACTOR * sum(len(m.labels) for m in labelled) / sum(m.pixels for m in labelled)
-    return min(max(cover, known), most)
+    return min(max(cover, known), max_density)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.atomic import write_json
+from pupicker.engine.models.training_record import TrainingRecord
+from pupicker.shared.json_files import write_json
 
 
 class TrainingStatus:
@@ -62,12 +63,12 @@ class TrainingStatus:
             "particles_per_micrograph": last["particles_per_micrograph"],
         })
 
-    def done(self, details: dict[str, Any]) -> None:
-        """The model is written; its details hold the numbers as they were settled at the end."""
+    def done(self, record: TrainingRecord) -> None:
+        """The model is written; its record holds the numbers as they were settled at the end."""
         self._write({
             **self._last, "stage": "done", "eta_s": 0.0,
-            "best_validation_average_precision": details["validation"]["average_precision"],
-            "particles_per_micrograph": details["particles_per_micrograph"],
+            "best_validation_average_precision": record.validation.average_precision if record.validation else None,
+            "particles_per_micrograph": record.particles_per_micrograph,
         })
 
     def _write(self, content: dict[str, Any]) -> None:

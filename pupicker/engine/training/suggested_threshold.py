@@ -17,34 +17,36 @@ from torch import Tensor
 from pupicker.core.geometry import Geometry, particles_side_by_side
 from pupicker.core.scores.class_prior import INTERVAL_LEVEL, particle_interval
 from pupicker.core.scores.likelihood import Calibration, expected_curve
-from pupicker.engine.training.particle_count import Expectation
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.models.training_record import ParticleInterval
+from pupicker.engine.training.particle_count import ParticleCount
+from pupicker.engine.training.validation import LabelledCandidates
 
 _CURVE_ROWS = 200
-_LEAST_PROBABILITY = 1e-9
+_MIN_PROBABILITY = 1e-9
 
 
 def expected_of_thresholds(
-    calibration: Calibration, logits: Tensor, expected: float
+    calibration: Calibration, logits: Tensor, particles: float
 ) -> tuple[float, dict[str, Any]]:
-    """The score with the best expected F1 as threshold, and what to note of it and of all others in a model's details.
+    """The score with the best expected F1 as threshold, and what to record of it and of all others (by the
+    names of :class:`~pupicker.engine.models.training_record.TrainingRecord`).
 
     Parameters
     ----------
     logits
         ``(n,)`` of all candidates.
-    expected
+    particles
         Number of particles in the same micrographs.
     """
     scores = logits.sort(descending=True).values
-    precision, recall, f1 = expected_curve(calibration.probability(scores), expected)
+    precision, recall, f1 = expected_curve(calibration.probability(scores), particles)
     ratio = calibration.log_likelihood_ratio(scores)
     rows = _thinned(ratio, precision, recall)
     if not len(scores):
         return 0.0, {"expected_curve": rows, "expected_precision": None, "expected_recall": None}
     best = int(f1.argmax())
     noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4)}
-    return calibration.ratio_at(max(float(f1[best]) / 2, _LEAST_PROBABILITY)), {"expected_curve": rows, **noted}
+    return calibration.ratio_at(max(float(f1[best]) / 2, _MIN_PROBABILITY)), {"expected_curve": rows, **noted}
 
 
 def _thinned(*columns: Tensor) -> list[list[float]]:
@@ -55,30 +57,32 @@ def _thinned(*columns: Tensor) -> list[list[float]]:
     return [[round(value, 4) for value in row] for row in rows.tolist()]
 
 
-def number_of_particles(expected: Expectation, held_out: Candidates | None, pixels: float) -> dict[str, Any]:
+def number_of_particles(
+    count: ParticleCount, held_out: LabelledCandidates | None, pixels: float
+) -> tuple[float, ParticleInterval | None]:
     """Particles in an image of `pixels` working pixels, with the interval that the held-out labels leave.
 
     The interval is widened to the number that is used, which rests on the first guess as well.  There is none for a
     number that the user gave, nor without held-out labels.
     """
-    number = expected.particles(pixels)
+    number = count.particles(pixels)
     interval = None
-    if expected.estimated and held_out is not None and held_out.labels:
-        found = particle_interval(held_out.scores, held_out.hits, held_out.labels, held_out.most)
+    if count.estimated and held_out is not None and held_out.labels:
+        found = particle_interval(held_out.scores, held_out.hits, held_out.labels, held_out.max_particles)
         low, high = (value / held_out.pixels * pixels for value in found)
-        interval = {"low": round(min(low, number), 2), "high": round(max(high, number), 2), "level": INTERVAL_LEVEL}
-    return {"particles_per_micrograph": number, "particles_interval": interval}
+        interval = ParticleInterval(round(min(low, number), 2), round(max(high, number), 2), INTERVAL_LEVEL)
+    return number, interval
 
 
-def crowding_warning(expected: Expectation, geometry: Geometry, pixels: float) -> str | None:
+def crowding_warning(count: ParticleCount, geometry: Geometry, pixels: float) -> str | None:
     """A line if more particles are expected than fit side by side."""
-    number = expected.particles(pixels)
+    number = count.particles(pixels)
     room = particles_side_by_side(geometry, pixels * geometry.working_pixel_size_ang**2)
     if number <= room:
         return None
-    how = "estimated" if expected.estimated else expected.source
+    how = "estimated" if count.estimated else count.source
     return (
         f"{number:.0f} particles on a micrograph ({how}) are more than the {room:.0f} of {geometry.diameter_ang:g} A"
-        " that fit side by side; check the diameter and the pixel size, or give the number that you see with"
-        " --particles-per-micrograph"
+        " that fit side by side; check the diameter and the pixel size, or give the particles per micrograph that you"
+        " see"
     )

@@ -15,27 +15,29 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
 from pupicker.core.regions.patches import patch_grid
 from pupicker.core.scores.early_stopping import best_epoch, pu_average_precision
 from pupicker.engine.models.model_file import Model
+from pupicker.engine.models.training_record import Epoch, TrainingRecord, Validation
 from pupicker.engine.runtime.errors import PuPickerError, UsageError
 from pupicker.engine.runtime.progress import Progress
-from pupicker.engine.training.calibrated_model import complete
+from pupicker.engine.training.calibrated_model import Evidence, calibrated_model
 from pupicker.engine.training.dataset import LabelledMicrograph, Split, TrainingSet
 from pupicker.engine.training.minibatches import Sampler, make_sampler
 from pupicker.engine.training.optimisation import Fitting
-from pupicker.engine.training.options import Epoch, Snapshot, TrainingOptions
-from pupicker.engine.training.particle_count import FIRST_ESTIMATE, expectation
+from pupicker.engine.training.options import Hooks, Snapshot, Task
+from pupicker.engine.training.particle_count import FIRST_ESTIMATE, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
-from pupicker.engine.training.validation import Candidates, find_candidates, representative
+from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
+
+_NONE = Hooks()
 
 
 class Interrupted(PuPickerError):
@@ -43,38 +45,36 @@ class Interrupted(PuPickerError):
 
 
 class Training:
-    """One training; :meth:`run` returns the model.
+    """One training; :meth:`run` returns the model.  :func:`pupicker.engine.training.train.train` is its front.
 
     Parameters
     ----------
-    stop
-        Asked after every update; True ends with :class:`Interrupted`.
-    save
-        Called with :meth:`state` after every epoch.
-    weights
-        What the network starts from; None: random weights.
+    data, split
+        Who trains and who validates.
+    task
+        As chosen; what follows from the labels is found here.
+    hooks
+        What is asked and told meanwhile; a stop ends with :class:`Interrupted`.
     general
-        Particles per working pixel that the general weights see, if they are known.
+        Particles per working pixel that the general model sees, if they are known.
     """
 
     def __init__(
-        self, data: TrainingSet, split: Split, geometry: Geometry, options: TrainingOptions, device: torch.device,
-        stop: Callable[[], bool] = lambda: False,
-        save: Callable[[dict[str, Tensor], dict[str, Any]], None] = lambda tensors, progress: None,
-        weights: Mapping[str, Tensor] | None = None, general: float | None = None,
+        self, data: TrainingSet, split: Split, task: Task, hooks: Hooks = _NONE, general: float | None = None
     ) -> None:
-        self.data, self.split, self.geometry, self.options = data, split, geometry, options
-        self.device, self._stop, self._save = device, stop, save
-        self.expected = expectation(
-            data.micrographs, geometry, options.class_prior, options.particles_per_micrograph, general
-        )
-        self._weights = weights
-        self.fitting = Fitting(options.fitting, device, weights)
+        self.data, self.split, self._hooks = data, split, hooks
+        self.task = task.resolved(data.label_count, data.pseudo_labels is not None)
+        self.options, self.geometry, self.max_updates = self.task.options, task.geometry, self.task.max_updates
+        self.count = particle_count(data.micrographs, task.geometry, task.options, general)
+        self.fitting = self._new_fitting()
         self.stage = "selection"
         self.curve: list[Epoch] = []
         self.best_updates = 0
         self.best_validation: float | None = None
         self._snapshots: dict[int, Snapshot] = {}
+
+    def _new_fitting(self) -> Fitting:
+        return Fitting(self.options.fitting, self.task.device, self.task.start.weights)
 
     def run(self) -> Model:
         """Train, from where it stands, and return the model."""
@@ -82,7 +82,7 @@ class Training:
             self._select()
             if self.split.validation and self.options.refit:
                 self.stage = "refit"
-                self.fitting = Fitting(self.options.fitting, self.device, self._weights)
+                self.fitting = self._new_fitting()
             else:
                 self.stage = "done"
         if self.stage == "refit":
@@ -99,9 +99,9 @@ class Training:
         for updates, snapshot in self._snapshots.items():
             tensors |= {f"snapshot.{updates}.{name}": t for name, t in snapshot.to_tensors().items()}
         return tensors, {
-            "stage": self.stage, "curve": [vars(e) for e in self.curve], "best_updates": self.best_updates,
-            "best_validation": self.best_validation, "density": self.expected.density,
-            "estimates": self.expected.estimates, "source": self.expected.source,
+            "stage": self.stage, "curve": [asdict(e) for e in self.curve], "best_updates": self.best_updates,
+            "best_validation": self.best_validation, "density": self.count.density,
+            "estimates": self.count.estimates, "source": self.count.source,
         }
 
     def restore(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -115,17 +115,17 @@ class Training:
         self.stage = progress["stage"]
         self.curve = [Epoch(**e) for e in progress["curve"]]
         self.best_updates, self.best_validation = progress["best_updates"], progress["best_validation"]
-        self.expected.density, self.expected.source = progress["density"], progress["source"]
-        self.expected.estimates = list(progress["estimates"])
+        self.count.density, self.count.source = progress["density"], progress["source"]
+        self.count.estimates = list(progress["estimates"])
 
     # ------------------------------------------------------------------ stages
     def _select(self) -> None:
         chosen = self.split.training
         sampler = self._sampler([self.data.micrographs[i] for i in chosen], [self.split.held_out[i] for i in chosen])
-        progress = Progress(math.ceil(self.options.updates / self.options.epoch_updates), "training")
+        progress = Progress(math.ceil(self.max_updates / self.options.epoch_updates), "training")
         progress.done = len(self.curve)
-        while self.fitting.updates < self.options.updates and not self._out_of_patience():
-            loss = self._epoch(sampler, self.options.updates)
+        while self.fitting.updates < self.max_updates and not self._out_of_patience():
+            loss = self._epoch(sampler, self.max_updates)
             if self.split.validation:
                 self._validate(loss)
             else:
@@ -145,34 +145,37 @@ class Training:
             self._record(self._epoch(sampler, self.best_updates), None)
             progress.advance(self.fitting.updates - progress.done, self._note())
 
-    def _epoch(self, sampler: Sampler, most: int) -> float:
-        """Updates until the next validation, or until there were `most`; their mean loss."""
+    def _epoch(self, sampler: Sampler, max_updates: int) -> float:
+        """Updates until the next validation, or until there were `max_updates`; their mean loss."""
         before = self.fitting.updates
-        wanted = min(self.options.epoch_updates, most - before)
-        loss = self.fitting.update_many(sampler, self._unlabelled_prior(sampler), wanted, self._stop)
+        wanted = min(self.options.epoch_updates, max_updates - before)
+        loss = self.fitting.update_many(sampler, self._unlabelled_prior(sampler), wanted, self._hooks.stop)
         if self.fitting.updates - before < wanted:
-            raise Interrupted(f"stopped after {before} updates; the same command with --resume goes on from there")
+            raise Interrupted(f"stopped after {before} updates; the same training, resumed, goes on from there",
+                              "resume")
         if not math.isfinite(loss):
-            raise PuPickerError(f"the loss became {loss} after {self.fitting.updates} updates: lower --learning-rate")
+            raise PuPickerError(f"the loss became {loss} after {self.fitting.updates} updates: lower the learning rate",
+                                "learning_rate")
         return loss
 
     def _sampler(self, micrographs: list[LabelledMicrograph], held_out: list[Tensor]) -> Sampler:
         network = self.fitting.network
         return make_sampler(
             micrographs, held_out, self.geometry.training_radius_px,
-            patch_grid(network.receptive_field_px, network.total_stride), self.device,
+            patch_grid(network.receptive_field_px, network.total_stride), self.task.device,
             self.geometry.ring_px if self.options.ring_negatives else None,
         )
 
     def _unlabelled_prior(self, sampler: Sampler) -> float:
-        prior = sampler.prior(self.expected.trained_particles(sampler.pixels))
+        prior = sampler.prior(self.count.trained_particles(sampler.pixels))
         try:
-            return sampler.unlabelled_prior(prior, strict=not self.expected.estimated)
+            return sampler.unlabelled_prior(prior, strict=not self.count.estimated)
         except ValueError as error:
-            raise UsageError(f"{error}; raise --class-prior or --particles-per-micrograph, or give neither") from error
+            raise UsageError(f"{error}; raise the class prior or the particles per micrograph, or give neither",
+                             "class_prior", "particles_per_micrograph") from error
 
     # ------------------------------------------------------------------ validation and calibration
-    def _candidates(self, network: Classifier, held_out: bool, views: int = 1) -> Candidates:
+    def _candidates(self, network: Classifier, held_out: bool, orientations: int = 1) -> LabelledCandidates:
         """Those of held-out labels in the validation micrographs, or of all labels in representative micrographs."""
         chosen = self.split.validation if held_out else representative(self.data.micrographs)
         micrographs = [self.data.micrographs[i] for i in chosen]
@@ -180,33 +183,34 @@ class Training:
         wanted = [self.split.held_out[i] for i in chosen] if held_out else every
         labels = [m.labels[w] for m, w in zip(micrographs, wanted, strict=True)]
         seen = [m.labels[~w] for m, w in zip(micrographs, wanted, strict=True)]
-        return find_candidates(network, micrographs, labels, seen, self.geometry, views)
+        return find_candidates(network, micrographs, labels, seen, self.geometry, orientations)
 
     def _validate(self, loss: float) -> None:
         """Take in an epoch's candidates; all epochs are judged anew by what is now known of the number of particles."""
         found = self._candidates(self.fitting.average, held_out=True)
-        self.expected.learn(found)
+        self.count.learn(found)
         weights = {name: t.detach().cpu().clone() for name, t in self.fitting.average.state_dict().items()}
         self._snapshots[self.fitting.updates] = Snapshot(weights, found)
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, None, self._per_micrograph()))
         self._judge()
         best = best_epoch([epoch.validation or 0.0 for epoch in self.curve], found.labels, FIRST_ESTIMATE - 1)
         self.best_validation, self.best_updates = self.curve[best].validation, self.curve[best].updates
-        self._save(*self.state())
+        self._hooks.save(*self.state())
 
     def _judge(self) -> None:
-        for epoch in self.curve:
+        for number, epoch in enumerate(self.curve):
             if epoch.stage == "selection" and self.split.validation:
                 past = self._snapshots[epoch.updates].candidates
-                expected = self.expected.particles(past.pixels)
-                epoch.validation = pu_average_precision(past.scores, past.hits, past.labels, expected)
+                particles = self.count.particles(past.pixels)
+                validation = pu_average_precision(past.scores, past.hits, past.labels, particles)
+                self.curve[number] = replace(epoch, validation=validation)
                 if epoch.updates == self.best_updates:
-                    self.best_validation = epoch.validation
+                    self.best_validation = validation
 
     def _learn_from_training_labels(self, loss: float) -> None:
         self.best_updates = self.fitting.updates
-        if self.expected.estimated:
-            self.expected.learn(self._candidates(self.fitting.average, held_out=False))
+        if self.count.estimated:
+            self.count.learn(self._candidates(self.fitting.average, held_out=False))
         self._record(loss, None)
 
     def _finish(self, network: Classifier) -> Model:
@@ -214,31 +218,27 @@ class Training:
         if self.split.validation:
             best = copy.deepcopy(self.fitting.average)
             best.load_state_dict(self._snapshots[self.best_updates].weights)
-            held_out = self._candidates(best, held_out=True, views=self.options.views)
-        found = self._candidates(network, held_out=False, views=self.options.views)
-        self.expected.settle(held_out or found)
+            held_out = self._candidates(best, held_out=True, orientations=self.options.orientations)
+        found = self._candidates(network, held_out=False, orientations=self.options.orientations)
+        self.count.settle(held_out or found)
         self._judge()
-        details = {
-            "curve": [vars(e) for e in self.curve],
-            "validation": {"average_precision": self.best_validation, "best_updates": self.best_updates},
-            **number_of_particles(self.expected, held_out, self._mean_pixels()),
-            "crowding": self.crowding(),
-        }
-        return complete(
-            network, self.options.fitting.network, self.data.mixture, self.geometry, self.expected,
-            found, held_out, details, self.options.views, self.data.exclusion.to_header(),
+        number, interval = number_of_particles(self.count, held_out, self._mean_pixels())
+        record = TrainingRecord(
+            curve=tuple(self.curve), validation=Validation(self.best_validation, self.best_updates),
+            particles_per_micrograph=number, particles_interval=interval, crowding=self.crowding(),
         )
+        return calibrated_model(network, self.data, self.task, self.count, Evidence(found, held_out), record)
 
     # ------------------------------------------------------------------ records
     def crowding(self) -> str | None:
         """A warning if more particles are expected, as known now, than fit side by side."""
-        return crowding_warning(self.expected, self.geometry, self._mean_pixels())
+        return crowding_warning(self.count, self.geometry, self._mean_pixels())
 
     def _mean_pixels(self) -> float:
         return sum(m.pixels for m in self.data.micrographs) / len(self.data.micrographs)
 
     def _per_micrograph(self) -> float:
-        return self.expected.particles(self._mean_pixels())
+        return self.count.particles(self._mean_pixels())
 
     def _note(self) -> str:
         last = self.curve[-1]
@@ -247,4 +247,4 @@ class Training:
 
     def _record(self, loss: float, validation: float | None) -> None:
         self.curve.append(Epoch(self.stage, self.fitting.updates, loss, validation, self._per_micrograph()))
-        self._save(*self.state())
+        self._hooks.save(*self.state())

@@ -19,7 +19,7 @@ ENOUGH_MICROGRAPHS = 8
 
 
 @dataclass(frozen=True)
-class Candidates:
+class LabelledCandidates:
     """What a network finds in micrographs with some known particles.
 
     Attributes
@@ -30,7 +30,7 @@ class Candidates:
         ``(m,)`` float64 logits of those that hit a label.
     labels
         Number of labels, hit or not.
-    most
+    max_particles
         Number of particles that would fit the area.
     pixels
         Area in working pixels.
@@ -39,27 +39,27 @@ class Candidates:
     scores: Tensor
     hits: Tensor
     labels: int
-    most: float
+    max_particles: float
     pixels: int
 
 
-def representative(micrographs: Sequence[LabelledMicrograph], most: int = ENOUGH_MICROGRAPHS) -> list[int]:
+def representative(micrographs: Sequence[LabelledMicrograph], count: int = ENOUGH_MICROGRAPHS) -> list[int]:
     """Indices of at most so many micrographs, evenly spaced; others than labelled ones only if those do not suffice."""
     labelled = [i for i, m in enumerate(micrographs) if len(m.labels)]
     others = [i for i, m in enumerate(micrographs) if not len(m.labels)]
-    chosen = _evenly(labelled, most)
-    return sorted(chosen + _evenly(others, most - len(chosen)))
+    chosen = _evenly(labelled, count)
+    return sorted(chosen + _evenly(others, count - len(chosen)))
 
 
-def _evenly(items: list[int], most: int) -> list[int]:
-    """All of them, or `most` at even distances."""
-    return items if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
+def _evenly(items: list[int], count: int) -> list[int]:
+    """All of them, or `count` at even distances."""
+    return items if len(items) <= count else [items[index * len(items) // count] for index in range(count)]
 
 
 def find_candidates(
     network: Classifier, micrographs: Sequence[LabelledMicrograph], labels: Sequence[Tensor],
-    ignored: Sequence[Tensor], geometry: Geometry, views: int = 1,
-) -> Candidates:
+    ignored: Sequence[Tensor], geometry: Geometry, orientations: int = 1,
+) -> LabelledCandidates:
     """Pick in every micrograph without a threshold and match the labels.
 
     Parameters
@@ -68,7 +68,7 @@ def find_candidates(
         In evaluation mode.
     labels, ignored
         ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
-    views
+    orientations
         Of each micrograph, over which its logits are averaged (:data:`pupicker.core.detection.scoring.VIEWS`).
     """
     working = geometry.working_pixel_size_ang
@@ -77,7 +77,7 @@ def find_candidates(
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
-        xy, logit = pick_image(network, image, distance_px, views=views, excluded=micrograph.excluded)
+        xy, logit = pick_image(network, image, distance_px, views=orientations, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
@@ -85,4 +85,5 @@ def find_candidates(
         hits.append(logit[(number >= 0) & (number < len(wanted))])
         pixels += micrograph.pixels
     area = pixels * working**2
-    return Candidates(torch.cat(scores), torch.cat(hits), sum(map(len, labels)), most_particles(geometry, area), pixels)
+    return LabelledCandidates(
+        torch.cat(scores), torch.cat(hits), sum(map(len, labels)), most_particles(geometry, area), pixels)

@@ -10,8 +10,9 @@ from pyworkflow.protocol import params
 
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
 from pupicker.convert.micrographs import linkName
-from pupicker.shared.digests import fileState
-from pupicker.shared.names import masksByName, stem
+from pupicker.protocols.forms.run import Run, Value
+from pupicker.shared.digests import file_state
+from pupicker.shared.names import MaskError, masks_by_key, micrograph_key
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
                "nothing out. For picks that sit at the edges.")
@@ -20,8 +21,13 @@ CONTAMINATION_HELP = ("Yes: nothing is picked, nor learnt, where the image is fa
                       "places are missed.")
 
 
-class ExclusionForm:
+class ExclusionForm(Run):
     """Mix-in before a protocol class: fields, arguments and messages."""
+
+    margin: Value
+    excludeContamination: Value
+    masksFolder: Value
+    exclusionMode: Value  # only of a form that offers what the model's training left out
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineExclusionParams(self, form: Any, ofModel: bool = False) -> None:
@@ -52,22 +58,22 @@ class ExclusionForm:
         mode = getattr(self, "exclusionMode", None)
         if mode is not None and mode.get() == EXCLUSION_OF_MODEL:
             return []
-        contamination = self.excludeContamination.get()  # type: ignore[attr-defined]
-        return ["--margin", repr(self.margin.get() or 0.0),  # type: ignore[attr-defined]
+        contamination = self.excludeContamination.get()
+        return ["--margin", repr(self.margin.get() or 0.0),
                 "--exclude-contamination" if contamination else "--no-exclude-contamination"]
 
     def _getMasks(self, mics: Iterable[Any]) -> List[Tuple[int, str]]:
         """Ids of those of `mics` that have a mask, with its path."""
         if not self._getMasksFolder():
             return []
-        known = masksByName(self._getMasksFolder())
+        known = masks_by_key(self._getMasksFolder())
         # ids: a set that is gone through gives one and the same object again and again
-        named = [(mic.getObjId(), stem(mic.getMicName())) for mic in mics]
+        named = [(mic.getObjId(), micrograph_key(mic.getMicName())) for mic in mics]
         return [(micId, known[name]) for micId, name in named if name in known]
 
     def _getMasksDigest(self, mics: Iterable[Any]) -> List[Any]:
         """What tells that the masks of `mics` are still the same; those of other micrographs do not count."""
-        return [[micId, path, fileState(path)] for micId, path in self._getMasks(mics)]
+        return [[micId, path, file_state(path)] for micId, path in self._getMasks(mics)]
 
     def _linkMasks(self, mics: Iterable[Any], folder: str) -> List[str]:
         """Links to the masks of `mics` under the names that the micrographs have there; the option that names them."""
@@ -84,17 +90,20 @@ class ExclusionForm:
 
     def _validateExclusion(self, micSet: Any) -> List[str]:
         errors = []
-        if not (self.margin.get() or 0) >= 0:  # type: ignore[attr-defined]
+        if not (self.margin.get() or 0) >= 0:
             errors.append("*Margin at the edges (Å)*: give 0 or a larger number.")
         folder = self._getMasksFolder()
         if folder and not os.path.isdir(folder):
             errors.append("*Folder of masks*: there is no folder %s. Choose another one, or leave it empty." % folder)
         elif folder and micSet is not None and micSet.getSize():
-            known = masksByName(folder)
-            if not any(stem(mic.getMicName()) in known for mic in micSet):
+            try:
+                known = masks_by_key(folder)
+            except MaskError as error:
+                return errors + ["*Folder of masks*: %s." % error]
+            if not any(micrograph_key(mic.getMicName()) in known for mic in micSet):
                 errors.append("*Folder of masks*: no mask in %s is named like a micrograph (%s). Rename the masks, or "
                               "leave the field empty." % (folder, micSet.getFirstItem().getMicName()))
         return errors
 
     def _getMasksFolder(self) -> str:
-        return (self.masksFolder.get() or "").strip()  # type: ignore[attr-defined]
+        return (self.masksFolder.get() or "").strip()

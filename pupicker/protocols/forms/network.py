@@ -10,38 +10,46 @@ from pupicker.constants import (
     AUTOENCODER_CHOICES,
     AUTOENCODER_GIVEN,
     AUTOENCODER_NONE,
-    GENERAL_NETWORKS,
     NETWORK_CHOICES,
     NETWORK_DEFAULT,
     NETWORK_OTHER,
     NORM_CHOICES,
-    PROPOSALS,
-    WEIGHT_DECAY,
 )
+from pupicker.protocols.forms.fields import Field, fieldErrors
+from pupicker.protocols.forms.run import Run, Value
+from pupicker.shared import options
+
+DROPOUT = Field("dropout", options.DROPOUT)
+DECAY = Field("weightDecay", options.WEIGHT_DECAY)
+AUTOENCODER_WEIGHT = Field("autoencoderWeight", options.AUTOENCODER)
+RING_NEGATIVES = Field("ringNegatives", options.RING_NEGATIVES)
 
 
-class NetworkForm:
+class NetworkForm(Run):
     """Mix-in before a protocol class."""
 
-    network: Any
-    networkName: Any
-    networkSettings: Any
-    norm: Any
-    dropout: Any
-    weightDecay: Any
-    autoencoder: Any
-    autoencoderWeight: Any
-    ringNegatives: Any
-    trainFrom: Any
+    network: Value
+    networkName: Value
+    networkSettings: Value
+    norm: Value
+    dropout: Value
+    weightDecay: Value
+    autoencoder: Value
+    autoencoderWeight: Value
+    ringNegatives: Value
 
     # --------------------------- DEFINE param functions ----------------------
-    def _defineNetworkParams(self: Any, form: Any) -> None:
+    def _defineNetworkParams(self, form: Any) -> None:
+        self._defineArchitecture(form)
+        self._defineRegularisation(form)
+
+    @staticmethod
+    def _defineArchitecture(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
-                      expertLevel=expert,
-                      label="Network",
-                      help="_conv47_: sees the particle and its surroundings; the default. General weights come with "
-                           "pupicker for this one and conv31, the others start from random ones and need more "
+                      expertLevel=expert, label=options.NETWORK.label,
+                      help="_conv47_: sees the particle and its surroundings; the default. A general model comes "
+                           "with pupicker for this one and conv31; the others start from random weights and need more "
                            "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
                            "for particles whose detail is lost when they are shrunk to 22 pixels; 3 and 13 times "
                            "slower.\n_resnet31_: a small residual network, to compare.\n_of another "
@@ -55,36 +63,38 @@ class NetworkForm:
                       help="Settings that the network has, separated by spaces, e.g. channels=16 depth=4; names and "
                            "units are those of the package. Empty: its defaults, good for a first try.")
         form.addParam("norm", params.EnumParam, choices=list(NORM_CHOICES), default=0, expertLevel=expert,
-                      label="Normalisation layers",
+                      label=options.NORM.label,
                       help="_batch_: statistics of the minibatch, as in the paper; keep it.\n_group_: of groups of "
                            "channels at each position.\n_affine_: only a learnt scale and shift; _none_: not even "
                            "that. With others than batch, which are there to compare, training starts from random "
                            "weights and needs more labels.")
-        form.addParam("dropout", params.FloatParam, default=0, expertLevel=expert, label="Dropout (0 to 0.9)",
-                      help="Fraction of the last features that is left out at random while training, no unit. Worth "
-                           "a try, e.g. 0.2, when the validation AP falls early.")
-        form.addParam("weightDecay", params.FloatParam, default=WEIGHT_DECAY, expertLevel=expert,
-                      label="Weight decay (0 to 1)",
-                      help="L2 penalty: what is taken off every weight in an update, in units of the learning rate. "
-                           "There is rarely a reason to change it.")
+
+    @staticmethod
+    def _defineRegularisation(form: Any) -> None:
+        expert = params.LEVEL_ADVANCED
+        DROPOUT.addTo(form, default=0, expertLevel=expert, help=(
+            "Fraction of the last features that is left out at random while training, no unit. Worth "
+            "a try, e.g. 0.2, when the validation AP falls early."))
+        DECAY.addTo(form, expertLevel=expert, help=(
+            "L2 penalty: what is taken off every weight in an update, in units of the learning rate. "
+            "There is rarely a reason to change it."))
         form.addParam("autoencoder", params.EnumParam, choices=list(AUTOENCODER_CHOICES), default=AUTOENCODER_NONE,
                       expertLevel=expert, label="Autoencoder term",
                       help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
                            "paper's weight, 10/N for N labels up to 250 and none for more. To compare "
                            "with the paper: here it cost accuracy, and makes training several times slower.")
-        form.addParam("autoencoderWeight", params.FloatParam, default=0.1, expertLevel=expert,
-                      condition="autoencoder==%d" % AUTOENCODER_GIVEN, label="Its weight (0 to 10)",
-                      help="Factor of the squared distance between region and drawing, summed over pixels in units of "
-                           "the background's variance; 10/N for N labels in the paper. Lower it if the validation AP "
-                           "is worse than without the term.")
-        form.addParam("ringNegatives", params.BooleanParam, default=False, expertLevel=expert,
-                      label="Negatives around labels?",
-                      help="Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "
-                           "can be, are shown as background. For picks that sit beside the centre or twice on a "
-                           "particle. Not for particles that overlap by more than half.")
+        given = "autoencoder==%d" % AUTOENCODER_GIVEN
+        AUTOENCODER_WEIGHT.addTo(form, default=0.1, expertLevel=expert, condition=given, help=(
+            "Factor of the squared distance between region and drawing, summed over pixels in units of "
+            "the background's variance; 10/N for N labels in the paper. Lower it if the validation AP "
+            "is worse than without the term."))
+        RING_NEGATIVES.addTo(form, expertLevel=expert, help=(
+            "Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "
+            "can be, are shown as background. For picks that sit beside the centre or twice on a "
+            "particle. Not for particles that overlap by more than half."))
 
     # --------------------------- INFO functions ------------------------------
-    def _validateNetwork(self: Any) -> List[str]:
+    def _validateNetwork(self) -> List[str]:
         errors = []
         if self.network.get() == NETWORK_OTHER:
             if not (self.networkName.get() or "").strip():
@@ -93,31 +103,19 @@ class NetworkForm:
             if any("=" not in item or item.startswith("=") for item in self._settingsOfTheNetwork()):
                 errors.append("*Its settings*: give NAME=VALUE, several separated by spaces, e.g. channels=16 depth=4; "
                               "no spaces beside the equals sign.")
-        if not 0 <= (self.dropout.get() or 0) <= 0.9:
-            errors.append("*Dropout*: give a number from 0 to 0.9, e.g. 0.2.")
-        if not 0 <= (self.weightDecay.get() or 0) <= 1:
-            errors.append("*Weight decay*: give a number from 0 to 1, e.g. %g." % WEIGHT_DECAY)
-        if self.autoencoder.get() == AUTOENCODER_GIVEN and not 0 <= (self.autoencoderWeight.get() or 0) <= 10:
-            errors.append("*Its weight* (autoencoder): give a number from 0 to 10, e.g. 0.1 for a hundred labels.")
-        return errors
-
-    def _validateProposals(self: Any) -> List[str]:
-        """Whether the network has the weights whose proposals are wanted."""
-        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
-            return []
-        return ["*Learn from*: there are general weights for %s only. Choose one of them under *Network* (expert "
-                "level), or other proposals." % " and ".join(GENERAL_NETWORKS)]
+        fields = [DROPOUT, DECAY] + ([AUTOENCODER_WEIGHT] if self.autoencoder.get() == AUTOENCODER_GIVEN else [])
+        return errors + fieldErrors(self, fields)
 
     # --------------------------- UTILS functions -----------------------------
-    def _settingsOfTheNetwork(self: Any) -> List[str]:
+    def _settingsOfTheNetwork(self) -> List[str]:
         return str(self.networkSettings.get() or "").split()
 
-    def _getNetworkName(self: Any) -> str:
+    def _getNetworkName(self) -> str:
         """As the command line and the models call it; empty if one of another package is wanted and not named."""
         network = self.network.get()
         return str(self.networkName.get() or "").strip() if network == NETWORK_OTHER else NETWORK_CHOICES[network]
 
-    def _networkArguments(self: Any) -> List[str]:
+    def _networkArguments(self) -> List[str]:
         """Options of the command line; what has its default is left out, so that it is the network's own."""
         arguments = []
         if self.network.get() != NETWORK_DEFAULT:
@@ -128,13 +126,12 @@ class NetworkForm:
         if self.norm.get():
             arguments += ["--norm", NORM_CHOICES[self.norm.get()]]
         if self.dropout.get():
-            arguments += ["--dropout", repr(self.dropout.get())]
-        if self.weightDecay.get() != WEIGHT_DECAY:
-            arguments += ["--weight-decay", repr(self.weightDecay.get() or 0)]
+            arguments += DROPOUT.arguments(self)
+        if self.weightDecay.get() != DECAY.default:
+            arguments += DECAY.arguments(self)
         if self.autoencoder.get() != AUTOENCODER_NONE:
             given = self.autoencoder.get() == AUTOENCODER_GIVEN
-            arguments += ["--autoencoder", repr(self.autoencoderWeight.get() or 0)
-                          if given else "auto"]
+            arguments += AUTOENCODER_WEIGHT.arguments(self) if given else ["--autoencoder", "auto"]
         if self.ringNegatives.get():
             arguments.append("--ring-negatives")
         return arguments

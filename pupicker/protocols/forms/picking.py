@@ -1,4 +1,4 @@
-"""The form of the picking protocol: every field with its help, what is checked, and the options it stands for."""
+"""The forms of the pickers: every field with its help, what is checked, and the options it stands for."""
 
 from __future__ import annotations
 
@@ -11,18 +11,87 @@ from pyworkflow.protocol import params
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
 from pupicker.convert.labels import repeatedNames
 from pupicker.protocols.forms.exclusion import ExclusionForm
+from pupicker.protocols.forms.gpu import GpuForm
+from pupicker.protocols.forms.run import PickingRun, Value
 
 
-class PickingForm(ExclusionForm):
-    """Mix-in before the base classes of the protocol."""
+class PickingForm(ExclusionForm, GpuForm, PickingRun):
+    """Mix-in before the base classes of a protocol that picks in streaming: what all of them ask."""
+
+    minDistance: Value
+    boxSize: Value
 
     # --------------------------- DEFINE param functions ----------------------
-    def _defineParams(self: Any, form: Any) -> None:
+    def _definePickInput(self, form: Any, help: str) -> None:
+        """The micrographs, as the base class of Scipion defines them, with this help, and the GPU."""
         ProtParticlePickingAuto._defineParams(self, form)
-        form.getParam("inputMicrographs").help.set(
-            "Micrographs to pick, as they came from motion correction, neither filtered nor normalised. The set may "
-            "still grow. Their pixel size may differ from that of the training micrographs.")
+        form.getParam("inputMicrographs").help.set(help)
         self._defineGpuParams(form)
+
+    def _definePickLengths(self, form: Any, distance: str, box: str) -> None:
+        """`distance`, `box`: what 0 means."""
+        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Minimum distance (Å, 0 = %s)" % distance,
+                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
+                           "that follows from the particle's diameter.")
+        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
+                      label="Box size (px, 0 = %s)" % box,
+                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
+                           "picks, and with another one _Continue_ picks nothing again; extraction takes it as its "
+                           "default. 0 follows from the particle's diameter.")
+
+    def _defineStreaming(self, form: Any) -> None:
+        self._defineStreamingParams(form)
+        form.getParam("streamingWarning").help.set(
+            "How micrographs that still arrive are taken up. A batch starts when it is full; what is left over waits "
+            "until more arrive or the set is closed.")
+        form.getParam("streamingBatchSize").setDefault(16)
+        form.addParallelSection(threads=2, mpi=0, binThreads=4)
+
+    # --------------------------- checks and options ---------------------------
+    def _validateLengths(self, distance: str, box: str) -> List[str]:
+        errors = []
+        if (self.minDistance.get() or 0) < 0:
+            errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
+        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
+            errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
+        if (self.streamingBatchSize.get() if self.streamingBatchSize.hasValue() else -1) < 0:
+            errors.append("*Batch size*: give a number of micrographs, e.g. 16, or 0 for all that are there.")
+        if self.getBinThreads() < 1:
+            errors.append("*Threads*: give 1 or a larger number.")
+        return errors
+
+    def _validateNames(self) -> List[str]:
+        """Scipion's streaming knows micrographs by name, and so does what follows: one of two would be lost."""
+        micSet = self.getInputMicrographs()
+        repeated = repeatedNames(micSet) if micSet is not None and os.path.exists(micSet.getFileName()) else []
+        return ["*Input Micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
+                "of their own, or pick the sets that were joined one by one."
+                % (", ".join(repeated[:3]), ", ..." if len(repeated) > 3 else "")] if repeated else []
+
+    def _warnings(self) -> List[str]:
+        gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)
+        return [] if gpus <= batches else [
+            "%d of the %d GPUs will be idle: a batch uses one. Set the Scipion threads to %d."
+            % (gpus - batches, gpus, gpus + 1)]
+
+    def _getLengthArguments(self) -> List[str]:
+        return ["--min-distance", repr(self.minDistance.get())] if self.minDistance.get() else []
+
+
+class ModelPickingForm(PickingForm):
+    """Mix-in before the base class of the protocol that picks with a model."""
+
+    inputModel: Value
+    thresholdMode: Value
+    threshold: Value
+    uncertainty: Value
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        self._definePickInput(form, "Micrographs to pick, as they came from motion correction, neither filtered nor "
+                                    "normalised. The set may still grow. Their pixel size may differ from that of the "
+                                    "training micrographs.")
         form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", important=True,
                       label="Picking model",
                       help="Model from _pupicker - train_ or _pupicker - import model_.")
@@ -36,36 +105,16 @@ class PickingForm(ExclusionForm):
                            "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
         self._definePickLengths(form, "of the model", "of the model")
         form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
-                      label="Uncertainty of each pick?",
+                      label="Standard deviation of the score?",
                       help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
-                           "when the image is turned and mirrored (eight views; same unit as the score): an error bar "
-                           "of the score. It hardly tells false picks from right ones; sort by the score for that. "
-                           "Picking takes somewhat longer.")
+                           "over the eight orientations of the image, turned and mirrored; same unit as the score. It "
+                           "hardly tells false picks from right ones; sort by the score for that. Picking takes "
+                           "somewhat longer.")
         self._defineExclusionParams(form, ofModel=True)
         self._defineStreaming(form)
 
-    def _definePickLengths(self: Any, form: Any, distance: str, box: str) -> None:
-        """`distance`, `box`: what 0 means."""
-        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Minimum distance (Å, 0 = %s)" % distance,
-                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
-                           "that follows from the particle's diameter.")
-        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Box size (px, 0 = %s)" % box,
-                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
-                           "picks, and with another one _Continue_ picks nothing again; extraction takes it as its "
-                           "default. 0 follows from the particle's diameter.")
-
-    def _defineStreaming(self: Any, form: Any) -> None:
-        self._defineStreamingParams(form)
-        form.getParam("streamingWarning").help.set(
-            "How micrographs that still arrive are taken up. A batch starts when it is full; what is left over waits "
-            "until more arrive or the set is closed.")
-        form.getParam("streamingBatchSize").setDefault(16)
-        form.addParallelSection(threads=2, mpi=0, binThreads=4)
-
     # --------------------------- checks and options ---------------------------
-    def _validate(self: Any) -> List[str]:
+    def _validate(self) -> List[str]:
         errors = []
         model = self.inputModel.get()
         if model is not None and not model.exists():
@@ -76,27 +125,7 @@ class PickingForm(ExclusionForm):
             errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
         return errors
 
-    def _validateLengths(self: Any, distance: str, box: str) -> List[str]:
-        errors = []
-        if (self.minDistance.get() or 0) < 0:
-            errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
-        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
-            errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
-        if (self.streamingBatchSize.get() if self.streamingBatchSize.hasValue() else -1) < 0:
-            errors.append("*Batch size*: give a number of micrographs, e.g. 16, or 0 for all that are there.")
-        if self.getBinThreads() < 1:
-            errors.append("*Threads*: give 1 or a larger number.")
-        return errors
-
-    def _validateNames(self: Any) -> List[str]:
-        """Scipion's streaming knows micrographs by name, and so does what follows: one of two would be lost."""
-        micSet = self.getInputMicrographs()
-        repeated = repeatedNames(micSet) if micSet is not None and os.path.exists(micSet.getFileName()) else []
-        return ["*Input micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
-                "of their own, or pick the sets that were joined one by one."
-                % (", ".join(repeated[:3]), ", ..." if len(repeated) > 3 else "")] if repeated else []
-
-    def _warnings(self: Any) -> List[str]:
+    def _warnings(self) -> List[str]:
         warnings = []
         model, micSet = self.inputModel.get(), self.getInputMicrographs()
         if model is not None and micSet is not None \
@@ -104,13 +133,9 @@ class PickingForm(ExclusionForm):
             warnings.append("The micrographs have %0.2f Å/px, coarser than the %0.2f Å/px at which the model works: "
                             "expect more misses, or train with such micrographs."
                             % (micSet.getSamplingRate(), model.getWorkingPixelSizeAng()))
-        gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)
-        if gpus > batches:
-            warnings.append("%d of the %d GPUs will be idle: a batch uses one. Set the Scipion threads to %d."
-                            % (gpus - batches, gpus, gpus + 1))
-        return warnings
+        return warnings + PickingForm._warnings(self)
 
-    def _getPickArguments(self: Any) -> List[str]:
+    def _getPickArguments(self) -> List[str]:
         """Options that decide which picks come out."""
         arguments: List[str] = []
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
@@ -118,6 +143,3 @@ class PickingForm(ExclusionForm):
         if self.uncertainty.get():
             arguments.append("--uncertainty")
         return arguments + self._getLengthArguments() + self._getExclusionArguments()
-
-    def _getLengthArguments(self: Any) -> List[str]:
-        return ["--min-distance", repr(self.minDistance.get())] if self.minDistance.get() else []

@@ -1,4 +1,4 @@
-"""The program that makes the general weights: what its minibatches hold, and a whole small run."""
+"""The program that makes the pretrained weights: a whole small run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor
 
-from pupicker.core.geometry import TRAINING_RADIUS
 from pupicker.core.networks import build
-from pupicker.core.regions.regions import disc_mask
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -28,37 +25,6 @@ def pretrain(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         pytest.skip("needs the repository: tools is not beside the package")
     monkeypatch.syspath_prepend(str(REPOSITORY / "tools"))
     return importlib.import_module("pretrain")
-
-
-def discs(shape: tuple[int, int], pretrain: ModuleType) -> list[tuple[Tensor, Tensor]]:
-    """Two images that are one on the discs of their centres, all far from the border, and zero elsewhere."""
-    found = []
-    for xy in (torch.tensor([[30.2, 40.7], [59.9, 83.1], [88.0, 59.6]]), torch.tensor([[50.0, 32.3], [70.8, 55.5]])):
-        xy = xy.double()
-        found.append((disc_mask(shape, xy, TRAINING_RADIUS * pretrain.DIAMETER_PX).half(), xy))
-    return found
-
-
-def test_regions_of_a_patch_are_labelled_as_the_truth_says(
-    pretrain: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The central pixel of each region is one exactly if the region is on a centre; outside nothing counts."""
-    monkeypatch.setattr(pretrain, "perturb", lambda patches, _: patches)
-    network = build("conv47")
-    shape, cpu = (110, 130), torch.device("cpu")
-    batches = pretrain.Batches(discs(shape, pretrain), network, 64, 5, cpu)
-    agree, counted = 0, 0
-    for _ in range(8):
-        patches, on, off = batches.draw()
-        assert patches.shape == (64, 1, 71, 71) and on.shape == off.shape == (64, 16)
-        assert not bool((on & off).any())
-        centre = patches[:, 0, 23:-23:8, 23:-23:8].flatten(1)
-        value = (centre > 0.3).float()  # the contrast of a patch is its own; a turn interpolates
-        agree += int(((value == on.float()) & (on | off)).sum())
-        counted += int((on | off).sum())
-        assert bool(on[:32].any(dim=1).all())  # one region of each patch of the first half is on a centre
-        assert 0 < int((~on & ~off).sum()) < on.numel() / 2  # outside of the image nothing counts
-    assert agree / counted > 0.98
 
 
 def test_a_whole_run_keeps_its_scenes(

@@ -47,7 +47,7 @@ class Column(list):
 @pytest.fixture
 def minibatches(programs):
     """Three images, two with labelled pixels, in the form of Topaz's data set."""
-    from topaz_minibatches import Minibatches
+    from benchmarks.topaz_minibatches import Minibatches
 
     rng = np.random.default_rng(0)
     labelled = {0: [(10, 5), (30, 20)], 1: [(2, 1), (32, 27)], 2: []}  # x, y

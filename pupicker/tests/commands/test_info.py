@@ -27,7 +27,7 @@ def test_model_as_json_has_what_other_programs_read(capsys, model_path):
     assert content["training_pixel_size_ang"] == pytest.approx(PIXEL_SIZE_ANG)
     assert content["seed"] == 1 and len(content["training_data_sha256"]) == 64
     assert content["particles_per_micrograph"] == pytest.approx(PARTICLES)
-    assert "--particles-per-micrograph" in content["class_prior_source"]
+    assert "particles per micrograph" in content["class_prior_source"]
     assert [epoch["updates"] for epoch in content["curve"] if epoch["stage"] == "selection"] == [100, 200]
 
 

@@ -14,9 +14,8 @@ import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
 
-from pupicker.convert.micrographs import linkMicrograph, micIdOf  # isort: skip
+from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn  # isort: skip
 from pupicker.convert.picks import Pick, iterCoordinates, readPicks  # isort: skip
-from pupicker.shared.json_files import readJson, writeJson  # isort: skip
 from pupicker.convert.labels import matchLabels, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
@@ -244,6 +243,12 @@ class TestMicrographs(ConvertTestCase):
         linkMicrograph(self.mic(1, second), self.path("links"))  # a step that runs again links anew
         self.assertEqual(os.path.realpath(links[0]), os.path.realpath(second))
 
+    def testFilesThatAreBeingWrittenDoNotCount(self):
+        for name in (linkName(7) + ".tsv", linkName(8) + ".json", "." + linkName(9) + ".0a1b2c3d.tsv"):
+            scipion_environment.write(self.path(name), "")
+        self.assertEqual(micIdsIn(self.folder, ".tsv"), {7})
+        self.assertEqual(micIdsIn(self.path("nowhere"), ".tsv"), set())
+
     def testImageOfAStackIsConverted(self):
         stack = np.random.default_rng(3).normal(size=(3, 8, 10)).astype(np.float32)
         path = linkMicrograph(self.mic(7, (2, self.write("stack.mrcs", stack))), self.folder)
@@ -260,16 +265,3 @@ class TestMicrographs(ConvertTestCase):
         with self.assertRaisesRegex(Exception, "broken.dm4: cannot be converted") as caught:
             linkMicrograph(self.mic(1, self.path("broken.dm4")), self.folder)
         self.assertNotIn("\n", str(caught.exception))
-
-
-class TestJson(ConvertTestCase):
-
-    def testRoundTrip(self):
-        writeJson(self.path("a.json"), {"x": [1, "Å"]})
-        self.assertEqual(readJson(self.path("a.json")), {"x": [1, "Å"]})
-        self.assertEqual(os.listdir(self.folder), ["a.json"])
-
-    def testMissingAndTruncatedAreEmpty(self):
-        scipion_environment.write(self.path("half.json"), '{"x": ')
-        self.assertEqual(readJson(self.path("half.json")), {})
-        self.assertEqual(readJson(self.path("none.json")), {})

@@ -13,12 +13,14 @@ import pyworkflow as pw  # isort: skip
 from PIL import Image  # isort: skip
 from pyworkflow.gui.project.viewprotocols_extra import ProtocolTreeConfig  # isort: skip
 from pyworkflow.protocol import params  # isort: skip
+from pyworkflow.wizard import DESKTOP_TKINTER  # isort: skip
 
 import pupicker  # isort: skip
 from pupicker.constants import (  # isort: skip
-    AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, GENERAL_NETWORKS,
-    NETWORK_CHOICES, NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PROPOSALS, WEIGHT_DECAY,
+    AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
+    NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PROPOSALS,
 )
+from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
     ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
@@ -57,6 +59,31 @@ class TestDiscovery(unittest.TestCase):
             self.assertIs(found[protocol.__name__], protocol)
             self.assertTrue(protocol.__name__.startswith("ProtPuPicker"))
         self.assertIs(self.domain.getObjects()["PuPickerModel"], PuPickerModel)
+
+    def testBasesAreNoProtocols(self):
+        """They are classes of the plugin's folder of protocols, too: Scipion must neither find nor show them."""
+        found = self.domain.getProtocols()
+        bases = {base for protocol in PROTOCOLS for base in protocol.mro()
+                 if base.__module__.startswith("pupicker") and base not in PROTOCOLS}
+        self.assertIn("ProtPuPickerPickingBase", {base.__name__ for base in bases})
+        for base in bases:
+            self.assertNotIn(base.__name__, found)
+            self.assertIsNone(getattr(base, "_label", None), base.__name__)
+        for protocol in PROTOCOLS:
+            self.assertFalse(protocol.isBase())
+            self.assertEqual([other.__name__ for other in PROTOCOLS if protocol is not other
+                              and issubclass(protocol, other)], [], protocol.__name__)
+
+    def testWizardsOfEachForm(self):
+        """A wizard that cannot work is not offered."""
+        common = {"diameter"}
+        prior = {"priorMode", "particlesPerMicrograph", "classPrior"}
+        for protocol, fields in ((ProtPuPickerTrain, common | prior), (ProtPuPickerCrossValidate, common | prior),
+                                 (ProtPuPickerPick, {"thresholdMode", "threshold", "minDistance"}),
+                                 (ProtPuPickerBaseline, common), (ProtPuPickerPreprocess, common)):
+            wizards = self.domain.findWizards(protocol(), DESKTOP_TKINTER)
+            self.assertEqual({name for name, wizard in wizards.items() if "PuPicker" in wizard.__name__}, fields,
+                             protocol.__name__)
 
     def testTreeEntryUnderPicking(self):
         conf = os.path.join(os.path.dirname(pwem.__file__), "protocols.conf")
@@ -114,16 +141,16 @@ class TestForms(unittest.TestCase):
                     label = param.getLabel().lower()
                     self.assertTrue(any(unit.lower() in label for unit in units), f"{name}: {label}")
 
-    def testProposalsOfTheGeneralWeightsNeedANetworkThatHasSome(self):
+    def testPseudoLabelsOfTheGeneralModelNeedANetworkThatHasOne(self):
         weights = glob.glob(os.path.join(os.path.dirname(pupicker.__file__), "weights", "*.safetensors"))
         known = {os.path.splitext(os.path.basename(path))[0] for path in weights}
         self.assertEqual(set(GENERAL_NETWORKS), known)
         for k, name in enumerate(NETWORK_CHOICES):
             if k != NETWORK_OTHER:
                 run = ProtPuPickerTrain(network=k, trainFrom=PROPOSALS.index("general"))
-                self.assertEqual(run._validateProposals() == [], name in known, name)
+                self.assertEqual(run._validatePseudoLabels() == [], name in known, name)
                 run.trainFrom.set(PROPOSALS.index("template"))
-                self.assertEqual(run._validateProposals(), [])
+                self.assertEqual(run._validatePseudoLabels(), [])
 
     def testNetworkFieldsAreOptionsOfTheCommandLine(self):
         """What the form says is understood by the command and by the networks; defaults say nothing."""
@@ -141,7 +168,7 @@ class TestForms(unittest.TestCase):
             return parsed
 
         self.assertEqual(ProtPuPickerTrain()._networkArguments(), [])
-        self.assertEqual(arguments().weight_decay, WEIGHT_DECAY)
+        self.assertEqual(arguments().weight_decay, ProtPuPickerTrain().weightDecay.get())
         own = [index for index in range(len(NETWORK_CHOICES)) if index != NETWORK_OTHER]
         self.assertEqual({NETWORK_CHOICES[index] for index in own}, set(NETWORKS))
         self.assertEqual(NETWORK_CHOICES[NETWORK_DEFAULT], DEFAULT_NETWORK)
@@ -152,7 +179,7 @@ class TestForms(unittest.TestCase):
                 self.assertEqual(built.settings.get("norm", "batch"), NORM_CHOICES[norm])
                 self.assertEqual((built.settings["dropout"], parsed.ring_negatives), (0.25, True))
         self.assertEqual(arguments(autoencoder=AUTOENCODER_AUTO).autoencoder, "auto")
-        self.assertEqual(arguments(autoencoder=AUTOENCODER_GIVEN, autoencoderWeight=0.5).autoencoder, "0.5")
+        self.assertEqual(arguments(autoencoder=AUTOENCODER_GIVEN, autoencoderWeight=0.5).autoencoder, 0.5)
         parsed = arguments(network=NETWORK_OTHER, networkName=" tiny ", networkSettings="channels=3  kind=thin")
         self.assertEqual(parsed.network, "tiny")
         self.assertEqual(network_settings(parsed), {"channels": 3, "kind": "thin"})
@@ -265,7 +292,7 @@ class TestModelObject(unittest.TestCase):
         self.assertIn("(network conv31, objective ge-binomial)", model.getSummary()[1])
 
     def testSummaryNamesTheStart(self):
-        for start, words in (("general", "general weights"), ("random", "random weights"),
+        for start, words in (("general", "the general model"), ("random", "random weights"),
                              ("a/b.pupicker", "earlier model")):
             model = PuPickerModel("model.pupicker")
             model.setInfo(dict(self.INFO, start=start))

@@ -1,4 +1,4 @@
-"""Picking without labels, training from proposals, and what is left out, in a real project."""
+"""Picking without labels, training from pseudo-labels, and what is left out, in a real project."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class TestBaseline(WorkflowTestCase):
         self.link(run.inputViews, averages, "outputAverages")
         self.launchProtocol(run)
         self.assertGreaterEqual(foundFraction(run.outputCoordinates, self.truth), 0.85)
-        for text in ("with 2 views of the particle", "[Roseman2003]"):
+        for text in ("with 2 templates", "[Roseman2003]"):
             self.assertIn(text, "\n".join(run.methods()))
 
     def testMaskAndMargin(self):
@@ -99,7 +99,7 @@ class TestBaseline(WorkflowTestCase):
         self.launchProtocol(run)
         self.assertEqual(run.outputModel.getNumberOfLabels(), 40)
         summary = "\n".join(run.summary())
-        self.assertIn("Labels: none, but proposals of template matching on 4 micrographs", summary)
+        self.assertIn("Labels: none, but pseudo-labels of template matching on 4 micrographs", summary)
         nearest = {}
         for name, more in (("training", {}), ("given", {"exclusionMode": EXCLUSION_GIVEN, "margin": 0.0})):
             picking = self.launchProtocol(self.newPicking(self.mics, run, thresholdMode=1, threshold=-50.0, **more))

@@ -8,7 +8,7 @@ import time
 
 from pupicker.tests.scipion.workflow import TrainedTestCase
 
-from pupicker.shared.json_files import readJson  # isort: skip
+from pupicker.shared.json_files import read_json  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
 
 TIMEOUT_S = 240
@@ -36,7 +36,7 @@ class TestReports(TrainedTestCase):
         run = self.newTraining(self.labels, updates=5000, validationFraction=0.25)
         self.proj.launchProtocol(run, wait=False)
         deadline = time.time() + TIMEOUT_S
-        while readJson(run._getStatusPath()).get("stage") != "selection":
+        while read_json(run._getStatusPath()).get("stage") != "selection":
             self.assertLess(time.time(), deadline, run.getErrorMessage())
             time.sleep(0.5)
             updateRun(self.proj, run)

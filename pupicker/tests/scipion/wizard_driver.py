@@ -217,7 +217,6 @@ def main():
     project, folder, labels, model, broken, *only = sys.argv[1:]
     driver = Driver(project, folder, {"labels": labels, "model": model, "broken": broken})
     from pupicker.protocols import (
-        ProtPuPickerBaseline,
         ProtPuPickerEvaluate,
         ProtPuPickerPick,
         ProtPuPickerPreprocess,
@@ -244,7 +243,6 @@ def main():
         ("detection", ProtPuPickerPick, "thresholdMode", preview, picking, {"useGpu": False}),
         ("low threshold", ProtPuPickerPick, "threshold", previewOfALowThreshold, picking,
          {"useGpu": False, "thresholdMode": 1, "threshold": -9.0}),
-        ("no model", ProtPuPickerBaseline, "minDistance", warned, mics, {"diameter": 120.0}),
         ("broken", ProtPuPickerPick, "thresholdMode", previewFails, dict(mics, inputModel=("broken", "outputModel")),
          {"useGpu": False}),
     ]

@@ -143,9 +143,6 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual((found["threshold"], found["lowest"]), (-9.0, -9.0))
         self.assertTrue(found["text"].startswith("-9.0: "), found["text"])
 
-    def testDetectionNeedsAModel(self):
-        self.assertIn("this protocol has none", self.results["no model"]["warning"])
-
     def testDetectionWithABrokenModel(self):
         (message,) = self.results["broken"]["error"]
         self.assertIn("model.pupicker", message)

@@ -1,7 +1,7 @@
 """File formats of coordinate tables, by extension.
 
 A format is a module with ``read(path, micrograph) -> CoordinateTable`` and ``write(path, table, box_size_px)``.  A new
-one is a new module and a line in :data:`FORMATS` (and its extension in ``names.TABLE_SUFFIXES``, which strips it).
+one is a new module and a line in :data:`FORMATS` (and its extension in ``TABLE_SUFFIXES`` of ``shared.names``).
 
 ``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, and ``numbers``, which they share.
 """

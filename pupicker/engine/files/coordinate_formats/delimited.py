@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from pupicker.engine.files.coordinate_formats.numbers import to_numbers
-from pupicker.engine.files.coordinate_table import OPTIONAL, CoordinateTable
-from pupicker.engine.runtime.atomic import write_text
+from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import write_text
+from pupicker.shared.columns import OPTIONAL, POSITION
 
 _COLUMNS = {
-    "micrograph": "micrograph", "image_name": "micrograph", "x": "x", "x_coord": "x", "y": "y", "y_coord": "y",
-    **{name: name for name in OPTIONAL},
+    "image_name": "micrograph", "x_coord": "x", "y_coord": "y", **{name: name for name in POSITION + OPTIONAL},
 }
 
 
@@ -49,9 +49,7 @@ def read(path: Path, micrograph: str) -> CoordinateTable:
 
 def write(path: Path, table: CoordinateTable, box_size_px: int | None = None) -> None:
     """Write all columns that the table has, in full precision; ``.csv`` with commas, any other name with tabs."""
-    columns: dict[str, Sequence[object]] = {
-        "micrograph": table.micrograph.tolist(), "x": table.x.tolist(), "y": table.y.tolist(),
-    }
+    columns: dict[str, Sequence[object]] = {name: getattr(table, name).tolist() for name in POSITION}
     for name in OPTIONAL:
         values = getattr(table, name)
         if values is not None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from pupicker.engine.files.coordinate_formats.numbers import to_numbers
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.runtime.atomic import write_text
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import write_text
 
 _UNSET_SCORE = "-3"  # what EMAN1 writes for manual picks; a real score has decimals
 

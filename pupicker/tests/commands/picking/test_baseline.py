@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from pupicker.core.geometry import geometry
-from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
+from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import load_training_set
-from pupicker.engine.training.pseudo_labels import with_proposals
+from pupicker.engine.training.dataset import Sources, load_training_set
+from pupicker.engine.training.options import Task
+from pupicker.engine.training.pseudo_labels import with_pseudo_labels
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.conftest import QUICK
 from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG
@@ -109,8 +110,8 @@ def test_exclusions(baseline, simulated, tmp_path):
 
 
 def test_wrong_use(baseline, tmp_path):
-    assert "--rotation-step 0" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc", "--rotation-step",
-                                           0).error(2)
+    turned = baseline("template", tmp_path / "p.tsv", "--template", "x.mrc", "--rotation-step", 0)
+    assert "at most 360 (--rotation-step)" in turned.error(2)
     assert "x.mrc: No such file" in baseline("template", tmp_path / "p.tsv", "--template", "x.mrc").error(1)
 
 
@@ -139,13 +140,13 @@ def test_general_picks_depend_on_no_other_micrograph(baseline, simulated, tmp_pa
 @pytest.mark.parametrize("source", ["general", "template", "dog"])
 def test_training_without_labels(capsys, simulated, tmp_path, source):
     model = tmp_path / "m.pupicker"
-    result = run(capsys, "train", *simulated.labelled, "--proposals", source, "--proposal-count", 30, "--diameter",
-                 DIAMETER_ANG, "--output", model, *QUICK)
+    result = run(capsys, "train", *simulated.labelled, "--pseudo-labels", source, "--pseudo-label-count", 30,
+                 "--diameter", DIAMETER_ANG, "--output", model, *QUICK)
     assert result.code == 0
-    assert f"best proposals ({source}), no labels" in result.out
-    details = load_model(model).details
-    assert details["proposals"] == source
-    assert details["labels"] == 30
+    assert f"pseudo-labels ({source}), no labels" in result.out
+    record = load_model(model).record
+    assert record.pseudo_labels == source
+    assert record.labels == 30
     again = run(capsys, "train", *simulated.labelled, "--proposals", source, "--diameter", DIAMETER_ANG, "--output",
                 model, *QUICK, "--json")
     assert again.json["labels"] == 75
@@ -163,12 +164,11 @@ def test_a_model_trained_without_labels_picks(capsys, simulated, tmp_path):
 def test_proposals_are_not_taken_from_negatives(simulated):
     """What somebody marked as no particle is what the weights would propose again."""
     lengths = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
-    data = load_training_set(simulated.labelled, CoordinateTable.empty(), None, lengths, 1, Report("train"),
-                             labelled=False)
-    first = with_proposals(data, "general", lengths, "conv47", torch.device("cpu"), 12)
+    data, task = load_training_set(Sources(simulated.labelled, None), lengths, 1, Report("train")), Task(lengths)
+    first = with_pseudo_labels(data, "general", task, 12)
     marked = replace(data, micrographs=[
         replace(m, negatives=own.labels) for m, own in zip(data.micrographs, first.micrographs, strict=True)])
-    second = with_proposals(marked, "general", lengths, "conv47", torch.device("cpu"), 12)
+    second = with_pseudo_labels(marked, "general", task, 12)
     assert first.label_count == second.label_count == 12
     near_px = DIAMETER_ANG / 4 / lengths.working_pixel_size_ang
     assert all(bool((torch.cdist(m.labels, m.negatives) > near_px).all()) for m in second.micrographs)
@@ -188,7 +188,8 @@ def test_options_that_the_method_ignores_are_refused(baseline, tmp_path, method,
 def test_general_proposals_of_a_network_that_has_no_general_weights(capsys, tmp_path):
     message = run(capsys, "train", "mics", "--proposals", "general", "--network", "conv63", "--diameter", DIAMETER_ANG,
                   "--output", tmp_path / "m.pupicker").error(2)
-    assert "--proposals general: there are general weights for conv31 and conv47 only, not for conv63" in message
+    assert "a general model for the networks conv31 and conv47 only, not for conv63" in message
+    assert "--network" in message
 
 
 def test_labels_or_proposals(train, simulated, tmp_path):

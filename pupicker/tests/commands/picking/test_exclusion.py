@@ -100,5 +100,6 @@ def test_off_trains_the_same_model(train, simulated, tmp_path):
 
 
 def test_wrong_use(pick, train, simulated, tmp_path):
-    assert "--margin -3: must be 0 or larger" in pick(simulated.unseen, tmp_path / "p.tsv", "--margin=-3").error(2)
-    assert "no such folder" in train("--masks", tmp_path / "nothing").error(1)
+    message = pick(simulated.unseen, tmp_path / "p.tsv", "--margin=-3").error(2)
+    assert "the margin of -3 A must be 0 or larger (--margin)" in message
+    assert "no such folder (--masks)" in train("--masks", tmp_path / "nothing").error(1)

@@ -42,7 +42,7 @@ def test_train_pick_evaluate(capsys, pick, simulated, tmp_path):
 
 def test_probabilities_are_right_on_what_was_not_trained_on(capsys, pick, simulated, tmp_path):
     """All candidates of two micrographs: the probabilities add up to the particles, and are right on average."""
-    assert pick(simulated.unseen, tmp_path / "all.tsv", *EVERYTHING, "--uncertainty").code == 0
+    assert pick(simulated.unseen, tmp_path / "all.tsv", *EVERYTHING, "--score-sd").code == 0
     result = run(
         capsys, "evaluate", "--picks", tmp_path / "all.tsv", "--truth", simulated.truth, "--micrographs",
         *simulated.unseen, "--diameter", DIAMETER_ANG, "--pixel-size", PIXEL_SIZE_ANG, "--json",

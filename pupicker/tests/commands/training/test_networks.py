@@ -132,10 +132,10 @@ def test_own_networks(train, tmp_path, name):
     assert result.code == 0, result.err
     settings = {"width": 2, "dropout": 0.2, "norm": "group"}
     assert result.json["network"] == name and result.json["network_settings"] == settings
-    assert result.json["start"] == "random" and "note: there are no general weights" in result.err
+    assert result.json["start"] == "random" and "note: there is no general model" in result.err
     assert result.json["autoencoder"] == pytest.approx(10 / 42) and result.json["ring_negatives"]
     model = load_model(tmp_path / "m.pupicker")
-    assert model.details["weight_decay"] == 0.05 and model.network.settings == settings
+    assert model.record.weight_decay == 0.05 and model.network.settings == settings
     assert not any("decoder" in key for key in model.network.state_dict())
 
 
@@ -152,12 +152,13 @@ def test_terms_and_settings_change_the_model(train, tmp_path):
     (("--network-setting", "depth=3"), ("no setting 'depth'", "width, dropout, norm")),
     (("--network-setting", "depth"), ("--network-setting depth", "NAME=VALUE")),
     (("--width", 4, "--network-setting", "width=8"), ("--network-setting width=8", "given twice")),
-    (("--width", 0), ("width is 0",)), (("--dropout", 1), ("dropout is 1.0",)),
-    (("--norm", "layer"), ("norm is layer", "batch, group, affine, none")),
-    (("--autoencoder", "much"), ("--autoencoder much", "auto")), (("--autoencoder", -1), ("--autoencoder -1",)),
-    (("--weight-decay", -1), ("--weight-decay -1",)), (("--weight-decay", "nan"), ("--weight-decay nan",)),
+    (("--width", 0), ("width 0 must be at least 1",)),
+    (("--dropout", 1), ("dropout 1 must be at least 0 and below 1",)),
+    (("--norm", "layer"), ("--norm", "layer", "group")),
+    (("--autoencoder", "much"), ("autoencoder term much", "auto")), (("--autoencoder", -1), ("autoencoder term -1",)),
+    (("--weight-decay", -1), ("weight decay -1", "from 0 to 1")), (("--weight-decay", "nan"), ("weight decay nan",)),
     (("--ring-negatives", "--min-distance", 50), ("no room for negatives",)),
-    (("--start", "general", "--network", "conv63"), ("--start general", "no general weights for the network conv63")),
+    (("--start", "general", "--network", "conv63"), ("no general model for the network conv63", "--start")),
 ])
 def test_impossible_options(train, options, words):
     message = train(*options).error(2)

@@ -81,7 +81,7 @@ def test_resumed_training_ends_with_the_same_model(capsys, simulated, uninterrup
     resumed, reference = load_model(model), load_model(uninterrupted)
     assert resumed.suggested_threshold == reference.suggested_threshold
     assert resumed.calibration == reference.calibration and resumed.class_prior == reference.class_prior
-    assert resumed.details["curve"] == reference.details["curve"]
+    assert resumed.record.curve == reference.record.curve
 
 
 def test_resume_without_checkpoint_starts_anew(capsys, simulated, tmp_path):

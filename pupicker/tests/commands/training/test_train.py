@@ -93,14 +93,14 @@ def test_labels_on_one_micrograph_of_several(train, simulated, tmp_path):
     picks = some_labels(simulated, tmp_path, lambda micrograph, label: micrograph == 1)
     result = train("--json", picks=picks)
     assert result.code == 0 and result.json["labels"] == PARTICLES and result.json["micrographs"] == 3
-    assert load_model(tmp_path / "m.pupicker").details["held_out_labels"] == round(PARTICLES / 4)
+    assert load_model(tmp_path / "m.pupicker").record.held_out_labels == round(PARTICLES / 4)
     assert result.json["validation"]["average_precision"] is not None
 
 
 def test_one_micrograph_alone(train, simulated, tmp_path):
     result = train("--json", micrographs=simulated.labelled[:1])
     assert result.code == 0 and result.json["micrographs"] == 1 and result.json["labels"] == PARTICLES
-    assert load_model(tmp_path / "m.pupicker").details["held_out_labels"] == round(PARTICLES / 4)
+    assert load_model(tmp_path / "m.pupicker").record.held_out_labels == round(PARTICLES / 4)
 
 
 def test_a_single_label(train, simulated, tmp_path):
@@ -112,30 +112,30 @@ def test_a_single_label(train, simulated, tmp_path):
 def test_two_labels_on_two_micrographs(train, simulated, tmp_path):
     result = train(picks=some_labels(simulated, tmp_path, lambda micrograph, label: micrograph < 2 and label == 0))
     assert result.code == 0
-    assert load_model(tmp_path / "m.pupicker").details["held_out_labels"] == 1
+    assert load_model(tmp_path / "m.pupicker").record.held_out_labels == 1
 
 
 def test_whole_micrographs_are_held_out(train, tmp_path):
     assert train().code == 0
-    assert load_model(tmp_path / "m.pupicker").details["held_out_labels"] == PARTICLES
+    assert load_model(tmp_path / "m.pupicker").record.held_out_labels == PARTICLES
 
 
 def test_nothing_held_out(train, tmp_path):
     result = train("--validation-fraction", 0)
     assert result.code == 0 and "none held out" in result.out
-    details = load_model(tmp_path / "m.pupicker").details
-    assert details["held_out_labels"] == 0 and not details["refit"]
-    assert details["validation"]["average_precision"] is None
-    assert {epoch["stage"] for epoch in details["curve"]} == {"selection"}
+    record = load_model(tmp_path / "m.pupicker").record
+    assert record.held_out_labels == 0 and not record.refit
+    assert record.validation.average_precision is None
+    assert {epoch.stage for epoch in record.curve} == {"selection"}
 
 
 def test_no_refit_keeps_the_best_epoch(train, tmp_path):
     assert train("--no-refit").code == 0
     kept = load_model(tmp_path / "m.pupicker")
-    assert not kept.details["refit"] and {epoch["stage"] for epoch in kept.details["curve"]} == {"selection"}
+    assert not kept.record.refit and {epoch.stage for epoch in kept.record.curve} == {"selection"}
     assert train().code == 0
     refitted = load_model(tmp_path / "m.pupicker")
-    assert refitted.details["refit"]
+    assert refitted.record.refit
     assert not torch.equal(kept.network.head.weight, refitted.network.head.weight)
 
 

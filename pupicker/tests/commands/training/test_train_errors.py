@@ -17,7 +17,8 @@ from pupicker.tests.simulated import HEIGHT, WIDTH
 def test_labels_on_another_scale(train, simulated, tmp_path):
     write_coordinates(tmp_path / "scaled.star", read_coordinates(simulated.labels).scaled(4.0))
     message = train(picks=tmp_path / "scaled.star").error(1)
-    assert "outside of their micrographs" in message and f"{WIDTH} x {HEIGHT}" in message and "--scale" in message
+    assert "outside of their micrographs" in message and f"{WIDTH} x {HEIGHT}" in message
+    assert "pupicker convert" in message
     assert not (tmp_path / "m.pupicker").exists()
 
 
@@ -47,19 +48,19 @@ def test_both_priors(train):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (("--class-prior", 0), ("--class-prior 0", "between 0 and 1")),
-    (("--class-prior", 1.5), ("--class-prior 1.5", "between 0 and 1")),
-    (("--class-prior", "nan"), ("--class-prior nan",)),
-    (("--class-prior", 0.9), ("--class-prior 0.9", "fit")),
-    (("--class-prior", 1e-4), ("labelled particles cover", "raise --class-prior")),
-    (("--particles-per-micrograph", 0), ("--particles-per-micrograph 0",)),
+    (("--class-prior", 0), ("class prior 0 must", "between 0 and 1", "(--class-prior)")),
+    (("--class-prior", 1.5), ("class prior 1.5", "between 0 and 1")),
+    (("--class-prior", "nan"), ("class prior nan",)),
+    (("--class-prior", 0.9), ("class prior 0.9", "fit")),
+    (("--class-prior", 1e-4), ("labelled particles cover", "raise the class prior", "--class-prior")),
+    (("--particles-per-micrograph", 0), ("particles per micrograph 0", "above 0")),
     (("--particles-per-micrograph", 1e6), ("1e+06", "fit")),
     (("--particles-per-micrograph", 2), ("labelled particles cover",)),
-    (("--validation-fraction", 1), ("--validation-fraction 1",)),
-    (("--validation-fraction", -0.1), ("--validation-fraction -0.1",)),
-    (("--updates", 0), ("--updates 0",)),
-    (("--batch-size", 8), ("--batch-size 8",)),
-    (("--learning-rate", 0), ("--learning-rate 0",)),
+    (("--validation-fraction", 1), ("validation fraction 1", "below 1")),
+    (("--validation-fraction", -0.1), ("validation fraction -0.1",)),
+    (("--updates", 0), ("updates 0", "at least 1")),
+    (("--batch-size", 8), ("batch size 8",)),
+    (("--learning-rate", 0), ("learning rate 0",)),
     (("--working-pixel-size", -1), ("working pixel size",)),
     (("--training-radius", 0), ("training radius",)),
     (("--min-distance", 0), ("minimum distance",)),
@@ -71,14 +72,29 @@ def test_impossible_options(train, options, words):
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("diameter", [0, -160, "nan", 10])
+@pytest.mark.parametrize(("options", "words"), [
+    (("--class-prior", 0), "the class prior 0 must be between 0 and 1 (--class-prior)"),
+    (("--particles-per-micrograph", -1), "the particles per micrograph -1 must be above 0"),
+    (("--class-prior", 0.1, "--particles-per-micrograph", 5), "not allowed with"),
+    (("--updates", 0), "the updates 0 must be at least 1"), (("--weight-decay", 2), "from 0 to 1"),
+    (("--objective", "ge"), "invalid choice"), (("--network", "conv32"), "no network 'conv32'"),
+    (("--dropout", 1), "the dropout 1 must be"), (("--network-setting", "depth=3"), "no setting 'depth'"),
+    (("--autoencoder", "much"), "or auto"), (("--box-size", -3), "the box size -3 \u00c5 must be above 0 (--box-size)"),
+    (("--pseudo-label-count", 5), "without pseudo-labels"), (("--seed", -1), "the random seed -1"),
+])
+def test_a_bad_option_is_refused_before_anything_is_read(train, tmp_path, options, words):
+    """Neither the micrographs nor the labels exist."""
+    result = train(*options, micrographs=[tmp_path / "none.mrc"], picks=tmp_path / "none.star")
+    assert words in result.error(2) and "none.mrc" not in result.err
+
+
+@pytest.mark.parametrize("diameter", [0, -160, "nan", "inf", 10])
 def test_impossible_diameter(train, diameter):
     assert "diameter" in train(diameter=diameter).error(2)
 
 
-@pytest.mark.parametrize("diameter", [1e6, "inf"])
-def test_particle_larger_than_the_micrographs(train, simulated, diameter):
-    message = train(diameter=diameter).error(1)
+def test_particle_larger_than_the_micrographs(train, simulated):
+    message = train(diameter=1e6).error(1)
     assert str(simulated.labelled[0]) in message and "too small" in message
 
 
@@ -89,7 +105,7 @@ def test_output_that_is_a_folder_is_refused_before_training(train, tmp_path):
 
 
 def test_diverging_training(train):
-    assert "lower --learning-rate" in train("--learning-rate", "1e30").error(1)
+    assert "lower the learning rate" in train("--learning-rate", "1e30").error(1)
 
 
 # ---- quarantine
@@ -141,5 +157,5 @@ def test_out_of_memory_is_one_line(train, monkeypatch):
 
 
 def test_options_that_nothing_looks_at_are_refused(train, capsys):
-    assert "--proposal-count" in train("--proposal-count", 20).error(2)
+    assert "--pseudo-label-count" in train("--pseudo-label-count", 20).error(2)
     assert "--diam" in run(capsys, "train", "a.mrc", "--picks", "a.star", "--diam", 180, "--output", "m").err

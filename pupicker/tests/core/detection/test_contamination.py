@@ -5,7 +5,7 @@ import torch
 
 from pupicker.core.detection.contamination import (
     DEPTH_WITHOUT_LABELS,
-    LEAST_DEPTH,
+    MIN_DEPTH,
     contamination_mask,
     depth,
     limit_from_blobs,
@@ -36,15 +36,15 @@ def test_margin_is_the_distance_from_the_edge(margin):
 
 
 def test_nothing_is_contamination_in_plain_noise():
-    assert not contamination_mask(_noise(201, 183), DIAMETER_PX, LEAST_DEPTH).any()
-    assert not contamination_mask(torch.full((60, 60), 3.0), DIAMETER_PX, LEAST_DEPTH).any()
+    assert not contamination_mask(_noise(201, 183), DIAMETER_PX, MIN_DEPTH).any()
+    assert not contamination_mask(torch.full((60, 60), 3.0), DIAMETER_PX, MIN_DEPTH).any()
 
 
 @pytest.mark.parametrize(("radius", "darkness"), [(6, 40.0), (30, 15.0), (70, 15.0)])
 def test_what_is_far_darker_is_found_with_its_rim_at_any_size(radius, darkness):
     image, dirt = _noise(401, 380), _disc((401, 380), 150, 200, radius)
     image[dirt] -= darkness
-    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    found = contamination_mask(image, DIAMETER_PX, MIN_DEPTH)
     assert found[_disc(image.shape, 150, 200, radius)].float().mean() > 0.95
     assert not found[~_disc(image.shape, 150, 200, radius + DIAMETER_PX / 4 + 8)].any()
 
@@ -52,7 +52,7 @@ def test_what_is_far_darker_is_found_with_its_rim_at_any_size(radius, darkness):
 def test_one_side_of_carbon_is_found_and_the_other_is_not():
     image = _noise(300, 400)
     image[:, 280:] -= 15
-    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    found = contamination_mask(image, DIAMETER_PX, MIN_DEPTH)
     assert found[:, 290:].float().mean() > 0.98
     assert not found[:, :265].any()
 
@@ -60,14 +60,14 @@ def test_one_side_of_carbon_is_found_and_the_other_is_not():
 def test_neither_scale_nor_zero_of_the_image_matter():
     image = _noise(150, 160)
     image[_disc(image.shape, 70, 60, 9)] -= 20
-    found = contamination_mask(image, DIAMETER_PX, LEAST_DEPTH)
+    found = contamination_mask(image, DIAMETER_PX, MIN_DEPTH)
     assert found.any()
-    assert torch.equal(found, contamination_mask(400 + 37 * image, DIAMETER_PX, LEAST_DEPTH))
+    assert torch.equal(found, contamination_mask(400 + 37 * image, DIAMETER_PX, MIN_DEPTH))
 
 
 def test_a_slope_of_thickness_is_no_contamination():
     image = _noise(250, 250) + torch.linspace(0, 12, 250)[None, :]
-    assert not contamination_mask(image, DIAMETER_PX, LEAST_DEPTH).any()
+    assert not contamination_mask(image, DIAMETER_PX, MIN_DEPTH).any()
 
 
 def test_the_limit_stays_clear_of_the_particles_that_were_labelled():
@@ -88,7 +88,7 @@ def test_the_limit_without_labels_and_with_faint_ones():
     found = depth(_noise(100, 100), DIAMETER_PX, DEPTH_WITHOUT_LABELS)
     assert limit_from_particles([], [], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
     assert limit_from_particles([found], [torch.zeros((0, 2))], DIAMETER_PX) == DEPTH_WITHOUT_LABELS
-    assert limit_from_particles([found], [torch.tensor([[50.0, 50.0]])], DIAMETER_PX) == LEAST_DEPTH
+    assert limit_from_particles([found], [torch.tensor([[50.0, 50.0]])], DIAMETER_PX) == MIN_DEPTH
 
 
 def test_the_limit_without_labels_stays_clear_of_what_most_blobs_are():

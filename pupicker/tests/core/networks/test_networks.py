@@ -225,3 +225,15 @@ def test_a_network_without_batch_normalisation_has_no_statistics():
     with statistics_kept(plain) as statistics:
         plain(torch.zeros(1, 1, 31, 31, dtype=torch.float64))
     assert not statistics
+
+
+def test_a_package_of_before_may_say_fill():
+    class Old(Classifier):
+        receptive_field_px = 21
+        fill = 0.8
+
+    class Heir(Old):
+        pass
+
+    assert Old.particle_px() == Heir.particle_px() == pytest.approx(16.8)
+    assert Classifier.particle_fraction == 22 / 31

@@ -12,7 +12,7 @@ def estimate(separation, particles, others, labels, seed, found=1.0):
     candidates = torch.cat([scores[seen], torch.randn(others, generator=generator)])
     chosen = torch.randperm(particles, generator=generator)[:labels]
     hits = scores[chosen][seen[chosen]]
-    return estimate_particles(candidates, hits, labels, most=10.0 * particles)
+    return estimate_particles(candidates, hits, labels, max_particles=10.0 * particles)
 
 
 @pytest.mark.parametrize(("separation", "particles", "others", "bias"), [
@@ -76,7 +76,7 @@ def interval(separation, particles, others, labels, seed):
     scores = torch.randn(particles, generator=generator) + separation
     candidates = torch.cat([scores, torch.randn(others, generator=generator)])
     hits = scores[torch.randperm(particles, generator=generator)[:labels]]
-    return particle_interval(candidates, hits, labels, most=1e9)
+    return particle_interval(candidates, hits, labels, max_particles=1e9)
 
 
 @pytest.mark.parametrize("labels", [4, 10, 100])

@@ -16,6 +16,7 @@ from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.models.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import SCHEMA_VERSION, Model, load_model, save_model
+from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.engine.blobs import GEOMETRY, MIXTURE
 
@@ -189,7 +190,7 @@ def test_other_files(tmp_path):
 
 def test_failed_save_keeps_the_old_model(model, path):
     before = path.read_bytes()
-    broken = replace(model, details={"not": {"json"}})
+    broken = replace(model, record=TrainingRecord(others={"not": {"json"}}))
     with pytest.raises(TypeError):
         save_model(path, broken)
     assert path.read_bytes() == before

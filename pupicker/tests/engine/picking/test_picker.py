@@ -16,9 +16,10 @@ from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.picker import Picker, PickingOptions
 from pupicker.engine.preparation.exclusion import Exclusion
-from pupicker.engine.preparation.working_micrograph import in_background, resample
+from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import in_background
 from pupicker.engine.runtime.run_report import Report
 from pupicker.tests.simulated import HEIGHT, WIDTH
 
@@ -39,7 +40,7 @@ def test_scores_and_probabilities_are_those_of_the_calibration(simulated, model_
 def test_uncertainty_is_the_spread_over_the_symmetric_views(simulated, model_path):
     """Neither picks nor scores change; of the sure picks the spread is a small part of what tells them apart."""
     model = load_model(model_path)
-    plain, more = Picker(model, CPU), Picker(model, CPU, PickingOptions(uncertainty=True))
+    plain, more = Picker(model, CPU), Picker(model, CPU, PickingOptions(score_sd=True))
     without, picks = (picker.pick(picker.prepare(simulated.unseen[0])) for picker in (plain, more))
     assert without.score_sd is None and picks.score_sd is not None and picks.score is not None
     np.testing.assert_array_equal(picks.score, without.score)

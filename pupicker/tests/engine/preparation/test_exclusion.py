@@ -14,13 +14,14 @@ from pupicker.core.regions.patches import PatchGrid
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.masks import MaskFolder, read_mask
-from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, without_excluded
+from pupicker.engine.preparation.exclusion import Exclusion, exclusion_for, with_exclusion
 from pupicker.engine.preparation.working_micrograph import network_input_of_new, resample
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import load_training_set
+from pupicker.engine.training.dataset import Sources, load_training_set
 from pupicker.engine.training.minibatches import make_sampler
-from pupicker.engine.training.particle_count import expectation
+from pupicker.engine.training.options import TrainingOptions
+from pupicker.engine.training.particle_count import particle_count
 
 PIXEL_ANG = 6.0
 LENGTHS = geometry(160.0, PIXEL_ANG, 22)
@@ -60,7 +61,7 @@ def _write_mask(folder, name, mask):
 
 
 def _area(path, exclusion):
-    return without_excluded(resample(path, None, WORKING), exclusion, LENGTHS).excluded
+    return with_exclusion(resample(path, None, WORKING), exclusion, LENGTHS).excluded
 
 
 def test_nothing_is_excluded_without_options(tmp_path):
@@ -83,7 +84,7 @@ def test_the_network_sees_zero_where_there_is_no_specimen_but_sees_what_lies_in_
     masks = MaskFolder(tmp_path / "masks", [path])
     picks = CoordinateTable(np.array([str(path)]), np.array([200.0]), np.array([60.0]))
     exclusion = Exclusion(margin_ang=60.0, masks=masks)
-    sets = [load_training_set([path], picks, None, LENGTHS, 1, Report("train"), exclusion=e)
+    sets = [load_training_set(Sources([path], picks, exclusion=e), LENGTHS, 1, Report("train"))
             for e in (Exclusion(), exclusion)]
     plain, masked = (s.micrographs[0] for s in sets)
     middle, reach = masked.image.shape[1] // 2, int(60 / WORKING)
@@ -91,7 +92,7 @@ def test_the_network_sees_zero_where_there_is_no_specimen_but_sees_what_lies_in_
     assert masked.excluded[:, -reach:].all() and masked.image[:, -reach:].all()
     far = (slice(None), slice(-10, None))
     torch.testing.assert_close(masked.image[far], plain.image[far], rtol=0.05, atol=0.05)
-    new = without_excluded(resample(path, None, WORKING), exclusion, LENGTHS)
+    new = with_exclusion(resample(path, None, WORKING), exclusion, LENGTHS)
     torch.testing.assert_close(network_input_of_new(new, sets[1].mixture, LENGTHS.background_px), masked.image,
                                rtol=0.02, atol=0.02)
 
@@ -119,7 +120,7 @@ def test_a_micrograph_without_a_mask_is_whole(tmp_path):
     assert _area(paths[1], masks) is None
     report = Report("train")
     picks = CoordinateTable(np.array([str(paths[1])] * 2), np.array([50.0, 90.0]), np.array([60.0, 200.0]))
-    load_training_set(paths, picks, None, LENGTHS, 1, report, exclusion=masks)
+    load_training_set(Sources(paths, picks, exclusion=masks), LENGTHS, 1, report)
     content = report.to_dict()
     assert content["without_mask"] == [str(paths[1])]
     assert content["excluded_share"] == {str(paths[0]): pytest.approx(0.5, abs=0.02)}
@@ -144,7 +145,7 @@ def test_a_mask_of_other_proportions_quarantines_its_micrograph(tmp_path):
     masks = Exclusion(masks=MaskFolder(tmp_path / "masks", paths))
     picks = CoordinateTable(np.array([str(paths[1])]), np.array([50.0]), np.array([60.0]))
     report = Report("train")
-    assert len(load_training_set(paths, picks, None, LENGTHS, 1, report, exclusion=masks).micrographs) == 1
+    assert len(load_training_set(Sources(paths, picks, exclusion=masks), LENGTHS, 1, report).micrographs) == 1
     (entry,) = report.quarantined
     assert "300 x 240 pixels have other proportions than the micrograph's 240 x 300" in entry[1]
 
@@ -152,7 +153,7 @@ def test_a_mask_of_other_proportions_quarantines_its_micrograph(tmp_path):
 def test_everything_excluded_is_an_error(tmp_path):
     with pytest.raises(InputError, match="exclude all of it"):
         _area(_micrograph(tmp_path), Exclusion(margin_ang=5000.0))
-    with pytest.raises(UsageError, match="--margin -1"):
+    with pytest.raises(UsageError, match="margin of -1"):
         exclusion_for(None, -1.0, None, None, [])
 
 
@@ -175,12 +176,13 @@ class TestTraining:
         picks = CoordinateTable(np.array([str(path)] * 5), x, y)
         masks = Exclusion(masks=MaskFolder(tmp_path / "masks", [path]))
         others = CoordinateTable(np.array([str(path)] * 2), np.array([30.0, 210.0]), np.array([120.0, 90.0]))
-        return load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=others, exclusion=masks)
+        return load_training_set(Sources([path], picks, others, exclusion=masks), LENGTHS, 1, Report("train"))
 
-    def test_labels_there_are_left_out_with_a_warning(self, capsys, data):
+    def test_labels_there_are_left_out_with_a_warning(self, caplog, data):
         assert data.label_count == 3
         assert data.negative_count == 1
-        assert "2 labelled particles lie where nothing shall be picked" in capsys.readouterr().err
+        said = "\n".join(record.getMessage() for record in caplog.get_records("setup"))
+        assert "2 labelled particles lie where nothing shall be picked" in said
 
     def test_its_area_leaves_the_class_prior(self, data):
         (micrograph,) = data.micrographs
@@ -191,8 +193,9 @@ class TestTraining:
         assert sampler.prior(10) == pytest.approx(
             10 * mean_disc_area(LENGTHS.training_radius_px) / micrograph.pixels)
         whole = [replace(micrograph, excluded=None)]
-        density = expectation(data.micrographs, LENGTHS, None, 20.0).density
-        assert density == pytest.approx(2 * expectation(whole, LENGTHS, None, 20.0).density, rel=0.05)
+        twenty = TrainingOptions(particles_per_micrograph=20.0)
+        density = particle_count(data.micrographs, LENGTHS, twenty).density
+        assert density == pytest.approx(2 * particle_count(whole, LENGTHS, twenty).density, rel=0.05)
 
     def test_unlabelled_pixels_are_never_drawn_from_it(self, data):
         hidden = [torch.zeros(3, dtype=torch.bool)]
@@ -209,9 +212,9 @@ class TestTraining:
     def test_the_digest_knows_of_it(self, data, tmp_path):
         path = data.micrographs[0].path
         picks = CoordinateTable(np.array([str(path)]), np.array([170.0]), np.array([50.0]))
-        some = [load_training_set([path], picks, None, LENGTHS, 1, Report("train"), exclusion=exclusion).digest
-                for exclusion in (None, Exclusion(), Exclusion(margin_ang=60.0))]
-        assert some[0] == some[1] != some[2]
+        some = [load_training_set(Sources([path], picks, exclusion=e), LENGTHS, 1, Report("train")).digest
+                for e in (Exclusion(), Exclusion(margin_ang=60.0))]
+        assert some[0] == load_training_set(Sources([path], picks), LENGTHS, 1, Report("train")).digest != some[1]
 
 
 def test_a_micrograph_of_which_nothing_is_left_stops_no_other(tmp_path):
@@ -226,6 +229,6 @@ def test_a_micrograph_of_which_nothing_is_left_stops_no_other(tmp_path):
     labels = CoordinateTable(np.array([str(good)] * 3, dtype=object), np.array([50.0, 120, 180]),
                              np.array([60.0, 150, 220]))
     report = Report("train")
-    data = load_training_set([good, covered], labels, None, LENGTHS, 1, report, exclusion=exclusion)
+    data = load_training_set(Sources([good, covered], labels, exclusion=exclusion), LENGTHS, 1, report)
     assert [m.path for m in data.micrographs] == [good] == report.done and data.label_count == 3
     assert [path for path, _ in report.quarantined] == [covered]

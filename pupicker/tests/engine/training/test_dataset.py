@@ -17,7 +17,13 @@ from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet, load_training_set, split_validation
+from pupicker.engine.training.dataset import (
+    LabelledMicrograph,
+    Sources,
+    TrainingSet,
+    load_training_set,
+    split_validation,
+)
 from pupicker.tests.engine.blobs import MIXTURE
 from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 
@@ -26,7 +32,7 @@ LENGTHS = geometry(DIAMETER_ANG, PIXEL_SIZE_ANG, 22)
 
 def load(paths, table, report=None):
     """The training set of these micrographs."""
-    return load_training_set(paths, table, None, LENGTHS, 1, report or Report("train"))
+    return load_training_set(Sources(paths, table), LENGTHS, 1, report or Report("train"))
 
 
 def table_of(path, x, y):
@@ -63,29 +69,29 @@ def test_labels_on_the_outermost_pixels_are_inside(simulated):
     assert data.label_count == 4
 
 
-def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, capsys):
+def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, caplog):
     path, padded = simulated.labelled[0], tmp_path / "padded.mrc"
     write_mrc(padded, np.pad(read_image(path).pixels, ((12, 0), (30, 7))), PIXEL_SIZE_ANG)
     own = load([path], table_of(path, [100.5, 200.0], [50.0, 60.25])).micrographs[0]
     cut = load([padded], table_of(padded, [130.5, 230.0, 5.0], [62.0, 72.25, 100.0])).micrographs[0]
     torch.testing.assert_close(cut.labels, own.labels, rtol=0, atol=1e-9)
     torch.testing.assert_close(cut.image, own.image, rtol=0, atol=1e-5)
-    assert "1 labelled particles on borders without an image are left out" in capsys.readouterr().err
+    assert "1 labelled particles on borders without an image are left out" in caplog.text
 
 
-def test_non_particles_are_kept_apart_from_particles(simulated, capsys):
+def test_negatives_are_kept_apart_from_particles(simulated, caplog):
     """In working pixels; what lies on a labelled particle is left out, and said."""
     path = simulated.labelled[0]
     picks, others = table_of(path, [100.0], [50.0]), table_of(path, [100.0, 200.0, 105.0], [55.0, 300.0, 50.0])
-    data = load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=others)
+    data = load_training_set(Sources([path], picks, others), LENGTHS, 1, Report("train"))
     own = data.micrographs[0]
     assert data.negative_count == 1 and data.label_count == 1
     height, width = own.image.shape
     assert own.negatives.tolist() == [pytest.approx([200 * width / WIDTH, 300 * height / HEIGHT])]
-    assert "2 places labelled as no particle lie on labelled particles" in capsys.readouterr().err
+    assert "2 negatives lie on labelled particles" in caplog.text
     assert data.digest != load([path], picks).digest
-    with pytest.raises(InputError, match="none of the 1 places labelled as no particle can be used"):
-        load_training_set([path], picks, None, LENGTHS, 1, Report("train"), negatives=picks)
+    with pytest.raises(InputError, match="none of the 1 negatives can be used"):
+        load_training_set(Sources([path], picks, picks), LENGTHS, 1, Report("train"))
 
 
 def test_digest_depends_on_pixels_and_labels_only(simulated, tmp_path):

@@ -11,63 +11,70 @@ from pupicker.core.regions.regions import mean_disc_area
 from pupicker.engine.models.initial_weights import load_start
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.initial_count import general_density
-from pupicker.engine.training.particle_count import Expectation, expectation
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.options import TrainingOptions
+from pupicker.engine.training.particle_count import ParticleCount, particle_count
+from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.tests.engine.blobs import GEOMETRY, training_set
 
 PIXELS = 160 * 160
 
 
+def so_many(particles_per_micrograph):
+    """Options of a user who knows the number."""
+    return TrainingOptions(particles_per_micrograph=particles_per_micrograph)
+
+
 def candidates(particles, found, labels):
     """So many particles of equal score above an empty background; a part of them is labelled and found."""
     scores = torch.cat([torch.ones(particles), torch.full((50,), -5.0)]).double()
-    return Candidates(scores, torch.ones(found).double(), labels, 1000.0, PIXELS)
+    return LabelledCandidates(scores, torch.ones(found).double(), labels, 1000.0, PIXELS)
 
 
 def test_given_number_and_given_prior_are_the_same_thing():
     data = training_set(3, 3).micrographs
-    by_number = expectation(data, GEOMETRY, None, 12.0)
+    by_number = particle_count(data, GEOMETRY, so_many(12.0))
     assert by_number.particles(2 * PIXELS) == pytest.approx(24) and not by_number.estimated
-    by_prior = expectation(data, GEOMETRY, 12 * mean_disc_area(GEOMETRY.training_radius_px) / PIXELS, None)
+    prior = 12 * mean_disc_area(GEOMETRY.training_radius_px) / PIXELS
+    by_prior = particle_count(data, GEOMETRY, TrainingOptions(class_prior=prior))
     assert by_prior.density == pytest.approx(by_number.density)
-    assert "--class-prior" in by_prior.source and "--particles-per-micrograph 12" in by_number.source
+    assert "class prior" in by_prior.source and "12 particles per micrograph" in by_number.source
 
 
 def test_given_number_is_never_changed():
-    given = expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)
+    given = particle_count(training_set(3).micrographs, GEOMETRY, so_many(12.0))
     for _ in range(5):
         given.learn(candidates(5, 2, 2))
     assert given.particles(PIXELS) == pytest.approx(12)
 
 
 def test_first_guess_covers_the_stated_area_or_the_labels():
-    sparse = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None)
+    sparse = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions())
     assert sparse.estimated and sparse.particles(PIXELS) * math.pi * 11**2 == pytest.approx(0.15 * PIXELS)
     # Two micrographs with 9 labels, one without: half more than the labels on those that have some.
     dense = training_set(9, 9, 0)
     small = [type(m)(m.path, m.image[:110, :110], m.labels) for m in dense.micrographs]
-    assert expectation(small, GEOMETRY, None, None).particles(110 * 110) == pytest.approx(13.5)
+    assert particle_count(small, GEOMETRY, TrainingOptions()).particles(110 * 110) == pytest.approx(13.5)
 
 
 def test_what_the_general_weights_see_is_the_first_guess():
     data = training_set(1, 0).micrographs
-    assert expectation(data, GEOMETRY, None, None, 12 / PIXELS).particles(PIXELS) == pytest.approx(12)
-    nothing_seen = expectation(data, GEOMETRY, None, None, 0.0)
+    assert particle_count(data, GEOMETRY, TrainingOptions(), 12 / PIXELS).particles(PIXELS) == pytest.approx(12)
+    nothing_seen = particle_count(data, GEOMETRY, TrainingOptions(), 0.0)
     assert nothing_seen.particles(PIXELS) * math.pi * 11**2 == pytest.approx(0.05 * PIXELS)
-    assert expectation(data, GEOMETRY, None, 7.0, 12 / PIXELS).particles(PIXELS) == pytest.approx(7)
+    assert particle_count(data, GEOMETRY, so_many(7.0), 12 / PIXELS).particles(PIXELS) == pytest.approx(7)
 
 
 def test_objective_is_told_the_whole_unless_the_guess_is_blind():
     data = training_set(1, 0).micrographs
-    assert expectation(data, GEOMETRY, None, None, 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(12)
-    assert expectation(data, GEOMETRY, None, 7.0, 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(7)
-    assert expectation(data, GEOMETRY, None, 7.0).trained_particles(PIXELS) == pytest.approx(7)
-    blind = expectation(data, GEOMETRY, None, None)
+    assert particle_count(data, GEOMETRY, TrainingOptions(), 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(12)
+    assert particle_count(data, GEOMETRY, so_many(7.0), 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(7)
+    assert particle_count(data, GEOMETRY, so_many(7.0)).trained_particles(PIXELS) == pytest.approx(7)
+    blind = particle_count(data, GEOMETRY, TrainingOptions())
     assert blind.trained_particles(PIXELS) == pytest.approx(0.5 * blind.particles(PIXELS))
 
 
 def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
-    known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), 10 / PIXELS)
     for _ in range(3):
         known.learn(candidates(40, found=5, labels=5))
     assert known.particles(PIXELS) == pytest.approx(20)  # five labels against five: the geometric mean
@@ -85,7 +92,7 @@ def test_general_weights_count_discs():
 
 
 def test_estimate_replaces_the_guess_from_the_third_epoch_on():
-    known = Expectation(0.01, True, "first guess")
+    known = ParticleCount(0.01, True, "first guess")
     for epoch, number in enumerate((40, 42, 38, 41, 39, 90, 10), start=1):
         before = known.density
         known.learn(candidates(number, found=10, labels=10))
@@ -96,7 +103,7 @@ def test_estimate_replaces_the_guess_from_the_third_epoch_on():
 
 
 def test_half_of_the_labels_found_means_twice_as_many_particles():
-    known = Expectation(0.01, True, "")
+    known = ParticleCount(0.01, True, "")
     for _ in range(3):
         known.learn(candidates(20, found=5, labels=10))
     assert known.particles(PIXELS) == pytest.approx(40)
@@ -104,20 +111,21 @@ def test_half_of_the_labels_found_means_twice_as_many_particles():
 
 @pytest.mark.parametrize(("prior", "number", "words"), [
     (0.1, 3.0, "give one"), (0.0, None, "between 0 and 1"), (1.0, None, "between 0 and 1"),
-    (float("nan"), None, "between 0 and 1"), (0.9, None, "fit"), (None, 0.0, "positive"), (None, -3.0, "positive"),
-    (None, float("nan"), "positive"), (None, 1e5, "fit"),
+    (float("nan"), None, "between 0 and 1"), (0.9, None, "fit"), (None, 0.0, "above 0"), (None, -3.0, "above 0"),
+    (None, float("nan"), "above 0"), (None, 1e5, "fit"),
 ])
 def test_impossible(prior, number, words):
     with pytest.raises(UsageError, match=words):
-        expectation(training_set(3).micrographs, GEOMETRY, prior, number)
+        particle_count(training_set(3).micrographs, GEOMETRY, TrainingOptions(
+            class_prior=prior, particles_per_micrograph=number))
 
 
 def test_as_many_as_fit_are_possible():
     data = training_set(3).micrographs
     most = most_particles(GEOMETRY, PIXELS)
-    assert expectation(data, GEOMETRY, None, most * (1 - 1e-9)).particles(PIXELS) == pytest.approx(most)
+    assert particle_count(data, GEOMETRY, so_many(most * (1 - 1e-9))).particles(PIXELS) == pytest.approx(most)
     with pytest.raises(UsageError, match=f"only {most:.0f} of 22 A fit"):
-        expectation(data, GEOMETRY, None, most * 1.01)
+        particle_count(data, GEOMETRY, so_many(most * 1.01))
 
 
 def spread(particles, labels):
@@ -125,13 +133,13 @@ def spread(particles, labels):
     generator = torch.Generator().manual_seed(1)
     own = torch.randn(particles, generator=generator).double() + 6
     others = torch.randn(5 * particles, generator=generator).double()
-    return Candidates(torch.cat([own, others]), own[:labels], labels, 1e5, PIXELS)
+    return LabelledCandidates(torch.cat([own, others]), own[:labels], labels, 1e5, PIXELS)
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 4])
 def test_the_number_is_settled_at_the_end(epochs):
     """Ten held-out labels against a guess that is worth five: two thirds of the way in the logarithm."""
-    known = expectation(training_set(1, 0).micrographs, GEOMETRY, None, None, 10 / PIXELS)
+    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), 10 / PIXELS)
     for _ in range(epochs):
         known.learn(candidates(200, found=10, labels=10))
     known.settle(spread(80, 10))
@@ -140,6 +148,6 @@ def test_the_number_is_settled_at_the_end(epochs):
 
 
 def test_a_given_number_is_settled_already():
-    given = expectation(training_set(3).micrographs, GEOMETRY, None, 12.0)
+    given = particle_count(training_set(3).micrographs, GEOMETRY, so_many(12.0))
     given.settle(spread(80, 10))
     assert given.particles(PIXELS) == pytest.approx(12)

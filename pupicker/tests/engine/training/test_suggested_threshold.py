@@ -9,9 +9,10 @@ import torch
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.models.model_card import card, expected_row, interval_row
 from pupicker.engine.models.model_file import load_model
-from pupicker.engine.training.particle_count import Expectation
+from pupicker.engine.models.training_record import TrainingRecord
+from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.suggested_threshold import crowding_warning, expected_of_thresholds, number_of_particles
-from pupicker.engine.training.validation import Candidates
+from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.tests.engine.blobs import GEOMETRY
 
 PIXELS = 160 * 160
@@ -19,7 +20,7 @@ PIXELS = 160 * 160
 
 def candidates(particles, labels):
     scores = torch.cat([torch.linspace(2, 3, particles), torch.full((50,), -5.0)]).double()
-    return Candidates(scores, scores[:particles : particles // labels][:labels], labels, 1000.0, PIXELS)
+    return LabelledCandidates(scores, scores[:particles : particles // labels][:labels], labels, 1000.0, PIXELS)
 
 
 def test_threshold_has_the_best_expected_f1():
@@ -55,35 +56,34 @@ def test_no_candidates():
 
 def test_interval_is_per_image_and_holds_the_number():
     found = candidates(40, 10)
-    known = Expectation(80 / PIXELS, True, "estimated")
-    noted = number_of_particles(known, found, PIXELS / 2)
-    low, high = noted["particles_interval"]["low"], noted["particles_interval"]["high"]
-    assert noted["particles_per_micrograph"] == pytest.approx(40) and noted["particles_interval"]["level"] == 0.9
-    assert low < 20 and high >= 40  # of half the area that the forty were found in
-    outside = number_of_particles(replace(known, density=900 / PIXELS), found, PIXELS)
-    assert outside["particles_interval"]["high"] == pytest.approx(900)
+    known = ParticleCount(80 / PIXELS, True, "estimated")
+    number, interval = number_of_particles(known, found, PIXELS / 2)
+    assert number == pytest.approx(40) and interval.level == 0.9
+    assert interval.low < 20 and interval.high >= 40  # of half the area that the forty were found in
+    _, outside = number_of_particles(replace(known, density=900 / PIXELS), found, PIXELS)
+    assert outside.high == pytest.approx(900)
 
 
 def test_no_interval_for_a_given_number_or_without_held_out_labels():
     found = candidates(40, 10)
-    assert number_of_particles(Expectation(0.01, False, "given"), found, PIXELS)["particles_interval"] is None
-    assert number_of_particles(Expectation(0.01, True, "first guess"), None, PIXELS)["particles_interval"] is None
+    assert number_of_particles(ParticleCount(0.01, False, "given"), found, PIXELS)[1] is None
+    assert number_of_particles(ParticleCount(0.01, True, "first guess"), None, PIXELS)[1] is None
 
 
 @pytest.mark.parametrize("estimated", [True, False])
 def test_more_than_fit_side_by_side_is_said(estimated):
     room = PIXELS * GEOMETRY.working_pixel_size_ang**2 / (GEOMETRY.diameter_ang**2 * 3**0.5 / 2)
-    inside = Expectation(room / PIXELS * 0.99, estimated, "given by --class-prior 0.9")
+    inside = ParticleCount(room / PIXELS * 0.99, estimated, "given by the class prior 0.9")
     assert crowding_warning(inside, GEOMETRY, PIXELS) is None
     text = crowding_warning(replace(inside, density=room / PIXELS * 1.5), GEOMETRY, PIXELS)
-    assert text is not None and f"{room:.0f} of" in text and ("estimated" if estimated else "--class-prior 0.9") in text
+    assert text is not None and f"{room:.0f} of" in text and ("estimated" if estimated else "class prior 0.9") in text
 
 
 def test_older_models_tell_it_from_their_curve(model_path):
     model = load_model(model_path)
     newer = card(model)
-    older = card(replace(model, details={k: v for k, v in model.details.items() if not k.startswith("expected_p")}))
+    older = card(replace(model, record=replace(model.record, expected_precision=None, expected_recall=None)))
     for name in ("expected_precision", "expected_recall"):
         assert older[name] == pytest.approx(newer[name], abs=0.1)  # the curve has 200 rows only
-    assert card(replace(model, details={}))["expected_precision"] is None
+    assert card(replace(model, record=TrainingRecord()))["expected_precision"] is None
     assert interval_row(newer) == [] and expected_row(newer)[0][0] == "expected precision"

@@ -19,7 +19,7 @@ from pupicker.engine.runtime.errors import PuPickerError
 from pupicker.engine.training.dataset import split_validation
 from pupicker.engine.training.minibatches import Minibatch, make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions
-from pupicker.engine.training.options import TrainingOptions
+from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.trainer import Interrupted, Training
 from pupicker.engine.training.validation import find_candidates, representative
 from pupicker.tests.engine.blobs import GEOMETRY, micrograph, training_set
@@ -31,14 +31,14 @@ DATA = training_set(5, 5, 5)
 CPU = torch.device("cpu")
 
 
-def training(options=OPTIONS, data=DATA, fraction=0.3, **more):
-    return Training(data, split_validation(data, fraction, 0), GEOMETRY, options, CPU, **more)
+def training(options=OPTIONS, data=DATA, fraction=0.3, **hooks):
+    return Training(data, split_validation(data, fraction, 0), Task(GEOMETRY, options), Hooks(**hooks))
 
 
 def assert_same_model(one, other):
     ours, theirs = one.network.state_dict(), other.network.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert one.details["curve"] == other.details["curve"]
+    assert one.record.curve == other.record.curve
     assert (one.calibration, one.class_prior, one.suggested_threshold) == (
         other.calibration, other.class_prior, other.suggested_threshold
     )
@@ -78,7 +78,7 @@ def test_a_stop_after_any_update_loses_nothing(reference, case, asked):
     try:
         model = first.run()
     except Interrupted as error:
-        assert "--resume" in str(error)
+        assert error.parameters == ("resume",)
         second = training(options, fraction=fraction)
         if saved:
             second.restore(*saved[-1])
@@ -100,27 +100,27 @@ def test_state_has_contiguous_tensors_of_its_own():
 
 def test_validation_chooses_the_length_and_refit_repeats_it():
     model = training().run()
-    curve = model.details["curve"]
-    selection = [epoch["updates"] for epoch in curve if epoch["stage"] == "selection"]
-    refit = [epoch["updates"] for epoch in curve if epoch["stage"] == "refit"]
-    best = model.details["validation"]["best_updates"]
+    curve = model.record.curve
+    selection = [epoch.updates for epoch in curve if epoch.stage == "selection"]
+    refit = [epoch.updates for epoch in curve if epoch.stage == "refit"]
+    best = model.record.validation.best_updates
     assert selection == [4, 8, 12, 16][: len(selection)] and best in selection
     assert refit == list(range(4, best + 1, 4))
-    assert all(epoch["validation"] is not None for epoch in curve[: len(selection)])
+    assert all(epoch.validation is not None for epoch in curve[: len(selection)])
 
 
 def test_patience_ends_the_selection():
     options = TrainingOptions(FITTING, updates=400, epoch_updates=2, patience=2, refit=False)
     model = training(options).run()
-    curve, best = model.details["curve"], model.details["validation"]["best_updates"]
-    assert curve[-1]["updates"] < 400 and curve[-1]["updates"] - best >= 4
+    curve, best = model.record.curve, model.record.validation.best_updates
+    assert curve[-1].updates < 400 and curve[-1].updates - best >= 4
 
 
 def test_without_refit_the_network_is_that_of_the_best_epoch():
     saved = {}
     options = TrainingOptions(FITTING, updates=16, epoch_updates=4, patience=3, refit=False)
     kept = training(options, save=lambda tensors, progress: saved.update({int(tensors["updates"]): tensors})).run()
-    best = saved[kept.details["validation"]["best_updates"]]
+    best = saved[kept.record.validation.best_updates]
     for name, value in kept.network.state_dict().items():
         assert torch.equal(value, best[f"average.{name}"]), name
 
@@ -137,7 +137,7 @@ def test_refit_sees_the_labels_that_were_held_out():
     other = type(DATA)(micrographs, DATA.mixture, DATA.digest)
     options = TrainingOptions(FITTING, particles_per_micrograph=9, updates=4, epoch_updates=4)
     model, changed = training(options).run(), training(options, data=other).run()
-    losses = [[epoch["loss"] for epoch in m.details["curve"]] for m in (model, changed)]
+    losses = [[epoch.loss for epoch in m.record.curve] for m in (model, changed)]
     assert losses[0][0] == losses[1][0] and losses[0][1] != losses[1][1]
 
 
@@ -155,7 +155,7 @@ def test_training_separates_the_discs():
 
 def test_loss_that_is_not_finite_is_an_error():
     fitting = FittingOptions(network_settings={"width": 4}, batch_size=32, positives=4, learning_rate=1e30)
-    with pytest.raises(PuPickerError, match="lower --learning-rate"):
+    with pytest.raises(PuPickerError, match="lower the learning rate"):
         training(TrainingOptions(fitting, updates=200, epoch_updates=100)).run()
 
 
@@ -239,16 +239,16 @@ def test_every_network_can_be_fitted(name):
 # ---- candidates
 
 
-def test_calibration_is_that_of_as_many_views_as_the_model_takes(reference):
+def test_calibration_is_that_of_as_many_orientations_as_the_model_takes(reference):
     model = reference["none held out"]
     labels, none = [m.labels for m in DATA.micrographs], [m.labels[:0] for m in DATA.micrographs]
-    expected = model.details["particles_per_micrograph"] * len(labels)
+    expected = model.record.particles_per_micrograph * len(labels)
     fits = {}
-    for views in (1, 4):
-        found = find_candidates(model.network, DATA.micrographs, labels, none, GEOMETRY, views)
-        fits[views] = calibrate(found.scores, found.hits, found.labels, expected)
+    for number in (1, 4):
+        found = find_candidates(model.network, DATA.micrographs, labels, none, GEOMETRY, number)
+        fits[number] = calibrate(found.scores, found.hits, found.labels, expected)
     # Up to rounding: some processors add in another order where the memory lies otherwise.
-    assert model.views == 4 and model.calibration.to_dict() == pytest.approx(fits[4].to_dict(), rel=1e-9)
+    assert model.orientations == 4 and model.calibration.to_dict() == pytest.approx(fits[4].to_dict(), rel=1e-9)
     assert model.calibration.to_dict() != pytest.approx(fits[1].to_dict(), rel=1e-9)
 
 
@@ -277,7 +277,7 @@ def test_candidates_of_seen_labels_do_not_count():
 def test_the_last_epoch_is_shorter_if_updates_are_no_multiple():
     """As many updates as were asked for, while choosing the length and after it."""
     model = training(replace(OPTIONS, updates=10, patience=9)).run()
-    curve = model.details["curve"]
-    assert [epoch["updates"] for epoch in curve if epoch["stage"] == "selection"] == [4, 8, 10]
-    assert max(epoch["updates"] for epoch in curve if epoch["stage"] == "refit") == (
-        model.details["validation"]["best_updates"])
+    curve = model.record.curve
+    assert [epoch.updates for epoch in curve if epoch.stage == "selection"] == [4, 8, 10]
+    assert max(epoch.updates for epoch in curve if epoch.stage == "refit") == (
+        model.record.validation.best_updates)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Iterator, Union
+
+Target = Union[str, "os.PathLike[str]"]
 
 _UMASK = os.umask(0)  # it can only be read by setting it; once, before there are threads
 os.umask(_UMASK)
 
 
 @contextmanager
-def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_path(target: Target) -> Iterator[Path]:
     """Yield a temporary path that becomes `target` when the block ends without an exception.
 
     The temporary name starts with a dot, so that folder listings of micrographs or tables never pick it up, and
@@ -34,12 +34,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_text(target: str | os.PathLike[str], text: str) -> None:
+def write_text(target: Target, text: str) -> None:
     """Write `text` as UTF-8 to `target` atomically."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(target: str | os.PathLike[str], content: Any) -> None:
-    """Write `content` as indented JSON to `target` atomically."""
-    write_text(target, json.dumps(content, indent=2, sort_keys=False) + "\n")

@@ -1,0 +1,110 @@
+"""The one way to train: data and a task in, a model with its record out."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import pupicker
+from pupicker.engine.models.checkpoint import identity_of, load_checkpoint, save_checkpoint
+from pupicker.engine.models.initial_weights import GENERAL
+from pupicker.engine.models.model_file import Model
+from pupicker.engine.models.training_record import TrainingRecord
+from pupicker.engine.training.dataset import Split, TrainingSet, split_validation
+from pupicker.engine.training.initial_count import general_density
+from pupicker.engine.training.options import Hooks, Task
+from pupicker.engine.training.status import TrainingStatus
+from pupicker.engine.training.trainer import Training
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    data: TrainingSet, task: Task, checkpoint: Path | None = None, resume: bool = False,
+    status: TrainingStatus | None = None, stop: Callable[[], bool] = lambda: False,
+) -> Model:
+    """Train a model.
+
+    Parameters
+    ----------
+    data
+        Micrographs and labels (:func:`pupicker.engine.training.dataset.load_training_set`).
+    task
+        What is learnt, and how.
+    checkpoint
+        File that keeps the state after every epoch; it stays after the training.  None: nothing is kept.
+    resume
+        Go on from the checkpoint, if there is one.
+    status
+        Where to write how far the training is.
+    stop
+        Asked after every update; True ends with :class:`pupicker.engine.training.trainer.Interrupted`.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is damaged, or that of other data or options.
+    UsageError
+        If more particles are given than fit, or fewer than are labelled.
+    PuPickerError
+        If the training diverges or is stopped.
+    """
+    begin = time.monotonic()
+    status = status or TrainingStatus(None)
+    task = task.resolved(data.label_count, data.pseudo_labels is not None)
+    split = split_validation(data, task.options.validation_fraction, task.options.fitting.seed)
+    identity = identity_of(data.digest, task.geometry, task.options, pupicker.__version__)
+
+    def save(tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, tensors, {**progress, "identity": identity})
+        status.epoch(progress)
+
+    training = Training(data, split, task, Hooks(stop, save), _general_density(data, task))
+    if resume and checkpoint is not None and checkpoint.exists():
+        training.restore(*load_checkpoint(checkpoint, identity))
+    if not training.count.estimated:
+        _warn(training.crowding())
+    status.begin(training.max_updates, bool(split.validation) and task.options.refit)
+    model = training.run()
+    if training.count.estimated:
+        _warn(model.record.crowding)
+    seconds = round(time.monotonic() - begin, 1)
+    return replace(model, record=replace(_recorded(model.record, data, split, task), training_seconds=seconds))
+
+
+def _general_density(data: TrainingSet, task: Task) -> float | None:
+    """Particles per working pixel that the general model sees; None: training does not start from it."""
+    start = task.start
+    if start.name != GENERAL or start.weights is None:
+        return None
+    return general_density(data.micrographs, task.geometry, task.options.fitting.network, start.weights, task.device)
+
+
+def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Task) -> TrainingRecord:
+    """The record of the training itself, with what it learnt from and how."""
+    options, fitting = task.options, task.options.fitting
+    versions = {"pupicker": pupicker.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    return replace(
+        record, objective=fitting.objective, start=task.start.name, start_sha256=fitting.start,
+        autoencoder=float(fitting.autoencoder), weight_decay=fitting.weight_decay,
+        ring_negatives=options.ring_negatives, labels=data.label_count, pseudo_labels=data.pseudo_labels,
+        negatives=data.negative_count, micrographs=len(data.micrographs),
+        held_out_labels=sum(int(held.sum()) for held in split.held_out),
+        refit=bool(split.validation) and options.refit, training_pixel_size_ang=task.pixel_size_ang,
+        training_data_sha256=data.digest, seed=fitting.seed, software=versions,
+        method_version=pupicker.METHOD_VERSION,
+    )
+
+
+def _warn(text: str | None) -> None:
+    if text:
+        _log.warning("%s", text, extra={"parameters": ("particles_per_micrograph",)})

@@ -1,0 +1,26 @@
+"""Lists and numbers that the plugin and the core must agree on."""
+
+from __future__ import annotations
+
+MODEL_SUFFIX = ".pupicker"
+
+# Exit codes of the command line; the first and the last mean "there is a result".
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
+
+# Forms store an index into these: only ever append.
+OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
+NORMS = ("batch", "group", "affine", "none")
+
+NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")
+"""Those of pupicker itself; the first is the default."""
+
+GENERAL_NETWORKS = ("conv31", "conv47")
+"""Those with pretrained weights, a file in pupicker/weights."""
+
+START_AUTO, START_GENERAL, START_RANDOM = "auto", "general", "random"
+
+PSEUDO_LABEL_SOURCES = (START_GENERAL, "template", "dog")
+"""What takes the place of labels: the general model, template matching with a disc, the difference of Gaussians."""
+
+AUTOENCODER_AUTO = "auto"
+"""The paper's weight of the autoencoder term, which follows from the number of labels."""

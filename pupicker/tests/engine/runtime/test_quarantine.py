@@ -1,0 +1,62 @@
+"""The one loop over micrographs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.quarantine import usable, usable_with
+from pupicker.engine.runtime.run_report import Report
+
+PATHS = [Path(str(number)) for number in range(9)]
+
+
+def read(path: Path) -> int:
+    if path.name == "2":
+        raise InputError("2: has no pixel size", "pixel_size")
+    if path.name == "5":
+        raise MemoryError
+    return int(path.name)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_cannot_be_read_is_set_aside_and_the_rest_comes_in_order(threads):
+    report = Report("pick", word=lambda error: f"{error} ({error.parameters[0]})")
+    progress = Progress(len(PATHS), "reading", io.StringIO())
+    assert list(usable(PATHS, read, report, progress, threads)) == [(PATHS[n], n) for n in (0, 1, 3, 4, 6, 7, 8)]
+    assert report.quarantined == [(PATHS[2], "2: has no pixel size (pixel_size)"), (PATHS[5], "5: MemoryError:")]
+    assert progress.done == len(PATHS) and report.done == []
+
+
+def test_the_second_step_is_guarded_too():
+    def use(number: int) -> int:
+        if number == 7:
+            raise RuntimeError("CUDA out of memory.\nTried to allocate much")
+        return number * number
+
+    report = Report("pick")
+    found = dict(usable_with(PATHS, read, use, report, Progress(9, "picking", io.StringIO()), 2))
+    assert list(found.values()) == [0, 1, 9, 16, 36, 64]
+    assert report.quarantined[-1] == (PATHS[7], "7: RuntimeError: CUDA out of memory. Tried to allocate much")
+
+
+def test_wrong_usage_is_no_matter_of_one_micrograph():
+    def wrong(path: Path) -> int:
+        raise UsageError("the pixel size -1 must be above 0", "pixel_size")
+
+    report = Report("pick")
+    with pytest.raises(UsageError):
+        list(usable(PATHS, wrong, report, Progress(9, "reading", io.StringIO()), 1))
+    assert report.quarantined == []
+
+
+def test_the_parameter_that_would_have_helped_is_named_if_all_fail():
+    report = Report("pick")
+    assert list(usable([PATHS[2]], read, report, Progress(1, "reading", io.StringIO()), 1)) == []
+    with pytest.raises(InputError, match="none of the 1 micrographs can be used") as caught:
+        report.require_some()
+    assert caught.value.parameters == ("pixel_size",)

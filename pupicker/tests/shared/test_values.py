@@ -1,0 +1,34 @@
+"""Lengths, durations and columns: one place, and both sides use it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pupicker.core.geometry import geometry, most_particles, particles_side_by_side
+from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.shared.columns import OPTIONAL, POSITION
+from pupicker.shared.durations import format_seconds
+from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px, packed_discs
+
+
+@given(st.floats(20, 1000), st.floats(0.3, 5))
+def test_lengths_of_the_forms_are_those_of_the_core(diameter, pixel_size):
+    lengths = geometry(diameter, pixel_size, 22)
+    assert lengths.box_size_px(pixel_size) == even_box_size_px(BOX_SIZE * diameter, pixel_size)
+    assert lengths.box_size_px(pixel_size) % 2 == 0
+    assert lengths.min_distance_ang == MIN_DISTANCE * diameter
+    assert particles_side_by_side(lengths, 1e7) == packed_discs(1e7, diameter)
+    assert most_particles(lengths, 1e7) == packed_discs(1e7, MIN_DISTANCE * diameter)
+
+
+def test_columns_are_those_of_a_table():
+    assert list(CoordinateTable.__dataclass_fields__) == [*POSITION, *OPTIONAL]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (-1, "0:00 min"), (0, "0:00 min"), (59.6, "1:00 min"), (75, "1:15 min"), (3599.4, "59:59 min"), (3700, "1:01 h"),
+])
+def test_seconds(seconds, text):
+    assert format_seconds(seconds) == text

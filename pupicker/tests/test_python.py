@@ -1,0 +1,58 @@
+"""What a Python program imports: the functions of docs/python.md, and nothing heavy before they are used."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pupicker
+from pupicker.tests.commands.command_line import run
+from pupicker.tests.test_layers import loaded_modules
+
+PAGE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "python.md"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = loaded_modules("import pupicker\nassert 'pick' in dir(pupicker)")
+    assert {"torch", "numpy", "pyworkflow", "pwem"} & loaded == set()
+    assert [name for name in loaded if name.startswith("pupicker.")] == []
+
+
+def test_what_is_promised_is_there():
+    for name in pupicker.__all__:
+        assert getattr(pupicker, name) is not None and name in dir(pupicker)
+    with pytest.raises(AttributeError, match="no attribute 'pic'"):
+        pupicker.pic  # noqa: B018
+
+
+def test_picks_are_those_of_the_command_line(simulated, model_path, tmp_path, capsys):
+    bad = tmp_path / "bad.mrc"
+    bad.write_text("no image")
+    picks = pupicker.pick([*simulated.unseen, bad], model_path, device="cpu", threads=1)
+    assert capsys.readouterr() == ("", "")
+    assert picks.micrographs == simulated.unseen and [path for path, _ in picks.quarantined] == [bad]
+    result = run(capsys, "pick", *simulated.unseen, "--model", model_path, "--output", tmp_path / "p.tsv", "--device",
+                 "cpu", "--threads", 1, "--json")
+    table = pupicker.read_coordinates(tmp_path / "p.tsv")
+    assert len(table) == len(picks.table) > 0
+    np.testing.assert_allclose(picks.table.x, table.x, atol=1e-2)
+    assert result.json["threshold"] == picks.threshold and result.json["preparation"] == picks.report["preparation"]
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
+def test_the_example_runs_as_it_stands(simulated, model_path, tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    shutil.copy(model_path, tmp_path / "model.pupicker")
+    (tmp_path / "micrographs").mkdir()
+    for path in simulated.unseen:
+        shutil.copy(path, tmp_path / "micrographs")
+    (tmp_path / "micrographs" / "bad.mrc").write_text("no image")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "example"})
+    out = capsys.readouterr().out
+    assert "suggested threshold: " in out and "not used: bad.mrc" in out and " picks in picks.star" in out
+    assert 5 < len(pupicker.read_coordinates("picks.star")) < 60
