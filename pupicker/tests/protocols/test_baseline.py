@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from pupicker.tests.scipion.workflow import (
     DIAMETER,
     HEIGHT,
@@ -85,6 +87,7 @@ class TestBaseline(WorkflowTestCase):
                 masked += 1
         self.assertGreater(masked, 10)  # the micrographs without a mask are picked whole
 
+    @pytest.mark.slow
     def testTrainingFromProposalsAndPickingWithExclusions(self):
         run = self.newProtocol(ProtPuPickerTrain, diameter=DIAMETER, updates=UPDATES, validationFraction=0.0,
                                useGpu=False, numberOfThreads=1, network=NETWORK_CHOICES.index("conv31"),
