@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from pupicker.tests.shared_folder import VARIABLE, shared_folder
 
 # How long an example takes is no property of the code; a busy machine must not fail a test.
 hypothesis.settings.register_profile("pupicker", deadline=None)
@@ -31,6 +34,15 @@ WITH_SCIPION = ("workflows", "windows", "protocols", "plugin", "convert")
 """Folders whose tests need Scipion: select or leave them out with ``-m scipion``."""
 LONGEST_FIRST = ("workflows", "windows", "protocols", "plugin", "commands", "engine")
 """Folders whose files take minutes: they start first, else one worker does the last of them alone."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests of Scipion, which know no fixtures, find the folder in the environment."""
+    os.environ.pop(VARIABLE, None)  # that of another run, which started this one
+    shared_folder(tmp_path_factory)
+    yield
+    os.environ.pop(VARIABLE, None)
 
 
 @pytest.fixture

@@ -32,9 +32,9 @@ from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Training
 
-_log = logging.getLogger(__name__)
-
 AnyPath = str | os.PathLike[str]
+
+_log = logging.getLogger(__name__)
 
 
 def train(

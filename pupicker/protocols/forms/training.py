@@ -12,7 +12,7 @@ from pupicker.constants import (
     PRIOR_CHOICES,
     PRIOR_COUNT,
     PRIOR_FRACTION,
-    PROPOSALS,
+    PSEUDO_LABELS,
     START_AUTO,
     START_CHOICES,
     START_MODEL,
@@ -160,7 +160,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
 
     def _validatePseudoLabels(self) -> List[str]:
         """Whether there is a general model with the network, if its picks are learnt from."""
-        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
+        if PSEUDO_LABELS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
             return []
         return ["*Learn from*: there is a general model for %s only. Choose one of them under *Network* (expert "
                 "level), or other pseudo-labels." % " and ".join(GENERAL_NETWORKS)]
@@ -219,7 +219,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         elif self.startMode.get() != START_AUTO:
             arguments += ["--start", START_CHOICES[self.startMode.get()]]
         if not self._usesLabels():
-            arguments += [optionOf(options.PSEUDO_LABELS.name), PROPOSALS[self.trainFrom.get()],
+            arguments += [optionOf(options.PSEUDO_LABELS.name), PSEUDO_LABELS[self.trainFrom.get()],
                           *PSEUDO_LABEL_COUNT.arguments(self)]
         arguments += self._getExclusionArguments() + UPDATES.arguments(self) + WORKING_PIXEL_SIZE.arguments(self)
         return arguments + self._networkArguments()

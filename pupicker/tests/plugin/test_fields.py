@@ -8,10 +8,10 @@ import pytest
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
-from pupicker.constants import AUTOENCODER_GIVEN, PRIOR_COUNT, PRIOR_FRACTION, PROPOSALS  # isort: skip
+from pupicker.constants import AUTOENCODER_GIVEN, PRIOR_COUNT, PRIOR_FRACTION, PSEUDO_LABELS  # isort: skip
 from pupicker.engine.runtime.checks import check_options  # isort: skip
 from pupicker.engine.runtime.errors import UsageError  # isort: skip
-from pupicker.protocols import ProtPuPickerTrain  # isort: skip
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerTrain  # isort: skip
 from pupicker.protocols.forms import fields, labels, network, training  # isort: skip
 
 FIELDS = [value for module in (fields, labels, network, training) for value in vars(module).values()
@@ -19,7 +19,7 @@ FIELDS = [value for module in (fields, labels, network, training) for value in v
 # So that the field counts.
 SETTINGS = {
     "classPrior": {"priorMode": PRIOR_FRACTION}, "particlesPerMicrograph": {"priorMode": PRIOR_COUNT},
-    "autoencoderWeight": {"autoencoder": AUTOENCODER_GIVEN}, "proposalCount": {"trainFrom": PROPOSALS.index("dog")},
+    "autoencoderWeight": {"autoencoder": AUTOENCODER_GIVEN}, "proposalCount": {"trainFrom": PSEUDO_LABELS.index("dog")},
 }
 VALUES = (-1.0, 0.0, 1e-3, 0.5, 0.95, 1.0, 1.5, 10.0, 11.0, 100.0, 2.0**32, math.nan, math.inf)
 
@@ -68,3 +68,21 @@ def test_a_number_that_is_missing_is_asked_for():
 
 def test_all_fields_are_tested():
     assert len(set(FIELDS)) >= 12
+
+
+def test_forms_say_no_old_names():
+    """Old options are taken from old scripts; the forms give those that the help shows."""
+    import argparse
+
+    from pupicker.commands.main import build_parser
+
+    commands = next(action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for run, command in (
+        (ProtPuPickerTrain(diameter=150, trainFrom=1, proposalCount=9, ringNegatives=True, dropout=0.1), "train"),
+        (ProtPuPickerPick(uncertainty=True, minDistance=9, thresholdMode=1, exclusionMode=1), "pick"),
+        (ProtPuPickerBaseline(diameter=150, minScore=2.0, contrast=1, minDistance=9), "baseline"),
+    ):
+        given = run._getTrainingArguments() if command == "train" else run._getPickArguments()
+        shown = {name for action in commands.choices[command]._actions if action.help != argparse.SUPPRESS
+                 for name in action.option_strings}
+        assert {word.partition("=")[0] for word in given if word.startswith("--")} <= shown, command

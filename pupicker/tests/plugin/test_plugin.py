@@ -11,6 +11,8 @@ import tempfile
 import unittest
 from unittest import mock
 
+import pytest
+
 from pupicker.tests.scipion import scipion_environment
 
 import pyworkflow as pw  # isort: skip
@@ -145,6 +147,7 @@ class TestBinaries(PluginTestCase):
                 install = self.getInstallCommand()
         self.assertIn(f"{activate}&& conda create --yes --prefix ./env python=3.11 && env/bin/python -m pip", install)
 
+    @pytest.mark.slow
     def testCommandMakesAnEnvironment(self):
         """The same shell line without the packages: it needs no network."""
         start, rest = self.getInstallCommand().split("pip install")

@@ -75,7 +75,7 @@ def test_lists_of_the_plugin_are_those_of_the_core():
     assert constants.NETWORK_CHOICES[:4] == ("conv31", "conv63", "conv127", "resnet31")
     assert constants.NETWORK_CHOICES[constants.NETWORK_DEFAULT] == DEFAULT_NETWORK
     assert set(choices.GENERAL_NETWORKS) == {path.stem for path in WEIGHTS.glob("*.safetensors")}
-    assert constants.PROPOSALS == ("", "general", "template", "dog")
+    assert constants.PSEUDO_LABELS == ("", "general", "template", "dog")
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "batch_size", "validation_fraction", "objective"])
