@@ -65,7 +65,7 @@ def test_both_priors(train):
     (("--training-radius", 0), ("training radius",)),
     (("--min-distance", 0), ("minimum distance",)),
     (("--box-size", -3), ("box size",)),
-    (("--pixel-size", -1), ("--pixel-size -1",)),
+    (("--pixel-size", -1), ("pixel size -1", "(--pixel-size)")),
 ])
 def test_impossible_options(train, options, words):
     message = train(*options).error(2)
