@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 
 if TYPE_CHECKING:
-    from pupicker.core.geometry import Geometry
+    from pupicker.core.geometry import Geometry, Overrides
     from pupicker.engine.runtime.run_report import Report
     from pupicker.shared.options import Option
 
@@ -133,12 +133,12 @@ def add_names(parser: argparse.ArgumentParser) -> None:
 
 def first_geometry(
     paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
-    *overrides: Any, report: Report | None = None,
+    overrides: Overrides | None = None, report: Report | None = None,
 ) -> tuple[Geometry, float]:
     """As :func:`pupicker.engine.preparation.task_geometry.first_geometry`, which is not imported to parse words."""
     from pupicker.engine.preparation import task_geometry
 
-    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, *overrides, report=report)
+    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report=report)
 
 
 def print_json(content: Any) -> None:

@@ -97,12 +97,12 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the micrographs that they follow from."""
+    from pupicker.core.geometry import Overrides
     from pupicker.engine.runtime.errors import UsageError
 
+    overrides = Overrides(args.working_pixel_size, args.training_radius, args.min_distance, args.box_size)
     geometry, pixel_size = first_geometry(
-        paths, args.pixel_size, args.diameter, network.particle_px(), args.working_pixel_size,
-        args.training_radius, args.min_distance, args.box_size,
-    )
+        paths, args.pixel_size, args.diameter, network.particle_px(), overrides)
     if args.ring_negatives:
         try:
             _ = geometry.ring_px  # whether there is room for them

@@ -105,14 +105,18 @@ def match_radius_ang(diameter_ang: float) -> float:
     return MATCH_RADIUS * diameter_ang
 
 
+@dataclass(frozen=True)
+class Overrides:
+    """Lengths that are given and do not follow from the diameter; None: they do."""
+
+    working_pixel_size_ang: float | None = None
+    training_radius_px: float | None = None
+    min_distance_ang: float | None = None
+    box_size_ang: float | None = None
+
+
 def geometry(
-    diameter_ang: float,
-    pixel_size_ang: float,
-    particle_px: float,
-    working_pixel_size_ang: float | None = None,
-    training_radius_px: float | None = None,
-    min_distance_ang: float | None = None,
-    box_size_ang: float | None = None,
+    diameter_ang: float, pixel_size_ang: float, particle_px: float, given: Overrides | None = None
 ) -> Geometry:
     """Lengths from the diameter; whatever is given is kept.
 
@@ -124,15 +128,20 @@ def geometry(
         Of the (finest) training micrographs.
     particle_px
         Working pixels that the diameter should have: the network's.
+    given
+        Lengths that are kept.
 
     Raises
     ------
     ValueError
         If a length is not positive, or the particle is smaller than four pixels of the micrographs.
     """
-    given = (diameter_ang, pixel_size_ang, working_pixel_size_ang, training_radius_px, min_distance_ang, box_size_ang)
-    for name, value in zip(("diameter", "pixel size", "working pixel size", "training radius", "minimum distance",
-                            "box size"), given, strict=True):
+    given = given or Overrides()
+    for name, value in (
+        ("diameter", diameter_ang), ("pixel size", pixel_size_ang),
+        ("working pixel size", given.working_pixel_size_ang), ("training radius", given.training_radius_px),
+        ("minimum distance", given.min_distance_ang), ("box size", given.box_size_ang),
+    ):
         if value is not None and not value > 0:
             raise ValueError(f"the {name} must be positive, got {value}")
     if diameter_ang < 4 * pixel_size_ang:
@@ -140,11 +149,11 @@ def geometry(
             f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
             " check both, the diameter is in A"
         )
-    working = working_pixel_size_ang or max(pixel_size_ang, diameter_ang / particle_px)
-    radius = training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
+    working = given.working_pixel_size_ang or max(pixel_size_ang, diameter_ang / particle_px)
+    radius = given.training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
     return Geometry(
-        diameter_ang, working, radius, min_distance_ang or MIN_DISTANCE * diameter_ang,
-        box_size_ang or BOX_SIZE * diameter_ang, BACKGROUND * diameter_ang,
+        diameter_ang, working, radius, given.min_distance_ang or MIN_DISTANCE * diameter_ang,
+        given.box_size_ang or BOX_SIZE * diameter_ang, BACKGROUND * diameter_ang,
     )
 
 

@@ -24,6 +24,8 @@ from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared import choices
 
+_log = logging.getLogger(__name__)
+
 AUTO, GENERAL, RANDOM = choices.START_AUTO, choices.START_GENERAL, choices.START_RANDOM
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 
@@ -68,8 +70,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     reason = f"there is no general model for the network {_described(network_name, network)}"
     if name == GENERAL:
         raise UsageError(f"{reason}; start from random weights, or choose auto, which does so then", "start")
-    logging.getLogger(__name__).info("%s; training starts from random weights, which takes more labels and updates",
-                                     reason)
+    _log.info("%s; training starts from random weights, which takes more labels and updates", reason)
     return Start()
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pupicker.core.geometry import Geometry, geometry
+from pupicker.core.geometry import Geometry, Overrides, geometry
 from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.run_report import Report
@@ -15,13 +14,13 @@ from pupicker.engine.runtime.run_report import Report
 
 def first_geometry(
     paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
-    *overrides: Any, report: Report | None = None,
+    overrides: Overrides | None = None, report: Report | None = None,
 ) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size that they follow from: the middle one of all readable headers.
 
     A single wrong header decides nothing then; its micrograph is quarantined where it is read, if it cannot be used.
     If none can be read, all are quarantined in `report`; without it the first one's error is raised.
-    `overrides` are those of :func:`pupicker.core.geometry.geometry`.
+    `overrides` are lengths that are kept.
     """
     problems: list[tuple[Path, InputError]] = []
     found: list[float] = []
@@ -40,6 +39,6 @@ def first_geometry(
         report.require_some()
     pixel_size = statistics.median_low(found)
     try:
-        return geometry(diameter_ang, pixel_size, particle_px, *overrides), pixel_size
+        return geometry(diameter_ang, pixel_size, particle_px, overrides), pixel_size
     except ValueError as error:
         raise UsageError(str(error)) from error

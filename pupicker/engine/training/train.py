@@ -34,6 +34,8 @@ from pupicker.engine.training.trainer import Training
 
 AnyPath = str | os.PathLike[str]
 
+_log = logging.getLogger(__name__)
+
 
 def train(
     data: TrainingSet, task: Task, checkpoint: Path | None = None, resume: bool = False,
@@ -151,4 +153,4 @@ def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Tas
 
 def _warn(text: str | None) -> None:
     if text:
-        logging.getLogger(__name__).warning("%s", text)
+        _log.warning("%s", text, extra={"parameters": ("particles_per_micrograph",)})

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pupicker.core.geometry import Geometry, describe, geometry, match_radius_ang, most_particles
+from pupicker.core.geometry import Geometry, Overrides, describe, geometry, match_radius_ang, most_particles
 from pupicker.core.networks import NETWORKS
 
 
@@ -28,8 +28,7 @@ def test_training_radius_has_a_smallest_value():
 
 
 def test_what_is_given_is_kept():
-    lengths = geometry(200.0, 1.0, 22, working_pixel_size_ang=6.0, training_radius_px=3.0, min_distance_ang=150.0,
-                       box_size_ang=320.0)
+    lengths = geometry(200.0, 1.0, 22, Overrides(6.0, 3.0, 150.0, 320.0))
     assert lengths.working_pixel_size_ang == 6.0
     assert lengths.training_radius_px == 3.0
     assert lengths.min_distance_ang == 150.0
@@ -38,7 +37,8 @@ def test_what_is_given_is_kept():
 
 
 def test_training_radius_follows_a_given_working_pixel_size():
-    assert geometry(200.0, 1.0, 22, working_pixel_size_ang=4.0).training_radius_px == pytest.approx(0.11 * 50)
+    lengths = geometry(200.0, 1.0, 22, Overrides(working_pixel_size_ang=4.0))
+    assert lengths.training_radius_px == pytest.approx(0.11 * 50)
 
 
 @pytest.mark.parametrize("pixel_size_ang", [0.66, 1.0, 1.77, 7.08, 1000.0])
@@ -56,9 +56,10 @@ def test_match_radius_in_pixels():
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [("diameter", {"diameter_ang": 0.0}), ("diameter", {"diameter_ang": float("nan")}),
-     ("pixel size", {"pixel_size_ang": -1.0}), ("working pixel size", {"working_pixel_size_ang": 0.0}),
-     ("training radius", {"training_radius_px": -2.0}), ("minimum distance", {"min_distance_ang": 0.0}),
-     ("box size", {"box_size_ang": 0.0})],
+     ("pixel size", {"pixel_size_ang": -1.0}), ("working pixel size", {"given": Overrides(working_pixel_size_ang=0.0)}),
+     ("training radius", {"given": Overrides(training_radius_px=-2.0)}),
+     ("minimum distance", {"given": Overrides(min_distance_ang=0.0)}),
+     ("box size", {"given": Overrides(box_size_ang=0.0)})],
 )
 def test_lengths_that_are_not_positive_are_errors_that_name_them(name, arguments):
     with pytest.raises(ValueError, match=f"the {name} must be positive"):
@@ -108,6 +109,6 @@ def test_no_neighbour_is_a_positive_within_a_ring(diameter):
 
 
 def test_no_room_for_a_ring():
-    lengths = geometry(200.0, 1.0, 22, min_distance_ang=60.0)
+    lengths = geometry(200.0, 1.0, 22, Overrides(min_distance_ang=60.0))
     with pytest.raises(ValueError, match=r"no room .* begin at 5\.5 and end at 4\.2 working pixels"):
         _ = lengths.ring_px

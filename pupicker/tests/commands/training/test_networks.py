@@ -131,7 +131,7 @@ def test_own_networks(train, tmp_path, name):
     assert result.code == 0, result.err
     settings = {"width": 2, "dropout": 0.2, "norm": "group"}
     assert result.json["network"] == name and result.json["network_settings"] == settings
-    assert result.json["start"] == "random" and "note: there are no general weights" in result.err
+    assert result.json["start"] == "random" and "note: there is no general model" in result.err
     assert result.json["autoencoder"] == pytest.approx(10 / 42) and result.json["ring_negatives"]
     model = load_model(tmp_path / "m.pupicker")
     assert model.record.weight_decay == 0.05 and model.network.settings == settings

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 
 import pytest
@@ -62,12 +61,12 @@ def test_a_model_can_be_the_start(model_path):
 def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such model file"):
         load_start(str(tmp_path / "none.pupicker"))
-    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63"):
+    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63; choose that network"):
         load_start(str(model_path), "conv63", width=2)
-    with pytest.raises(UsageError, match=r"network conv47, not conv47 \(width=8\); give the same settings"):
+    with pytest.raises(UsageError, match=r"network conv47, not conv47 \(width=8\); choose the same settings"):
         load_start(str(model_path), width=8)
     monkeypatch.setattr(initial_weights, "WEIGHTS", tmp_path)
-    with pytest.raises(UsageError, match="no general weights for the network conv47; give --start random"):
+    with pytest.raises(UsageError, match="no general model for the network conv47; start from random weights"):
         load_start("general")
     shutil.copy(__file__, tmp_path / "conv47.safetensors")
     with pytest.raises(InputError, match=r"conv47\.safetensors: damaged"):
@@ -78,10 +77,10 @@ def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     ("conv63", {}), ("resnet31", {"dropout": 0.1}), ("conv31", {"width": 16}), ("conv31", {"norm": "group"}),
     ("conv31", {"norm": "none"}),
 ])
-def test_automatic_start_without_general_weights_is_random_and_said(caplog, network, settings):
-    caplog.set_level(logging.INFO)
+def test_automatic_start_without_a_general_model_is_random_and_said(caplog, network, settings):
+    caplog.set_level("INFO", "pupicker")
     assert load_start("auto", network, **settings) == Start()
-    (line,) = caplog.messages
+    (line,) = (record.getMessage() for record in caplog.records)
     assert line.startswith("there is no general model") and network in line and "random" in line
     assert all(f"{name}={value}" in line for name, value in settings.items())
     with pytest.raises(UsageError, match=f"no general model for the network {network}"):
@@ -90,10 +89,10 @@ def test_automatic_start_without_general_weights_is_random_and_said(caplog, netw
 
 @pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}])
 def test_automatic_start_is_general_where_the_weights_fit(caplog, settings):
-    caplog.set_level(logging.INFO)
+    caplog.set_level("INFO", "pupicker")
     start = load_start("auto", **settings)
     assert start.name == "general" and start.digest == load_start("general").digest
-    assert caplog.messages == []
+    assert not caplog.records
 
 
 def test_networks_with_general_weights_exist():

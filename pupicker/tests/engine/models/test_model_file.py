@@ -25,7 +25,8 @@ from pupicker.tests.engine.blobs import GEOMETRY, MIXTURE
 def model():
     torch.manual_seed(0)
     network = NETWORKS["conv31"].from_settings({"width": 4, "dropout": 0.1}).eval()
-    return Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(0.7, -2.0, 0.1), 0.03, 1.25, {"note": "Å, µ"}, 4)
+    return Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(0.7, -2.0, 0.1), 0.03, 1.25,
+                 TrainingRecord(others={"note": "Å, µ"}), 4)
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_truncated_file(tmp_path_factory, data):
     torch.manual_seed(0)
     network = NETWORKS["conv31"].from_settings({"width": 2}).eval()
     whole = tmp_path_factory.mktemp("model") / "m.pupicker"
-    save_model(whole, Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(), 0.03, 1.0, {}))
+    save_model(whole, Model(network, "conv31", MIXTURE, GEOMETRY, Calibration(), 0.03, 1.0))
     content = whole.read_bytes()
     whole.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
     assert_refused(whole)

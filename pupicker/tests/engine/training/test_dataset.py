@@ -79,7 +79,7 @@ def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, c
     assert "1 labelled particles on borders without an image are left out" in caplog.text
 
 
-def test_non_particles_are_kept_apart_from_particles(simulated, caplog):
+def test_negatives_are_kept_apart_from_particles(simulated, caplog):
     """In working pixels; what lies on a labelled particle is left out, and said."""
     path = simulated.labelled[0]
     picks, others = table_of(path, [100.0], [50.0]), table_of(path, [100.0, 200.0, 105.0], [55.0, 300.0, 50.0])
@@ -88,9 +88,9 @@ def test_non_particles_are_kept_apart_from_particles(simulated, caplog):
     assert data.negative_count == 1 and data.label_count == 1
     height, width = own.image.shape
     assert own.negatives.tolist() == [pytest.approx([200 * width / WIDTH, 300 * height / HEIGHT])]
-    assert "2 places labelled as no particle lie on labelled particles" in caplog.text
+    assert "2 negatives lie on labelled particles" in caplog.text
     assert data.digest != load([path], picks).digest
-    with pytest.raises(InputError, match="none of the 1 places labelled as no particle can be used"):
+    with pytest.raises(InputError, match="none of the 1 negatives can be used"):
         load_training_set(Sources([path], picks, picks), LENGTHS, 1, Report("train"))
 
 
