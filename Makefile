@@ -56,7 +56,7 @@ wheels: install ## fill the folder wheels/ with all that an installation without
 
 clean: ## remove what the targets made, but for the virtual environment
 	rm -rf demo downstream build dist wheels *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find pupicker tools -name __pycache__ -type d -exec rm -rf {} +
+	find pupicker tools benchmarks -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## clean, and remove the virtual environment too
 	rm -rf "$(VENV)"

@@ -38,7 +38,7 @@ CORE = [
     "matplotlib",
     "jinja2",  # torch needs it too
 ]
-TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy"]
+TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "vermin"]
 PLUGINS = ["scipion-app", "scipion-em-relion", "scipion-em-sphire"]  # what the tests run before and after ours
 
 setup(

@@ -140,7 +140,7 @@ def measure(data: LeftOut, labels: int, draw: int, changed: dict[str, Any], weig
         start = load_start("random" if changed.get("random") else GENERAL, name, build(name))
     options = FittingOptions(
         network=name,
-        objective=changed.get("objective", FittingOptions.objective), seed=draw, start=start.digest,
+        objective=changed.get("objective", FittingOptions.objective), seed=draw, start_digest=start.digest,
         learning_rate=changed.get("learning_rate", FittingOptions.learning_rate),
         autoencoder=changed.get("autoencoder", 0.0) * paper_weight(labels),
         batch_size=changed.get("batch_size", FittingOptions.batch_size),

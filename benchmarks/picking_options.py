@@ -35,7 +35,7 @@ def picked(data: Path, name: str, model: Path, distance: float | None, work: Pat
     """Table of all candidates of the test micrographs, usually with their uncertainty."""
     picks, chosen = work / "picks.tsv", SETS[name]
     more = [] if distance is None else ["--min-distance", distance * chosen.diameter_ang]
-    more += ["--uncertainty"] if uncertainty else []
+    more += ["--score-sd"] if uncertainty else []
     pupicker("pick", *micrographs(data, name, "test"), "--model", model, "--output", picks, "--threshold",
              LOWEST_THRESHOLD, "--pixel-size", chosen.pixel_size_ang, "--threads", 1, *more)
     return picks

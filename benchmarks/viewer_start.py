@@ -189,7 +189,7 @@ def viewer_openings(folder: Path, coord_set: Any, model: Any) -> dict[str, Any]:
     from pupicker.viewers.model_header import readHeader
     from pupicker.viewers.scored_set import readMicrographs
     from pupicker.viewers.viewer_cross_validation import CrossValidationWindow
-    from pupicker.viewers.viewer_evaluation import EvaluationWindow, readMatches
+    from pupicker.viewers.viewer_evaluation import Evaluation, EvaluationWindow, readMatches
     from pupicker.viewers.viewer_model import ModelWindow
     from pupicker.viewers.viewer_training import TrainingWindow, readLabels
 
@@ -197,7 +197,7 @@ def viewer_openings(folder: Path, coord_set: Any, model: Any) -> dict[str, Any]:
     mic_set = coord_set.getMicrographs()
     builders: dict[str, Callable[[], Any]] = {
         "evaluation": lambda: EvaluationWindow(
-            None, readMicrographs(mic_set), readMatches(str(matches)), 100, 0.0, 0.5),
+            None, readMicrographs(mic_set), Evaluation(readMatches(str(matches)), 100, 0.0, 0.5)),
         "training": lambda: TrainingWindow(None, readMicrographs(mic_set), readLabels(str(labels)), 100, REPORT),
         "cross-validation": lambda: CrossValidationWindow(None, made_up_cells()),
         "model": lambda: ModelWindow(None, model, readHeader(model.getPath())),

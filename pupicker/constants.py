@@ -47,7 +47,7 @@ BASELINE_DOG, BASELINE_TEMPLATE, BASELINE_GENERAL = range(3)
 BASELINE_CHOICES = ("difference of Gaussians", "template matching", "general model")
 CONTRAST_DARK, CONTRAST_BRIGHT = range(2)
 CONTRAST_CHOICES = ("dark", "bright")
-PROPOSALS = ("", *choices.PSEUDO_LABEL_SOURCES)
+PSEUDO_LABELS = ("", *choices.PSEUDO_LABEL_SOURCES)
 TRAIN_FROM_LABELS = 0
 TRAIN_FROM_CHOICES = ("labelled particles", "pseudo-labels of the general model", "pseudo-labels of template matching",
                       "pseudo-labels of the difference of Gaussians")

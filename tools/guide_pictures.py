@@ -1,7 +1,9 @@
 """``python tools/guide_pictures.py``: takes the pictures of the user guide anew (docs/images), in windows of a project.
 
 Simulates micrographs with carbon, labels a hundred particles, trains, picks, evaluates, and opens the forms,
-wizards and viewers on a virtual screen, as the tests do.  Needs Xvfb, xauth and ImageMagick.
+wizards and viewers on a virtual screen, as the tests do.  Screen and drivers are taken from the tests: these come with
+the package, where nothing of this folder can be imported, and windows are driven in one way only.  Needs Xvfb, xauth
+and ImageMagick.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def first_geometry(
     """As :func:`pupicker.engine.preparation.task_geometry.first_geometry`, which is not imported to parse words."""
     from pupicker.engine.preparation import task_geometry
 
-    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report=report)
+    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report)
 
 
 def print_json(content: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,16 +90,17 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:
-    """What the arguments mean."""
+    """What the arguments mean: every option that the engine has a field for goes there."""
     from pupicker.engine.training.optimisation import REGIONS_PER_POSITIVE, FittingOptions
     from pupicker.engine.training.options import TrainingOptions
 
+    names = {option.name for option in options.TRAINING}
+
+    def given(kind: type[FittingOptions] | type[TrainingOptions]) -> dict[str, Any]:
+        return {field.name: getattr(args, field.name) for field in fields(kind) if field.name in names}
+
     fitting = FittingOptions(
-        objective=args.objective, network=args.network, network_settings=network_settings(args),
-        learning_rate=args.learning_rate, weight_decay=args.weight_decay, batch_size=args.batch_size,
-        positives=args.batch_size // REGIONS_PER_POSITIVE, seed=args.seed, autoencoder=args.autoencoder,
+        **given(FittingOptions), network_settings=network_settings(args),
+        positives=args.batch_size // REGIONS_PER_POSITIVE,
     )
-    return TrainingOptions(
-        fitting, args.class_prior, args.particles_per_micrograph, args.validation_fraction, args.updates,
-        refit=args.refit, ring_negatives=args.ring_negatives,
-    )
+    return TrainingOptions(fitting, **given(TrainingOptions))

@@ -14,7 +14,7 @@ LABELS = dict({option.name: option.label for option in options.TRAINING}, **{
     "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
     "network_setting": "Its settings", "margin": "Margin at the edges", "masks": "Folder of masks",
     "exclude_contamination": "Leave out contamination", "threshold": "Threshold", "template": "Templates",
-    "rotation_step": "Rotation step", "threads": "Threads",
+    "rotation_step": "Rotation step", "score_sd": "Standard deviation of the score", "threads": "Threads",
 })
 """What the forms call the options of the command line."""
 

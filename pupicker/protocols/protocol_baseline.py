@@ -54,9 +54,9 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
     def _defineParams(self, form: Any) -> None:
         self._definePickInput(form, "Micrographs to pick, as they came from motion correction, neither filtered nor "
                                     "normalised. The set may still grow.")
-        DIAMETER.addTo(form, allowsNull=True, important=True,
-                       help="Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
-                            "times larger.")
+        DIAMETER.addTo(form, allowsNull=True, important=True, help=(
+            "Longest extent of the particle in Å. It is not the box size, which is usually 1.5 to 2 "
+            "times larger."))
         form.addParam("method", params.EnumParam, choices=list(BASELINE_CHOICES), default=BASELINE_GENERAL,
                       label="Method",
                       help="_general model_: the pretrained network as it comes, trained on simulated particles; the "

@@ -54,8 +54,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
                       help="All particles of some micrographs. A particle that the reference lacks makes a right pick "
                            "count as false. Only micrographs that have a particle here are counted; to leave some "
                            "out, give a reference without them.")
-        DIAMETER.addTo(form, allowsNull=True, important=True,
-                       help="A pick is a hit within half of this distance from a reference particle.")
+        DIAMETER.addTo(form, allowsNull=True, important=True, help=(
+            "A pick is a hit within half of this distance from a reference particle."))
         form.addParam("scoreAttribute", params.StringParam, default="_pupickerScore",
                       expertLevel=params.LEVEL_ADVANCED, label="Score attribute",
                       help="Attribute of the picks that ranks them, higher is better; for other pickers for example "

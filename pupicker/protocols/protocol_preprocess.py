@@ -47,9 +47,9 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
                       display=params.EnumParam.DISPLAY_HLIST, label="New pixel size",
                       help="_from the diameter_: the pixel size at which the network sees a particle whole, the one "
                            "that training takes by itself.\n_given_: any pixel size, not only whole multiples.")
-        DIAMETER.addTo(form, allowsNull=True, condition="pixelMode==%d" % PIXEL_FROM_DIAMETER,
-                       help="Longest extent of the particle in Å. The box size of coordinates is larger, usually 1.5 "
-                            "to 2 times.")
+        DIAMETER.addTo(form, allowsNull=True, condition="pixelMode==%d" % PIXEL_FROM_DIAMETER, help=(
+            "Longest extent of the particle in Å. The box size of coordinates is larger, usually 1.5 "
+            "to 2 times."))
         form.addParam("targetPixelSize", params.FloatParam, allowsNull=True,
                       condition="pixelMode==%d" % PIXEL_GIVEN, label="Pixel size (Å/px)",
                       help="Pixel size of the output in Å; larger than that of the input. What whole numbers of pixels "

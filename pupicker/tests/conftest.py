@@ -2,16 +2,21 @@
 
 A test that needs a system package or the real micrographs skips with their name where they are missing.  With
 ``PUPICKER_NO_SKIP=1`` (continuous integration) a skipped test fails the run: there, nothing may be missing.  Tests of
-hardware that a machine either has or has not are no part of that: those marked ``gpu`` are deselected without CUDA.
+what a machine either has or has not are no part of that: those marked ``gpu`` are deselected without CUDA, those marked
+``python38`` without that Python.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from pupicker.tests.shared_folder import VARIABLE, shared_folder
 
 # How long an example takes is no property of the code; a busy machine must not fail a test.
 hypothesis.settings.register_profile("pupicker", deadline=None)
@@ -31,6 +36,15 @@ LONGEST_FIRST = ("workflows", "windows", "protocols", "plugin", "commands", "eng
 """Folders whose files take minutes: they start first, else one worker does the last of them alone."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests of Scipion, which know no fixtures, find the folder in the environment."""
+    os.environ.pop(VARIABLE, None)  # that of another run, which started this one
+    shared_folder(tmp_path_factory)
+    yield
+    os.environ.pop(VARIABLE, None)
+
+
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the benchmark programs, importable as for a program that is started above it."""
@@ -42,20 +56,31 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort the tests by their folders, and take out those marked ``gpu`` where there is no CUDA device."""
+    """Sort the tests by their folders, and take out those for which this machine lacks something."""
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in WITH_SCIPION:
             item.add_marker(pytest.mark.scipion)
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
-    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
-    if not on_gpu:
-        return
+    for marker, is_there in (("gpu", _has_cuda), ("python38", _has_python_3_8)):
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if marked and not is_there():
+            items[:] = [item for item in items if item not in marked]
+            config.hook.pytest_deselected(items=marked)
+
+
+def _has_cuda() -> bool:
     import torch
 
-    if not torch.cuda.is_available():
-        items[:] = [item for item in items if item not in on_gpu]
-        config.hook.pytest_deselected(items=on_gpu)
+    return torch.cuda.is_available()
+
+
+def _has_python_3_8() -> bool:
+    """Whether one starts: a version manager's stand-in may be on the PATH without a Python behind it."""
+    try:
+        return subprocess.run(["python3.8", "-c", ""], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def _skipped(config: pytest.Config) -> list[pytest.TestReport]:

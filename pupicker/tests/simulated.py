@@ -5,14 +5,14 @@ Sizes are odd and the working pixel size is no multiple of the micrographs', bec
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from pupicker.tests.shared_folder import one_at_a_time, shared_folder
 
 DIAMETER_ANG = 160.0
 PIXEL_SIZE_ANG = 6.0
@@ -54,12 +54,8 @@ class Simulated:
 @contextmanager
 def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
     """Path of what the first process that comes here makes; it may be there already.  The others wait."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulated"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder / name
+    with one_at_a_time(shared_folder(factory), name) as path:
+        yield path
 
 
 def simulated_in(folder: Path, width: int, height: int) -> Simulated:

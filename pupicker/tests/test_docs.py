@@ -90,6 +90,7 @@ def accuracies(page):
 
 def test_accuracies_are_those_measured():
     short, full = accuracies(REPOSITORY / "README.md"), accuracies(REPOSITORY / TIMES)
+    assert short and all(short.values())
     assert short == {title: {labels: full[title][labels] for labels in row} for title, row in short.items()}
     results = (REPOSITORY / "benchmarks" / "results" / "label_efficiency.md").read_text(encoding="utf-8")
     key_of = {title: key for key, title in re.findall(r"(\w+) = ([^;]+?)[;.](?:\s|$)", results)}

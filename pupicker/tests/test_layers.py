@@ -124,9 +124,70 @@ def test_a_folder_lists_its_modules(folder):
     assert missing == []
 
 
-@pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+BUILT_IN = {"list", "dict", "tuple", "set", "frozenset", "type"}
+
+
+def what_is_newer_than_python_3_8(text):
+    """What an old Python cannot read or has not got, as far as the text tells: empty if nothing."""
+    vermin = pytest.importorskip("vermin", reason="needs vermin")
+    try:
+        tree = ast.parse(text, feature_version=(3, 8))
+    except SyntaxError as error:
+        return [f"syntax in line {error.lineno}"]
+    config, unread = vermin.Config(), set()
+    if "from __future__ import annotations" in text:  # Python does not evaluate them
+        for node in ast.walk(tree):
+            for name in ("annotation", "returns"):
+                unread |= set(ast.walk(getattr(node, name, None) or ast.Pass()))
+    else:
+        config.set_eval_annotations(True)
+    found = [f"line {node.lineno}: {node.value.id}[...]" for node in ast.walk(tree) if isinstance(node, ast.Subscript)
+             and node not in unread and isinstance(node.value, ast.Name) and node.value.id in BUILT_IN]
+    minimum = vermin.detect(text, config)[1]
+    return found + ([f"of Python {minimum[0]}.{minimum[1]}: type vermin FILE to see what"] if minimum > (3, 8) else [])
+
+
+@pytest.mark.parametrize("path", [*plugin_modules(), PACKAGE / "commands" / "launch.py"],
+                         ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_plugin_module_is_python_3_8(path):
-    assert ast.parse(path.read_text(encoding="utf-8"), filename=str(path), feature_version=(3, 8)).body is not None
+    """And so is the launcher, so that it can tell an old Python that it is too old."""
+    assert what_is_newer_than_python_3_8(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("text", [
+    "'abc'.removeprefix('a')", "import functools\nfunctools.cache", "zip([1], [2], strict=True)", "{1: 2} | {3: 4}",
+    "match x:\n    case 1: pass", "with (open('a') as a, open('b') as b):\n    pass", "pairs = list[int]",
+    "from itertools import pairwise", "import zoneinfo", "@(a or b)\ndef f(): pass",
+])
+def test_what_is_newer_is_noticed(text):
+    assert what_is_newer_than_python_3_8(text) != []
+
+
+OLD_PYTHON = """
+import glob, importlib, os, sys
+package = sys.argv[1]
+sys.dont_write_bytecode = True
+for path in sys.argv[2:]:
+    compile(open(path, encoding="utf-8").read(), path, "exec")
+sys.path.insert(0, os.path.dirname(package))
+names = [os.path.basename(path)[:-3] for path in glob.glob(os.path.join(package, "shared", "*.py"))]
+assert "__init__" in names and len(names) > 3, names
+for name in names:
+    importlib.import_module("pupicker.shared." + name)
+"""
+
+
+@pytest.mark.python38
+def test_a_real_python_3_8_reads_it_all(tmp_path):
+    """It compiles every module, imports what needs no Scipion, and is told that it is too old for the core."""
+    python, launcher = "python3.8", PACKAGE / "commands" / "launch.py"
+    command = [python, "-c", OLD_PYTHON, str(PACKAGE), *map(str, plugin_modules()), str(launcher)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([python, str(launcher), str(tmp_path / "outcome.json"), "info", "m"], capture_output=True)
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    assert done.returncode == outcome["exit_code"] == 1
+    assert "is Python 3.8, but 3.10 or later is needed" in outcome["error"]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +200,6 @@ def test_plugin_module_imports_no_numerics_and_no_core(path):
     allowed = {"numpy"} if path.parent.name in ("gui", "viewers") else set()
     assert {name.split(".")[0] for name in names} & NUMERICS <= allowed
     assert [name for name in names if name.startswith(tuple(f"pupicker.{layer}" for layer in CORE_LAYERS))] == []
-
-
-def test_the_door_to_the_core_is_python_3_8():
-    """An old Python can read the launcher, so that it can say that it is too old."""
-    path = PACKAGE / "commands" / "launch.py"
-    assert ast.parse(path.read_text(encoding="utf-8"), filename=str(path), feature_version=(3, 8)).body
 
 
 def test_the_engine_speaks_no_options():

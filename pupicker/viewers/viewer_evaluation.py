@@ -71,44 +71,56 @@ def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
     axes.set(xlabel="probability", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
+class Evaluation(NamedTuple):
+    """What an evaluation found; the circles have the matching radius, half the diameter of the particle."""
+
+    matches: Dict[int, Matches]  # by micrograph id
+    radiusPx: float
+    bestThreshold: float
+    averagePrecision: float
+    reliability: Sequence[Dict[str, float]] = ()  # none: the picks have no probability
+
+
 class EvaluationWindow(MicrographBrowser):
     """A hit below the threshold is a missed particle, drawn where the pick was."""
 
-    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], matches: Dict[int, Matches],
-                 radiusPx: float, best: float, averagePrecision: float,
-                 reliability: Sequence[Dict[str, float]] = ()) -> None:
-        MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, radiusPx,
+    def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], found: Evaluation) -> None:
+        MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, found.radiusPx,
                                    ["hits", "false", "missed"])
-        self.matches = matches
-        self._every = every = Matches(*map(np.concatenate, zip(NO_MATCHES, *matches.values())))
-        isPick = every.outcome != MISSED
-        score, hit = every.score[isPick], every.outcome[isPick] == HIT
-        truth = int(hit.sum()) + int((~isPick).sum())
+        self.matches = found.matches
+        self._every = Matches(*map(np.concatenate, zip(NO_MATCHES, *found.matches.values())))
+        score = self._every.score[self._every.outcome != MISSED]
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
-        self.threshold = ThresholdControl(self.panel, low, high, best, self._thresholdChanged)
+        self.threshold = ThresholdControl(self.panel, low, high, found.bestThreshold, self._thresholdChanged)
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
         for colour, meaning in zip(COLOURS, ("hit", "false pick", "missed particle")):
             tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
                      anchor=tk.W).pack(fill=tk.X)
-        panels = 3 if reliability else 2
-        self._figure = self.addFigure(2.3 * panels if reliability else 5.6)
+        self._drawFigure(found)
+        self.selectFirst()
+        self._thresholdChanged()
+
+    def _drawFigure(self, found: Evaluation) -> None:
+        """Precision against recall, both against the threshold, and the reliability of the probabilities."""
+        panels = 3 if found.reliability else 2
+        self._figure = self.addFigure(2.3 * panels if found.reliability else 5.6)
         above, below = self._figure.add_subplot(panels, 1, 1), self._figure.add_subplot(panels, 1, 2)
-        if reliability:
-            drawReliability(self._figure.add_subplot(panels, 1, 3), reliability)
-        curves = measuredCurve(score, hit, truth)
+        if found.reliability:
+            drawReliability(self._figure.add_subplot(panels, 1, 3), found.reliability)
+        isPick = self._every.outcome != MISSED
+        hit = self._every.outcome[isPick] == HIT
+        curves = measuredCurve(self._every.score[isPick], hit, int(hit.sum()) + int((~isPick).sum()))
         cut, precision, recall, f1 = (values[thinned(len(values))] for values in curves)
         above.plot(recall, precision, color="#1f77b4")
         above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02),
-                  title="average precision %0.3f" % averagePrecision)
+                  title="average precision %0.3f" % found.averagePrecision)
         for values, name, colour in ((precision, "precision", "#1f77b4"), (recall, "recall", "#2ca02c"),
                                      (f1, "F1", "#d62728")):
             below.plot(cut, values, label=name, color=colour)
         below.set(xlabel="threshold (score)", ylim=(0, 1.02))
         below.legend(frameon=False, fontsize=8)
-        self._line = below.axvline(best, color="black", linestyle="--")
-        self.selectFirst()
-        self._thresholdChanged()
+        self._line = below.axvline(found.bestThreshold, color="black", linestyle="--")
 
     def circles(self, micId: int) -> List[Circle]:
         some = self.matches.get(micId, NO_MATCHES)
@@ -143,8 +155,6 @@ class PuPickerEvaluationViewer(Viewer):
             micrographs = [entry for entry in readMicrographs(micSet) if entry.micId in matches]
         except ViewerError as error:
             return [self.errorMessage(str(error), "pupicker evaluation")]
-        radiusPx = obj.diameter.get() / micSet.getSamplingRate() / 2
-        bins = obj.getReliability()
-        best, average = obj.bestThreshold.get() or 0.0, obj.averagePrecision.get() or 0.0
-        return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, matches, radiusPx, best, average, bins),
-                           self.formWindow)]
+        found = Evaluation(matches, obj.diameter.get() / micSet.getSamplingRate() / 2, obj.bestThreshold.get() or 0.0,
+                           obj.averagePrecision.get() or 0.0, obj.getReliability())
+        return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, found), self.formWindow)]

@@ -19,6 +19,7 @@ from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrog
 
 LABEL = "#2ca02c"
 LEGEND: Dict[str, Any] = {"fontsize": 8, "framealpha": 0.8, "edgecolor": "none"}  # readable also on top of a curve
+STAGES = (("selection", "#1f77b4"), ("refit", "#ff7f0e"))  # of a training, with their colours
 Points = Dict[int, List[Tuple[float, float]]]
 
 
@@ -41,46 +42,61 @@ def readLabels(path: str) -> Points:
 def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
     """Loss, validation, number of particles and expected precision and recall of a training report."""
     loss, validation, number, expectation = (figure.add_subplot(4, 1, place) for place in (1, 2, 3, 4))
-    best = (report.get("validation") or {}).get("best_updates")
-    for stage, colour in (("selection", "#1f77b4"), ("refit", "#ff7f0e")):
+    for stage, colour in STAGES:
         epochs = [epoch for epoch in report["curve"] if epoch["stage"] == stage]
         updates = [epoch["updates"] for epoch in epochs]
         if epochs:
             loss.plot(updates, [epoch["loss"] for epoch in epochs], ".-", color=colour, label=stage)
             number.plot(updates, [epoch["particles_per_micrograph"] for epoch in epochs], ".-", color=colour)
-        known = [epoch for epoch in epochs if epoch["validation"] is not None]
-        if known:
-            validation.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
-                            color=colour)
-            validation.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
-            validation.legend(**LEGEND)
-    if not validation.lines:
-        validation.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=validation.transAxes)
     loss.legend(**LEGEND)
-    rows = report.get("expected_curve") or []
-    for place, name, colour in ((1, "precision", "#1f77b4"), (2, "recall", "#2ca02c")):
-        expectation.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
-    if rows:
-        threshold = report["suggested_threshold"]
-        expected = "" if report.get("expected_precision") is None else (
-            "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
-        expectation.axvline(threshold, color="black", linestyle="--",
-                            label="suggested: %0.2f%s" % (threshold, expected))
-        expectation.legend(**LEGEND)
-    interval = report.get("particles_interval")
-    if interval and number.lines:
-        number.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
-                       label="%0.0f %% interval" % (100 * interval["level"]))
-        number.legend(**LEGEND)
     loss.set(ylabel="loss")
-    validation.set(ylabel="validation AP")
+    drawValidation(validation, report)
+    drawNumber(number, report)
+    drawExpectation(expectation, report)
+
+
+def drawValidation(axes: Any, report: Dict[str, Any]) -> None:
+    """Average precision on the held-out labels, and the length that was chosen by it."""
+    best = (report.get("validation") or {}).get("best_updates")
+    for stage, colour in STAGES:
+        known = [epoch for epoch in report["curve"] if epoch["stage"] == stage and epoch["validation"] is not None]
+        if known:
+            axes.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
+                      color=colour)
+            axes.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
+            axes.legend(**LEGEND)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=axes.transAxes)
+    axes.set(ylabel="validation AP")
+
+
+def drawNumber(axes: Any, report: Dict[str, Any]) -> None:
+    """The interval of the expected number of particles, and the class prior beside it."""
+    interval = report.get("particles_interval")
+    if interval and axes.lines:
+        axes.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
+                     label="%0.0f %% interval" % (100 * interval["level"]))
+        axes.legend(**LEGEND)
     settled = report.get("particles_per_micrograph")
     if settled and report.get("class_prior"):  # the class prior is their number times the area of a disc
         share = report["class_prior"] / settled
-        number.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
+        axes.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
             "class prior", fontsize=8)
-    number.set(ylabel="particles /\nmicrograph", xlabel="updates")
-    expectation.set(xlabel="threshold (score)", ylabel="expected", ylim=(0, 1.05))
+    axes.set(ylabel="particles /\nmicrograph", xlabel="updates")
+
+
+def drawExpectation(axes: Any, report: Dict[str, Any]) -> None:
+    """Expected precision and recall against the threshold, with the suggested one."""
+    rows = report.get("expected_curve") or []
+    for place, name, colour in ((1, "precision", "#1f77b4"), (2, "recall", "#2ca02c")):
+        axes.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
+    if rows:
+        expected = "" if report.get("expected_precision") is None else (
+            "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
+        axes.axvline(report["suggested_threshold"], color="black", linestyle="--",
+                     label="suggested: %0.2f%s" % (report["suggested_threshold"], expected))
+        axes.legend(**LEGEND)
+    axes.set(xlabel="threshold (score)", ylabel="expected", ylim=(0, 1.05))
 
 
 class TrainingWindow(MicrographBrowser):

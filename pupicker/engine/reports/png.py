@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = 256
 GREYS = 10  # levels that show a micrograph as well as all do; its noise takes most of a file
+_WHITE = 251
 _COLOURLESS = 24  # largest difference between red, green and blue of a pixel that counts as grey
 
 
@@ -61,4 +62,8 @@ def with_few_colours(picture: Image, greys: int | None = None) -> Image:
         grey = np.ptp(pixels, axis=2) < _COLOURLESS
         pixels = np.where(grey[..., None], levels[..., None], pixels)
     # An octree keeps the colours of thin lines, of which there are few pixels; dithering would add noise.
-    return Image.fromarray(pixels).quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few = Image.fromarray(pixels).quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette = np.asarray(few.getpalette("RGB")).reshape(-1, 3)
+    palette[(palette > _WHITE).all(1)] = 255  # the mean of white and almost white would show on a white page
+    few.putpalette(palette.ravel().tolist())
+    return few

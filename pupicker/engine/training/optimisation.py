@@ -51,7 +51,7 @@ class FittingOptions:
         :mod:`pupicker.engine.training.minibatches`.
     seed
         Of weights, minibatches and augmentation.
-    start
+    start_digest
         Digest of the weights that are given to :class:`Fitting`, empty for random ones.
     autoencoder
         Weight of the autoencoder term, 0 for none; ``"auto"``: as the paper has it for the number of labels, which a
@@ -67,7 +67,7 @@ class FittingOptions:
     batch_size: int = options.BATCH_SIZE.default
     positives: int = options.BATCH_SIZE.default // REGIONS_PER_POSITIVE
     seed: int = options.SEED.default
-    start: str = ""
+    start_digest: str = ""
     autoencoder: float | str = options.AUTOENCODER.default
 
     def __post_init__(self) -> None:

@@ -104,7 +104,7 @@ class Task:
         chosen, fitting = self.options, self.options.fitting
         updates = chosen.updates or (PSEUDO_LABEL_UPDATES if pseudo else updates_for(labels, self.start))
         weight = paper_weight(labels) if fitting.autoencoder == AUTOENCODER_AUTO else fitting.autoencoder
-        fitting = replace(fitting, autoencoder=weight, start=self.start.digest)
+        fitting = replace(fitting, autoencoder=weight, start_digest=self.start.digest)
         return replace(self, options=replace(
             chosen, fitting=fitting, updates=updates, epoch_updates=min(chosen.epoch_updates, updates)))
 

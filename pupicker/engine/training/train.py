@@ -140,7 +140,7 @@ def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Tas
     options, fitting = task.options, task.options.fitting
     versions = {"pupicker": pupicker.__version__, "torch": torch.__version__, "python": platform.python_version()}
     return replace(
-        record, objective=fitting.objective, start=task.start.name, start_sha256=fitting.start,
+        record, objective=fitting.objective, start=task.start.name, start_sha256=fitting.start_digest,
         autoencoder=float(fitting.autoencoder), weight_decay=fitting.weight_decay,
         ring_negatives=options.ring_negatives, labels=data.label_count, pseudo_labels=data.pseudo_labels,
         negatives=data.negative_count, micrographs=len(data.micrographs),

@@ -48,9 +48,9 @@ class LabelsForm(Run):
     def _defineExpertLabels(self, form: Any) -> None:
         """What experts may add."""
         expert = params.LEVEL_ADVANCED
-        PSEUDO_LABEL_COUNT.addTo(form, condition="trainFrom!=%d" % TRAIN_FROM_LABELS, expertLevel=expert,
-                      help="How many of the picks with the best scores are taken, on all micrographs together. 0 takes "
-                           "25 for each micrograph; less where there are fewer particles than that.")
+        PSEUDO_LABEL_COUNT.addTo(form, condition="trainFrom!=%d" % TRAIN_FROM_LABELS, expertLevel=expert, help=(
+            "How many of the picks with the best scores are taken, on all micrographs together. 0 takes "
+            "25 for each micrograph; less where there are fewer particles than that."))
         form.addParam("inputNegatives", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
                       expertLevel=expert, label="Negatives (optional)",
                       help="Places on the same micrographs that are no particles, for example false picks of an "

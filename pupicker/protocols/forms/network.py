@@ -47,8 +47,7 @@ class NetworkForm(Run):
     def _defineArchitecture(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
-                      expertLevel=expert,
-                      label=options.NETWORK.label,
+                      expertLevel=expert, label=options.NETWORK.label,
                       help="_conv47_: sees the particle and its surroundings; the default. A general model comes "
                            "with pupicker for this one and conv31; the others start from random weights and need more "
                            "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
@@ -73,25 +72,26 @@ class NetworkForm(Run):
     @staticmethod
     def _defineRegularisation(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
-        DROPOUT.addTo(form, default=0, expertLevel=expert,
-                      help="Fraction of the last features that is left out at random while training, no unit. Worth "
-                           "a try, e.g. 0.2, when the validation AP falls early.")
-        DECAY.addTo(form, expertLevel=expert,
-                      help="L2 penalty: what is taken off every weight in an update, in units of the learning rate. "
-                           "There is rarely a reason to change it.")
+        DROPOUT.addTo(form, default=0, expertLevel=expert, help=(
+            "Fraction of the last features that is left out at random while training, no unit. Worth "
+            "a try, e.g. 0.2, when the validation AP falls early."))
+        DECAY.addTo(form, expertLevel=expert, help=(
+            "L2 penalty: what is taken off every weight in an update, in units of the learning rate. "
+            "There is rarely a reason to change it."))
         form.addParam("autoencoder", params.EnumParam, choices=list(AUTOENCODER_CHOICES), default=AUTOENCODER_NONE,
                       expertLevel=expert, label="Autoencoder term",
                       help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
                            "paper's weight, 10/N for N labels up to 250 and none for more. To compare "
                            "with the paper: here it cost accuracy, and makes training several times slower.")
-        AUTOENCODER_WEIGHT.addTo(form, default=0.1, expertLevel=expert, condition="autoencoder==%d" % AUTOENCODER_GIVEN,
-                      help="Factor of the squared distance between region and drawing, summed over pixels in units of "
-                           "the background's variance; 10/N for N labels in the paper. Lower it if the validation AP "
-                           "is worse than without the term.")
-        RING_NEGATIVES.addTo(form, expertLevel=expert,
-                      help="Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "
-                           "can be, are shown as background. For picks that sit beside the centre or twice on a "
-                           "particle. Not for particles that overlap by more than half.")
+        given = "autoencoder==%d" % AUTOENCODER_GIVEN
+        AUTOENCODER_WEIGHT.addTo(form, default=0.1, expertLevel=expert, condition=given, help=(
+            "Factor of the squared distance between region and drawing, summed over pixels in units of "
+            "the background's variance; 10/N for N labels in the paper. Lower it if the validation AP "
+            "is worse than without the term."))
+        RING_NEGATIVES.addTo(form, expertLevel=expert, help=(
+            "Yes: places between 0.25 and 0.39 diameters from a labelled centre, where no other centre "
+            "can be, are shown as background. For picks that sit beside the centre or twice on a "
+            "particle. Not for particles that overlap by more than half."))
 
     # --------------------------- INFO functions ------------------------------
     def _validateNetwork(self) -> List[str]:

@@ -141,5 +141,5 @@ class ModelPickingForm(PickingForm):
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             arguments += ["--threshold=%r" % self.threshold.get()]  # "=": a negative number is no option
         if self.uncertainty.get():
-            arguments.append("--uncertainty")
+            arguments.append("--score-sd")
         return arguments + self._getLengthArguments() + self._getExclusionArguments()

@@ -12,7 +12,7 @@ from pupicker.constants import (
     PRIOR_CHOICES,
     PRIOR_COUNT,
     PRIOR_FRACTION,
-    PROPOSALS,
+    PSEUDO_LABELS,
     START_AUTO,
     START_CHOICES,
     START_MODEL,
@@ -28,7 +28,6 @@ from pupicker.shared.choices import GENERAL_NETWORKS, OBJECTIVES
 from pupicker.shared.lengths import packed_discs
 
 FEW_LABELS = 10
-
 
 CLASS_PRIOR = Field("classPrior", options.CLASS_PRIOR)
 PARTICLES = Field("particlesPerMicrograph", options.PARTICLES_PER_MICROGRAPH)
@@ -59,10 +58,10 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         self._defineGpuParams(form)
         self._defineTrainFrom(form)
         self._defineLabels(form)
-        DIAMETER.addTo(form, allowsNull=True, important=True,
-                      help="Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
-                           "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
-                           "it is not filled in for you; the wand shows it as circles on the labelled particles.")
+        DIAMETER.addTo(form, allowsNull=True, important=True, help=(
+            "Longest extent of the particle in Å, e.g. 130 for apoferritin, 180 for beta-galactosidase. "
+            "It is not the box size of the coordinates, which is usually 1.5 to 2 times larger; hence "
+            "it is not filled in for you; the wand shows it as circles on the labelled particles."))
         self._defineOwnParams(form)
         self._defineExpertLabels(form)
         self._defineTrainingParams(form)
@@ -89,13 +88,13 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
                            "candidates, and printed with an interval; leave it unless the summary's number is clearly "
                            "wrong.\n_fraction_: a number between 0 and 1.\n_particles per micrograph_: what you expect "
                            "on an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
-        CLASS_PRIOR.addTo(form, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION,
-                      help="Fraction of the positions of a micrograph that lie within the training radius of a "
-                           "particle's centre. No unit. To repeat a training with the number that its summary states; "
-                           "else particles per micrograph are easier to give.")
-        PARTICLES.addTo(form, default=100, condition="priorMode==%d" % PRIOR_COUNT,
-                      help="Expected number of particles on an average micrograph, labelled or not; count two or "
-                           "three by eye. Half to one and a half times the right number is good enough.")
+        CLASS_PRIOR.addTo(form, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION, help=(
+            "Fraction of the positions of a micrograph that lie within the training radius of a "
+            "particle's centre. No unit. To repeat a training with the number that its summary states; "
+            "else particles per micrograph are easier to give."))
+        PARTICLES.addTo(form, default=100, condition="priorMode==%d" % PRIOR_COUNT, help=(
+            "Expected number of particles on an average micrograph, labelled or not; count two or "
+            "three by eye. Half to one and a half times the right number is good enough."))
 
     @staticmethod
     def _defineStart(form: Any) -> None:
@@ -124,27 +123,27 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
                            "the mean number should follow. _nnpu_: non-negative risk estimator [Kiryo2017]. "
                            "_ge-gaussian_, _ge-squared_: ge-binomial with the Gaussian of the paper, and as the square "
                            "of the mean's deviation. These four to compare with the literature.")
-        VALIDATION.addTo(form, expertLevel=expert,
-                      help="Fraction of the labels that is held out, as whole micrographs if there are several, to "
-                           "find how long to train and which threshold to suggest; then training uses all labels. 0 "
-                           "holds out nothing: no threshold is chosen from held-out labels and no average precision "
-                           "is known; only where you have too few labels to spare any.")
+        VALIDATION.addTo(form, expertLevel=expert, help=(
+            "Fraction of the labels that is held out, as whole micrographs if there are several, to "
+            "find how long to train and which threshold to suggest; then training uses all labels. 0 "
+            "holds out nothing: no threshold is chosen from held-out labels and no average precision "
+            "is known; only where you have too few labels to spare any."))
 
     @staticmethod
     def _defineCourse(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
-        UPDATES.addTo(form, expertLevel=expert,
-                      help="Most updates of the weights, one minibatch each; training ends earlier if the held-out "
-                           "labels show no more progress. 0 takes the default: for N labels 60 times the root of N "
-                           "from given weights, 25 N^0.9 from random ones, at least 200 and at most 2,000; 200 for "
-                           "pseudo-labels. Raise it if the validation AP still rises at the end.")
-        WORKING_PIXEL_SIZE.addTo(form, expertLevel=expert,
-                      help="Pixel size to which micrographs are downsampled inside. 0 follows from the diameter, so "
-                           "that the network sees a particle whole; there is rarely a reason for another one. "
-                           "Picks are in pixels of the input in any case.")
-        SEED.addTo(form, expertLevel=expert,
-                      help="Whole number, 0 or larger. The same seed and data give the same model on the same machine; "
-                           "another one shows how much of the result is chance.")
+        UPDATES.addTo(form, expertLevel=expert, help=(
+            "Most updates of the weights, one minibatch each; training ends earlier if the held-out "
+            "labels show no more progress. 0 takes the default: for N labels 60 times the root of N "
+            "from given weights, 25 N^0.9 from random ones, at least 200 and at most 2,000; 200 for "
+            "pseudo-labels. Raise it if the validation AP still rises at the end."))
+        WORKING_PIXEL_SIZE.addTo(form, expertLevel=expert, help=(
+            "Pixel size to which micrographs are downsampled inside. 0 follows from the diameter, so "
+            "that the network sees a particle whole; there is rarely a reason for another one. "
+            "Picks are in pixels of the input in any case."))
+        SEED.addTo(form, expertLevel=expert, help=(
+            "Whole number, 0 or larger. The same seed and data give the same model on the same machine; "
+            "another one shows how much of the result is chance."))
 
     # --------------------------- checks and options ---------------------------
     def _validate(self) -> List[str]:
@@ -161,7 +160,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
 
     def _validatePseudoLabels(self) -> List[str]:
         """Whether there is a general model with the network, if its picks are learnt from."""
-        if PROPOSALS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
+        if PSEUDO_LABELS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
             return []
         return ["*Learn from*: there is a general model for %s only. Choose one of them under *Network* (expert "
                 "level), or other pseudo-labels." % " and ".join(GENERAL_NETWORKS)]
@@ -220,7 +219,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         elif self.startMode.get() != START_AUTO:
             arguments += ["--start", START_CHOICES[self.startMode.get()]]
         if not self._usesLabels():
-            arguments += [optionOf(options.PSEUDO_LABELS.name), PROPOSALS[self.trainFrom.get()],
+            arguments += [optionOf(options.PSEUDO_LABELS.name), PSEUDO_LABELS[self.trainFrom.get()],
                           *PSEUDO_LABEL_COUNT.arguments(self)]
         arguments += self._getExclusionArguments() + UPDATES.arguments(self) + WORKING_PIXEL_SIZE.arguments(self)
         return arguments + self._networkArguments()

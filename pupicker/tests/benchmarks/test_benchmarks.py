@@ -53,6 +53,7 @@ def test_a_process_is_timed_stopped_and_its_failure_told(programs, tmp_path):
 def test_every_preset_reads_a_download_laid_out_as_it_says(programs, tmp_path):
     from benchmarks.paper.presets import load_download, presets
 
+    assert presets()
     for name, recipe in presets().items():
         folder, layout = tmp_path / name, recipe["layout"]
         for number in range(5):
@@ -202,6 +203,7 @@ def test_differences_are_tested_in_pairs(programs):
 
 def test_recipes_are_those_of_the_paper(programs):
     recipes = json.loads((programs / "paper" / "presets.json").read_text())["presets"]
+    assert recipes
     for recipe in recipes.values():
         worked = recipe["pixel_size_ang"] * recipe["downsampling"]
         assert worked == pytest.approx(recipe["working_pixel_size_ang"], rel=0.01)
@@ -292,8 +294,8 @@ def test_every_program_starts_and_is_in_the_table(programs, program, monkeypatch
     with pytest.raises(SystemExit) as end:
         module.main()
     assert not end.value.code and f"python -m benchmarks.{program}" in capsys.readouterr().out
-    *folder, name = program.split(".")
-    assert f"`{name}.py`" in (programs.joinpath(*folder) / "README.md").read_text(encoding="utf-8")
+    folder = programs.joinpath(*program.split(".")[:-1])
+    assert f"benchmarks.{program}" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_there_are_no_other_programs(programs):

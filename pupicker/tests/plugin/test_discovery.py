@@ -18,7 +18,7 @@ from pyworkflow.wizard import DESKTOP_TKINTER  # isort: skip
 import pupicker  # isort: skip
 from pupicker.constants import (  # isort: skip
     AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
-    NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PROPOSALS,
+    NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PSEUDO_LABELS,
 )
 from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
@@ -147,9 +147,9 @@ class TestForms(unittest.TestCase):
         self.assertEqual(set(GENERAL_NETWORKS), known)
         for k, name in enumerate(NETWORK_CHOICES):
             if k != NETWORK_OTHER:
-                run = ProtPuPickerTrain(network=k, trainFrom=PROPOSALS.index("general"))
+                run = ProtPuPickerTrain(network=k, trainFrom=PSEUDO_LABELS.index("general"))
                 self.assertEqual(run._validatePseudoLabels() == [], name in known, name)
-                run.trainFrom.set(PROPOSALS.index("template"))
+                run.trainFrom.set(PSEUDO_LABELS.index("template"))
                 self.assertEqual(run._validatePseudoLabels(), [])
 
     def testNetworkFieldsAreOptionsOfTheCommandLine(self):

@@ -11,6 +11,8 @@ import tempfile
 import unittest
 from unittest import mock
 
+import pytest
+
 from pupicker.tests.scipion import scipion_environment
 
 import pyworkflow as pw  # isort: skip
@@ -19,7 +21,9 @@ from scipion.install.funcs import Environment  # isort: skip
 import pupicker  # isort: skip
 from pupicker import Plugin  # isort: skip
 from pupicker.commands import launch  # isort: skip
-from pupicker.constants import PUPICKER_DEVICE, PUPICKER_HOME, PUPICKER_MODELS, PUPICKER_PYTHON  # isort: skip
+from pupicker.constants import (  # isort: skip
+    CORE_MINIMUM_PYTHON, PUPICKER_DEVICE, PUPICKER_HOME, PUPICKER_MODELS, PUPICKER_PYTHON,
+)
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerTrain  # isort: skip
 
 
@@ -143,6 +147,7 @@ class TestBinaries(PluginTestCase):
                 install = self.getInstallCommand()
         self.assertIn(f"{activate}&& conda create --yes --prefix ./env python=3.11 && env/bin/python -m pip", install)
 
+    @pytest.mark.slow
     def testCommandMakesAnEnvironment(self):
         """The same shell line without the packages: it needs no network."""
         start, rest = self.getInstallCommand().split("pip install")
@@ -190,6 +195,10 @@ class TestLauncher(PluginTestCase):
         content, _ = self.launch("info", "nothing.mrc", launcher=launcher)
         self.assertEqual(content["exit_code"], 1)
         self.assertIn("nothing.mrc", content["error"])
+
+    def testOldestPythonIsSaidAlike(self):
+        """The launcher can import nothing before it has looked."""
+        self.assertEqual(launch.MINIMUM_PYTHON, CORE_MINIMUM_PYTHON)
 
     def testTooOldPythonSaysSo(self):
         self.addCleanup(setattr, launch, "MINIMUM_PYTHON", launch.MINIMUM_PYTHON)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from pupicker.tests.protocols.test_threshold import complete
 from pupicker.tests.scipion.workflow import WorkflowTestCase
 
@@ -95,6 +97,7 @@ class TestSchedule(WorkflowTestCase):
         self.assertIn(f"run {follows.getObjId()} ", lines[1])
         self.assertEqual([states[run.getObjId()] for run in (cut, subsets[1])], [STATUS_FINISHED] * 2)
 
+    @pytest.mark.slow
     def testAtOnce(self):
         runs = self.chain()
         self.assertOthersWentOn(*self.schedule("--wait"), *runs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from pupicker.tests.scipion.workflow import (
     DIAMETER,
     HEIGHT,
@@ -19,7 +21,7 @@ import numpy as np  # isort: skip
 from pwem.protocols import ProtImportAverages  # isort: skip
 
 from pupicker.constants import (  # isort: skip
-    BASELINE_DOG, BASELINE_GENERAL, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PROPOSALS,
+    BASELINE_DOG, BASELINE_GENERAL, BASELINE_TEMPLATE, EXCLUSION_GIVEN, NETWORK_CHOICES, PSEUDO_LABELS,
 )
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerTrain  # isort: skip
 
@@ -85,10 +87,11 @@ class TestBaseline(WorkflowTestCase):
                 masked += 1
         self.assertGreater(masked, 10)  # the micrographs without a mask are picked whole
 
+    @pytest.mark.slow
     def testTrainingFromProposalsAndPickingWithExclusions(self):
         run = self.newProtocol(ProtPuPickerTrain, diameter=DIAMETER, updates=UPDATES, validationFraction=0.0,
                                useGpu=False, numberOfThreads=1, network=NETWORK_CHOICES.index("conv31"),
-                               trainFrom=PROPOSALS.index("template"), proposalCount=40, margin=60.0,
+                               trainFrom=PSEUDO_LABELS.index("template"), proposalCount=40, margin=60.0,
                                excludeContamination=True)
         self.assertIn("needed", " ".join(run._validate()))
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")

@@ -6,6 +6,8 @@ import os
 import shutil
 import time
 
+import pytest
+
 from pupicker.tests.scipion.workflow import DIAMETER, HEIGHT, WIDTH, WorkflowTestCase, makeMicrographs
 
 import mrcfile  # isort: skip
@@ -90,6 +92,7 @@ class TestContinue(WorkflowTestCase):
         after = self.tables(run)
         self.assertEqual({name: after[name] for name in before}, before)
 
+    @pytest.mark.slow
     def testRepairedMicrographIsTakenUp(self):
         """All in one batch with a model, and each in a batch of its own."""
         folder, mics = self.newMicrographs("repaired")

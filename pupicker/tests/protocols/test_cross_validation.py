@@ -6,7 +6,7 @@ import os
 import shutil
 from unittest import mock
 
-from pupicker.tests.scipion.workflow import DIAMETER, WorkflowTestCase
+from pupicker.tests.scipion.workflow import DIAMETER, TrainedTestCase
 
 import pyworkflow as pw  # isort: skip
 from matplotlib.figure import Figure  # isort: skip
@@ -14,16 +14,13 @@ from matplotlib.figure import Figure  # isort: skip
 from pupicker.constants import NETWORK_CHOICES  # isort: skip
 from pupicker.protocols import ProtPuPickerCrossValidate  # isort: skip
 
-BOX = 44
 
-
-class TestCrossValidation(WorkflowTestCase):
+class TestCrossValidation(TrainedTestCase):
     """Labels on three of four micrographs; two folds, two lengths of training."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.labels = cls.importCoordinates(cls.mics, {name: cls.truth[name][:12] for name in cls.NAMES[:3]}, BOX)
         cls.comparison = cls.launchProtocol(cls.newRun("updates=1,30"))
 
     @classmethod

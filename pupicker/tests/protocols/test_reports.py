@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from pupicker.tests.scipion.workflow import WorkflowTestCase
+from pupicker.tests.scipion.workflow import TrainedTestCase
 
 from pupicker.shared.json_files import read_json  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
@@ -14,13 +14,7 @@ from pupicker.schedule import updateRun  # isort: skip
 TIMEOUT_S = 240
 
 
-class TestReports(WorkflowTestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.labels = cls.importCoordinates(cls.mics, cls.truth, 44)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels))
+class TestReports(TrainedTestCase):
 
     def report(self, run):
         """Text of the report to which the summary links."""

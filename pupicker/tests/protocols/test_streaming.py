@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 
-from pupicker.tests.scipion.workflow import WorkflowTestCase, makeMicrographs
+from pupicker.tests.scipion.workflow import TrainedTestCase, makeMicrographs
 
 from pwem.protocols import ProtCreateStreamData  # isort: skip
 
@@ -17,14 +17,7 @@ from pupicker.schedule import updateRun  # isort: skip
 TIMEOUT_S = 180
 
 
-class TestStreaming(WorkflowTestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.labels = cls.importCoordinates(cls.mics, cls.truth, 44)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels))
-        cls.picking = cls.launchProtocol(cls.newPicking(cls.mics, cls.training))
+class TestStreaming(TrainedTestCase):
 
     def testStreamThatGrows(self):
         stream = self.newProtocol(ProtCreateStreamData, setof=1, nDim=4, creationInterval=4, numberOfMpi=1)

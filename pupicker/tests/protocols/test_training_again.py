@@ -11,7 +11,7 @@ import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 from pwem.objects import Micrograph, SetOfMicrographs  # isort: skip
 
-from pupicker.constants import PROPOSALS  # isort: skip
+from pupicker.constants import PSEUDO_LABELS  # isort: skip
 from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerPreprocess, ProtPuPickerTrain  # isort: skip
 
 NAMES = ["a.mrc", "b.mrc", "c.mrc"]
@@ -91,7 +91,7 @@ class TestTrainingAgain(WorkflowTestCase):
         run = self.newTraining(labels, mics)
         mics.outputMicrographs.setStreamState(SetOfMicrographs.STREAM_OPEN)
         self.assertEqual((run._validate(), run.getInputStatus()[1]), ([], False))
-        run.trainFrom.set(PROPOSALS.index("general"))
+        run.trainFrom.set(PSEUDO_LABELS.index("general"))
         (message,) = run._validate()
         self.assertIn("*Micrographs (optional)*: the set is still growing", message)
         self.assertTrue(run.getInputStatus()[1])

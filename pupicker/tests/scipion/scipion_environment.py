@@ -66,7 +66,8 @@ def prepare():
         SCIPION_CONFIG=os.path.join(config, "scipion.conf"), SCIPION_LOCAL_CONFIG=os.path.join(config, "scipion.conf"),
         SCIPION_HOSTS=os.path.join(config, "hosts.conf"), SCIPION_DOMAIN="pwem", SCIPION_PYTHON=sys.executable,
         SCIPION_PRIORITY_PACKAGE_LIST="pwem tomo pwchem", SCIPION_NOTIFY="False", SCIPION_TEST_NOSYNC="True",
-        SCIPION_STEPS_CHECK_SEC="1", SCIPION_UPDATE_SET_ATTEMPT_WAIT="1", NO_COLOR="1", VIRTUAL_ENV=sys.prefix,
+        SCIPION_STEPS_CHECK_SEC="1", SCIPION_EM_NEW_FILE_CHECK_SEC="2",
+        SCIPION_UPDATE_SET_ATTEMPT_WAIT="1", NO_COLOR="1", VIRTUAL_ENV=sys.prefix,
         PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"])
     os.environ.pop("DISPLAY", None)
     if not is_registered():
@@ -76,5 +77,7 @@ def prepare():
 for module, package in (("pwem", "scipion-em"), ("tkinter", "the system package python3-tk")):
     if importlib.util.find_spec(module) is None:
         raise unittest.SkipTest(f"needs {package}")
-if "pyworkflow" not in sys.modules:
+PREPARED = "pyworkflow" not in sys.modules
+"""Whether this is the Scipion of this module, not one that was there."""
+if PREPARED:
     prepare()

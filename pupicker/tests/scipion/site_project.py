@@ -19,6 +19,7 @@ class SiteProject(WorkflowTestCase):
     """The shortest way through the plugin."""
 
     NAMES = ["mic1.mrc", "mic2.mrc"]
+    FORKED = False
 
     def runTest(self):
         labels = self.importCoordinates(self.mics, self.truth, 44)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 import unittest
+from unittest import mock
 
-from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+from pupicker.tests.scipion import scipion_environment  # before pyworkflow is imported
+from pupicker.tests.scipion.forked_python import CORE, SCIPION, ForkedPython, watched
+from pupicker.tests.shared_folder import one_at_a_time, shared_folder
 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 import pyworkflow as pw  # isort: skip
 from pwem.objects import Coordinate, SetOfCoordinates  # isort: skip
 from pwem.protocols import ProtImportCoordinates, ProtImportMicrographs  # isort: skip
+from pyworkflow.project import Manager  # isort: skip
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 from pupicker import Plugin  # isort: skip
-from pupicker.constants import NETWORK_CHOICES  # isort: skip
+from pupicker.constants import NETWORK_CHOICES, PUPICKER_PYTHON  # isort: skip
 from pupicker.protocols import ProtPuPickerPick, ProtPuPickerTrain  # isort: skip
 
 PIXEL_SIZE = 4.0
@@ -67,10 +72,30 @@ def foundFraction(coordSet, truth):
     return found / total
 
 
+_forked: dict[object, ForkedPython] = {}
+"""The Pythons that fork, made at first use: (modules, what they read from the environment) -> :class:`ForkedPython`."""
+
+
+def forkedPython(modules):
+    """Path of the Python that starts with these modules imported."""
+    key = (modules, tuple(sorted(watched(os.environb).items())))
+    if key not in _forked:
+        _forked[key] = ForkedPython(modules, quickPolls=modules is SCIPION)
+    return _forked[key].path
+
+
 class WorkflowTestCase(BaseTest):
-    """A project per class, with `NAMES` imported as ``cls.mics`` and all their particles as ``cls.labels``."""
+    """A project per class, with `NAMES` imported as ``cls.mics``.
+
+    Attributes
+    ----------
+    FORKED
+        Whether the processes of runs and of the core are forks of one that has imported the packages (see
+        :mod:`pupicker.tests.scipion.forked_python`), not started each for itself.
+    """
 
     NAMES = [f"mic{number}.mrc" for number in range(1, 5)]
+    FORKED = True
 
     @classmethod
     def setUpClass(cls):
@@ -79,11 +104,29 @@ class WorkflowTestCase(BaseTest):
         if missing:
             raise unittest.SkipTest(f"needs the core: {missing[0]}")
         cls.addClassCleanup(os.chdir, os.getcwd())
-        setupTestProject(cls)
+        if cls.FORKED and scipion_environment.PREPARED and PUPICKER_PYTHON not in os.environ:
+            cls.useForks()
         cls.raw = tempfile.mkdtemp(prefix="pupicker_raw_")
         cls.addClassCleanup(shutil.rmtree, cls.raw)
         cls.truth = makeMicrographs(cls.raw, cls.NAMES)
+        cls.openProject()
+
+    @classmethod
+    def openProject(cls):
+        """A new project, and the first run in it."""
+        setupTestProject(cls)
         cls.mics = cls.importMicrographs(cls.raw)
+
+    @classmethod
+    def useForks(cls):
+        """Start the runs of this class, and what they start, with Pythons that fork."""
+        scipion, core = forkedPython(SCIPION), forkedPython(CORE)
+        for patch in (mock.patch.object(pw, "PYTHON", scipion), mock.patch.dict(Plugin._vars, {PUPICKER_PYTHON: core})):
+            patch.start()
+            cls.addClassCleanup(patch.stop)
+        cls.addClassCleanup(os.environ.update, {"SCIPION_PYTHON": os.environ["SCIPION_PYTHON"]})
+        cls.addClassCleanup(os.environ.pop, PUPICKER_PYTHON)
+        os.environ.update({"SCIPION_PYTHON": scipion, PUPICKER_PYTHON: core})
 
     @classmethod
     def finish(cls, run):
@@ -183,3 +226,43 @@ class WorkflowTestCase(BaseTest):
         self.assertIn(expected, message)
         self.assertNotIn("Traceback", message)
         self.assertEqual(len(message.strip().splitlines()), 1, message)
+
+
+class TrainedTestCase(WorkflowTestCase):
+    """A project that has begun: ``cls.mics``, ``cls.labels`` on three of four, ``cls.training``, ``cls.picking``.
+
+    The fourth micrograph is seen at picking only.  These runs are made once for all classes and processes; each class
+    works in a copy of that project.
+    """
+
+    LABELLED, LABELS_EACH, BOX = 3, 12, 44
+
+    @classmethod
+    def openProject(cls):
+        with one_at_a_time(shared_folder(), "project") as prepared:
+            if not prepared.exists():
+                cls._prepare(prepared)
+        manager = Manager()
+        path = manager.getProjectPath(cls.__name__)
+        shutil.copytree(os.path.join(prepared, "project"), path, symlinks=True)
+        cls.proj, cls.projName, cls.outputPath = manager.loadProject(cls.__name__), cls.__name__, path
+        with open(os.path.join(prepared, "runs.json"), encoding="utf-8") as stream:
+            for name, number in json.load(stream).items():
+                setattr(cls, name, cls.proj.getProtocol(number))
+
+    @classmethod
+    def _prepare(cls, folder):
+        """Run it all in a project of this process; put a copy of that into the folder."""
+        raw, part = f"{folder}_raw", f"{folder}.part"  # links in the project lead to the micrographs
+        maker = type("Prepared", (WorkflowTestCase,), {"raw": raw})
+        truth = makeMicrographs(raw, cls.NAMES)
+        setupTestProject(maker)
+        runs = {"mics": maker.importMicrographs(raw)}
+        some = {name: truth[name][:cls.LABELS_EACH] for name in cls.NAMES[:cls.LABELLED]}
+        runs["labels"] = maker.importCoordinates(runs["mics"], some, cls.BOX)
+        runs["training"] = maker.launchProtocol(maker.newTraining(runs["labels"], validationFraction=0.25))
+        runs["picking"] = maker.launchProtocol(maker.newPicking(runs["mics"], runs["training"]))
+        shutil.copytree(maker.proj.path, os.path.join(part, "project"), symlinks=True)
+        with open(os.path.join(part, "runs.json"), "w", encoding="utf-8") as stream:
+            json.dump({name: run.getObjId() for name, run in runs.items()}, stream)
+        os.rename(part, folder)

@@ -11,7 +11,7 @@ import pytest
 
 import pupicker
 from pupicker import constants
-from pupicker.commands.training_arguments import add_learning_arguments
+from pupicker.commands.training_arguments import add_learning_arguments, training_options
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
 from pupicker.core.networks.blocks import NORMS
 from pupicker.core.objectives import OBJECTIVES
@@ -61,7 +61,7 @@ def test_old_names_are_taken_and_not_shown(parser):
 @pytest.mark.parametrize("kind", [TrainingOptions, FittingOptions])
 def test_the_engine_has_the_same_defaults(kind):
     values = vars(kind())
-    shared = [f.name for f in fields(kind) if f.name in BY_NAME and f.name not in ("updates", "start")]  # a digest
+    shared = [f.name for f in fields(kind) if f.name in BY_NAME]
     assert len(shared) >= 4
     for name in shared:
         assert values[name] == BY_NAME[name].default, name
@@ -75,7 +75,7 @@ def test_lists_of_the_plugin_are_those_of_the_core():
     assert constants.NETWORK_CHOICES[:4] == ("conv31", "conv63", "conv127", "resnet31")
     assert constants.NETWORK_CHOICES[constants.NETWORK_DEFAULT] == DEFAULT_NETWORK
     assert set(choices.GENERAL_NETWORKS) == {path.stem for path in WEIGHTS.glob("*.safetensors")}
-    assert constants.PROPOSALS == ("", "general", "template", "dog")
+    assert constants.PSEUDO_LABELS == ("", "general", "template", "dog")
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "batch_size", "validation_fraction", "objective"])
@@ -126,3 +126,18 @@ def test_a_value_in_range_is_not(name, value):
 def test_names_are_unique():
     names = [name for option in options.TRAINING for name in (option.name, *option.old_names)]
     assert len(names) == len(set(names))
+
+
+def test_what_is_given_reaches_the_engine(parser):
+    """Each option that the engine has a field for, with a value that is not its default."""
+    values = {
+        "objective": "pn", "network": "conv31", "learning_rate": 2e-3, "weight_decay": 0.5, "batch_size": 64, "seed": 7,
+        "autoencoder": 0.25, "class_prior": 0.125, "validation_fraction": 0.5, "updates": 70, "refit": False,
+        "ring_negatives": True,
+    }
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if not isinstance(value, bool)]
+    chosen = training_options(parse(parser, *words, "--no-refit", "--ring-negatives"))
+    found = {**vars(chosen.fitting), **vars(chosen)}
+    assert {name: found[name] for name in values} == values
+    assert set(values) | {"particles_per_micrograph"} == set(BY_NAME) & set(found)
+    assert chosen.fitting.positives == 4

@@ -167,7 +167,7 @@ class TestViewers(WorkflowTestCase):
 
     def testTheLineOfTheGuideMakesTheScoresThePreferredViewer(self):
         """``scipion3 project`` prefers a viewer of Xmipp for coordinates unless VIEWERS says otherwise."""
-        page = os.path.join(os.path.dirname(pupicker.__file__), "..", "docs", "guide", "first-picks.md")
+        page = os.path.join(os.path.dirname(pupicker.__file__), "..", "docs", "guide", "troubleshooting.md")
         if not os.path.isfile(page):
             self.skipTest("needs the repository: docs are not beside the package")
         with open(page, encoding="utf-8") as stream:

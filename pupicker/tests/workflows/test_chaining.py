@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pupicker.tests.scipion.workflow import WorkflowTestCase, foundFraction
+from pupicker.tests.scipion.workflow import TrainedTestCase, WorkflowTestCase, foundFraction
 
 from pwem.objects import Coordinate  # isort: skip
 from pwem.protocols import ProtImportCoordinates, ProtSubSet, ProtUnionSet  # isort: skip
@@ -46,6 +46,8 @@ def needs(plugin):
 
 class TestInputs(WorkflowTestCase):
     """Labels as other pickers' plugins bring them; a model that is trained from them finds the particles."""
+
+    FORKED = False  # of all workflows, this one starts its processes as a user's Scipion does
 
     def assertInPlace(self, labelsRun):
         """Same positions as the truth, and a training takes them."""
@@ -99,15 +101,12 @@ class TestInputs(WorkflowTestCase):
         self.assertInPlace(run)
 
 
-class TestOutputs(WorkflowTestCase):
+class TestOutputs(TrainedTestCase):
     """Picks go through what pwem and RELION do with sets, their scores with them."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.labels = cls.importCoordinates(cls.mics, {n: cls.truth[n][:12] for n in cls.NAMES[:LABELLED]}, BOX)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels))
-        cls.picking = cls.launchProtocol(cls.newPicking(cls.mics, cls.training))
         cls.picks = cls.picking.outputCoordinates
         cls.scores = {cls.key(coord): coord._pupickerScore.get() for coord in cls.picks}
 

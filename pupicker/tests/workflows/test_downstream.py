@@ -11,12 +11,12 @@ import pytest
 
 import pupicker
 from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
-from pupicker.tests.scipion.workflow import WorkflowTestCase
+from pupicker.tests.scipion.workflow import TrainedTestCase
 
 
 @pytest.mark.relion
-class TestExtraction(WorkflowTestCase):
-    """Train, pick, extract with RELION's own protocol and program."""
+class TestExtraction(TrainedTestCase):
+    """Extract what was picked, with RELION's own protocol and program."""
 
     @classmethod
     def setUpClass(cls):
@@ -28,9 +28,7 @@ class TestExtraction(WorkflowTestCase):
     def testExtractionTakesPicksScoresAndBoxSize(self):
         from relion.protocols import ProtRelionExtractParticles
 
-        labels = self.importCoordinates(self.mics, {name: self.truth[name][:12] for name in self.NAMES[:3]}, 44)
-        training = self.launchProtocol(self.newTraining(labels))
-        picking = self.launchProtocol(self.newPicking(self.mics, training))
+        picking = self.picking
         coordinates = picking.outputCoordinates
         extraction = self.newProtocol(ProtRelionExtractParticles, boxSize=coordinates.getBoxSize(), doInvert=True,
                                       saveFloat16=False, numberOfMpi=1)

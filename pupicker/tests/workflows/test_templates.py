@@ -143,6 +143,7 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertValidUpToInputs(project)
         self.assertEqual(self.only(project.getRuns(), "ProtPuPickerThreshold").scores.get(), "3 1 -1")
 
+    @pytest.mark.slow
     def testPickRunsAndItsModelPicksInStreaming(self):
         """The first project one run after the other, the second all at once."""
         for name in self.NAMES:  # files that were just written are left until they are old enough

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from pupicker.tests.scipion.workflow import DIAMETER, PARTICLES, PIXEL_SIZE, WorkflowTestCase, foundFraction
+from pupicker.tests.scipion.workflow import DIAMETER, PARTICLES, PIXEL_SIZE, TrainedTestCase, foundFraction
 
 from pwem.protocols import ProtSetFilter  # isort: skip
 from pyworkflow.object import RELATION_SOURCE, RELATION_TRANSFORM  # isort: skip
@@ -23,16 +23,7 @@ from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPreprocess  
 BOX = 44
 
 
-class TestWorkflow(WorkflowTestCase):
-    """Labels on three of four micrographs; the fourth is seen at picking only."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        labels = {name: cls.truth[name][:12] for name in cls.NAMES[:3]}
-        cls.labels = cls.importCoordinates(cls.mics, labels, BOX)
-        cls.training = cls.launchProtocol(cls.newTraining(cls.labels, validationFraction=0.25))
-        cls.picking = cls.launchProtocol(cls.newPicking(cls.mics, cls.training))
+class TestWorkflow(TrainedTestCase):
 
     def testModel(self):
         model = self.training.outputModel

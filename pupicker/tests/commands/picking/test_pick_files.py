@@ -148,7 +148,7 @@ def test_out_of_memory_on_one_micrograph_stops_no_other(pick, simulated, tmp_pat
     assert len(read_coordinates(tmp_path / "p.star").names()) == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_leaves_its_picks(simulated, model_path, tmp_path, number):
     """Beside the table, which is there when it is whole; the next run takes them away."""
     for copy in range(MANY):

@@ -33,6 +33,7 @@ def cross_validate(capsys, simulated, folder):
 GRID = ("--grid", "updates=1,100")
 
 
+@pytest.mark.slow
 def test_more_updates_are_better_and_the_best_is_named(cross_validate, folder, simulated):
     result = cross_validate(*GRID, "--json", "--status", folder / "status.json")
     assert result.code == 0

@@ -88,6 +88,7 @@ def process(*arguments, site=None):
     return result.returncode, (result.stderr.splitlines() or [""])[-1], result.stdout
 
 
+@pytest.mark.slow
 def test_network_of_an_installed_package(simulated, site, tmp_path):
     """It trains, its model says where it comes from and picks; without the package one line says what is missing."""
     model = tmp_path / "m.pupicker"

@@ -57,7 +57,7 @@ def stop_after_first_epoch(arguments, checkpoint, number):
     return process.returncode, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_resumed_training_ends_with_the_same_model(capsys, simulated, uninterrupted, tmp_path, number):
     model = tmp_path / "m.pupicker"
     checkpoint = checkpoint_path(model)

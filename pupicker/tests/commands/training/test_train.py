@@ -145,6 +145,7 @@ def test_other_objectives(train, objective):
     assert result.code == 0 and result.json["objective"] == objective
 
 
+@pytest.mark.slow
 def test_places_labelled_as_no_particle_score_lower(train, tmp_path):
     """Half of the particles of one micrograph are said to be none: the model learns it at those places."""
     simulated = simulated_in(tmp_path / "micrographs", 361, 399)  # in smaller ones a short training tells less apart

@@ -23,7 +23,7 @@ NUMBERS = st.floats(-1e6, 1e6, allow_subnormal=False)
 SCORES = NUMBERS.filter(lambda number: number != -999)  # which means "no score" in RELION
 EIGHTHS = st.integers(-999, 99999).map(lambda number: number / 8)
 LETTERS = st.characters(codec="utf-8", exclude_characters="\"'", exclude_categories=["C", "Zl", "Zp"])
-NAMES = st.text(LETTERS, min_size=1)
+NAMES = st.text(LETTERS, min_size=1).filter(lambda name: name.strip() not in (".", "?"))  # "no value" in a STAR file
 
 
 @st.composite

@@ -72,7 +72,7 @@ SHAPES = [(70, 64), (61, 90)]
 def test_regions_are_centred_on_the_drawn_pixels_of_micrographs_of_any_size(grid):
     data = [coded(number, *shape) for number, shape in enumerate(SHAPES)]
     sampler = sampler_of(data, hidden(data, (1, 0)), grid)
-    positives, wanted = 600, 60_000
+    positives, wanted = 600, 12_000
     batch = sampler.draw(positives, wanted, seed(0))
     assert batch.crops.shape == (positives, 1, SIZE_PX, SIZE_PX)
     assert batch.patches.shape == (wanted // grid.regions, 1, grid.side_px, grid.side_px)

@@ -72,4 +72,4 @@ def test_the_start_is_part_of_the_options_that_a_checkpoint_is_known_by():
     from pupicker.core.networks import build
 
     start = load_start("general", "conv31", build("conv31"))
-    assert replace(TASK, start=start).resolved(40).options.fitting.start == start.digest != ""
+    assert replace(TASK, start=start).resolved(40).options.fitting.start_digest == start.digest != ""

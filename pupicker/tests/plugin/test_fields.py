@@ -1,0 +1,88 @@
+"""What a form takes is what the command line takes: both follow from the declaration of the option."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+
+from pupicker.constants import AUTOENCODER_GIVEN, PRIOR_COUNT, PRIOR_FRACTION, PSEUDO_LABELS  # isort: skip
+from pupicker.engine.runtime.checks import check_options  # isort: skip
+from pupicker.engine.runtime.errors import UsageError  # isort: skip
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerTrain  # isort: skip
+from pupicker.protocols.forms import fields, labels, network, training  # isort: skip
+
+FIELDS = [value for module in (fields, labels, network, training) for value in vars(module).values()
+          if isinstance(value, fields.Field)]
+# So that the field counts.
+SETTINGS = {
+    "classPrior": {"priorMode": PRIOR_FRACTION}, "particlesPerMicrograph": {"priorMode": PRIOR_COUNT},
+    "autoencoderWeight": {"autoencoder": AUTOENCODER_GIVEN}, "proposalCount": {"trainFrom": PSEUDO_LABELS.index("dog")},
+}
+VALUES = (-1.0, 0.0, 1e-3, 0.5, 0.95, 1.0, 1.5, 10.0, 11.0, 100.0, 2.0**32, math.nan, math.inf)
+
+
+def accepted(option, value):
+    try:
+        check_options({option.name: value})
+    except UsageError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("field", sorted(set(FIELDS)), ids=lambda field: field.name)
+def test_a_form_takes_what_the_command_line_takes(field):
+    run = ProtPuPickerTrain(diameter=150, **SETTINGS.get(field.name, {}))
+    for value in VALUES if field.option.kind is not bool else ():
+        if field.option.kind is int and (not math.isfinite(value) or value != int(value)):
+            continue  # Scipion takes whole numbers only
+        getattr(run, field.name).set(field.option.kind(value))
+        message = field.error(run)
+        usable = accepted(field.option, value) or (bool(field.automatic) and value == 0)
+        assert (message == "") is usable, (value, message)
+        assert message == "" or message.startswith(f"*{field.option.label}*: ")
+        assert usable or any(text.startswith(message) for text in run._validate())
+
+
+@pytest.mark.parametrize("field", sorted(set(FIELDS)), ids=lambda field: field.name)
+def test_a_field_shows_its_declaration(field):
+    run = ProtPuPickerTrain()
+    param = run.getParam(field.name)
+    assert fields.plainLabel(param.getLabel()) == field.option.label
+    assert isinstance(param, fields.KINDS[field.option.kind])
+    if field.option.default is not None and field.name != "autoencoderWeight":  # beside a choice that says none
+        assert param.default.get() == str(field.option.default)
+    if field.automatic:
+        assert getattr(run, field.name).get() == 0
+        assert field.arguments(run) == []
+
+
+def test_a_number_that_is_missing_is_asked_for():
+    run = ProtPuPickerTrain(diameter=150)
+    run.validationFraction.set(None)
+    (message,) = run._validate()
+    assert message == "*Validation fraction*: a number is missing; it must be at least 0 and below 1."
+
+
+def test_all_fields_are_tested():
+    assert len(set(FIELDS)) >= 12
+
+
+def test_forms_say_no_old_names():
+    """Old options are taken from old scripts; the forms give those that the help shows."""
+    import argparse
+
+    from pupicker.commands.main import build_parser
+
+    commands = next(action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for run, command in (
+        (ProtPuPickerTrain(diameter=150, trainFrom=1, proposalCount=9, ringNegatives=True, dropout=0.1), "train"),
+        (ProtPuPickerPick(uncertainty=True, minDistance=9, thresholdMode=1, exclusionMode=1), "pick"),
+        (ProtPuPickerBaseline(diameter=150, minScore=2.0, contrast=1, minDistance=9), "baseline"),
+    ):
+        given = run._getTrainingArguments() if command == "train" else run._getPickArguments()
+        shown = {name for action in commands.choices[command]._actions if action.help != argparse.SUPPRESS
+                 for name in action.option_strings}
+        assert {word.partition("=")[0] for word in given if word.startswith("--")} <= shown, command
