@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from pupicker.core.detection.contamination import pixels_of
-from pupicker.core.detection.scoring import score_views
+from pupicker.core.detection.scoring import score_orientations
 from pupicker.core.detection.suppression import pick
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.borders import away_from_cut
@@ -18,7 +18,7 @@ OUTPUT_STRIDE = 2
 
 
 def pick_image(
-    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), views: int = 1,
+    network: Classifier, image: Tensor, distance_px: float, threshold: float = -float("inf"), orientations: int = 1,
     excluded: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Candidates of a normalised image: ``(n, 2)`` x, y in its pixels and ``(n,)`` logits, on the CPU, best first.
@@ -26,7 +26,7 @@ def pick_image(
     `excluded` is bool of the shape of `image`; no candidate lies in it.
     """
     stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
-    scores = score_views(network, image, stride, views).cpu()
+    scores = score_orientations(network, image, stride, orientations).cpu()
     excluded_scores = None if excluded is None else excluded[::stride, ::stride]
     position, logit = pick(scores, distance_px / stride, threshold, excluded_scores)
     return outside_of(position.flip(1) * stride, logit, excluded)

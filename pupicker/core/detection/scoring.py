@@ -5,8 +5,8 @@ every pixel, also at the borders, has a score.  Tiles overlap by the receptive f
 their size, only memory does.  With `output_stride` s the scores of every s-th pixel (0, s, 2s, ...) are computed.
 
 A particle has no preferred direction in the image, a network that was trained on few labels has.  Its logit is
-therefore averaged over views of the image, some or all of the eight symmetries of the square (:data:`VIEWS`): they
-move pixels without interpolation, so that nothing is softened.
+therefore averaged over orientations of the image, some or all of the eight symmetries of the square
+(:data:`ORIENTATIONS`): they move pixels without interpolation, so that nothing is softened.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pupicker.core.networks import Classifier
 View = tuple[int, bool]
 """Quarter turns, and whether the image is mirrored before."""
 
-VIEWS: dict[int, tuple[View, ...]] = {
+ORIENTATIONS: dict[int, tuple[View, ...]] = {
     1: ((0, False),),
     4: ((0, False), (2, False), (1, True), (3, True)),
     8: tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4)),
@@ -65,24 +65,24 @@ def score_image(network: Classifier, image: Tensor, output_stride: int = 1, tile
 
 
 @torch.inference_mode()
-def score_views(network: Classifier, image: Tensor, output_stride: int = 1, views: int = 1) -> Tensor:
-    """Mean of :func:`score_image` over so many views of the image, in the frame of the image.
+def score_orientations(network: Classifier, image: Tensor, output_stride: int = 1, orientations: int = 1) -> Tensor:
+    """Mean of :func:`score_image` over so many orientations of the image, in the frame of the image.
 
-    With all eight views it is equivariant: the map of a turned or mirrored image is the turned or mirrored map (of an
-    image with ``(side - 1) % output_stride == 0``, whose grid of scores is symmetric).
+    With all eight orientations it is equivariant: the map of a turned or mirrored image is the turned or mirrored map
+    (of an image with ``(side - 1) % output_stride == 0``, whose grid of scores is symmetric).
 
     Parameters
     ----------
-    views
-        A key of :data:`VIEWS`; takes so many times longer than :func:`score_image`.
+    orientations
+        A key of :data:`ORIENTATIONS`; takes so many times longer than :func:`score_image`.
     """
     rows, columns = -(-image.shape[0] // output_stride), -(-image.shape[1] // output_stride)
     missing = [-(side - 1) % output_stride for side in (image.shape[1], image.shape[0])]
     padded = F.pad(image, (0, missing[0], 0, missing[1]))  # zeros lie beyond the border anyway
     total = image.new_zeros((rows, columns))
-    for turns, mirrored in VIEWS[views]:
+    for turns, mirrored in ORIENTATIONS[orientations]:
         view = padded.flip(1) if mirrored else padded
         scores = score_image(network, torch.rot90(view, turns).contiguous(), output_stride)
         scores = torch.rot90(scores, -turns)
         total += (scores.flip(1) if mirrored else scores)[:rows, :columns]
-    return total / views
+    return total / orientations

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from pupicker.core.detection.scoring import VIEWS
+from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
@@ -147,6 +147,6 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
 def _orientations(header: dict[str, Any]) -> int:
     """One in the models of versions that knew no other number."""
     number = header.get("views", 1)
-    if not isinstance(number, int) or number not in VIEWS:
-        raise ValueError(f"views is {number!r}, known are {', '.join(map(str, VIEWS))}")
+    if not isinstance(number, int) or number not in ORIENTATIONS:
+        raise ValueError(f"views is {number!r}, known are {', '.join(map(str, ORIENTATIONS))}")
     return int(number)

@@ -81,7 +81,7 @@ def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -
     geometry = model.geometry
     network = model.network.to(device).eval()
     distance_px = geometry.min_distance_ang / geometry.working_pixel_size_ang
-    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, views=model.orientations,
+    xy, logit = pick_image(network, micrograph.image.to(device), distance_px, orientations=model.orientations,
                            excluded=micrograph.excluded)
     return leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
 

@@ -50,7 +50,7 @@ class Report:
     without_mask: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
     word: Callable[[PuPickerError], str] = str
-    _parameters: tuple[str, ...] = ()
+    _parameters: tuple[str, ...] = field(default=(), init=False, repr=False)
 
     def used(self, path: Path, masked: int = 0, borders: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         """Note that a micrograph was used, and what of it was not; logged too, borders once."""

@@ -69,7 +69,7 @@ def find_candidates(
     labels, ignored
         ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
     orientations
-        Of each micrograph, over which its logits are averaged (:data:`pupicker.core.detection.scoring.VIEWS`).
+        Of each micrograph, over which its logits are averaged (:data:`pupicker.core.detection.scoring.ORIENTATIONS`).
     """
     working = geometry.working_pixel_size_ang
     radius = match_radius_ang(geometry.diameter_ang) / working
@@ -77,7 +77,7 @@ def find_candidates(
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
-        xy, logit = pick_image(network, image, distance_px, views=orientations, excluded=micrograph.excluded)
+        xy, logit = pick_image(network, image, distance_px, orientations=orientations, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)

@@ -81,3 +81,12 @@ def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
     finally:
         os.close(writing)
     assert done.stderr == "" and done.returncode == 1
+
+
+@pytest.mark.parametrize("option", ["--score-sd", "--uncertainty"])
+def test_the_deviation_of_a_score_has_one_name_and_an_old_one_that_no_help_shows(option):
+    parser = build_parser()
+    assert parser.parse_args(["pick", "a.mrc", "--model", "m", "--output", "o.star", option]).score_sd is True
+    (commands,) = (action.choices for action in parser._actions if hasattr(action, "choices") and action.choices)
+    text = commands["pick"].format_help()
+    assert "--score-sd" in text and "--uncertainty" not in text

@@ -117,7 +117,7 @@ def test_real_structures(name, low_ang, high_ang):
     ("name", "content", "words"),
     [
         ("missing.mrc", None, "no such density file"),
-        ("text.mrc", b"no map at all", "cannot be read as a map"),
+        ("text.mrc", b"no map at all", "not an MRC file"),
         ("empty.pdb", b"END\n", "no atoms"),
         ("broken.cif", b"data_x\nloop_\n_a.b\n'unclosed", "cannot be read as an atomic model"),
     ],

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pupicker.core.detection.scoring import VIEWS, score_image, score_views
+from pupicker.core.detection.scoring import ORIENTATIONS, score_image, score_orientations
 from pupicker.core.networks import build
 
 
@@ -98,23 +98,24 @@ def test_a_network_in_training_mode_is_an_error():
 def test_views_score_the_pixels_of_the_image(network, shape, stride):
     """One view is the plain map; several are the mean of the maps of the turned images, each turned back."""
     image = noise(shape)
-    # Up to rounding: some processors add in another order for another width, and views are padded.
+    # Up to rounding: some processors add in another order for another width, and orientations are padded.
     plain = score_image(network, image, stride)
-    torch.testing.assert_close(score_views(network, image, stride, 1), plain, rtol=0, atol=1e-11)
+    torch.testing.assert_close(score_orientations(network, image, stride, 1), plain, rtol=0, atol=1e-11)
     turned = score_image(network, image.rot90(2)).rot90(2)
     mirrored = score_image(network, image.T.contiguous()).T
     both = score_image(network, image.rot90(2).T.contiguous()).T.rot90(2)
     expected = (score_image(network, image) + turned + mirrored + both) / 4
-    found = score_views(network, image, stride, 4)
+    found = score_orientations(network, image, stride, 4)
     torch.testing.assert_close(found, expected[::stride, ::stride], rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("views", [1, 4, 8])
-def test_the_map_of_all_views_turns_with_the_image(network, views):
+@pytest.mark.parametrize("orientations", [1, 4, 8])
+def test_the_map_of_all_views_turns_with_the_image(network, orientations):
     image = noise((41, 37))
-    scores = score_views(network, image, 2, views)
-    for turns, mirrored in VIEWS[8]:
+    scores = score_orientations(network, image, 2, orientations)
+    for turns, mirrored in ORIENTATIONS[8]:
         turned = (image.flip(1) if mirrored else image).rot90(turns)
         expected = (scores.flip(1) if mirrored else scores).rot90(turns)
-        same = torch.allclose(score_views(network, turned.contiguous(), 2, views), expected, rtol=0, atol=1e-11)
-        assert same == ((turns, mirrored) in VIEWS[views]), (turns, mirrored)
+        found = score_orientations(network, turned.contiguous(), 2, orientations)
+        same = torch.allclose(found, expected, rtol=0, atol=1e-11)
+        assert same == ((turns, mirrored) in ORIENTATIONS[orientations]), (turns, mirrored)
