@@ -253,6 +253,7 @@ def test_continuous_integration_runs_all_tests():
     assert "PUPICKER_NO_SKIP=1" in script and "make test SLOW=1" in script
 
 
+@pytest.mark.slow
 def test_bootstrap_keeps_what_pip_says_in_a_log(tmp_path):
     """The terminal shows the steps and, of what failed, the end, where the rest is, and what to do."""
     (tmp_path / "wheels").mkdir()
