@@ -19,6 +19,7 @@ CORE_REQUIREMENTS = (
     "safetensors",
     "gemmi",
     "matplotlib",
+    "pillow",
     "jinja2",
 )
 CORE_MINIMUM_PYTHON = (3, 10)
