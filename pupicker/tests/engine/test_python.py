@@ -43,6 +43,7 @@ def test_picks_are_those_of_the_command_line(simulated, model_path, tmp_path, ca
     assert result.json["threshold"] == picks.threshold and result.json["preparation"] == picks.report["preparation"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
 def test_the_example_runs_as_it_stands(simulated, tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
