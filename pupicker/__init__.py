@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pupicker.engine.training.options import TrainingOptions
     from pupicker.engine.training.train import train_from_files as train
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 # Raised when a training or a picking gives other numbers than before (tests/golden.py); benchmark records carry it.
 METHOD_VERSION = 1

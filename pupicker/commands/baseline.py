@@ -1,4 +1,4 @@
-"""``pupicker baseline``: picking without labels, by the general weights or by what the paper compares with."""
+"""``pupicker baseline``: picking without labels, by the general model or by what the paper compares with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pupicker.engine.picking.picker import MicrographPicker
     from pupicker.engine.runtime.run_report import Report
 
-HELP = "Pick without labels: general weights, difference of Gaussians, or template matching."
+HELP = "Pick without labels: general model, difference of Gaussians, or template matching."
 DISC = "disc"
 EXAMPLE = "pupicker baseline general micrographs/ --diameter 180 --output picks.star"
 

@@ -7,7 +7,11 @@ wrong byte-order stamp on 8-bit data a wrong shape.  Here everything is checked 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -139,23 +143,36 @@ class Stack:
 def read_stack(path: Path) -> Stack:
     """All images of an MRC file, whose header is checked against the length of the file first.
 
+    Files compressed with gzip or bzip2, as the EMDB keeps its maps, are told by their first bytes and unpacked.
+
     Raises
     ------
     InputError
         If it cannot be read, is no MRC file of real numbers, or is truncated.
     """
     try:
-        with path.open("rb") as file:
+        with _unpacked(path) as file:
             _, layout = _find_layout(path, file)
             _check_real_and_whole(path, layout)
             file.seek(layout.offset)
             images = _read_array(path, file, layout)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     sizes = [_voxel_size(layout, axis) for axis in ("x", "y", "z")]
     axes = [int(layout.header[field]) for field in ("mapc", "mapr", "maps")]
     return Stack(images.reshape(layout.images, layout.rows, layout.columns), (sizes[0], sizes[1], sizes[2]),
                  (axes[0], axes[1], axes[2]), layout.images > 1)
+
+
+def _unpacked(path: Path) -> BinaryIO:
+    """The file, or in memory what it holds where it is compressed."""
+    with path.open("rb") as file:
+        start = file.read(3)
+    unpack = gzip.open if start[:2] == b"\x1f\x8b" else bz2.open if start == b"BZh" else None
+    if unpack is None:
+        return path.open("rb")
+    with unpack(path, "rb") as packed:
+        return io.BytesIO(packed.read())
 
 
 def write_mrc(path: str | os.PathLike[str], pixels: np.ndarray, pixel_size_ang: float) -> None:
@@ -219,7 +236,8 @@ def _find_layout(path: Path, file: BinaryIO) -> tuple[bytes, _Layout]:
     The machine stamp is tried first.  Some programs write a wrong one, so the other order is taken where only that
     gives sane fields and enough bytes in the file.
     """
-    file_bytes = os.fstat(file.fileno()).st_size
+    file_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
     if file_bytes < _HEADER_BYTES:
         raise InputError(f"{path}: not an MRC file: {file_bytes} bytes are less than its header of {_HEADER_BYTES}")
     raw = file.read(_HEADER_BYTES)

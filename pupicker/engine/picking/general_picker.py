@@ -1,4 +1,4 @@
-"""Picking with the general weights as they are: the network has seen simulated particles of all kinds, but not these.
+"""Picking with the general model as it is: the network has seen simulated particles of all kinds, but not these.
 
 Each micrograph is normalised by a fit of its own, so that its picks depend on no other one.  A score is the logit of
 the network, averaged over orientations as in a model; there is no probability, because nothing tells how often a place
@@ -25,7 +25,7 @@ ORIENTATIONS = 4
 
 
 class GeneralPicker(MicrographPicker):
-    """The default network with its general weights on a device, ready to pick.
+    """The general model of the default network on a device, ready to pick.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class GeneralPicker(MicrographPicker):
 
 
 def general_network(name: str) -> Classifier:
-    """A network of pupicker's with its general weights."""
+    """The general model of a network of pupicker's."""
     with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
         network = build(name)
     network.load_state_dict(dict(load_start(GENERAL, name, network).weights or {}))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -104,6 +107,20 @@ def test_a_stack_whose_header_does_not_fit_is_refused(tmp_path, change, words):
     with pytest.raises(InputError, match=words) as caught:
         read_stack(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_a_compressed_stack_is_unpacked_and_a_damaged_one_refused(tmp_path, pack):
+    plain, packed = tmp_path / "a.map", tmp_path / "a.map.packed"
+    values = np.arange(120, dtype=np.float32).reshape(4, 6, 5)
+    with mrcfile.new(plain) as file:
+        file.set_data(values)
+    content = pack(plain.read_bytes())
+    packed.write_bytes(content)
+    np.testing.assert_array_equal(read_stack(packed).images, values)
+    packed.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=re.escape(str(packed))):
+        read_stack(packed)
 
 
 def test_a_folder_is_no_stack(tmp_path):
