@@ -157,30 +157,30 @@ def geometry(
     )
 
 
-def describe(lengths: Geometry, pixel_size_ang: float, receptive_field_px: int) -> list[tuple[str, str, str]]:
+def describe(geometry: Geometry, pixel_size_ang: float, receptive_field_px: int) -> list[tuple[str, str, str]]:
     """Rows (name, value, reason) for people."""
-    working, diameter = lengths.working_pixel_size_ang, lengths.diameter_ang
+    working, diameter = geometry.working_pixel_size_ang, geometry.diameter_ang
     fill = diameter / working
     own = " (that of the micrographs, nothing finer exists)" if abs(working - pixel_size_ang) < 1e-6 else ""
     return [
         ("working pixel size", f"{working:.3g} A",
          f"the particle is {fill:.0f} px, the receptive field {receptive_field_px} px{own}"),
-        ("training radius", f"{lengths.training_radius_px:.3g} px = {lengths.training_radius_px * working:.3g} A",
-         f"{lengths.training_radius_px * working / diameter:.2f} of the diameter: positive centres"),
-        ("minimum distance", f"{lengths.min_distance_ang:.4g} A",
-         f"{lengths.min_distance_ang / diameter:.2f} of the diameter between two picks"),
-        ("background", f"{lengths.background_ang:.4g} A", "grey level that varies on a larger scale is removed"),
+        ("training radius", f"{geometry.training_radius_px:.3g} px = {geometry.training_radius_px * working:.3g} A",
+         f"{geometry.training_radius_px * working / diameter:.2f} of the diameter: positive centres"),
+        ("minimum distance", f"{geometry.min_distance_ang:.4g} A",
+         f"{geometry.min_distance_ang / diameter:.2f} of the diameter between two picks"),
+        ("background", f"{geometry.background_ang:.4g} A", "grey level that varies on a larger scale is removed"),
         ("box size",
-         f"{lengths.box_size_ang:.4g} A = {lengths.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} A",
-         f"{lengths.box_size_ang / diameter:.2f} diameters, even"),
+         f"{geometry.box_size_ang:.4g} A = {geometry.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} A",
+         f"{geometry.box_size_ang / diameter:.2f} diameters, even"),
     ]
 
 
-def most_particles(lengths: Geometry, area_ang2: float) -> float:
+def max_particles(geometry: Geometry, area_ang2: float) -> float:
     """Number of particles that fit an area at the densest packing of discs the minimum distance apart."""
-    return packed_discs(area_ang2, lengths.min_distance_ang)
+    return packed_discs(area_ang2, geometry.min_distance_ang)
 
 
-def particles_side_by_side(lengths: Geometry, area_ang2: float) -> float:
+def particles_side_by_side(geometry: Geometry, area_ang2: float) -> float:
     """Number of particles that fit an area at the densest packing of discs that do not overlap."""
-    return packed_discs(area_ang2, lengths.diameter_ang)
+    return packed_discs(area_ang2, geometry.diameter_ang)

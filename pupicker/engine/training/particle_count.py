@@ -24,7 +24,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pupicker.core.geometry import Geometry, most_particles
+from pupicker.core.geometry import Geometry, max_particles
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.class_prior import estimate_particles
 from pupicker.core.scores.score_mixture import mixture_particles
@@ -111,7 +111,7 @@ def particle_count(
     class_prior, particles_per_micrograph = options.class_prior, options.particles_per_micrograph
     pixels = sum(m.pixels for m in micrographs)
     area = pixels * geometry.working_pixel_size_ang**2
-    max_density = most_particles(geometry, area) / pixels
+    max_density = max_particles(geometry, area) / pixels
     if class_prior is not None:
         name, given = "class_prior", class_prior / mean_disc_area(geometry.training_radius_px)
         what = f"the class prior {class_prior:g}"

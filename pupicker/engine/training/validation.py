@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
-from pupicker.core.geometry import Geometry, match_radius_ang, most_particles
+from pupicker.core.geometry import Geometry, match_radius_ang, max_particles
 from pupicker.core.networks import Classifier
 from pupicker.core.scores.metrics import match_picks
 from pupicker.engine.training.dataset import LabelledMicrograph
@@ -86,4 +86,4 @@ def find_candidates(
         pixels += micrograph.pixels
     area = pixels * working**2
     return LabelledCandidates(
-        torch.cat(scores), torch.cat(hits), sum(map(len, labels)), most_particles(geometry, area), pixels)
+        torch.cat(scores), torch.cat(hits), sum(map(len, labels)), max_particles(geometry, area), pixels)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pupicker.core.geometry import Geometry, Overrides, describe, geometry, match_radius_ang, most_particles
+from pupicker.core.geometry import Geometry, Overrides, describe, geometry, match_radius_ang, max_particles
 from pupicker.core.networks import NETWORKS
 
 
@@ -87,7 +87,7 @@ def test_most_particles_is_the_hexagonal_packing():
     rows, columns = 200, 200
     # A hexagonal lattice of this many rows and columns fills rows * columns cells of d * d * sqrt(3) / 2.
     area = columns * 45 * rows * 45 * math.sqrt(3) / 2
-    assert most_particles(lengths, area) == pytest.approx(rows * columns)
+    assert max_particles(lengths, area) == pytest.approx(rows * columns)
 
 
 @pytest.mark.parametrize(("name", "diameter_px"), [("conv31", 22), ("conv47", 22), ("resnet31", 22),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pupicker.core.geometry import geometry, most_particles, particles_side_by_side
+from pupicker.core.geometry import geometry, max_particles, particles_side_by_side
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.shared.columns import OPTIONAL, POSITION
 from pupicker.shared.durations import format_seconds
@@ -20,7 +20,7 @@ def test_lengths_of_the_forms_are_those_of_the_core(diameter, pixel_size):
     assert lengths.box_size_px(pixel_size) % 2 == 0
     assert lengths.min_distance_ang == MIN_DISTANCE * diameter
     assert particles_side_by_side(lengths, 1e7) == packed_discs(1e7, diameter)
-    assert most_particles(lengths, 1e7) == packed_discs(1e7, MIN_DISTANCE * diameter)
+    assert max_particles(lengths, 1e7) == packed_discs(1e7, MIN_DISTANCE * diameter)
 
 
 def test_columns_are_those_of_a_table():

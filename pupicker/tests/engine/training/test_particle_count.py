@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pupicker.core.geometry import most_particles
+from pupicker.core.geometry import max_particles
 from pupicker.core.networks import build
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.engine.models.initial_weights import load_start
@@ -122,7 +122,7 @@ def test_impossible(prior, number, words):
 
 def test_as_many_as_fit_are_possible():
     data = training_set(3).micrographs
-    most = most_particles(GEOMETRY, PIXELS)
+    most = max_particles(GEOMETRY, PIXELS)
     assert particle_count(data, GEOMETRY, so_many(most * (1 - 1e-9))).particles(PIXELS) == pytest.approx(most)
     with pytest.raises(UsageError, match=f"only {most:.0f} of 22 A fit"):
         particle_count(data, GEOMETRY, so_many(most * 1.01))
