@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pupicker.commands import simulate
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.micrographs import list_micrographs, read_header, read_image
 from pupicker.engine.runtime.errors import PuPickerError
+from pupicker.engine.runtime.progress import progress_on
 from pupicker.simulation.config import PIXEL_TYPES
 from pupicker.tests.shared_data import shared
 
@@ -16,7 +18,8 @@ SMALL = ["--width", "160", "--height", "144", "--particles", "4", "--diameter", 
 
 
 def run(parser_of_command, *arguments):
-    return simulate.run(parser_of_command.parse_args([str(argument) for argument in arguments]))
+    with progress_on(sys.stderr):
+        return simulate.run(parser_of_command.parse_args([str(argument) for argument in arguments]))
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def environmentFor(python, folder, package=PACKAGE, **variables):
 
 def runProject(python, folder, package=PACKAGE, before=(), **variables):
     """Run site_project.py; return what it found."""
-    command = [*before, python, str(package / "tests" / "protocols" / "site_project.py")]
+    command = [*before, python, str(package / "tests" / "scipion" / "site_project.py")]
     done = subprocess.run(command, env=environmentFor(python, folder, package, **variables), cwd=folder,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

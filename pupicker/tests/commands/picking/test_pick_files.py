@@ -134,14 +134,14 @@ def test_empty_folder(pick, tmp_path):
 
 
 def test_out_of_memory_on_one_micrograph_stops_no_other(pick, simulated, tmp_path, monkeypatch):
-    candidates = Picker.candidates
+    working_picks = Picker.working_picks
 
     def full_once(picker, micrograph):
         if micrograph.path == simulated.micrographs[1]:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
-        return candidates(picker, micrograph)
+        return working_picks(picker, micrograph)
 
-    monkeypatch.setattr(Picker, "candidates", full_once)
+    monkeypatch.setattr(Picker, "working_picks", full_once)
     result = pick(simulated.micrographs[:3], tmp_path / "p.star", "--json")
     assert result.code == 3 and len(result.json["picks"]) == 2
     assert "CUDA out of memory. Tried" in result.json["quarantined"][0]["reason"]
