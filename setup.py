@@ -36,7 +36,7 @@ CORE = [
     "safetensors",
     "gemmi",
     "matplotlib",
-    "pillow",  # matplotlib needs it too
+    "pillow>=9.1",  # matplotlib needs it too
     "jinja2",  # torch needs it too
 ]
 TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "vermin"]

@@ -19,7 +19,7 @@ CORE_REQUIREMENTS = (
     "safetensors",
     "gemmi",
     "matplotlib",
-    "pillow",
+    "pillow>=9.1",
     "jinja2",
 )
 CORE_MINIMUM_PYTHON = (3, 10)

@@ -1,6 +1,6 @@
 """The command line: one module a command, each with ``HELP``, ``EXAMPLE``, ``add_arguments`` and ``run``.
 
-A command module imports nothing heavy at its top (``--help`` must not wait for torch); :func:`run` does.
+A command module imports nothing heavy at its top (``--help`` must not wait for torch); ``run`` does.
 
 ``main`` parses and words errors; ``launch`` is the door through which the plugin comes; ``arguments``,
 ``training_arguments`` and ``grid`` are what several commands share.  The commands in the order of use: ``info``,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_device, add_results, finish, print_rows, report_of_failure
+from pupicker.commands.arguments import add_device, add_results, finish, print_rows, report_of_failure, worded
 from pupicker.commands.train import geometry_of, network_of, sources_of
 from pupicker.commands.training_arguments import add_learning_arguments, check, training_options
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         if cell.args.pseudo_labels:
             raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some", "pseudo_labels",
                              "picks")
-    report = Report("cross-validate")
+    report = Report("cross-validate", word=worded)
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)
         results, failures = work.run()
@@ -116,7 +116,7 @@ class _Work:
 
     def run(self) -> tuple[dict[int, list[FoldResult]], dict[int, str]]:
         """Results of the cells that did not fail, and why the others did."""
-        from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+        from pupicker.engine.runtime.errors import PuPickerError
         from pupicker.engine.runtime.interruption import stop_on_signals
         from pupicker.engine.training.trainer import Interrupted
 
@@ -130,8 +130,9 @@ class _Work:
                     results[index] = self._cell(index, cell, stop)
                 except Interrupted as error:
                     raise PuPickerError("stopped; the same command goes on with what is not done yet") from error
-                except (InputError, UsageError, PuPickerError, RuntimeError) as error:
-                    failures[index] = " ".join(str(error).split())
+                except (PuPickerError, RuntimeError) as error:
+                    text = worded(error) if isinstance(error, PuPickerError) else str(error)
+                    failures[index] = " ".join(text.split())
                     if len(self.cells) == 1:
                         raise
         return results, failures
@@ -183,7 +184,7 @@ class _Work:
         key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, geometry,
                     args.margin, args.masks, args.exclude_contamination))
         if self._data is None or self._data[0] != key:
-            report = self.report if self._data is None else Report("cross-validate")
+            report = self.report if self._data is None else Report("cross-validate", word=worded)
             self._data = None  # before the next ones are read: both may not fit
             self._data = key, load_training_set(sources_of(args, paths), geometry, self.threads, report)
         return self._data[1]

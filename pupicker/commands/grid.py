@@ -74,7 +74,7 @@ def make_cells(
             cells.append(Cell(pairs, line, parser.parse_args(line)))
         except UsageError as error:
             where = f"--grid {' '.join(f'{name}={value}' for name, value in pairs)}: " if pairs else ""
-            raise UsageError(f"{where}{error}") from error
+            raise UsageError(f"{where}{error}", *error.parameters) from error
     return cells
 
 

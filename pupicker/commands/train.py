@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure
+from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure, worded
 from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     sources = sources_of(args, paths)
     geometry, pixel_size = geometry_of(args, paths, network)
     task = Task(geometry, options, start, device, pixel_size)
-    report, status = Report("train"), TrainingStatus(args.status)
+    report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output):
         data = load_training_set(sources, geometry, threads, report)

@@ -10,7 +10,8 @@ from pupicker.shared import options
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 from pupicker.shared.json_files import read_json
 
-LABELS = dict({option.name: option.label for option in options.TRAINING}, **{
+NO_FIELD = ("learning_rate", "width", "refit", "training_radius")  # options that no form has: the line keeps them
+LABELS = dict({option.name: option.label for option in options.TRAINING if option.name not in NO_FIELD}, **{
     "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
     "network_setting": "Its settings", "margin": "Margin at the edges", "masks": "Folder of masks",
     "exclude_contamination": "Leave out contamination", "threshold": "Threshold", "template": "Templates",

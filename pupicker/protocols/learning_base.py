@@ -11,6 +11,7 @@ from pwem.protocols import ProtParticlePicking
 from pupicker.constants import START_MODEL
 from pupicker.convert.labels import writeLabels
 from pupicker.convert.micrographs import linkName, micIdOf, writeMicrographStar
+from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.training import TrainingForm
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
@@ -31,7 +32,7 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
                            self._getMicrographs().getSamplingRate(), sorted(labels.points.items()), labels.unmatched,
                            self._negativesDigest(labels))
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
-        training = digest_of(inputs, self._filesDigest(mics), self._getTrainingArguments(),
+        training = digest_of(inputs, self._filesDigest(mics), withFormerNames(self._getTrainingArguments()),
                              file_digest(start.getPath()) if start else None, self._getMasksDigest(mics))
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)

@@ -15,6 +15,7 @@ from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
+from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
 from pupicker.shared.digests import digest_of
@@ -58,7 +59,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     def _insertAllSteps(self) -> None:
         # Masks may arrive with their micrographs: only the folder counts.
         self._digest = digest_of(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
-                                 self._getPickArguments(), self._getMasksFolder())
+                                 withFormerNames(self._getPickArguments()), self._getMasksFolder())
         self._takeUpEarlierPicks(self._digest)
         ProtParticlePickingAuto._insertAllSteps(self)
 
@@ -136,7 +137,12 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
                                         for name in ("micrographs.star", "run.json", "names.json"))
         writeMicrographStar(links, starFile)
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
-        write_json(runFile, dict(record["run"], quarantined=quarantined))
+        run = dict(record["run"], quarantined=quarantined)
+        if run.get("preparation"):  # the links to masks of each batch are gone
+            shown = [mic for mic in self.getInputMicrographs() if linkName(mic.getObjId()) in sources]
+            masks = self._linkMasks(shown, folder)
+            run["preparation"]["masks"] = masks[-1] if masks else None
+        write_json(runFile, run)
         write_json(namesFile, record["names"])
         self._runCore("report", [starFile, "--picks", self.getCoordsDir(), *self._getReportArguments(), "--pixel-size",
                                  repr(self.getInputMicrographs().getSamplingRate()),

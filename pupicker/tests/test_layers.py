@@ -27,7 +27,7 @@ ROOMS = (
 )
 """The folders, from the bottom up: a module imports from its own folder and from those before it."""
 
-FRIENDS = {("engine/files", "engine/files/coordinate_formats"), ("core", "core/image")}
+FRIENDS = {("engine/files", "engine/files/coordinate_formats")}
 """A folder that may import from a folder inside it although that comes later: the one is the front of the other."""
 
 SAYS_LITTLE = {"pupicker", "pupicker.constants", "pupicker.objects", "pupicker.bibtex"}

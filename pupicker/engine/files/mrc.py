@@ -108,6 +108,7 @@ class MrcImage:
         if hasher is None:
             file.seek(layout.offset)
         else:
+            file.seek(_HEADER_BYTES)
             hasher.update(self._raw)
             hasher.update(file.read(layout.offset - len(self._raw)))
         pixels = _read_array(self._path, file, layout)

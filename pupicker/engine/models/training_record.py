@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
+
+P = TypeVar("P", "Epoch", "Validation", "ParticleInterval")
 
 
 @dataclass(frozen=True)
@@ -131,21 +133,27 @@ class TrainingRecord:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> TrainingRecord:
-        """The inverse of :meth:`to_dict`.
-
-        Raises
-        ------
-        TypeError
-            If a part has other entries than it should.
-        """
+        """The inverse of :meth:`to_dict`; what a newer version added to a part, or a damaged part, is left out."""
+        if not isinstance(stored, Mapping):
+            return cls()
         own = {_STORED.get(f.name, f.name): f.name for f in fields(cls) if f.name != "others"}
         values = {own[name]: value for name, value in stored.items() if name in own}
         if values.get("curve") is not None:
-            values["curve"] = tuple(Epoch(**row) for row in values["curve"])
+            epochs = [_part(Epoch, row) for row in values["curve"]] if isinstance(values["curve"], list) else []
+            values["curve"] = tuple(epoch for epoch in epochs if epoch is not None)
         for name, kind in (("validation", Validation), ("particles_interval", ParticleInterval)):
             if values.get(name) is not None:
-                values[name] = kind(**values[name])
+                values[name] = _part(kind, values[name])
         return cls(**values, others={name: value for name, value in stored.items() if name not in own})
+
+
+def _part(kind: type[P], stored: Any) -> P | None:
+    """A part from the entries that it knows; None if it lacks one that it cannot do without."""
+    known = {f.name for f in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in stored.items() if name in known})
+    except (AttributeError, TypeError):
+        return None
 
 
 _STORED = {"pseudo_labels": "proposals"}

@@ -130,5 +130,5 @@ def response_of(
     try:
         match_templates(torch.zeros_like(templates[0]), templates, radius)
     except ValueError as error:  # now, not on every micrograph
-        raise InputError(f"{template.file}: {error}; leave it out") from error
+        raise InputError(f"{template.file or 'the disc'}: {error}; leave it out") from error
     return lambda image: match_templates(sign * image, templates, radius)

@@ -137,6 +137,7 @@ def resample(
         pixel_size = resolve_pixel_size(file.header, pixel_size_ang)
         target = _target(path, pixel_size, working_pixel_size_ang, coarser)
         image = file.read_image(digest)
+    del file  # a TIFF holds all bytes of its file
     whole = (int(image.pixels.shape[0]), int(image.pixels.shape[1]))
     pixels = torch.from_numpy(image.pixels)
     area = None if keep_borders else live_area(pixels)

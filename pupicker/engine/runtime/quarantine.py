@@ -31,21 +31,31 @@ def usable(
     read
         Runs in other threads, a few micrographs ahead.
     report
-        Those that cannot be used are quarantined in it: an :class:`InputError`, or an error of torch (too little
-        memory: the next may be smaller).  Any other error ends the loop.
+        Those that cannot be used are quarantined in it (:class:`InputError`).  Any other error ends the loop.
     progress
         Counts each micrograph when the consumer is done with it, or when it is quarantined.
     threads
         See :func:`in_background`.
     """
-    return usable_with(paths, read, lambda micrograph: micrograph, report, progress, threads)
+    for path, future in in_background(read, paths, threads):
+        try:
+            result = future.result()
+        except InputError as error:
+            report.quarantine(path, error)
+        else:
+            yield path, result
+        progress.advance(1, path.name)
 
 
 def usable_with(
     paths: Sequence[Path], read: Callable[[Path], T], use: Callable[[T], U], report: Report, progress: Progress,
     threads: int,
 ) -> Iterator[tuple[Path, U]]:
-    """As :func:`usable`, with a second step `use`, in the thread of the consumer: what needs the network, the GPU."""
+    """As :func:`usable`, with a second step `use`, in the thread of the consumer: what needs the network, the GPU.
+
+    Nothing of a micrograph stays here, so an error of torch (too little memory: the next may be smaller) costs that
+    micrograph only.
+    """
     for path, future in in_background(read, paths, threads):
         problem: Exception | None = None
         try:

@@ -30,7 +30,7 @@ from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_t
 from pupicker.engine.training.initial_count import general_density
 from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.status import TrainingStatus
-from pupicker.engine.training.trainer import Training
+from pupicker.engine.training.trainer import Interrupted, Training
 
 AnyPath = str | os.PathLike[str]
 
@@ -78,7 +78,10 @@ def train(
             save_checkpoint(checkpoint, tensors, {**progress, "identity": identity})
         status.epoch(progress)
 
-    training = Training(data, split, task, Hooks(stop, save), _general_density(data, task))
+    general = _general_density(data, task)
+    if stop():
+        raise Interrupted("stopped before the first update; nothing is lost, and nothing can be resumed")
+    training = Training(data, split, task, Hooks(stop, save), general)
     if resume and checkpoint is not None and checkpoint.exists():
         training.restore(*load_checkpoint(checkpoint, identity))
     if not training.count.estimated:

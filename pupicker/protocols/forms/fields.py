@@ -72,6 +72,15 @@ def plainLabel(label: str) -> str:
     return re.sub(r" \([^)]*\)$", "", label).rstrip("?")
 
 
+FORMER_NAMES = {"--score-sd": "--uncertainty", "--pseudo-labels": "--proposals",
+                "--pseudo-label-count": "--proposal-count"}
+
+
+def withFormerNames(arguments: Iterable[str]) -> List[str]:
+    """Arguments as the first version wrote them: what a step of then was made with is still the same."""
+    return [FORMER_NAMES.get(argument, argument) for argument in arguments]
+
+
 def fieldErrors(protocol: Any, fields: Iterable[Field]) -> List[str]:
     """What is wrong with the values of these fields."""
     return [text for text in (field.error(protocol) for field in fields) if text]

@@ -86,3 +86,9 @@ def test_forms_say_no_old_names():
         shown = {name for action in commands.choices[command]._actions if action.help != argparse.SUPPRESS
                  for name in action.option_strings}
         assert {word.partition("=")[0] for word in given if word.startswith("--")} <= shown, command
+
+
+def test_steps_of_the_first_version_are_known_by_the_names_it_gave():
+    given = ["--score-sd", "--pseudo-labels", "dog", "--pseudo-label-count", "40", "--margin", "5"]
+    former = ["--uncertainty", "--proposals", "dog", "--proposal-count", "40", "--margin", "5"]
+    assert fields.withFormerNames(given) == former

@@ -86,6 +86,7 @@ class TestBaseline(WorkflowTestCase):
             elif coord.getX() < WIDTH // 2 - 3:
                 masked += 1
         self.assertGreater(masked, 10)  # the micrographs without a mask are picked whole
+        self.assertNotIn(b"cannot be shown", self.read(run.getStderrLog()) + self.read(run.getStdoutLog()))
 
     @pytest.mark.slow
     def testTrainingFromProposalsAndPickingWithExclusions(self):

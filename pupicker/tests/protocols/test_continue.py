@@ -129,6 +129,7 @@ class TestContinue(WorkflowTestCase):
         self.assertNotEqual(self.tables(run), before)
         self.assertWhole(run, 2)
 
+    @pytest.mark.slow
     def testMasksThatArriveLater(self):
         _, mics = self.newMicrographs("masked")
         masks = os.path.join(self.raw, "later_masks")
@@ -181,6 +182,7 @@ class TestContinue(WorkflowTestCase):
         micSet.write()
         micSet.close()
 
+    @pytest.mark.slow
     def testSetThatGrowsAgain(self):
         """Of two micrographs with one name that arrive in a stream, the summary names the one that is not picked."""
         _, mics = self.newMicrographs("again", ["a.mrc", "b.mrc"])

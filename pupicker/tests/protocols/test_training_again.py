@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 
+import pytest
+
 from pupicker.tests.scipion.workflow import WorkflowTestCase, makeMicrographs
 
 import mrcfile  # isort: skip
@@ -26,6 +28,7 @@ class TestTrainingAgain(WorkflowTestCase):
         truth = makeMicrographs(folder, NAMES, seed=11)
         return folder, self.importMicrographs(folder), truth
 
+    @pytest.mark.slow
     def testRepairedMicrographIsTakenUp(self):
         folder, mics, truth = self.newMicrographs("repaired")
         labels = self.importCoordinates(mics, truth, 44)

@@ -65,6 +65,7 @@ class TestInputs(WorkflowTestCase):
         return self.launchProtocol(run)
 
     @needs("relion")
+    @pytest.mark.slow
     def testStarFileOfRelion(self):
         from pupicker.tests.scipion.system_relion import use_system_relion
 

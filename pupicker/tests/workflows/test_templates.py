@@ -193,6 +193,7 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertIn("/nowhere/model.pupicker", done.stderr.splitlines()[-1])
         self.assertTrue(all(run.getStatus() == STATUS_SAVED for run in project.getRuns(refresh=True)))
 
+    @pytest.mark.slow
     def testAFailedRunEndsTheWaiting(self):
         broken = os.path.join(self.raw, "broken.pupicker")
         Path(broken).write_bytes(b"no model")
@@ -202,6 +203,7 @@ class TestTemplateProjects(WorkflowTestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("broken.pupicker", done.stderr)
 
+    @pytest.mark.slow
     def testARunThatDoesNotStartWithItsInputsIsNamed(self):
         """It would wait for ever: the scheduler of Scipion takes any complaint for a missing input."""
         project = self.create("streaming", "--noschedule", model=self.trainedModel())

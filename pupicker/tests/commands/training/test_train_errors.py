@@ -40,6 +40,8 @@ def test_missing_pixel_size(train, simulated, tmp_path):
     message = train(micrographs=[path]).error(1)
     assert str(path) in message and "--pixel-size" in message
     assert train("--pixel-size", 6, micrographs=[path]).code == 0
+    some = train(micrographs=[*simulated.labelled[1:], path])
+    assert some.code == 3 and "(--pixel-size)" in next(li for li in some.err.splitlines() if li.startswith("quarant"))
 
 
 def test_both_priors(train):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-import pytest
-
 from pupicker import METHOD_VERSION
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import load_model
@@ -39,9 +37,15 @@ def test_nothing_is_recorded_of_an_empty_model():
     assert TrainingRecord.from_dict({}) == TrainingRecord() and TrainingRecord().to_dict() == {}
 
 
-def test_a_damaged_part_is_an_error():
-    with pytest.raises(TypeError):
-        TrainingRecord.from_dict({"validation": {"average_precision": 0.8, "best": 1}})
+def test_parts_of_a_newer_version_are_read_and_damaged_ones_are_left_out():
+    """Nothing of a record is needed for picking."""
+    newer = {"validation": {"average_precision": 0.8, "best": 1}, "curve": [
+        {"stage": "refit", "updates": 1, "loss": 2.0, "validation": None, "particles_per_micrograph": 3.0, "new": 4},
+        {"stage": "refit"}, 5]}
+    record = TrainingRecord.from_dict(newer)
+    assert record.validation == Validation(0.8) and record.curve == (Epoch("refit", 1, 2.0, None, 3.0),)
+    assert TrainingRecord.from_dict({"particles_interval": {"low": 1.0}, "curve": 3}) == TrainingRecord(curve=())
+    assert TrainingRecord.from_dict(None) == TrainingRecord()
 
 
 def test_a_training_records_everything(model_path):

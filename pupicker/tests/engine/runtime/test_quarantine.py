@@ -18,17 +18,21 @@ PATHS = [Path(str(number)) for number in range(9)]
 def read(path: Path) -> int:
     if path.name == "2":
         raise InputError("2: has no pixel size", "pixel_size")
+    return int(path.name)
+
+
+def read_with_little_memory(path: Path) -> int:
     if path.name == "5":
         raise MemoryError
-    return int(path.name)
+    return read(path)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_cannot_be_read_is_set_aside_and_the_rest_comes_in_order(threads):
     report = Report("pick", word=lambda error: f"{error} ({error.parameters[0]})")
     progress = Progress(len(PATHS), "reading", io.StringIO())
-    assert list(usable(PATHS, read, report, progress, threads)) == [(PATHS[n], n) for n in (0, 1, 3, 4, 6, 7, 8)]
-    assert report.quarantined == [(PATHS[2], "2: has no pixel size (pixel_size)"), (PATHS[5], "5: MemoryError:")]
+    assert list(usable(PATHS, read, report, progress, threads)) == [(PATHS[n], n) for n in (0, 1, 3, 4, 5, 6, 7, 8)]
+    assert report.quarantined == [(PATHS[2], "2: has no pixel size (pixel_size)")]
     assert progress.done == len(PATHS) and report.done == []
 
 
@@ -39,9 +43,19 @@ def test_the_second_step_is_guarded_too():
         return number * number
 
     report = Report("pick")
+    read = read_with_little_memory
     found = dict(usable_with(PATHS, read, use, report, Progress(9, "picking", io.StringIO()), 2))
     assert list(found.values()) == [0, 1, 9, 16, 36, 64]
+    assert report.quarantined[1] == (PATHS[5], "5: MemoryError:")
     assert report.quarantined[-1] == (PATHS[7], "7: RuntimeError: CUDA out of memory. Tried to allocate much")
+
+
+def test_a_loop_that_keeps_what_it_reads_ends_where_memory_ends():
+    """The next one will not fit either: a training on what did would pass for one on all."""
+    report = Report("train")
+    with pytest.raises(MemoryError):
+        list(usable(PATHS, read_with_little_memory, report, Progress(9, "reading", io.StringIO()), 2))
+    assert [path for path, _ in report.quarantined] == [PATHS[2]]
 
 
 def test_wrong_usage_is_no_matter_of_one_micrograph():
