@@ -43,13 +43,13 @@ Described = tuple[dict[str, Any], Sequence[tuple[str, ...]]]
 
 def _model(path: Path) -> Described:
     from pupicker.core.geometry import describe
-    from pupicker.engine.models.model_card import card
+    from pupicker.engine.models.model_card import card, title_of
     from pupicker.engine.models.model_file import load_model
 
     model = load_model(path)
     content = card(model)
     curves = ("curve", "expected_curve")
-    plain = [(name.replace("_", " "), _text(value), "") for name, value in content.items() if name not in curves]
+    plain = [(title_of(name), _text(value), "") for name, value in content.items() if name not in curves]
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
     return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
 

@@ -81,7 +81,7 @@ def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
     if found is None:
         raise InputError(f"{header.path}: no pixel size in its header; give it, in Å", "pixel_size")
     if not _is_possible(found):
-        raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give the right one",
+        raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give the right one, in Å",
                          "pixel_size")
     if found == UNSET_PIXEL_SIZE_ANG and max(header.width, header.height) > SMALL_IMAGE_PX:
         raise InputError(

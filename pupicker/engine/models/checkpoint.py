@@ -49,7 +49,7 @@ def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[
         raise InputError(f"{path}: not a checkpoint, or damaged ({error}); delete it and train anew") from error
     if progress.get("identity") != identity:
         raise InputError(
-            f"{path}: belongs to a training with other data or options, or by another version; repeat those, or begin"
-            " anew", "resume",
+            f"{path}: belongs to a training with other data or options, or by another version; repeat those, or train"
+            " anew without resuming", "resume",
         )
     return tensors, progress

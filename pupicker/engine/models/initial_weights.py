@@ -69,7 +69,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
         return _start(GENERAL, path, weights)
     reason = f"there is no general model for the network {_described(network_name, network)}"
     if name == GENERAL:
-        raise UsageError(f"{reason}; start from random weights, or choose auto, which does so then", "start")
+        raise UsageError(f"{reason}; choose random, or auto, which takes random weights then", "start")
     _log.info("%s; training starts from random weights, which takes more labels and updates", reason)
     return Start()
 
@@ -78,8 +78,8 @@ def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
     with torch.random.fork_rng(devices=[]):
         model = load_model(path)
     if model.network_name != network_name:
-        raise UsageError(f"{path}: is a model of the network {model.network_name}, not {network_name}; choose that"
-                         " network to start from it", "start", "network")
+        raise UsageError(f"{path}: is a model of the network {model.network_name}, not {network_name}; choose"
+                         f" {model.network_name} to start from it", "start", "network")
     weights = model.network.state_dict()
     if not _fits(weights, network):
         raise UsageError(

@@ -51,6 +51,14 @@ def card(model: Model) -> dict[str, Any]:
     }
 
 
+TITLES = {"proposals": "pseudo-labels", "views": "orientations"}
+
+
+def title_of(key: str) -> str:
+    """What a table for people calls an entry of the card, whose keys are those of the first version."""
+    return TITLES.get(key, key.replace("_", " "))
+
+
 def _expected(model: Model) -> dict[str, float | None]:
     """Precision and recall expected at the suggested threshold; of older models from the nearest row of their curve."""
     precision, recall, curve = (

@@ -15,6 +15,7 @@ import torch
 
 import pupicker
 from pupicker.core.image.background import gaussian_mean
+from pupicker.engine.models.model_card import title_of
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key
@@ -124,7 +125,7 @@ def _words(name: str) -> str:
     for ending, unit in (("_ang", " (Å)"), ("_px", " (px)"), ("_seconds", " time (s)")):
         if name.endswith(ending):
             name = name[: -len(ending)] + unit
-    return name.replace("_", " ")
+    return title_of(name)
 
 
 def _plain(value: Any) -> Any:

@@ -61,8 +61,8 @@ class Report:
         if any(borders):
             if not self.borders:
                 _log.info(
-                    "%s: borders without an image are left out: top %d, bottom %d, left %d, right %d px (they can be"
-                    " kept); said once, the report lists all", path, *borders, extra={"parameters": ("keep_borders",)},
+                    "%s: borders without an image are left out: top %d, bottom %d, left %d, right %d px; said once,"
+                    " the report lists all; they can be kept", path, *borders, extra={"parameters": ("keep_borders",)},
                 )
             self.borders[str(path)] = borders
 

@@ -42,7 +42,7 @@ def labels_in_working_pixels(
     if outside_total > MAX_OUTSIDE * (inside_total + outside_total):
         raise InputError(
             f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
-            f" ({worst}); coordinates must be in pixels of the micrographs given; scale them (pupicker convert)"
+            f" ({worst}); coordinates must be in pixels of the micrographs given; pupicker convert scales them"
         )
     if outside_total:
         _log.warning("%d %s outside of their micrographs are left out: %s", outside_total, what, worst)

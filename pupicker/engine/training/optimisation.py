@@ -147,7 +147,7 @@ class Fitting:
     def _start_at(self, sampler: Sampler, prior: float) -> None:
         """Let the network expect the class prior of what it will be trained on.
 
-        General weights come from scenes in which a quarter is positive, random ones expect one half.  The objectives
+        The general model comes from scenes in which a quarter is positive, random ones expect one half.  The objectives
         that tie the mean to a prior of some thousandths would push everything down first, and what was known is lost.
         """
         generator = torch.Generator().manual_seed(self.options.seed)

@@ -124,7 +124,7 @@ def particle_count(
     if given > max_density:
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
-            f"{what}: {given * per_micrograph:.0f} particles on a micrograph, but only"
+            f"{what} means {given * per_micrograph:.0f} on an average micrograph, but only"
             f" {max_density * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit; give fewer or check the diameter",
             name, "diameter",
         )

@@ -151,6 +151,8 @@ class Training:
         wanted = min(self.options.epoch_updates, max_updates - before)
         loss = self.fitting.update_many(sampler, self._unlabelled_prior(sampler), wanted, self._hooks.stop)
         if self.fitting.updates - before < wanted:
+            if not self.curve:
+                raise Interrupted(f"stopped in the first {wanted} updates, of which nothing is kept: begin anew")
             raise Interrupted(f"stopped after {before} updates; the same training, resumed, goes on from there",
                               "resume")
         if not math.isfinite(loss):

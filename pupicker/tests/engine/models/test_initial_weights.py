@@ -61,12 +61,12 @@ def test_a_model_can_be_the_start(model_path):
 def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such model file"):
         load_start(str(tmp_path / "none.pupicker"))
-    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63; choose that network"):
+    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63; choose conv47 to start"):
         load_start(str(model_path), "conv63", width=2)
     with pytest.raises(UsageError, match=r"network conv47, not conv47 \(width=8\); choose the same settings"):
         load_start(str(model_path), width=8)
     monkeypatch.setattr(initial_weights, "WEIGHTS", tmp_path)
-    with pytest.raises(UsageError, match="no general model for the network conv47; start from random weights"):
+    with pytest.raises(UsageError, match="no general model for the network conv47; choose random"):
         load_start("general")
     shutil.copy(__file__, tmp_path / "conv47.safetensors")
     with pytest.raises(InputError, match=r"conv47\.safetensors: damaged"):
