@@ -56,6 +56,7 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
         raise NotImplementedError
 
     def createOutputStep(self, training: str) -> None:
+        """Register what was learnt; each protocol has an output of its own."""
         raise NotImplementedError
 
     def _runLearning(self, command: str, name: str, outputs: List[str]) -> None:
