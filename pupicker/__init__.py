@@ -7,18 +7,23 @@ Three layers, imports only downward:
 * the Scipion plugin (``plugin``, ``objects``, ``convert``, ``protocols``): parses, calls the command line as a
   process, converts.  It never imports torch.
 
-For Python programs: :func:`train`, :func:`pick`, :func:`load_model`, :func:`save_model`, :func:`read_coordinates`,
-:func:`write_coordinates`, :class:`TrainingOptions` and :class:`PickingOptions` (docs/python.md).  They and ``Plugin``
-are looked up when they are asked for, so that ``import pupicker`` loads neither torch nor Scipion.
+For Python programs: :func:`train`, :func:`pick`, :func:`evaluate`, :func:`load_model`, :func:`save_model`,
+:func:`read_micrograph`, :func:`read_coordinates`, :func:`write_coordinates`, :class:`CoordinateTable`,
+:class:`TrainingOptions`, :class:`PickingOptions` and :class:`PuPickerError` (docs/python.md).  They and ``Plugin`` are
+looked up when they are asked for, so that ``import pupicker`` loads neither torch nor Scipion.
 """
 
 from typing import TYPE_CHECKING, List
 
 if TYPE_CHECKING:
+    from pupicker.engine.evaluation.picks import evaluate
+    from pupicker.engine.files.coordinate_table import CoordinateTable
     from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.files.micrographs import read_image as read_micrograph
     from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.picking.pick import pick
     from pupicker.engine.picking.picker import PickingOptions
+    from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.training.options import TrainingOptions
     from pupicker.engine.training.train import train_from_files as train
 
@@ -32,18 +37,23 @@ _references = ["Bepler2019"]
 
 
 _PUBLIC = {
+    "CoordinateTable": "pupicker.engine.files.coordinate_table:CoordinateTable",
     "PickingOptions": "pupicker.engine.picking.picker:PickingOptions",
+    "PuPickerError": "pupicker.engine.runtime.errors:PuPickerError",
     "TrainingOptions": "pupicker.engine.training.options:TrainingOptions",
+    "evaluate": "pupicker.engine.evaluation.picks:evaluate",
     "load_model": "pupicker.engine.models.model_file:load_model",
     "pick": "pupicker.engine.picking.pick:pick",
     "read_coordinates": "pupicker.engine.files.coordinates:read_coordinates",
+    "read_micrograph": "pupicker.engine.files.micrographs:read_image",
     "save_model": "pupicker.engine.models.model_file:save_model",
     "train": "pupicker.engine.training.train:train_from_files",
     "write_coordinates": "pupicker.engine.files.coordinates:write_coordinates",
 }
 
-__all__ = ["METHOD_VERSION", "PickingOptions", "TrainingOptions", "__version__", "load_model", "pick",
-           "read_coordinates", "save_model", "train", "write_coordinates"]
+__all__ = ["METHOD_VERSION", "CoordinateTable", "PickingOptions", "PuPickerError", "TrainingOptions", "__version__",
+           "evaluate", "load_model", "pick", "read_coordinates", "read_micrograph", "save_model", "train",
+           "write_coordinates"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ import pytest
 
 import pupicker
 from pupicker.tests.commands.command_line import run
+from pupicker.tests.simulated import HEIGHT, WIDTH
 from pupicker.tests.test_layers import loaded_modules
 
 PAGE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "python.md"
@@ -27,6 +28,38 @@ def test_what_is_promised_is_there():
         assert getattr(pupicker, name) is not None and name in dir(pupicker)
     with pytest.raises(AttributeError, match="no attribute 'pic'"):
         pupicker.pic  # noqa: B018
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
+def test_the_page_tells_of_all_that_is_there():
+    page = PAGE.read_text(encoding="utf-8")
+    told = {name for text in re.findall(r"`([^`]+)`", page) for name in re.findall(r"\w+", text)}
+    assert set(pupicker.__all__) - told == set()
+    used = set(re.findall(r"pupicker\.(\w+)", " ".join(re.findall(r"^```python\n(.*?)^```", page, re.M | re.S))))
+    assert used - set(pupicker.__all__) == set()
+
+
+def test_evaluation_and_candidates_are_those_of_the_command_line(simulated, model_path, tmp_path, capsys):
+    options = pupicker.PickingOptions(threshold=-50)
+    picks = pupicker.pick(simulated.unseen, model_path, options, device="cpu", threads=1)
+    pupicker.write_coordinates(tmp_path / "p.tsv", picks.table)
+    truth = pupicker.read_coordinates(simulated.truth)
+    names = [path.name for path in simulated.unseen]
+    found = pupicker.evaluate(picks.table, truth, 13, names)
+    said = run(capsys, "evaluate", "--picks", tmp_path / "p.tsv", "--truth", simulated.truth, "--radius", 13,
+               "--micrographs", *names, "--json").json
+    assert found.curve.average_precision == pytest.approx(said["average_precision"], abs=1e-4)
+    assert len(found.hit) == len(picks.table) == said["picks"] > 0
+    assert len(found.missed) == said["truth"] - int(found.hit.sum())
+    more = pupicker.pick(simulated.unseen, model_path, pupicker.PickingOptions(threshold=-1e9), device="cpu", threads=1)
+    assert len(more.table) == len(picks.table), "nothing scores below -50"
+
+
+def test_a_micrograph_is_read_as_picking_reads_it(simulated):
+    image = pupicker.read_micrograph(simulated.micrographs[0])
+    assert image.pixels.shape == (HEIGHT, WIDTH) and image.pixels.dtype == np.float32 and image.invalid is None
+    with pytest.raises(pupicker.PuPickerError, match=r"none\.mrc"):
+        pupicker.read_micrograph("none.mrc")
 
 
 def test_picks_are_those_of_the_command_line(simulated, model_path, tmp_path, capsys):
@@ -52,9 +85,11 @@ def test_the_example_runs_as_it_stands(simulated, tmp_path, monkeypatch, capsys)
         for path in paths:
             shutil.copy(path, tmp_path / folder)
     shutil.copy(simulated.labels, tmp_path / "labels.star")
+    shutil.copy(simulated.truth, tmp_path / "truth.star")
     (tmp_path / "micrographs" / "bad.mrc").write_text("no image")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(PAGE), "exec"), {"__name__": "example"})
     out = capsys.readouterr().out
     assert "suggested threshold: " in out and "not used: bad.mrc" in out and " picks in picks.star" in out
+    assert "average precision: " in out
     assert 5 < len(pupicker.read_coordinates("picks.star")) < 60
