@@ -24,7 +24,7 @@ from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
-from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
+from system_relion import missing_relion, use_system_relion
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
@@ -82,7 +82,7 @@ def positions(table: CoordinateTable) -> dict[str, list[tuple[float, float]]]:
 
 
 def pick_without_labels(project: DemoProject, micrographs: Any, diameter_ang: float, args: argparse.Namespace) -> Any:
-    """Pick all micrographs with the general weights at the lowest threshold."""
+    """Pick all micrographs with the general model at the lowest threshold."""
     from pupicker.constants import BASELINE_GENERAL
     from pupicker.protocols import ProtPuPickerBaseline
 

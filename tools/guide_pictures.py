@@ -1,9 +1,8 @@
 """``python tools/guide_pictures.py``: takes the pictures of the user guide anew (docs/images), in windows of a project.
 
 Simulates micrographs with carbon, labels a hundred particles, trains, picks, evaluates, and opens the forms,
-wizards and viewers on a virtual screen, as the tests do.  Screen and drivers are taken from the tests: these come with
-the package, where nothing of this folder can be imported, and windows are driven in one way only.  Needs Xvfb, xauth
-and ImageMagick.
+wizards and viewers on a virtual screen, by the programs that drive them in the tests.  Needs Xvfb, xauth and
+ImageMagick.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from demo_project import DemoProject, set_up
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.reports.png import GREYS, with_few_colours
-from pupicker.tests.scipion.screen import run_on_screen
+from screen import run_on_screen
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 DIAMETER_ANG, PIXEL_SIZE_ANG, LABELS, LABELLED_MICROGRAPHS = 160.0, 4.0, 100, 8

@@ -17,7 +17,7 @@ from PIL import Image
 from demo_project import DemoProject, Positions, set_up
 from guide_pictures import IMAGES, store
 from pupicker.engine.files.coordinates import read_coordinates
-from pupicker.tests.scipion.screen import run_on_screen
+from screen import run_on_screen
 
 SET, PIXEL_SIZE_ANG, DIAMETER_ANG = "empiar10146_apoferritin", 1.5, 120.0
 ALL_BUT_NOISE = -6.0

@@ -84,6 +84,16 @@ def imported_modules(path):
     return names
 
 
+def test_tools_import_no_tests():
+    """Nor do benchmarks: pupicker/tests/benchmarks says what those may import."""
+    tools = PACKAGE.parent / "tools"
+    if not tools.is_dir():
+        pytest.skip("needs the repository: tools is not beside the package")
+    found = {path.name: imported_modules(path) for path in tools.glob("*.py")}
+    assert len(found) > 5
+    assert [name for name, modules in found.items() if any(m.startswith("pupicker.tests") for m in modules)] == []
+
+
 def test_there_are_plugin_modules():
     names = {path.relative_to(PACKAGE).as_posix() for path in plugin_modules()}
     assert {"plugin/plugin.py", "objects.py", "convert/picks.py", "protocols/protocol_pick.py"} <= names

@@ -1,4 +1,4 @@
-"""The RELION of the system under a name that scipion-em-relion accepts; ``make downstream`` uses it too."""
+"""The RELION of the system under a name that scipion-em-relion accepts."""
 
 from __future__ import annotations
 
