@@ -1,6 +1,6 @@
 """Topaz's own `train` with its minibatches cut out many crops at a time: the same crops, drawn the same way, faster.
 
-    python -m benchmarks.topaz_minibatches train ...                the arguments of `topaz train`
+    python -m benchmarks.topaz_minibatches train ...                arguments of `topaz train`
     python -m benchmarks.topaz_minibatches compare MICROGRAPH.mrc ...    its crops against Topaz's
 
 Run by the Python of Topaz's environment.  Topaz cuts each crop out and rotates it alone on one core, which takes 0.2 s
@@ -148,23 +148,49 @@ def compare(paths: list[str], size: int, crops: int = 300) -> float:
     return different / crops
 
 
+def train(arguments: list[str]) -> None:
+    """`topaz train` with the other loop over the data: what this file needs of its options.
+
+    Raises
+    ------
+    SystemExit
+        An option was given that it does not know what to do with.
+    """
+    from topaz import cuda, training
+    from topaz.commands import train as command
+    from topaz.torch import set_num_threads
+
+    args = command.add_arguments().parse_args(arguments)
+    if args.num_particles > 0 or args.natural or args.test_images or args.output is None:
+        raise SystemExit("topaz_minibatches.py: give --pi and --output, no test images, and labelled crops their share")
+    args.dims = 2
+    set_num_threads(args.num_threads)
+    network, on_gpu = training.make_model(args), cuda.set_device(args.device)
+    if on_gpu:
+        network.cuda()
+    labelled, pixels, _ = training.report_data_stats(args.train_images, args.train_targets, None, None,
+                                                     radius=args.radius, dims=args.dims)
+    step, criteria, split = training.make_training_step_method(
+        network, labelled, labelled / pixels, lr=args.learning_rate, l2=args.l2, method=args.method, pi=args.pi,
+        slack=args.slack, autoencoder=args.autoencoder)
+    loader, _ = training.make_data_iterators(
+        args.train_images, args.train_targets, network.width, split, args.minibatch_size, args.epoch_size,
+        num_workers=0, balance=args.minibatch_balance, dims=args.dims, use_cuda=on_gpu, radius=args.radius)
+    with open(args.output, "w") as curve:
+        training.fit_epochs(network, criteria, step, Minibatches(loader, "cuda" if on_gpu else "cpu"), None,
+                            args.num_epochs, labelled / pixels / args.pi, save_prefix=args.save_prefix,
+                            use_cuda=on_gpu, output=curve)
+
+
 def main() -> None:
-    """`topaz train` with the other loop over the data, or the comparison."""
+    """A training, or the comparison of crops."""
     if sys.argv[1:2] == ["compare"]:
         for size in (71, 31):  # of resnet8 and of conv31
             print(f"{size} x {size}: {compare(sys.argv[2:], size):.1e} of the pixels differ")
-        return
-    from topaz import main as program
-    from topaz import training
-
-    original = training.make_data_iterators
-
-    def make_data_iterators(*args: Any, **kwargs: Any) -> tuple[Minibatches, Any]:
-        train, test = original(*args, **kwargs)
-        return Minibatches(train, "cuda" if kwargs["use_cuda"] else "cpu"), test
-
-    training.make_data_iterators = make_data_iterators
-    program.main()
+    elif sys.argv[1:2] == ["train"]:
+        train(sys.argv[2:])
+    else:
+        raise SystemExit("topaz_minibatches.py: the first word is train or compare")
 
 
 if __name__ == "__main__":
