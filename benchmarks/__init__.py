@@ -1,15 +1,11 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
-What they share, in the order of use:
+They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it.
 
-``real_sets``
-    The two real data sets, and commands that are run and timed.
-``runs``
-    Records of finished runs, processes with their processor time, versions.
-``datasets``
-    Real and simulated data sets with their labels and truth.
-``methods``
-    One training, picking and scoring of pupicker or of Topaz.
+What they share:
+
+``common``
+    Data sets, records of runs, one run of pupicker or of Topaz, figures.
 ``topaz_minibatches``
     Topaz's training with its minibatches made faster, run by Topaz's Python.
 ``label_efficiency_report``
@@ -23,6 +19,8 @@ Programs; README.md says what each asks and how long it takes:
     What options and parts of the training bring.
 ``calibration``, ``particle_numbers``, ``picking_options``, ``false_picks``, ``pixel_sizes``
     What a model says of its picks, and what it picks.
+``speed``
+    Processor seconds and memory of everything, beside Topaz.
 ``viewer_start``
     How fast the windows open.
 ``paper``

@@ -16,10 +16,10 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import SETS, BenchmarkSet, data_folder, load_set
+from benchmarks.common.datasets import SETS, BenchmarkSet, data_folder, load_set
+from benchmarks.common.methods import paper_options, record_unit
+from benchmarks.common.runs import RESULTS, Records
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
-from benchmarks.methods import paper_options, record_unit
-from benchmarks.runs import RESULTS, Records
 
 #: name -> options of `pupicker train`; None: the paper's way
 VARIANTS: dict[str, list[str] | None] = {

@@ -15,10 +15,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import SETS, data_folder, load_set
+from benchmarks.common.datasets import SETS, data_folder, load_set
+from benchmarks.common.methods import record_unit
+from benchmarks.common.runs import RESULTS, Records
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
-from benchmarks.methods import record_unit
-from benchmarks.runs import RESULTS, Records
 
 VARIANTS: dict[str, list[str]] = {"defaults": [], "PN": ["--objective", "pn"]}
 FEW = 250

@@ -16,13 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
-from benchmarks.runs import hardware, pupicker_code
+from benchmarks.common.figures import panels, save
+from benchmarks.common.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from benchmarks.common.runs import hardware, pupicker_code
+from pupicker import evaluate, read_coordinates
 from pupicker.core.scores.reliability import Reliability, reliability
-from pupicker.engine.evaluation.picks import evaluate
-from pupicker.engine.files.coordinates import read_coordinates
-from pupicker.engine.reports.plots import draw_reliability
-from pupicker.engine.reports.png import save_small_png
 
 
 def one_run(
@@ -63,11 +61,20 @@ def one_run(
     }, every
 
 
+def draw(axes: Any, checked: Reliability) -> None:
+    """Observed share of hits against the probability, with 95 % intervals; the diagonal is what it should be."""
+    bins = checked.bins
+    below = [max(0.0, b.observed - b.observed_low) for b in bins]
+    above = [max(0.0, b.observed_high - b.observed) for b in bins]
+    axes.plot([0, 1], [0, 1], color="#888888", linestyle="--", linewidth=1)
+    axes.errorbar([b.probability for b in bins], [b.observed for b in bins], yerr=[below, above], fmt="o-",
+                  color="#1f77b4", capsize=3)
+    axes.set(xlabel="probability of the picks", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.grid(alpha=0.3)
+
+
 def main() -> None:
     """Run everything and write the results."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--labels", type=int, nargs="+", default=[10, 100])
@@ -76,9 +83,9 @@ def main() -> None:
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="take models from here, and keep new ones here")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "calibration.json")
     args = parser.parse_args()
-    figure = Figure(figsize=(3.4 * len(SETS) * len(args.labels), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = iter(figure.subplots(1, len(SETS) * len(args.labels), squeeze=False)[0])
+    count = len(SETS) * len(args.labels)
+    figure, grid = panels(1, count, (3.4 * count, 3.6))
+    axes = iter(grid[0])
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
@@ -88,14 +95,14 @@ def main() -> None:
                     run, checked = one_run(args.data, name, labels, seed, Path(folder), args)
                     runs.append(run)
                     print({key: value for key, value in run.items() if key != "bins"}, flush=True)
-                    draw_reliability(one, checked)
+                    draw(one, checked)
                 one.set_title(f"{SETS[name].title},\n{labels} labels", fontsize=9)
     shown = [a for a in sys.argv[1:] if a != str(args.data) and a not in ("--models", str(args.models))]
     args.output.write_text(json.dumps({
         "command": " ".join(["python -m benchmarks.calibration DATA", *shown]), "machine": hardware(args.threads),
         "versions": {"pupicker": pupicker_code()}, "runs": runs,
     }, indent=1) + "\n")
-    save_small_png(figure, args.output.with_suffix(".png"))
+    save(figure, args.output.with_suffix(".png"))
 
 
 if __name__ == "__main__":

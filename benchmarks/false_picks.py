@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import data_folder, read_table
+from benchmarks.common.datasets import data_folder, read_table
+from benchmarks.common.figures import GREYS, panels, save
+from benchmarks.common.real_sets import SETS, DataSet
+from benchmarks.common.runs import RESULTS, hardware, pupicker_code, sha256
 from benchmarks.picking_options import evaluated, picked, read
-from benchmarks.real_sets import SETS, DataSet
-from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
+from pupicker import read_micrograph
 from pupicker.core.scores.metrics import precision_recall
-from pupicker.engine.files.micrographs import read_image
-from pupicker.engine.reports.png import GREYS, save_small_png
 from pupicker.shared.atomic import write_text
 from pupicker.shared.json_files import write_json
 
@@ -125,20 +125,17 @@ def summary(files: list[Path], models: list[list[Row]], places: list[Row], truth
 
 def draw(places: list[Row], annotated: list[Row], chosen: DataSet, folder: Path, path: Path) -> None:
     """Crops around the places, slightly smoothed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.patches import Circle
     from scipy.ndimage import gaussian_filter
 
     radius = 0.5 * chosen.diameter_ang / chosen.pixel_size_ang
     lines = -(-len(places) // ACROSS)
-    figure = Figure(figsize=(2.1 * ACROSS, 2.35 * lines), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure, grid = panels(lines, ACROSS, (2.1 * ACROSS, 2.35 * lines))
     images: dict[str, np.ndarray] = {}
-    for axis, row in zip(figure.subplots(lines, ACROSS, squeeze=False).ravel(), places, strict=False):
+    for axis, row in zip(grid.ravel(), places, strict=False):
         name, x, y = row["micrograph"], float(row["x"]), float(row["y"])
         if name not in images:
-            images[name] = gaussian_filter(read_image(folder / f"{name}.mrc").pixels, radius / 16)
+            images[name] = gaussian_filter(read_micrograph(folder / f"{name}.mrc").pixels, radius / 16)
         image, half = images[name], CROP * radius
         seen = image[max(0, round(y - half)):round(y + half), max(0, round(x - half)):round(x + half)]
         axis.imshow(image, cmap="gray", vmin=np.percentile(seen, 1), vmax=np.percentile(seen, 99))
@@ -151,7 +148,7 @@ def draw(places: list[Row], annotated: list[Row], chosen: DataSet, folder: Path,
     for axis in figure.axes:
         axis.set(xticks=[], yticks=[])
         axis.set_frame_on(axis.has_data())
-    save_small_png(figure, path, DPI, GREYS)
+    save(figure, path, DPI, GREYS)
 
 
 def main() -> None:

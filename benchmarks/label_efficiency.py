@@ -19,9 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import DRAWS, LABELS, SETS, data_folder, load_set
-from benchmarks.label_efficiency_report import write_report
-from benchmarks.methods import (
+from benchmarks.common.datasets import DRAWS, LABELS, SETS, data_folder, load_set
+from benchmarks.common.methods import (
     DEFAULT_UPDATES,
     TOPAZ_NETWORKS,
     TOPAZ_RADIUS_PX,
@@ -30,7 +29,8 @@ from benchmarks.methods import (
     record_unit,
     topaz_scale,
 )
-from benchmarks.runs import DEVICE, RESULTS, Records, hardware, sha256
+from benchmarks.common.runs import DEVICE, RESULTS, Records, hardware, sha256
+from benchmarks.label_efficiency_report import write_report
 
 METHODS = ("pupicker", *TOPAZ_NETWORKS, *[f"{name}-default" for name in TOPAZ_NETWORKS])
 #: Processor seconds that Topaz trains, by number of labels: more than pupicker takes, start-up included.

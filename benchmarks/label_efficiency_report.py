@@ -10,9 +10,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import REAL, SIMULATED
-from benchmarks.runs import RESULTS, Records, pupicker_code
-from pupicker.engine.reports.png import save_small_png
+from benchmarks.common.datasets import REAL, SIMULATED
+from benchmarks.common.figures import panels, save
+from benchmarks.common.runs import RESULTS, Records, pupicker_code
 
 TITLES = {
     "pupicker": "pupicker",
@@ -153,19 +153,14 @@ def markdown(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], record
 
 def draw(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], path: Path) -> None:
     """A panel for each set: mean against number of labels, one dot a draw."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = list(dict.fromkeys(name for name, _ in groups))
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(4.0 * columns, 3.2 * rows + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat[len(names):]:
+    figure, grid = panels(rows, columns, (4.0 * columns, 3.2 * rows + 0.5))
+    for axes in grid.flat[len(names):]:
         axes.set_axis_off()
     titles = {**{n: s.title for n, s in REAL.items()}, **{n: s[0] for n, s in SIMULATED.items()}}
-    for name, axes in zip(names, panels.flat, strict=False):
+    for name, axes in zip(names, grid.flat, strict=False):
         for method, color in COLORS.items():
             curve = {n: average_precisions(m[method]) for (s, n), m in groups.items() if s == name and method in m}
             if curve:
@@ -180,8 +175,8 @@ def draw(groups: dict[tuple[str, int], dict[str, dict[int, Record]]], path: Path
         axes.set_xticks(counts, [str(c) for c in counts])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-    handles = {label: handle for axes in panels.flat
+    handles = {label: handle for axes in grid.flat
                for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(3, len(handles)),
                   frameon=False, fontsize=8)
-    save_small_png(figure, path)
+    save(figure, path)

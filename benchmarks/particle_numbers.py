@@ -2,13 +2,13 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.particle_numbers [--models FOLDER] [--sets bgal] [--draws 40]
 
-Networks: the general weights as they are on all sets, and on the real ones the models in FOLDER that
-`calibration --models FOLDER` trained.  Each finds candidates in the training micrographs; labels are drawn from the
-annotated particles that its training has not seen, and the number of those is estimated from them: by the bound, by the
-mixture (which is what a training ends with), and by the interval (section 8 of the method).  Told are the geometric
-mean of estimate/annotated, the standard deviation and the root mean square of its logarithm, and how often the interval
-holds the annotated number.  `candidates`: how many candidates score as high as the best 5, 50 and 90 % of the annotated
-particles, for each of these; above one are particles that are not annotated, or none.
+The general model as it is on all sets, and on the real ones the models in FOLDER that `calibration --models FOLDER`
+trained.  Each finds candidates in the training micrographs; labels are drawn from the annotated particles that its
+training has not seen, and the number of those is estimated from them: by the bound, by the mixture (which is what a
+training ends with), and by the interval (section 8 of the method).  Told are the geometric mean of estimate/annotated,
+the standard deviation and the root mean square of its logarithm, and how often the interval holds the annotated number.
+`candidates`: how many candidates score as high as the best 5, 50 and 90 % of the annotated particles, for each of
+these; above one are particles that are not annotated, or none.
 
 Results: results/particle_numbers.json and .md.
 """
@@ -19,45 +19,89 @@ import argparse
 import json
 import math
 import statistics
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mrcfile
+import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.datasets import data_folder, load_set
-from benchmarks.left_out import LeftOut
-from benchmarks.real_sets import SETS as REAL
-from benchmarks.runs import RESULTS, hardware, pupicker_code
-from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, Classifier
+from benchmarks.common.datasets import BenchmarkSet, data_folder, load_set, read_table
+from benchmarks.common.real_sets import LOWEST_THRESHOLD, pupicker
+from benchmarks.common.real_sets import SETS as REAL
+from benchmarks.common.runs import RESULTS, hardware, pupicker_code
+from pupicker import read_coordinates
 from pupicker.core.scores.class_prior import estimate_particles, particle_interval
+from pupicker.core.scores.metrics import match_picks
 from pupicker.core.scores.score_mixture import mixture_particles
-from pupicker.engine.models.model_file import load_model
-from pupicker.engine.picking.general_picker import general_network
-from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.validation import LabelledCandidates, find_candidates
 from pupicker.shared.atomic import write_text
 from pupicker.shared.json_files import write_json
+from pupicker.shared.lengths import packed_discs
+from pupicker.shared.names import micrograph_key
 
 SETS = (*REAL, "t20s", "stick", "trimer")
-PARTICLE_PX = NETWORKS[DEFAULT_NETWORK].particle_px()
 HELD_OUT = (3, 10, 25, 60)
 PARTS = (0.05, 0.5, 0.9)
+SAME_PX = 0.1  # a label lies where its particle is annotated, but for rounding
 
 
-def networks(name: str, folder: Path | None) -> Iterator[tuple[str, Classifier, int, tuple[int, int] | None]]:
-    """Name, network, views, and number and draw of the labels that it was trained on."""
-    yield "general weights", general_network(DEFAULT_NETWORK).eval(), 1, None
+@dataclass(frozen=True)
+class LabelledCandidates:
+    """What a model finds: scores of all candidates, those of hits, annotated particles, and how many would fit."""
+
+    scores: Tensor
+    hits: Tensor
+    labels: int
+    max_particles: float
+
+
+def models(name: str, folder: Path | None) -> Iterator[tuple[str, Path | None, tuple[int, int] | None]]:
+    """Name, file (None: the general model), and number and draw of the labels that it was trained on."""
+    yield "general model", None, None
     for file in sorted(folder.glob(f"{name}_*.pupicker")) if folder else ():
         _, labels, seed = file.stem.split("_")
-        model = load_model(file)
-        yield file.stem, model.network.eval(), model.orientations, (int(labels), int(seed))
+        yield file.stem, file, (int(labels), int(seed))
 
 
-def are_labels(every: LabelledMicrograph, seen: LabelledMicrograph) -> Tensor:
-    """Which annotated particles of a micrograph are labels: bool ``(n,)``."""
-    return (torch.cdist(every.labels, seen.labels) < 0.01).any(1)
+def positions(table: Path) -> dict[str, np.ndarray]:
+    """x, y ``(n, 2)`` by the micrograph's name."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name, x, y in read_table(table):
+        found.setdefault(name, []).append((x, y))
+    return {name: np.array(own) for name, own in found.items()}
+
+
+def candidates(chosen: BenchmarkSet, model: Path | None, seen: dict[str, np.ndarray]) -> LabelledCandidates:
+    """Pick the training micrographs without a threshold; particles that the training saw do not count."""
+    with tempfile.TemporaryDirectory() as folder:
+        picks, report = Path(folder) / "picks.tsv", Path(folder) / "report.json"
+        general = ["baseline", "general", "--diameter", chosen.diameter_ang]
+        what = general if model is None else ["pick", "--model", model]
+        pupicker(*what, *chosen.training, "--output", picks, f"--threshold={LOWEST_THRESHOLD}", "--pixel-size",
+                 chosen.pixel_size_ang, "--threads", 1, "--report", report)
+        table, said = read_coordinates(picks), json.loads(report.read_text())
+    names, truth = np.array([micrograph_key(m) for m in table.micrograph]), positions(chosen.truth)
+    assert table.score is not None
+    scores, hits, labels, area_px = [], [], 0, 0.0
+    for path in chosen.training:
+        known, own = truth.get(path.stem, np.zeros((0, 2))), names == path.stem
+        label = seen.get(path.stem, np.zeros((0, 2)))
+        trained = (np.hypot(*(known[:, None] - label[None]).transpose(2, 0, 1)) < SAME_PX).any(1)
+        both, wanted = np.concatenate([known[~trained], known[trained]]), int((~trained).sum())
+        number = match_picks(np.stack([table.x[own], table.y[own]], 1), table.score[own], both, chosen.match_radius_px)
+        scores.append(table.score[own][number < wanted])
+        hits.append(table.score[own][(number >= 0) & (number < wanted)])
+        labels += wanted
+        with mrcfile.open(path, header_only=True) as file:
+            pixels = int(file.header.nx) * int(file.header.ny)
+        area_px += pixels * (1 - said.get("excluded_share", {}).get(str(path), 0))
+    most = packed_discs(area_px * chosen.pixel_size_ang**2, said["min_distance_ang"])
+    return LabelledCandidates(torch.from_numpy(np.concatenate(scores)), torch.from_numpy(np.concatenate(hits)), labels,
+                              most)
 
 
 def judged(found: LabelledCandidates, held_out: int, draws: int) -> dict[str, Any]:
@@ -100,7 +144,7 @@ def report(runs: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Judge every network and write the results."""
+    """Judge every model and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
     parser.add_argument("--models", type=Path, metavar="FOLDER")
@@ -111,15 +155,9 @@ def main() -> None:
     torch.set_num_threads(1)
     runs = []
     for name in args.sets:
-        every = LeftOut(args.data, name, PARTICLE_PX)
-        for title, network, views, drawn in networks(name, args.models):
-            seen = [torch.zeros(len(m.labels), dtype=torch.bool) for m in every.micrographs]
-            if drawn is not None:
-                given = LeftOut(args.data, name, PARTICLE_PX, load_set(name, args.data).labels(*drawn))
-                seen = [are_labels(m, own) for m, own in zip(every.micrographs, given.micrographs, strict=True)]
-            pairs = list(zip(every.micrographs, seen, strict=True))
-            found = find_candidates(network, every.micrographs, [m.labels[~s] for m, s in pairs],
-                                    [m.labels[s] for m, s in pairs], every.lengths, views)
+        chosen = load_set(name, args.data)
+        for title, model, drawn in models(name, args.models):
+            found = candidates(chosen, model, {} if drawn is None else positions(chosen.labels(*drawn)))
             runs.append({"set": name, "network": title, "annotated": found.labels,
                          "candidates": candidates_for_each(found),
                          "estimates": [judged(found, count, args.draws) for count in HELD_OUT]})

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import data_folder
-from benchmarks.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
-from benchmarks.runs import RESULTS, hardware, pupicker_code, sha256
+from benchmarks.common.datasets import data_folder
+from benchmarks.common.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pupicker
+from benchmarks.common.runs import RESULTS, hardware, pupicker_code, sha256
 from pupicker.shared.atomic import write_text
 from pupicker.shared.json_files import write_json
 

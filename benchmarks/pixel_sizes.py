@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_sets import SETS, pupicker
-from benchmarks.runs import hardware, pupicker_code
+from benchmarks.common.real_sets import SETS, pupicker
+from benchmarks.common.runs import hardware, pupicker_code
 
 FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 

@@ -3,7 +3,7 @@
     python -m benchmarks.zero_labels run [--seeds 0 1] [--sets bgal] [--topaz venv-topaz/bin/topaz]
     python -m benchmarks.zero_labels report
 
-Only the diameter is told.  On the test micrographs: the general weights as they are, difference of Gaussians, and
+Only the diameter is told.  On the test micrographs: the general model as it is, difference of Gaussians, and
 template matching with a disc; models trained from the best proposals of each on the training micrographs; and with
 `--topaz` the two sizes of network that Topaz ships with weights, resnet16 being what `topaz extract` takes by default.
 Results: results/zero_labels.jsonl, a line as soon as it is measured (what is recorded is skipped), and .md; what a few
@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import BenchmarkSet, data_folder, load_set
+from benchmarks.common.datasets import BenchmarkSet, data_folder, load_set
+from benchmarks.common.methods import Topaz
+from benchmarks.common.real_sets import LOWEST_THRESHOLD, pupicker
+from benchmarks.common.runs import RESULTS, Records, hardware, pupicker_code
 from benchmarks.label_efficiency_report import of_one_code
-from benchmarks.methods import Topaz
-from benchmarks.real_sets import LOWEST_THRESHOLD, pupicker
-from benchmarks.runs import RESULTS, Records, hardware, pupicker_code
 from pupicker.shared.atomic import write_text
 
 SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")

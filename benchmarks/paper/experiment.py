@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import SETS, data_folder, load_set
-from benchmarks.methods import paper_options, record_unit
-from benchmarks.runs import Records
+from benchmarks.common.datasets import SETS, data_folder, load_set
+from benchmarks.common.figures import panels
+from benchmarks.common.methods import paper_options, record_unit
+from benchmarks.common.runs import Records
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OBJECTIVE, UPDATES = "ge-binomial", 500
@@ -75,9 +76,5 @@ def write_report(args: argparse.Namespace, content: Any, table: Callable[[Any], 
 
 def figure_and_axes(columns: int) -> tuple[Any, Any]:
     """A row of panels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2 * columns + 0.6, 4.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    figure, axes = panels(1, columns, (4.2 * columns + 0.6, 4.0))
+    return figure, axes[0]

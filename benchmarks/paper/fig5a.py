@@ -13,10 +13,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.common.figures import save
+from benchmarks.common.runs import Records
 from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
-from benchmarks.runs import Records
-from pupicker.engine.reports.png import save_small_png
 
 OBJECTIVES = ("pn", "nnpu", "ge-kl", "ge-binomial")
 COLORS = ("#7f7f7f", "#2ca02c", "#1f77b4", "#d62728")
@@ -85,7 +85,7 @@ def draw(groups: Groups, path: Any) -> None:
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8, title_fontsize=8,
                     title=f"*: ge-binomial ahead, (*): behind, p < {LEVEL}")
-    save_small_png(figure, path)
+    save(figure, path)
 
 
 def complete(groups: Groups) -> Groups:

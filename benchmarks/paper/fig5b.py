@@ -12,10 +12,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.common.figures import save
+from benchmarks.common.runs import Records
 from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
-from benchmarks.runs import Records
-from pupicker.engine.reports.png import save_small_png
 
 WEIGHTS = {"none": 0, "1": 1, "10/N": "10/N"}
 COLORS = {"1": "#1f77b4", "10/N": "#d62728"}
@@ -62,7 +62,7 @@ def draw(groups: dict[tuple[str, str], dict[Any, dict[int, Any]]], path: Any) ->
         axes.minorticks_off()
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    save_small_png(figure, path)
+    save(figure, path)
 
 
 def main() -> None:

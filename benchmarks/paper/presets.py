@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import BenchmarkSet
-from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates import read_coordinates
+from benchmarks.common.datasets import BenchmarkSet
+from pupicker import CoordinateTable, read_coordinates
 from pupicker.shared.names import micrograph_key
 
 FILE = Path(__file__).with_name("presets.json")

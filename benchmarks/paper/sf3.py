@@ -12,10 +12,10 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from benchmarks.common.figures import save
+from benchmarks.common.runs import Records
 from benchmarks.label_efficiency_report import average_precisions, cell, of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
-from benchmarks.runs import Records
-from pupicker.engine.reports.png import save_small_png
 
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5)
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
@@ -50,7 +50,7 @@ def draw(by_labels: dict[int, dict[tuple[str, str], dict[Any, dict[int, Any]]]],
         axes.set_xticks(FACTORS)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    save_small_png(figure, path)
+    save(figure, path)
 
 
 def main() -> None:

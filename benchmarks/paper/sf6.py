@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.common.figures import save
+from benchmarks.common.runs import Records
 from benchmarks.label_efficiency_report import of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
-from benchmarks.runs import Records
-from pupicker.engine.reports.png import save_small_png
 
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 
@@ -47,7 +47,7 @@ def draw(records: list[dict[str, Any]], path: Any) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     left.legend(frameon=False, fontsize=8)
-    save_small_png(figure, path)
+    save(figure, path)
 
 
 def main() -> None:

@@ -16,12 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import BenchmarkSet, load_set
+from benchmarks.common.datasets import BenchmarkSet, load_set
+from benchmarks.common.methods import paper_options, record_unit
+from benchmarks.common.runs import Records, sha256
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, of_one_code
-from benchmarks.methods import paper_options, record_unit
 from benchmarks.paper.experiment import draws_of, experiment_parser
 from benchmarks.paper.presets import load_download, presets
-from benchmarks.runs import Records, sha256
 
 
 def recipe_of(name: str) -> dict[str, Any] | None:

@@ -11,6 +11,8 @@ import sys
 import numpy as np
 import pytest
 
+from pupicker.tests.test_layers import MOST_MODULES, imported_modules
+
 
 def unit(draw=0, method="pupicker", **settings):
     return {"set": "bgal", "method": method, "labels": 10, "draw": draw, "labels_sha256": "0", "settings": settings}
@@ -23,7 +25,7 @@ def record(ap, cpu_s=50.0, **fields):
 
 
 def test_recorded_runs_are_not_measured_again(programs, tmp_path, capsys):
-    from benchmarks.runs import Failure, Records
+    from benchmarks.common.runs import Failure, Records
 
     records = Records(tmp_path / "r.jsonl")
     result = {"average_precision": 0.5, "training": {}}
@@ -41,7 +43,7 @@ def test_recorded_runs_are_not_measured_again(programs, tmp_path, capsys):
 
 
 def test_a_process_is_timed_stopped_and_its_failure_told(programs, tmp_path):
-    from benchmarks.runs import Failure, process
+    from benchmarks.common.runs import Failure, process
 
     busy = [sys.executable, "-c", "while True: sum(range(1000))"]
     seconds = process(busy, tmp_path / "log", stop=lambda used: used > 0.3)
@@ -156,7 +158,7 @@ def test_the_time_of_a_run_for_updates_does_not_count(programs):
 )
 def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min, scored):
     """A program in Topaz's place writes a model every half second, four of them, and stays if it is to write more."""
-    from benchmarks.methods import Topaz
+    from benchmarks.common.methods import Topaz
 
     program = tmp_path / "topaz"
     program.write_text(
@@ -174,9 +176,9 @@ def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min
 
 def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, monkeypatch):
     from benchmarks import label_efficiency_report
-    from benchmarks.datasets import BenchmarkSet
+    from benchmarks.common.datasets import BenchmarkSet
+    from benchmarks.common.runs import pupicker_code, sha256
     from benchmarks.paper import table1
-    from benchmarks.runs import pupicker_code, sha256
 
     labels = tmp_path / "n0010_seed0.tsv"
     labels.write_text("micrograph\tx\ty\na\t1\t2\n")
@@ -273,7 +275,7 @@ def test_all_labels_beside_few(programs):
 
 def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_own(programs, monkeypatch):
     import pupicker
-    from benchmarks.runs import RESULTS, Records, pupicker_code
+    from benchmarks.common.runs import RESULTS, Records, pupicker_code
 
     monkeypatch.setattr(pupicker, "METHOD_VERSION", 1)
     first = pupicker_code()["code"]
@@ -283,13 +285,15 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
 
 
 PROGRAMS = ("ablation", "all_labels", "calibration", "false_picks", "label_efficiency", "left_out", "particle_numbers",
-            "picking_options", "pixel_sizes", "zero_labels", "paper.fig5a", "paper.fig5b", "paper.presets", "paper.sf3",
-            "paper.sf6", "paper.table1")
+            "picking_options", "pixel_sizes", "speed", "zero_labels", "paper.fig5a", "paper.fig5b", "paper.presets",
+            "paper.sf3", "paper.sf6", "paper.table1")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_starts_and_is_in_the_table(programs, program, monkeypatch, capsys):
     module = importlib.import_module(f"benchmarks.{program}")
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"benchmarks.{program}.__main__")
     monkeypatch.setattr(sys, "argv", [program, "--help"])
     with pytest.raises(SystemExit) as end:
         module.main()
@@ -300,31 +304,51 @@ def test_every_program_starts_and_is_in_the_table(programs, program, monkeypatch
 
 def test_there_are_no_other_programs(programs):
     with_main = {path for path in programs.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
-    names = {".".join(path.relative_to(programs).with_suffix("").parts) for path in with_main}
-    # Not started here: the one needs Scipion and a screen, the other belongs to Topaz's Python.
-    assert names - {"viewer_start", "topaz_minibatches"} == set(PROGRAMS)
+    names = {".".join(path.relative_to(programs).with_suffix("").parts).removesuffix(".__main__") for path in with_main}
+    # Not started here: one needs Scipion and a screen, one belongs to Topaz's Python, one is a part of another program.
+    assert names - {"viewer_start", "topaz_minibatches", "speed.floor"} == set(PROGRAMS)
 
 
-def test_programs_use_the_package_and_neither_its_tests_nor_tricks(programs):
-    own = {path.stem for path in programs.rglob("*.py")} | {"paper"}
+PURE = ("pupicker.core.geometry", "pupicker.core.scores", "pupicker.shared")
+"""What benchmarks take of pupicker beside its Python functions and its command line."""
+
+WINDOWS = ("pupicker.objects", "pupicker.protocols", "pupicker.viewers", "pupicker.wizards")
+"""What ``viewer_start`` opens."""
+
+
+def test_programs_use_what_anyone_may_and_no_tricks(programs):
+    """The functions that ``pupicker`` promises, the command line, pure functions; the plugin for its windows."""
+    import pupicker
+
+    public = {f"pupicker.{name}" for name in pupicker.__all__}
     found = []
     for path in programs.rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) else []
-            found += [f"{path.name}: {name}" for name in names
-                      if name.split(".")[0] in own or name.startswith("pupicker.tests")]
-        if "sys.path" in text:
-            found.append(f"{path.name}: sys.path")
+        text, tree = path.read_text(encoding="utf-8"), ast.parse(path.read_text(encoding="utf-8"))
+        allowed = PURE + WINDOWS if path.stem == "viewer_start" else PURE
+        for name in imported_modules(path):
+            of_package = name.startswith("pupicker.") and not f"{name}.".startswith(tuple(f"{p}." for p in allowed))
+            if (of_package and name not in public) or name.split(".")[0] in ("tools", "conftest"):
+                found.append(f"{path.name}: {name}")
+        for node in ast.walk(tree):  # a function or a module of another one is replaced
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
+                imported = {alias.asname or alias.name.split(".")[0] for own in ast.walk(tree)
+                            if isinstance(own, (ast.Import, ast.ImportFrom)) for alias in own.names}
+                found += [f"{path.name}: {ast.unparse(node)} is set"] if node.value.id in imported else []
+        found += [f"{path.name}: {trick}" for trick in ("sys.path", "setattr(", "sys.modules") if trick in text]
     assert found == []
 
 
-@pytest.mark.parametrize("folder", [".", "paper"])
-def test_the_package_lists_its_modules(programs, folder):
-    text = ast.get_docstring(ast.parse((programs / folder / "__init__.py").read_text(encoding="utf-8"))) or ""
-    modules = [path.stem for path in sorted((programs / folder).glob("*.py")) if path.stem != "__init__"]
-    assert [name for name in modules if f"``{name}``" not in text] == []
+def folders_of(programs):
+    return [programs, *sorted(path.parent for path in programs.rglob("__init__.py") if path.parent != programs)]
+
+
+def test_every_folder_lists_its_modules_and_is_no_drawer(programs):
+    for folder in folders_of(programs):
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+        modules = [path.stem for path in sorted(folder.glob("*.py")) if not path.stem.startswith("__")]
+        inside = [path.parent.name for path in folder.glob("*/__init__.py")]
+        assert [name for name in (*modules, *inside) if f"``{name}``" not in text] == []
+        assert len(modules) <= MOST_MODULES, folder
 
 
 @pytest.mark.parametrize("program", ["label_efficiency", "left_out", "zero_labels", "paper.fig5a", "paper.fig5b",

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.datasets import BenchmarkSet, cache_folder, read_table
-from benchmarks.runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
+from benchmarks.common.datasets import BenchmarkSet, cache_folder, read_table
+from benchmarks.common.real_sets import LOWEST_THRESHOLD
+from benchmarks.common.runs import DEVICE, Failure, Records, hardware, process, pupicker_code, sha256
 
-LOWEST_THRESHOLD = "-50"  # the whole list of candidates: an average precision needs the low scores too
 TOPAZ_NETWORKS = {"topaz-conv31": ["-m", "conv31", "--no-pretrained"], "topaz-resnet8": ["-m", "resnet8"]}
 TOPAZ_RADIUS_PX = 3
 PARTICLE_PX = 22  # extent of a particle at the working pixel size, of both programs
@@ -135,30 +135,40 @@ class Topaz:
         at which the model is scored too, because with few labels a longer training may be a worse one.  After
         `limit_min` minutes the training ends with fewer updates; the result says how many.
         """
-        scale, radius = settings["scale"], settings["radius_px"]
-        folder = self.preprocessed(chosen, scale)
+        scale = settings["scale"]
         with tempfile.TemporaryDirectory(prefix="topaz-") as name:
             work = Path(name)
-            prior = _write_training(chosen, table, folder, scale, radius, work)
-            models, training = self._train(method, work, prior, radius, settings, limit_min)
-            scores = {updates: self._pick(chosen, folder, model, scale, work) for updates, model in models.items()}
+            models, training, prior = self.train(method, chosen, table, settings, work, limit_min)
+            scores = {updates: self.pick(chosen, model, scale, work) for updates, model in models.items()}
         by_updates = {str(updates): scores[updates]["average_precision"] for updates in sorted(scores)}
         return {**scores[max(scores)], "training": training, "pi": round(prior["pi"], 6),
                 "average_precision_by_updates": by_updates}
+
+    def train(
+        self, method: str, chosen: BenchmarkSet, table: Path, settings: dict[str, Any], work: Path,
+        limit_min: float | None = None,
+    ) -> tuple[dict[int, Path], dict[str, Any], dict[str, float]]:
+        """As :meth:`run` says; updates -> model to score in `work`, what the training took, and the prior."""
+        scale, radius = settings["scale"], settings["radius_px"]
+        prior = _write_training(chosen, table, self.preprocessed(chosen, scale), scale, radius, work)
+        return *self._train(method, work, prior, radius, settings, limit_min), prior
 
     def shipped(self, model: str, chosen: BenchmarkSet) -> dict[str, Any]:
         """Score one of the models that come with Topaz as it is."""
         scale = topaz_scale(chosen)
         with tempfile.TemporaryDirectory(prefix="topaz-") as name:
-            return self._pick(chosen, self.preprocessed(chosen, scale), model, scale, Path(name))
+            return self.pick(chosen, model, scale, Path(name))
+
+    def preprocessing(self, scale: int, output: Path) -> list[object]:
+        """The command that downsamples and normalises, without its micrographs."""
+        return [self.program, "preprocess", "-s", scale, "--sample", 1, "-d", -1, "-j", 1, "-o", output]
 
     def preprocessed(self, chosen: BenchmarkSet, scale: int) -> Path:
         """Downsampled and normalised micrographs, made once."""
         folder = cache_folder() / "topaz" / f"{chosen.name}-{chosen.truth.parent.name}-{scale}"
         if not (folder / "done").is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            process([self.program, "preprocess", "-s", scale, "--sample", 1, "-d", -1, "-j", 1, "-o", folder,
-                     *chosen.training, *chosen.test], folder / "log")
+            process([*self.preprocessing(scale, folder), *chosen.training, *chosen.test], folder / "log")
             (folder / "done").touch()
         return folder
 
@@ -199,12 +209,18 @@ class Topaz:
         models = {epoch * updates: _model(work, epoch) for epoch in sorted(moments | {last})}
         return models, {**seconds, "cpu_s": round(seen[last], 1), "updates": last * updates}
 
-    def _pick(self, chosen: BenchmarkSet, folder: Path, model: Path | str, scale: int, work: Path) -> dict[str, Any]:
-        radius = round(0.5 * chosen.diameter_ang / chosen.pixel_size_ang / scale)
+    def extraction(self, chosen: BenchmarkSet, model: Path | str, scale: int, output: Path) -> list[object]:
+        """The command that picks, without its threshold and micrographs."""
+        return [self.program, "extract", "-m", model, "-r", extraction_radius_px(chosen, scale), "-d", TOPAZ_DEVICE,
+                "-j", 1, "--num-workers", 0, "-o", output]
+
+    def pick(self, chosen: BenchmarkSet, model: Path | str, scale: int, work: Path) -> dict[str, Any]:
+        """Pick the test micrographs and score the picks."""
         found, picks = work / "found.txt", work / "picks.tsv"
+        folder = self.preprocessed(chosen, scale)
         micrographs = [folder / path.name for path in chosen.test]
-        picking = process([self.program, "extract", "-m", model, "-r", radius, "-t", LOWEST_THRESHOLD, "-d",
-                           TOPAZ_DEVICE, "-j", 1, "--num-workers", 0, "-o", found, *micrographs], work / "pick.log")
+        picking = process([*self.extraction(chosen, model, scale, found), "-t", LOWEST_THRESHOLD, *micrographs],
+                          work / "pick.log")
         rows = [line.split("\t") for line in found.read_text().splitlines()[1:]]
         picks.write_text("micrograph\tx\ty\tscore\n" + "".join(
             f"{m}\t{float(x) * scale}\t{float(y) * scale}\t{s}\n" for m, x, y, s in rows))
@@ -214,6 +230,11 @@ class Topaz:
 def topaz_scale(chosen: BenchmarkSet) -> int:
     """Whole factor of downsampling with which a particle is nearest to 22 pixels; Topaz takes whole factors only."""
     return max(1, round(chosen.diameter_ang / chosen.pixel_size_ang / PARTICLE_PX))
+
+
+def extraction_radius_px(chosen: BenchmarkSet, scale: int) -> int:
+    """Half a particle in downsampled pixels, as Topaz's users suppress picks."""
+    return round(0.5 * chosen.diameter_ang / chosen.pixel_size_ang / scale)
 
 
 def _model(work: Path, epoch: int) -> Path:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.real_sets import SETS as REAL
-from benchmarks.real_sets import micrographs
-from benchmarks.runs import process
+from benchmarks.common.real_sets import SETS as REAL
+from benchmarks.common.real_sets import micrographs
+from benchmarks.common.runs import process
 
 LABELS, DRAWS = (10, 50, 100, 250), (0, 1, 2, 3, 4)
 MICROGRAPHS = 8  # for training, and as many for testing
@@ -42,7 +42,7 @@ PIXEL_SIZE_ANG = 4.0
 
 @dataclass(frozen=True)
 class BenchmarkSet:
-    """Files of a set and what is told about it: training and test micrographs, truth, lengths.
+    """Files of a set and what is told about it: training and test micrographs, truth, sizes.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def cache_folder() -> Path:
 
 def data_folder() -> Path:
     """The folder of real data: data/ in PUPICKER_SHARED, or beside the repository."""
-    return Path(os.environ.get("PUPICKER_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "data"
+    return Path(os.environ.get("PUPICKER_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data"
 
 
 def read_table(path: Path) -> list[tuple[str, float, float]]:
@@ -127,14 +127,25 @@ def load_set(name: str, data: Path) -> BenchmarkSet:
 def _simulated(name: str, data: Path) -> BenchmarkSet:
     title, density, options = SIMULATED[name]
     file = data / "models_maps" / density
-    source = str(file) if file.suffix else density
     recipe = json.dumps([density, options, PIXEL_SIZE_ANG, MICROGRAPHS], sort_keys=True)
     folder = cache_folder() / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+    given = {**options, "--density": str(file) if file.suffix else density, "--pixel-size": PIXEL_SIZE_ANG}
+    return simulated_set(name, title, folder, given, (MICROGRAPHS, MICROGRAPHS))
+
+
+def simulated_set(
+    name: str, title: str, folder: Path, options: dict[str, Any], counts: tuple[int, int]
+) -> BenchmarkSet:
+    """A set that `pupicker simulate` makes in `folder` with these options; it is made only once.
+
+    `counts` are the numbers of training and test micrographs, whose seeds differ.
+    """
     truth = folder / "truth.tsv"
     if not truth.is_file():
-        for role, seed in (("train", options["--seed"]), ("test", options["--seed"] + 100000)):
-            given = {**options, "--seed": seed, "--density": source, "--prefix": f"{role}_", "--output": folder / role,
-                     "--pixel-size": PIXEL_SIZE_ANG, "--micrographs": MICROGRAPHS, "--threads": 1}
+        for role, seed, count in (("train", options["--seed"], counts[0]),
+                                  ("test", options["--seed"] + 100000, counts[1])):
+            given = {**options, "--seed": seed, "--prefix": f"{role}_", "--output": folder / role,
+                     "--micrographs": count, "--threads": 1}
             words = [word for option, value in given.items() for word in (option, value) if word is not None]
             (folder / role).mkdir(parents=True, exist_ok=True)
             process([sys.executable, "-m", "pupicker", "simulate", *words], folder / f"{role}.log")
@@ -143,8 +154,9 @@ def _simulated(name: str, data: Path) -> BenchmarkSet:
     record = json.loads((folder / "train" / "simulation.json").read_text())
     diameter = round(float(record["density"]["diameter_ang"]))
     training, test = (sorted((folder / role).glob("*.mrc")) for role in ("train", "test"))
-    return BenchmarkSet(name, title, training, test, truth, folder / "labels", PIXEL_SIZE_ANG, diameter,
-                        0.5 * diameter / PIXEL_SIZE_ANG)
+    pixel_size = float(options["--pixel-size"])
+    return BenchmarkSet(name, title, training, test, truth, folder / "labels", pixel_size, diameter,
+                        0.5 * diameter / pixel_size)
 
 
 def drawn(sizes: list[int], count: int, seed: int) -> list[np.ndarray]:

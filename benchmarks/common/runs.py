@@ -21,7 +21,7 @@ from typing import Any
 
 import pupicker as package
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 #: Where networks run, as `--device` of pupicker takes it; records of a GPU carry its name, and no time of them is used.
 DEVICE = os.environ.get("PUPICKER_BENCHMARK_DEVICE", "cpu")
 UNIT = ("set", "method", "labels", "draw", "settings", "labels_sha256")  # two runs that agree in these are the same
@@ -80,11 +80,26 @@ def unit_key(record: dict[str, Any]) -> str:
 
 
 def process(
-    command: Sequence[object], log: Path, stop: Callable[[float], bool] | None = None, folder: Path | None = None,
+    command: Sequence[object], log: Path, stop: Callable[[float], bool] | None = None, threads: int = 1,
 ) -> dict[str, float]:
-    """Run a command on one thread with its output in `log`; its wall and processor seconds.
+    """Run a command, usually on one thread, with its output in `log`; its wall and processor seconds, its memory.
 
-    `stop` is asked twice a second, with the processor seconds so far, whether to end the process; that is no failure.
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    log
+        File for what it prints.
+    stop
+        Asked twice a second, with the processor seconds so far, whether to end the process; that is no failure.
+    threads
+        1: numerical libraries use one; more: they use what they like.
+
+    Returns
+    -------
+    dict
+        ``wall_s``, ``cpu_s`` (user and system, also of processes that it started and waited for) and ``rss_mb``, the
+        largest resident memory of any of these.
 
     Raises
     ------
@@ -92,26 +107,30 @@ def process(
         The command ended with a status other than 0.
     """
     start, stopped, used = time.perf_counter(), False, 0.0
+    own = ONE_THREAD if threads == 1 else {}
+    environment = {name: value for name, value in os.environ.items() if name not in ONE_THREAD} | own
     with open(log, "wb") as stream:
-        child = subprocess.Popen([str(part) for part in command], stdout=stream, stderr=subprocess.STDOUT, cwd=folder,
-                                 env={**os.environ, **ONE_THREAD})
+        child = subprocess.Popen([str(part) for part in command], stdout=stream, stderr=subprocess.STDOUT,
+                                 env=environment)
         while True:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+            pid, status, usage = os.wait4(child.pid, 0 if stop is None else os.WNOHANG)
             if pid:
                 break
-            used = _processor_seconds(child.pid, used)
+            used = processor_seconds(child.pid, used)
             if stop is not None and not stopped and stop(used):
                 stopped = True
                 child.kill()
             time.sleep(_POLL_S)
+    wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode and not stopped:
         end = log.read_text(errors="replace")[-1500:]
         raise Failure(f"{Path(str(command[0])).name} {command[1]} ended with status {child.returncode}:\n{end}")
-    return {"wall_s": round(time.perf_counter() - start, 1), "cpu_s": round(usage.ru_utime + usage.ru_stime, 1)}
+    return {"wall_s": round(wall, 3), "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+            "rss_mb": round(usage.ru_maxrss / 1024, 1)}
 
 
-def _processor_seconds(pid: int, last: float) -> float:
+def processor_seconds(pid: int, last: float) -> float:
     """Of a running process so far."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
