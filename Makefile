@@ -8,22 +8,24 @@
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
 #   JOBS=number    files of tests that run at the same time (default 4: many wait)
 #   SLOW=1         all tests; without it, those not marked slow
-#   ARGS=options   more options for pytest or the demo
+#   ARGS=options   more options for pytest, the demo or the benchmark
+#   TOPAZ=folder   environment of Topaz for the benchmark (default .venv-topaz; empty: pupicker alone)
 
 VENV ?= .venv
 JOBS ?= 4
 SLOW ?= 0
+TOPAZ ?= .venv-topaz
 export PYTHON WHEELS TORCH
 
 WHICH_TESTS = $(if $(filter-out 0,$(SLOW)),,-m "not slow")
 
 BIN = $(abspath $(VENV))/bin
 
-.PHONY: help install lint test demo downstream templates weights wheels clean distclean
+.PHONY: help install lint test bench demo downstream templates weights wheels clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [JOBS=number] [SLOW=1] [ARGS=options]"
+	@echo "make TARGET [VENV=folder] [PYTHON=path] [WHEELS=folder] [TORCH=what] [JOBS=number] [SLOW=1] [TOPAZ=folder] [ARGS=options]"
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 install: ## the virtual environment with everything the other targets need
@@ -38,6 +40,10 @@ lint: install ## ruff and mypy
 test: lint ## ruff, mypy and the tests not marked slow; with SLOW=1 all tests
 	@echo "test: $(if $(WHICH_TESTS),all but the slow tests (all: make test SLOW=1),all tests)"
 	@"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(WHICH_TESTS) $(ARGS)
+
+bench: install ## processor time, memory and accuracy beside Topaz, hours; some of it: ARGS="--only pick,train"
+	@test -z "$(TOPAZ)" || test -x "$(TOPAZ)/bin/topaz" || benchmarks/topaz_environment.sh "$(TOPAZ)"
+	"$(BIN)/python" -m benchmarks.speed $(if $(TOPAZ),--topaz "$(TOPAZ)/bin/topaz") $(ARGS)
 
 demo: install ## simulate, train and pick in a Scipion project under demo/, and measure against the truth
 	"$(BIN)/python" tools/demo.py $(ARGS)
