@@ -33,10 +33,12 @@ def test_what_is_promised_is_there():
 @pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
 def test_the_page_tells_of_all_that_is_there():
     page = PAGE.read_text(encoding="utf-8")
-    told = {name for text in re.findall(r"`([^`]+)`", page) for name in re.findall(r"\w+", text)}
-    assert set(pupicker.__all__) - told == set()
-    used = set(re.findall(r"pupicker\.(\w+)", " ".join(re.findall(r"^```python\n(.*?)^```", page, re.M | re.S))))
+    code = r"^```python\n(.*?)^```"
+    used = set(re.findall(r"pupicker\.(\w+)", " ".join(re.findall(code, page, re.MULTILINE | re.DOTALL))))
+    prose = re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
+    told = {name for text in re.findall(r"`([^`]+)`", prose) for name in re.findall(r"\w+", text)}
     assert used - set(pupicker.__all__) == set()
+    assert set(pupicker.__all__) - told - used == set()
 
 
 def test_evaluation_and_candidates_are_those_of_the_command_line(simulated, model_path, tmp_path, capsys):
