@@ -84,8 +84,8 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    from pupicker.engine.files.coordinate_formats import format_of
     from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.reports.sections import Provenance, read_names
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.progress import Progress
@@ -162,7 +162,7 @@ def check(args: argparse.Namespace) -> None:
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
     """The table of each micrograph; none if one table is for all."""
-    from pupicker.engine.files.coordinate_formats import format_of
+    from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import UsageError
 
