@@ -11,28 +11,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+from pupicker.shared import options
 
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry, Overrides
     from pupicker.engine.runtime.run_report import Report
-    from pupicker.shared.options import Option
+    from pupicker.shared.option import Option
 
 
 def add_option(parser: argparse._ActionsContainer, option: Option) -> None:
-    """An option as :mod:`pupicker.shared.options` declares it; its old names are taken and not shown."""
-    shown = option.help + (f", in {option.unit}" if option.unit else "")
-    shown += f" (default: {option.automatic})" if option.automatic else ""
+    """An option as :mod:`pupicker.shared.options` declares it; its old names are taken and not shown.
+
+    The parser notes it among the ``options`` of what it parses: :func:`pupicker.commands.main.main` checks them all.
+    """
     settings: dict[str, Any] = {"dest": option.name, "default": option.default}
-    if option.kind is bool:
+    no = ""
+    if option.kind is bool and option.both_ways:
+        settings["action"] = argparse.BooleanOptionalAction
+    elif option.kind is bool:
         settings["action"] = "store_false" if option.default else "store_true"
+        no = "no-" if option.default else ""
     else:
         settings |= {"type": _reader(option), "choices": option.choices or None, "metavar": option.metavar}
     if option.required:
         settings["required"] = True
-    no = "no-" if option.kind is bool and option.default else ""
-    parser.add_argument(_flag(no + option.name), help=shown.replace("Å", "A"), **settings)
+    added = parser.add_argument(_flag(no + option.name), **settings)
+    added.help = option.description.replace("Å", "A")  # now: the action of both ways would add its default
     for name in option.old_names:
         parser.add_argument(_flag(no + name), help=argparse.SUPPRESS, **{**settings, "default": argparse.SUPPRESS})
+    parser.set_defaults(options=(*(parser.get_default("options") or ()), option))
+
+
+def add_options(parser: argparse._ActionsContainer, *several: Option) -> None:
+    """Each of them."""
+    for option in several:
+        add_option(parser, option)
 
 
 def _flag(name: str) -> str:
@@ -40,17 +53,22 @@ def _flag(name: str) -> str:
 
 
 def _reader(option: Option) -> Any:
-    """Type of the argument; what may be a word is read as it is where it is no number, and checked later."""
-    if not option.words:
-        return option.kind
+    """Type of the argument; what is no number is left to the check, which says what is allowed."""
+    if option.kind is str:
+        return str
 
-    def number_or_word(text: str) -> Any:
+    def number_or_text(text: str) -> Any:
         try:
-            return option.kind(text)
+            return int(text) if option.kind is int else float(text)
+        except ValueError:
+            pass
+        try:
+            number = float(text)
         except ValueError:
             return text
+        return int(number) if number.is_integer() else number
 
-    return number_or_word
+    return number_or_text
 
 
 def worded(error: PuPickerError) -> str:
@@ -71,41 +89,23 @@ def add_micrographs(parser: argparse.ArgumentParser) -> None:
         "micrographs", nargs="+", metavar="MIC",
         help="micrographs (.mrc, .tif), folders of them, or a STAR file that lists them",
     )
-    parser.add_argument(
-        "--pixel-size", type=float, metavar="A", help="of the micrographs, in A (default: from their headers)"
-    )
+    add_option(parser, options.PIXEL_SIZE)
 
 
-def add_borders(parser: argparse.ArgumentParser) -> None:
-    """``--keep-borders``."""
-    parser.add_argument("--keep-borders", action="store_true",
-                        help="use bands at the edges too that hold no image (blank, or a repeated row)")
-
-
-def add_exclusion(parser: argparse.ArgumentParser, contamination: bool | None) -> None:
-    """``--margin``, ``--masks``, ``--exclude-contamination``; its default, None: what the model's training did."""
-    of_model = "as in training"
-    parser.add_argument("--margin", type=float, metavar="A",
-                        help="pick nothing closer to the edges of the image than this, in A (default:"
-                        f" {of_model if contamination is None else 0})")
+def add_exclusion(parser: argparse.ArgumentParser, of_model: bool = False) -> None:
+    """``--margin``, ``--masks``, ``--exclude-contamination``; their defaults may be what the model's training did."""
+    changes: dict[str, Any] = {"default": None, "automatic": "as in training"} if of_model else {}
+    add_option(parser, options.MARGIN.but(**changes))
     parser.add_argument("--masks", type=Path, metavar="DIR",
                         help="folder of masks named like the micrographs (NAME or NAME_mask; MRC, TIFF, PNG; any size"
                         " with their proportions): nothing is picked where they are bright, above half of 1 or of"
                         " their largest value, as MicrographCleaner writes them")
-    parser.add_argument("--exclude-contamination", action=argparse.BooleanOptionalAction, default=contamination,
-                        help="pick nothing on what is far darker than particles: gold, ice crystals, dense carbon"
-                        f" (default: {of_model if contamination is None else 'yes'})")
+    add_option(parser, options.EXCLUDE_CONTAMINATION.but(**changes))
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """``--device`` and ``--threads``."""
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N", help="where to compute")
-    add_threads(parser)
-
-
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """``--threads``."""
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 = all cores")
+    add_options(parser, options.DEVICE, options.THREADS)
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

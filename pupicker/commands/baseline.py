@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
-    add_borders,
     add_device,
     add_exclusion,
     add_html,
     add_micrographs,
+    add_option,
+    add_options,
     add_results,
     first_geometry,
 )
-from pupicker.commands.pick import add_output, check, pick_all
+from pupicker.commands.pick import add_output, pick_all
+from pupicker.shared import options
 
 if TYPE_CHECKING:
     from pupicker.engine.picking.picker import MicrographPicker
@@ -32,23 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="general: the network with the weights that trainings start from; dog: difference of"
                         " Gaussians; template: normalised cross-correlation with templates of the particle")
     add_micrographs(parser)
-    parser.add_argument("--diameter", required=True, type=float, metavar="A",
-                        help="longest extent of the particle, in A")
+    add_option(parser, options.DIAMETER)
     parser.add_argument("--template", metavar="disc|FILE",
                         help="with template: a soft disc of the diameter, or templates from a file: an MRC image or"
                         " stack, or a STAR file with _rlnImageName, such as class averages, either contrast (default:"
                         " disc)")
-    parser.add_argument("--template-pixel-size", type=float, metavar="A",
-                        help="of the templates, in A (default: from their header)")
-    parser.add_argument("--rotation-step", type=float, metavar="DEG",
-                        help="templates are turned by this, in degrees, all round (default: 15)")
-    parser.add_argument("--bright", action="store_true",
-                        help="particles are brighter than their surroundings (default: darker)")
-    add_output(parser, "lowest score: with general, the network's logit; with the others, in standard deviations"
-               " of the scores of a micrograph (default: 1 for general, 1 for dog, 1.7 for template)",
-               "smallest distance of two picks, in A (default: 0.45 diameters)")
-    add_borders(parser)
-    add_exclusion(parser, True)
+    step = options.ROTATION_STEP
+    add_options(parser, options.TEMPLATE_PIXEL_SIZE, step.but(default=None, automatic=f"{step.default:g}"),
+                options.BRIGHT)
+    add_output(parser)
+    add_options(parser, options.THRESHOLD.but(
+        help="lowest score: with general, the network's logit; with the others, in standard deviations of the scores of"
+        " a micrograph", automatic="1 for general, 1 for dog, 1.7 for template"), options.MIN_DISTANCE,
+        options.KEEP_BORDERS)
+    add_exclusion(parser)
     add_device(parser)
     add_results(parser)
     add_html(parser)
@@ -58,13 +57,12 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
     from pupicker.engine.files.micrographs import list_micrographs
-    from pupicker.engine.picking.filter_picker import ROTATION_STEP_DEG, FilterPicker, Template, response_of
+    from pupicker.engine.picking.filter_picker import FilterPicker, Template, response_of
     from pupicker.engine.picking.general_picker import GeneralPicker
     from pupicker.engine.picking.picker import PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
     from pupicker.engine.runtime.device import resolve_device, set_threads
 
-    check(args)
     _check_ignored(args)
     device, threads = resolve_device(args.device), set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
@@ -73,15 +71,15 @@ def run(args: argparse.Namespace) -> int:
         wide = NETWORKS[DEFAULT_NETWORK].particle_px()  # the pixel size at which the network would work
         geometry, _ = first_geometry(paths, args.pixel_size, args.diameter, wide, report=report)
         exclusion = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
-        options = PickingOptions(
+        chosen = PickingOptions(
             args.threshold, args.min_distance, args.pixel_size, args.keep_borders, exclusion=exclusion
         )
         if args.method == "general":
-            return GeneralPicker(geometry, device, options, args.bright)
-        step = ROTATION_STEP_DEG if args.rotation_step is None else args.rotation_step
+            return GeneralPicker(geometry, device, chosen, args.bright)
+        step = options.ROTATION_STEP.default if args.rotation_step is None else args.rotation_step
         template = Template(_file(args), args.template_pixel_size, step)
         response = response_of(args.method, geometry, template, args.bright)
-        return FilterPicker(args.method, response, geometry, options)
+        return FilterPicker(args.method, response, geometry, chosen)
 
     return pick_all(args, paths, make, threads)
 

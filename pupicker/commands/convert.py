@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pupicker.commands.arguments import add_option
+from pupicker.shared import options
+
 HELP = "Convert coordinate tables between RELION STAR, tsv/csv and EMAN box, one file or one per micrograph."
 EXAMPLE = "pupicker convert picks.star boxes --per-micrograph .box --box-size 180 --scale 4"
 
@@ -18,16 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output", metavar="OUT",
         help="table to write, format by its extension; a name without extension is a folder with one per micrograph",
     )
-    parser.add_argument(
-        "--scale", type=float, default=1.0, metavar="S",
-        help="size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
-    )
+    add_option(parser, options.SCALE)
     parser.add_argument(
         "--averaged", action="store_true",
         help="with --scale: the smaller micrographs are averages of whole pixels, which moves their grid by half a"
         " pixel; without it they were made by Fourier cropping, as pupicker preprocess and nearly all programs do",
     )
-    parser.add_argument("--box-size", type=int, metavar="PX", help="side of the boxes in new pixels; .box needs it")
+    add_option(parser, options.BOX_SIZE_PX.but(help="side of the boxes on the new micrographs; .box needs it"))
     parser.add_argument(
         "--per-micrograph", metavar="SUFFIX",
         help="write a folder with one table per micrograph named MICROGRAPH + SUFFIX, e.g. .box or _autopick.star",
@@ -41,18 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say on stdout what was written."""
-    import math
-
     from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
     from pupicker.engine.files.listing import list_micrographs
     from pupicker.engine.runtime.errors import UsageError
 
-    if not (math.isfinite(args.scale) and args.scale > 0):
-        raise UsageError(f"--scale {args.scale:g}: expected a number above 0")
     if args.averaged and args.scale == 1.0:
         raise UsageError("--averaged: says what --scale means; give that, or leave it out")
-    if args.box_size is not None and args.box_size <= 0:
-        raise UsageError(f"--box-size {args.box_size}: expected pixels above 0")
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
     table = read_coordinates(args.input, micrographs)
     if args.scale != 1.0:

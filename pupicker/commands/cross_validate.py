@@ -10,9 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_device, add_results, finish, print_rows, report_of_failure, worded
+from pupicker.commands.arguments import (
+    add_device,
+    add_option,
+    add_results,
+    finish,
+    named,
+    print_rows,
+    report_of_failure,
+    worded,
+)
 from pupicker.commands.train import geometry_of, network_of, sources_of
 from pupicker.commands.training_arguments import add_learning_arguments, check, training_options
+from pupicker.shared import options
 
 if TYPE_CHECKING:
     from pupicker.commands.grid import Cell
@@ -32,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_own(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folds", type=int, default=4, metavar="K",
-                        help="parts into which the labelled micrographs are dealt; each is left out once")
+    add_option(parser, options.FOLDS)
     parser.add_argument("--grid", action="append", default=[], metavar="NAME=V1,V2,...",
                         help="values of an option of pupicker train to try, without its dashes; several --grid: all"
                         " combinations; options without a value as no-refit=yes,no")
@@ -58,16 +67,17 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.shared.json_files import write_json
 
     device, threads = resolve_device(args.device), set_threads(args.threads)
-    if args.folds < 2:
-        raise UsageError(f"--folds {args.folds}: must be at least 2")
     if args.output.is_file():
         raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
-        check(cell.args)
-        if cell.args.pseudo_labels:
-            raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some", "pseudo_labels",
-                             "picks")
+        try:
+            check(cell.args)
+            if cell.args.pseudo_labels:
+                raise UsageError("cross-validation judges by labels, not by pseudo-labels: give some",
+                                 "pseudo_labels", "picks")
+        except UsageError as error:
+            raise cell.blamed(error) from None
     report = Report("cross-validate", word=worded)
     with report_of_failure(report, args, args.output / "table"):
         work = _Work(args, cells, device, threads, report)
@@ -116,25 +126,28 @@ class _Work:
 
     def run(self) -> tuple[dict[int, list[FoldResult]], dict[int, str]]:
         """Results of the cells that did not fail, and why the others did."""
+        from pupicker.engine.cross_validation.folds import warned_once
         from pupicker.engine.runtime.errors import PuPickerError
         from pupicker.engine.runtime.interruption import stop_on_signals
         from pupicker.engine.training.trainer import Interrupted
 
         results: dict[int, list[FoldResult]] = {}
         failures: dict[int, str] = {}
+        warned: set[tuple[str, ...]] = set()
         self._data: tuple[str, TrainingSet] | None = None
         with stop_on_signals() as stop:
             for index, cell in enumerate(self.cells):
                 sys.stderr.write(f"cell {index + 1} of {len(self.cells)}: {cell.title}\n")
                 try:
-                    results[index] = self._cell(index, cell, stop)
+                    with warned_once(warned):
+                        results[index] = self._cell(index, cell, stop)
                 except Interrupted as error:
                     raise PuPickerError("stopped; the same command goes on with what is not done yet") from error
                 except (PuPickerError, RuntimeError) as error:
-                    text = worded(error) if isinstance(error, PuPickerError) else str(error)
-                    failures[index] = " ".join(text.split())
                     if len(self.cells) == 1:
-                        raise
+                        raise (cell.blamed(error) if isinstance(error, PuPickerError) else error) from None
+                    others = cell.others(error) if isinstance(error, PuPickerError) else []
+                    failures[index] = " ".join(named(str(error), others).split())
         return results, failures
 
     def _cell(self, index: int, cell: Cell, stop: Callable[[], bool]) -> list[FoldResult]:
@@ -144,11 +157,11 @@ class _Work:
         from pupicker.engine.training.options import Task
 
         args = cell.args
-        options, network = training_options(args), network_of(args)
+        chosen, network = training_options(args), network_of(args)
         paths = list_micrographs(args.micrographs)
         geometry, pixel_size = geometry_of(args, paths, network)
         data = self._load(args, paths, geometry)
-        task = Task(geometry, options, load_start(args.start, args.network, network), self.device, pixel_size)
+        task = Task(geometry, chosen, load_start(args.start, args.network, network), self.device, pixel_size)
         folds = deal_folds(data, self.args.folds, seed=0)
         if len(folds) < self.args.folds and not self.folds:
             sys.stderr.write(f"note: only {len(folds)} micrographs have labels, so there are {len(folds)} folds\n")

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_borders, add_device, check_output_file, print_json, print_rows, worded
+from pupicker.commands.arguments import (
+    add_device,
+    add_option,
+    add_options,
+    check_output_file,
+    print_json,
+    print_rows,
+    worded,
+)
+from pupicker.shared import options
 
 if TYPE_CHECKING:
     from pupicker.engine.evaluation.picks import Evaluation
@@ -14,7 +24,7 @@ if TYPE_CHECKING:
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Compare picks with known particles."
-EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 180 --pixel-size 1.77 --plot curve.png"
+EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 180 --plot curve.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
                         help="scored picks: a table or a folder of them")
     parser.add_argument("--truth", required=True, type=Path, metavar="FILE", help="known particles, in the same pixels")
-    parser.add_argument("--diameter", type=float, metavar="A", help="with --pixel-size: a hit is within half of it")
-    parser.add_argument("--pixel-size", type=float, metavar="A", help="of the micrographs")
-    parser.add_argument("--radius", type=float, metavar="PX", help="instead: largest distance of a hit")
+    add_options(
+        parser, options.DIAMETER.but(required=False, help="longest extent of the particle; a hit is within half of it"),
+        options.PIXEL_SIZE.but(automatic="from the header of a micrograph that is named and there"), options.RADIUS)
     parser.add_argument("--micrographs", nargs="+", metavar="MIC",
                         help="count these and no others: names, files, folders or a STAR file; a pick on one that the"
                              " truth does not name is a false one (default: all of the truth, picked or not)")
@@ -37,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--matches", type=Path, metavar="TSV",
                         help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_borders(parser)
+    add_option(parser, options.KEEP_BORDERS)
     add_device(parser)
 
 
@@ -50,14 +60,18 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.runtime.run_report import Report
 
-    radius = _radius(args)
+    if args.radius is None and args.diameter is None:
+        raise UsageError("the largest distance of a hit is not known: give the diameter in A, or a radius in pixels",
+                         "diameter", "radius")
     for option in ("plot", "matches"):
         if getattr(args, option):
             check_output_file(getattr(args, option), f"--{option}")
     if args.plot and args.plot.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
     picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
-    result = evaluate(picks, truth, radius, _only(args))
+    only = _only(args)
+    radius = _radius(args, [*(only or ()), *picks.names(), *truth.names()])
+    result = evaluate(picks, truth, radius, only)
     report = Report("evaluate", word=worded)
     region = _region(args, truth, report) if args.model else None
     checked = None
@@ -83,19 +97,26 @@ def run(args: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _radius(args: argparse.Namespace) -> float:
+def _radius(args: argparse.Namespace, names: Sequence[str]) -> float:
+    """The largest distance of a hit in pixels; `names` are those of micrographs, some of which may be there."""
     from pupicker.core.geometry import match_radius_ang
-    from pupicker.engine.runtime.errors import UsageError
 
     if args.radius is not None:
-        radius = args.radius
-    elif args.diameter is not None and args.pixel_size is not None and args.pixel_size > 0:
-        radius = match_radius_ang(args.diameter) / args.pixel_size
-    else:
-        raise UsageError("give --radius in pixels, or --diameter and --pixel-size in A")
-    if not radius > 0:
-        raise UsageError(f"the matching radius must be positive, got {radius:g} px")
-    return float(radius)
+        return float(args.radius)
+    pixel_size = _pixel_size(names) if args.pixel_size is None else args.pixel_size
+    return float(match_radius_ang(args.diameter) / pixel_size)
+
+
+def _pixel_size(names: Sequence[str]) -> float:
+    """Of the first micrograph that is there."""
+    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES, read_header, resolve_pixel_size
+    from pupicker.engine.runtime.errors import UsageError
+
+    for path in map(Path, names):
+        if path.suffix.lower() in MICROGRAPH_SUFFIXES and path.is_file():
+            return resolve_pixel_size(read_header(path), None)
+    raise UsageError("the pixel size is not known, because none of the micrographs that the tables name is there: give"
+                     " it, or a radius in pixels", "pixel_size", "radius")
 
 
 def _only(args: argparse.Namespace) -> list[str] | None:

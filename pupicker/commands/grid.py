@@ -9,27 +9,43 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.errors import PuPickerError, UsageError
 
 _YES, _NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Values of the axes ``((name, value), ...)``, the line of its training, and that line as read by the parser."""
+    """Values of the axes ``((name, value), ...)``, the line of its training, and that line as read by the parser.
+
+    `parameters` are what the command calls that which the axes give, in the same order.
+    """
 
     values: tuple[tuple[str, str], ...]
     line: list[str]
     args: argparse.Namespace
+    parameters: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """``updates=200, objective=pn``."""
         return ", ".join(f"{name}={value}" for name, value in self.values) or "as given"
+
+    def blamed(self, error: PuPickerError) -> PuPickerError:
+        """The error with the axes that it is about, in place of options that nobody typed."""
+        axes = [f"{name}={value}" for (name, value), parameter in zip(self.values, self.parameters, strict=True)
+                if parameter in error.parameters]
+        return type(error)(f"--grid {' '.join(axes)}: {error}", *self.others(error)) if axes else error
+
+    def others(self, error: PuPickerError) -> list[str]:
+        """Parameters of the error that no axis gives."""
+        return [parameter for parameter in error.parameters if parameter not in self.parameters]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -70,12 +86,28 @@ def make_cells(
         line = list(given)
         for name, value in pairs:
             line = _with_option(parser, line, name, value)
+        cell = Cell(pairs, line, _read(parser, line, pairs), tuple(
+            parser._option_string_actions[f"--{name}"].dest for name, _ in pairs))
         try:
-            cells.append(Cell(pairs, line, parser.parse_args(line)))
+            check_options(vars(cell.args), cell.args.options)
         except UsageError as error:
-            where = f"--grid {' '.join(f'{name}={value}' for name, value in pairs)}: " if pairs else ""
-            raise UsageError(f"{where}{error}", *error.parameters) from error
+            raise cell.blamed(error) from None
+        cells.append(cell)
     return cells
+
+
+def _read(parser: argparse.ArgumentParser, line: list[str], pairs: Sequence[tuple[str, str]]) -> argparse.Namespace:
+    """The line as the parser reads it; what it refuses is said of the axes."""
+    try:
+        return parser.parse_args(line)
+    except UsageError as error:
+        text, flags = str(error), {f"--{name}" for name, _ in pairs}
+        if not pairs:
+            raise
+        said = re.match(r"argument (\S+): ", text)
+        if said and flags & set(said.group(1).split("/")):
+            text = text[said.end():]
+        raise UsageError(f"--grid {' '.join(f'{name}={value}' for name, value in pairs)}: {text}") from error
 
 
 def _values_of(axis: str) -> tuple[str, list[str]]:

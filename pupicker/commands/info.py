@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pupicker.commands.arguments import print_json, print_rows
+from pupicker.commands.arguments import add_option, print_json, print_rows
+from pupicker.shared import options
 
 HELP = "Show a model, a micrograph, or what follows from a particle diameter."
 EXAMPLE = "pupicker info model.pupicker\n  pupicker info micrograph.mrc --diameter 180"
@@ -16,8 +17,9 @@ EXAMPLE = "pupicker info model.pupicker\n  pupicker info micrograph.mrc --diamet
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("file", type=Path, metavar="MODEL|MIC", help="model file or micrograph")
-    parser.add_argument("--pixel-size", type=float, metavar="A", help="of the micrograph (default: from its header)")
-    parser.add_argument("--diameter", type=float, metavar="A", help="show every length that follows from it, and why")
+    add_option(parser, options.PIXEL_SIZE.but(help="of the micrograph", automatic="from its header"))
+    add_option(parser, options.DIAMETER.but(
+        required=False, help="longest extent of the particle: shows every length that follows from it, and why"))
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 

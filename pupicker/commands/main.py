@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import pupicker
 from pupicker.commands.arguments import named, worded
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.progress import progress_on
 from pupicker.shared.choices import EXIT_FAILED
@@ -28,7 +29,7 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
     """Defaults behind each option that has one, the example as it was typed."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or isinstance(action.default, bool | list):
+        if action.default is None or isinstance(action.default, bool | list) or "default: " in (action.help or ""):
             return action.help
         return super()._get_help_string(action)
 
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  {module.EXAMPLE}", allow_abbrev=False,
         )
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, options=command.get_default("options") or ())
     return parser
 
 
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.command_line = shlex.join(["pupicker", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         with _heard(), progress_on(sys.stderr):
+            check_options(vars(args), args.options)
             code = int(args.run(args))
         sys.stdout.flush()
         return code

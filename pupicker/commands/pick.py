@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pupicker.commands.arguments import (
-    add_borders,
     add_device,
     add_exclusion,
     add_html,
     add_micrographs,
+    add_options,
     add_results,
     check_output_file,
     finish,
     report_of_failure,
     worded,
 )
+from pupicker.shared import options
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
@@ -35,27 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_micrographs(parser)
     parser.add_argument("--model", required=True, type=Path, metavar="MODEL", help="model file of pupicker train")
-    add_output(parser, "lowest score, a log-likelihood ratio (default: the model's suggestion)",
-               "smallest distance of two picks (default: the model's)")
-    parser.add_argument("--score-sd", action="store_true",
-                        help="add a column with the standard deviation of the score over the eight turned and mirrored"
-                        " views of each pick (takes somewhat longer)")
-    parser.add_argument("--uncertainty", action="store_true", dest="score_sd", help=argparse.SUPPRESS)  # its old name
-    add_borders(parser)
-    add_exclusion(parser, None)
+    add_output(parser)
+    add_options(parser, options.THRESHOLD, options.MIN_DISTANCE.but(automatic="the model's"), options.SCORE_SD,
+                options.KEEP_BORDERS)
+    add_exclusion(parser, of_model=True)
     add_device(parser)
     add_results(parser)
     add_html(parser)
 
 
-def add_output(parser: argparse.ArgumentParser, threshold: str, distance: str) -> None:
-    """Where picks go, and which; `threshold`, `distance`: help of these."""
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Where picks go."""
     parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
                         help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
     parser.add_argument("--format", choices=("star", "tsv", "csv", "box"),
                         help="of the tables in a folder (default: star); a single table has that of its extension")
-    parser.add_argument("--threshold", type=float, metavar="S", help=threshold)
-    parser.add_argument("--min-distance", type=float, metavar="A", help=distance)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.preparation.exclusion import exclusion_for
     from pupicker.engine.runtime.device import resolve_device, set_threads
 
-    check(args)
     device, threads = resolve_device(args.device), set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
 
@@ -84,8 +78,8 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    from pupicker.engine.files.coordinate_formats import format_of
     from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
+    from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.reports.sections import Provenance, read_names
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.progress import Progress
@@ -148,21 +142,9 @@ def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], 
     unfinished.unlink(missing_ok=True)
 
 
-def check(args: argparse.Namespace) -> None:
-    """Numbers that are impossible whatever picks."""
-    import math
-
-    from pupicker.engine.runtime.errors import UsageError
-
-    if args.min_distance is not None and not args.min_distance > 0:
-        raise UsageError(f"--min-distance {args.min_distance:g}: must be positive")
-    if args.threshold is not None and math.isnan(args.threshold):
-        raise UsageError("--threshold nan: must be a number")
-
-
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
     """The table of each micrograph; none if one table is for all."""
-    from pupicker.engine.files.coordinate_formats import format_of
+    from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import UsageError
 

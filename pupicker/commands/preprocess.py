@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_micrographs, add_results, add_threads, finish, report_of_failure, worded
+from pupicker.commands.arguments import add_micrographs, add_option, add_results, finish, report_of_failure, worded
+from pupicker.shared import options
 
 HELP = "Downsample micrographs and normalise them together."
 EXAMPLE = "pupicker preprocess micrographs/ --diameter 180 --output preprocessed/"
@@ -17,10 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR",
                         help="folder for the new micrographs (.mrc)")
     size = parser.add_mutually_exclusive_group(required=True)
-    size.add_argument("--target-pixel-size", type=float, metavar="A", help="pixel size of the new micrographs")
-    size.add_argument("--diameter", type=float, metavar="A",
-                      help="particle diameter, from which the pixel size follows")
-    add_threads(parser)
+    add_option(size, options.TARGET_PIXEL_SIZE)
+    add_option(size, options.DIAMETER.but(
+        required=False, help="longest extent of the particle, from which the pixel size follows"))
+    add_option(parser, options.THREADS)
     add_results(parser)
 
 
@@ -31,13 +32,9 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.preparation.preprocessing import preprocess_files
     from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.runtime.device import set_threads
-    from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.runtime.run_report import Report
 
     threads = set_threads(args.threads)
-    for name, value in (("--diameter", args.diameter), ("--target-pixel-size", args.target_pixel_size)):
-        if value is not None and not value > 0:
-            raise UsageError(f"{name} {value:g}: must be positive, in A")
     paths = list_micrographs(args.micrographs)
     target = args.target_pixel_size or args.diameter / NETWORKS[DEFAULT_NETWORK].particle_px()
     recipe = Recipe(target, args.pixel_size, keep_borders=True, coarser="refuse" if args.diameter is None else "keep")

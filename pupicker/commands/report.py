@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_borders, add_micrographs, add_names, add_threads, check_output_file
+from pupicker.commands.arguments import add_micrographs, add_names, add_option, check_output_file
+from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."
 EXAMPLE = "pupicker report micrographs/ --picks picks/ --model model.pupicker --output report.html"
@@ -22,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         " what precision to expect")
     parser.add_argument("--run-report", type=Path, metavar="FILE",
                         help="JSON report of pupicker pick: threshold, how micrographs were prepared, quarantined ones")
-    add_borders(parser)
+    add_option(parser, options.KEEP_BORDERS)
     add_names(parser)
-    add_threads(parser)
+    add_option(parser, options.THREADS)
 
 
 def run(args: argparse.Namespace) -> int:

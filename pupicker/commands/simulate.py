@@ -9,7 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pupicker.engine.runtime.errors import UsageError
+from pupicker.commands.arguments import add_option
+from pupicker.shared import options
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 
 HELP = "Simulate micrographs with known particle positions."
@@ -25,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--micrographs", metavar="N", type=int, default=5, help="number of micrographs")
     parser.add_argument("--format", choices=("mrc", "tif"), default="mrc", help="file format")
     parser.add_argument("--prefix", default="mic_", help="start of the file names")
-    parser.add_argument("--threads", metavar="N", type=int, default=0,
-                        help="micrographs made at the same time, 0: one for each core")
+    add_option(parser, options.THREADS.but(help="micrographs made at the same time, 0: one for each core"))
     parser.add_argument("--json", action="store_true", help="print all parameters and results as JSON, not a table")
     particle = parser.add_argument_group("particles")
     _add(particle, "density", str, "map (.mrc .map), atoms (.pdb .cif), or globular, ring, stick, trimer, barrel",
@@ -83,8 +83,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the set, show progress on stderr and a table on stdout."""
     given = {field.name: getattr(args, field.name) for field in fields(SimulationConfig) if hasattr(args, field.name)}
     config = SimulationConfig(**{**given, "defocus_range_um": tuple(args.defocus_range_um)})
-    if args.threads < 0:
-        raise UsageError(f"--threads {args.threads}: must be 0 or more")
     threads = args.threads or os.cpu_count() or 1
 
     import torch

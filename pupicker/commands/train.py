@@ -92,7 +92,7 @@ def network_of(args: argparse.Namespace) -> Classifier:
         with torch.random.fork_rng(devices=[]):
             return build(args.network, **settings)
     except ValueError as error:
-        raise UsageError(f"--network {args.network}: {error}") from error
+        raise UsageError(str(error), "network") from error
 
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.arguments import (
-    add_borders,
     add_device,
     add_exclusion,
     add_html,
@@ -51,17 +50,15 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--network-setting", action="append", default=[], metavar="NAME=VALUE",
                         help="any setting of the network, for one that has others; may be repeated")
-    add_borders(parser)
-    add_exclusion(parser, True)
+    add_option(parser, options.KEEP_BORDERS)
+    add_exclusion(parser)
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise UsageError at a value that cannot be, before any file is read."""
+    """Raise UsageError at values that cannot be together, before any file is read."""
     from pupicker.engine.models.initial_weights import WEIGHTS
-    from pupicker.engine.runtime.checks import check_options
     from pupicker.engine.runtime.errors import UsageError
 
-    check_options(vars(args))
     if args.pseudo_label_count is not None and not args.pseudo_labels:
         raise UsageError("a number of pseudo-labels without pseudo-labels: choose those, or leave it out",
                          "pseudo_label_count", "pseudo_labels")

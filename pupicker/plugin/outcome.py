@@ -10,13 +10,13 @@ from pupicker.shared import options
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 from pupicker.shared.json_files import read_json
 
-NO_FIELD = ("learning_rate", "width", "refit", "training_radius")  # options that no form has: the line keeps them
-LABELS = dict({option.name: option.label for option in options.TRAINING if option.name not in NO_FIELD}, **{
-    "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
-    "network_setting": "Its settings", "margin": "Margin at the edges", "masks": "Folder of masks",
-    "exclude_contamination": "Leave out contamination", "threshold": "Threshold", "template": "Templates",
-    "rotation_step": "Rotation step", "score_sd": "Standard deviation of the score", "threads": "Threads",
-})
+NO_FIELD = ("learning_rate", "width", "refit", "training_radius", "pixel_size", "keep_borders", "template_pixel_size",
+            "bright", "radius", "scale", "device")  # options that no form has: the line keeps them
+LABELS = dict(
+    {option.name: option.label for option in options.TRAINING + options.OTHERS if option.name not in NO_FIELD}, **{
+        "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
+        "network_setting": "Its settings", "masks": "Folder of masks", "template": "Templates",
+    })
 """What the forms call the options of the command line."""
 
 _OPTIONS = re.compile(r" \((--[a-z-]+(?:, --[a-z-]+)*)\)$")

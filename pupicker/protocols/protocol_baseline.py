@@ -16,13 +16,15 @@ from pupicker.constants import (
     CONTRAST_CHOICES,
 )
 from pupicker.convert.picks import writeViewsStar
-from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
+from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.picking_base import ProtPuPickerPickingBase
+from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px
 
-DISTANCE_TEXT, BOX_TEXT = "%g diameters" % MIN_DISTANCE, "%g diameters" % BOX_SIZE
+THRESHOLD = OptionField("minScore", options.THRESHOLD, optional=True)
+ROTATION_STEP = OptionField("rotationStep", options.ROTATION_STEP)
 
 
 class ProtPuPickerBaseline(ProtPuPickerPickingBase):
@@ -49,6 +51,8 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
     minScore: Value
     rotationStep: Value
     contrast: Value
+    _minDistanceField = OptionField("minDistance", options.MIN_DISTANCE, "%g diameters" % MIN_DISTANCE)
+    _boxSizeField = OptionField("boxSize", options.BOX_SIZE_PX, "%g diameters" % BOX_SIZE)
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self, form: Any) -> None:
@@ -68,19 +72,18 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
                       allowsNull=True, condition=matching, label="Templates (optional)",
                       help="2D references: class averages or other images of the particle, bright or dark. Empty: a "
                            "soft disc of the diameter.")
-        form.addParam("minScore", params.FloatParam, allowsNull=True, label="Threshold (score)",
-                      help="Picks with a lower score are left out. Empty: 1.0 for the general model (a logit) and "
-                           "the difference of Gaussians, 1.7 for template matching (both in standard deviations). "
-                           "Best chosen low; the set can be cut later with _pupicker - threshold_.")
-        form.addParam("rotationStep", params.FloatParam, default=15.0, condition=matching + " and inputViews",
-                      expertLevel=params.LEVEL_ADVANCED, label="Rotation step (degrees, 0 to 360)",
-                      help="In-plane angular sampling: each template is turned all round in steps of this. Smaller "
-                           "ones, e.g. 5, for particles with much detail; the time grows with their number.")
+        THRESHOLD.addTo(form, label="Threshold (score)", help=(
+            "Picks with a lower score are left out. Empty: 1.0 for the general model (a logit) and the difference of "
+            "Gaussians, 1.7 for template matching (both in standard deviations). Best chosen low; the set can be cut "
+            "later with _pupicker - threshold_."))
+        ROTATION_STEP.addTo(form, condition=matching + " and inputViews", expertLevel=params.LEVEL_ADVANCED, help=(
+            "In-plane angular sampling: each template is turned all round in steps of this, at most 360. Smaller "
+            "ones, e.g. 5, for particles with much detail; the time grows with their number."))
         form.addParam("contrast", params.EnumParam, choices=list(CONTRAST_CHOICES), default=0,
                       expertLevel=params.LEVEL_ADVANCED, display=params.EnumParam.DISPLAY_HLIST,
                       label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
                                                   "micrographs, and negative stain.")
-        self._definePickLengths(form, DISTANCE_TEXT, BOX_TEXT)
+        self._definePickLengths(form)
         self._defineExclusionParams(form)
         self._defineStreaming(form)
 
@@ -97,9 +100,7 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = diameterErrors(self) + self._validateLengths(DISTANCE_TEXT, BOX_TEXT)
-        if not 0 < (self.rotationStep.get() or 0) <= 360:
-            errors.append("*Rotation step*: give degrees above 0 and at most 360, e.g. 15.")
+        errors = diameterErrors(self) + self._validateLengths() + fieldErrors(self, [THRESHOLD, ROTATION_STEP])
         return errors + self._validateNames() + self._validateExclusion(self.getInputMicrographs())
 
     def getMethods(self, output: Any) -> str:

@@ -11,9 +11,13 @@ from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
+from pupicker.protocols.forms.fields import OptionField, fieldErrors
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.shared import options
 from pupicker.shared.json_files import read_json
+
+FOLDS = OptionField("folds", options.FOLDS)
 
 GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
@@ -57,9 +61,9 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
                        help="Only labels tell which options are better.")
 
     def _defineOwnParams(self, form: Any) -> None:
-        form.addParam("folds", params.IntParam, default=4, label="Folds (number of parts)",
-                      help="Number of parts into which the labelled micrographs are dealt; each is left out once. No "
-                           "more than there are labelled micrographs; more folds take longer and tell more.")
+        FOLDS.addTo(form, label="Folds (number of parts)", help=(
+            "Number of parts into which the labelled micrographs are dealt; each is left out once. No more than there "
+            "are labelled micrographs; more folds take longer and tell more."))
         form.addParam("grid", params.TextParam, default="updates=200,400,800", height=5, width=50,
                       label="Options to try", help=GRID_HELP)
 
@@ -78,9 +82,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = ProtPuPickerLearningBase._validate(self)
-        if (self.folds.get() or 0) < 2:
-            errors.append("*Folds*: give 2 or a larger number.")
+        errors = ProtPuPickerLearningBase._validate(self) + fieldErrors(self, [FOLDS])
         for line in self._getAxes():
             name, sign, values = line.partition("=")
             if not (sign and name.strip() and values.strip(" ,")):
@@ -115,7 +117,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
 
     # --------------------------- UTILS functions -----------------------------
     def _getTrainingArguments(self) -> List[str]:
-        arguments = ProtPuPickerLearningBase._getTrainingArguments(self) + ["--folds", str(self.folds.get())]
+        arguments = ProtPuPickerLearningBase._getTrainingArguments(self) + FOLDS.arguments(self)
         for axis in self._getAxes():
             arguments += ["--grid", axis]
         return arguments

@@ -14,10 +14,13 @@ from pyworkflow.utils import Message
 
 from pupicker.constants import PIXEL_CHOICES, PIXEL_FROM_DIAMETER, PIXEL_GIVEN
 from pupicker.convert.micrographs import linkName, writeMicrographStar
-from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
+from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors
 from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json
+
+TARGET = OptionField("targetPixelSize", options.TARGET_PIXEL_SIZE)
 
 
 class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
@@ -50,10 +53,9 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         DIAMETER.addTo(form, allowsNull=True, condition="pixelMode==%d" % PIXEL_FROM_DIAMETER, help=(
             "Longest extent of the particle in Å. The box size of coordinates is larger, usually 1.5 "
             "to 2 times."))
-        form.addParam("targetPixelSize", params.FloatParam, allowsNull=True,
-                      condition="pixelMode==%d" % PIXEL_GIVEN, label="Pixel size (Å/px)",
-                      help="Pixel size of the output in Å; larger than that of the input. What whole numbers of pixels "
-                           "allow may differ in the fourth digit: the output states the one reached.")
+        TARGET.addTo(form, allowsNull=True, condition="pixelMode==%d" % PIXEL_GIVEN, help=(
+            "Pixel size of the output in Å; larger than that of the input. What whole numbers of pixels allow may "
+            "differ in the fourth digit: the output states the one reached."))
         form.addParallelSection(threads=4, mpi=0)
 
     # --------------------------- INSERT steps functions ----------------------
@@ -107,10 +109,11 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
             return []  # Scipion says so itself
         if self.pixelMode.get() == PIXEL_FROM_DIAMETER:
             return diameterErrors(self)
-        if (self.targetPixelSize.get() or 0) < micSet.getSamplingRate():
-            return ["*Pixel size (Å/px)*: give a number not below the %0.4g Å/px of the input."
-                    % micSet.getSamplingRate()]
-        return []
+        errors = fieldErrors(self, [TARGET])
+        if not errors and self.targetPixelSize.get() < micSet.getSamplingRate():
+            return ["*Pixel size*: %0.4g Å/px was found; give a number not below the %0.4g Å/px of the input."
+                    % (self.targetPixelSize.get(), micSet.getSamplingRate())]
+        return errors
 
     def _summary(self) -> List[str]:
         outputs = getattr(self, "outputMicrographs", None)

@@ -21,7 +21,7 @@ from pupicker.constants import (
     PROBABILITY,
     SCORE,
 )
-from pupicker.protocols.forms.thresholds import FIELDS, numericAttributes, readNumbers, scoreThresholds
+from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
 
@@ -58,19 +58,19 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                            "probability of being a particle, for coordinates of _pupicker - pick_.\n_of the model_: "
                            "the threshold that training found, for coordinates picked with a lower one.")
         form.addParam("scores", params.StringParam, default="3 1 -1", condition="mode==%d" % CUT_SCORES,
-                      label=FIELDS[CUT_SCORES].label,
+                      label=LISTS[CUT_SCORES].label,
                       help="One or several scores, separated by spaces, in the unit of the score attribute. For "
                            "pupicker a log-likelihood ratio: 0 means undecided, 3 keeps only the surest.")
         form.addParam("counts", params.StringParam, default="1000", condition="mode==%d" % CUT_COUNTS,
-                      label=FIELDS[CUT_COUNTS].label,
+                      label=LISTS[CUT_COUNTS].label,
                       help="One or several whole numbers, separated by spaces: as many of the particles with the best "
                            "scores, counted over all micrographs together. If the set holds fewer, all are taken.")
         form.addParam("fractions", params.StringParam, default="0.25 0.5 1", condition="mode==%d" % CUT_FRACTIONS,
-                      label=FIELDS[CUT_FRACTIONS].label,
+                      label=LISTS[CUT_FRACTIONS].label,
                       help="One or several numbers above 0 and at most 1, separated by spaces: this share of all "
                            "particles, those with the best scores. No unit.")
         form.addParam("probabilities", params.StringParam, default="0.9 0.5 0.1",
-                      condition="mode==%d" % CUT_PROBABILITIES, label=FIELDS[CUT_PROBABILITIES].label,
+                      condition="mode==%d" % CUT_PROBABILITIES, label=LISTS[CUT_PROBABILITIES].label,
                       help="One or several numbers from 0 to 1, separated by spaces: particles with at least this "
                            "%s are kept. No unit." % PROBABILITY)
         form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
@@ -212,6 +212,6 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         if self.mode.get() == CUT_MODEL:
             model = self.inputModel.get()
             return [model.getSuggestedThreshold() or 0.0] if model is not None else [0.0]
-        field = FIELDS[self.mode.get()]
-        values = readNumbers(getattr(self, field.name).get(), field)
+        numbers = LISTS[self.mode.get()]
+        values = readNumbers(getattr(self, numbers.name).get(), numbers)
         return sorted(values, reverse=self.mode.get() in (CUT_SCORES, CUT_PROBABILITIES))

@@ -1,16 +1,14 @@
-"""Options of a training, each declared once: name, unit, range, default, help.
+"""The options, each declared once: name, unit, range, default, help.
 
 From a declaration follow the argument of the command line (:func:`pupicker.commands.arguments.add_option`), the check
-before the work (:func:`problems`), the default in the engine and the field of a form.  To add an option, declare it
-here and use it where it acts.
+before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the field of a
+form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.  Where a
+command means another default or says more, it takes the option with :meth:`~pupicker.shared.option.Option.but`.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
-
+from pupicker.shared import lengths
 from pupicker.shared.choices import (
     AUTOENCODER_AUTO,
     NETWORKS,
@@ -19,110 +17,16 @@ from pupicker.shared.choices import (
     PSEUDO_LABEL_SOURCES,
     START_AUTO,
 )
+from pupicker.shared.option import Option
 
+LARGEST_LENGTH_ANG = 10_000
+"""No particle, distance or margin is longer: a micrometre, which is about the side of a micrograph."""
 
-@dataclass(frozen=True)
-class Option:
-    """What can be chosen, and from what.
+LARGEST_PIXEL_SIZE_ANG = 100
+"""Above this a pixel size is a unit mix-up (nm, a screen's dots per inch), not a micrograph."""
 
-    Attributes
-    ----------
-    name
-        As the engine calls the parameter; the command line writes dashes.
-    kind
-        Type of a value: float, int, str or bool.
-    label
-        In words, as a form and messages call it.
-    help
-        A line for the command line, without unit and default.
-    default
-        None: nothing is given, and `automatic` says what happens then.
-    automatic
-        What takes the place of a value that is not given; empty: nothing.
-    unit
-        Empty for pure numbers.
-    minimum, maximum
-        Of a number; None: no bound.  Always finite.
-    minimum_excluded, maximum_excluded
-        Whether the bound itself is none.
-    choices
-        All values; empty: any of its kind.
-    words
-        Values of a number that are words: ``auto``.
-    metavar
-        What stands for the value in the help of the command line.
-    required
-        Whether a value has to be given.
-    old_names
-        Under which the command line still takes it.
-    """
-
-    name: str
-    kind: type
-    label: str
-    help: str
-    default: Any = None
-    automatic: str = ""
-    unit: str = ""
-    minimum: Optional[float] = None
-    maximum: Optional[float] = None
-    minimum_excluded: bool = False
-    maximum_excluded: bool = False
-    choices: Tuple[str, ...] = ()
-    words: Tuple[str, ...] = ()
-    metavar: Optional[str] = None
-    required: bool = False
-    old_names: Tuple[str, ...] = ()
-
-    @property
-    def range(self) -> str:
-        """What a value must be, in words; empty if anything will do."""
-        low, high = self.minimum, self.maximum
-        above = "" if low is None else "%s %s" % ("above" if self.minimum_excluded else "at least", _text(low))
-        below = "" if high is None else "%s %s" % ("below" if self.maximum_excluded else "at most", _text(high))
-        if low is not None and high is not None and self.minimum_excluded == self.maximum_excluded:
-            return ("between %s and %s" if self.minimum_excluded else "from %s to %s") % (_text(low), _text(high))
-        return " and ".join(text for text in (above, below) if text)
-
-    def problem(self, value: Any) -> str:
-        """Why it cannot be this value, in one line; empty if it can."""
-        if value is None or value in self.words:
-            return ""
-        if self.choices:
-            return "" if value in self.choices else self._is_wrong(value, "one of " + ", ".join(self.choices))
-        if self.kind not in (int, float):
-            return ""
-        also = "".join(", or %s" % word for word in self.words)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            return self._is_wrong(value, "a number %s%s" % (self.range, also))
-        if not math.isfinite(number) or (self.kind is int and number != int(number)):
-            kind = "a whole number" if self.kind is int else "a finite number"
-            return self._is_wrong(value, ("%s %s" % (kind, self.range)).strip() + also)
-        return "" if self._holds(number) else self._is_wrong(value, self.range + also)
-
-    def _holds(self, number: float) -> bool:
-        low = self.minimum is None or number > self.minimum or (
-            number == self.minimum and not self.minimum_excluded)
-        high = self.maximum is None or number < self.maximum or (
-            number == self.maximum and not self.maximum_excluded)
-        return low and high
-
-    def _is_wrong(self, value: Any, wanted: str) -> str:
-        given = "%s %s" % (_text(value), self.unit) if self.unit else _text(value)
-        return "the %s %s must be %s" % (self.label[0].lower() + self.label[1:], given, wanted)
-
-
-def _text(value: Any) -> str:
-    return "%g" % value if isinstance(value, float) else str(value)
-
-
-def problems(values: Mapping[str, Any], options: Sequence[Option]) -> List[Tuple[Option, str]]:
-    """Each option with a value that it cannot have, and why; options without a value are left out."""
-    found = [(option, option.problem(values.get(option.name))) for option in options]
-    return [(option, text) for option, text in found if text]
-
+MOST_THREADS = 512
+"""More than any machine has cores; some thousands end the process instead of an error."""
 
 # ------------------------------------------------------------------ what is learnt from
 PSEUDO_LABELS = Option(
@@ -156,7 +60,8 @@ CLASS_PRIOR = Option(
 )
 PARTICLES_PER_MICROGRAPH = Option(
     "particles_per_micrograph", float, "Particles per micrograph",
-    "the same as a number of particles, on an average micrograph", minimum=0, minimum_excluded=True, metavar="N",
+    "the same as a number of particles, on an average micrograph", automatic="estimated while training", minimum=0,
+    minimum_excluded=True, metavar="N",
 )
 
 # ------------------------------------------------------------------ the network
@@ -214,19 +119,21 @@ SEED = Option("seed", int, "Random seed", "of everything random", default=0, min
 
 # ------------------------------------------------------------------ lengths, which follow from the diameter
 WORKING_PIXEL_SIZE = Option(
-    "working_pixel_size", float, "Working pixel size", "override the one that follows from the diameter", unit="Å",
-    minimum=0, minimum_excluded=True, metavar="A",
+    "working_pixel_size", float, "Working pixel size", "pixel size to which micrographs are downsampled inside",
+    automatic="follows from the diameter", unit="Å", minimum=0, minimum_excluded=True, metavar="A",
 )
 TRAINING_RADIUS = Option(
-    "training_radius", float, "Training radius", "override the radius of positive regions", unit="working pixels",
-    minimum=0, minimum_excluded=True, metavar="PX",
+    "training_radius", float, "Training radius", "radius of positive regions", automatic="follows from the diameter",
+    unit="working pixels", minimum=1, maximum=100, metavar="PX",
 )
 MIN_DISTANCE = Option(
-    "min_distance", float, "Minimum distance", "override the smallest distance of two picks", unit="Å", minimum=0,
-    minimum_excluded=True, metavar="A",
+    "min_distance", float, "Minimum distance", "smallest distance of two picks",
+    automatic="%g diameters" % lengths.MIN_DISTANCE, unit="Å", minimum=0, minimum_excluded=True,
+    maximum=LARGEST_LENGTH_ANG, metavar="A",
 )
 BOX_SIZE = Option(
-    "box_size", float, "Box size", "override the box size", unit="Å", minimum=0, minimum_excluded=True, metavar="A",
+    "box_size", float, "Box size", "side of the box for extraction", automatic="%g diameters" % lengths.BOX_SIZE,
+    unit="Å", minimum=0, minimum_excluded=True, maximum=LARGEST_LENGTH_ANG, metavar="A",
 )
 
 TRAINING = (
@@ -234,4 +141,81 @@ TRAINING = (
     CLASS_PRIOR, PARTICLES_PER_MICROGRAPH, VALIDATION_FRACTION, UPDATES, REFIT, WORKING_PIXEL_SIZE, TRAINING_RADIUS,
     MIN_DISTANCE, BOX_SIZE, LEARNING_RATE, WEIGHT_DECAY, AUTOENCODER, BATCH_SIZE, SEED,
 )
-"""In the order of the help."""
+"""What only a training is asked, in the order of the help."""
+
+# ------------------------------------------------------------------ micrographs, and where nothing is picked
+PIXEL_SIZE = Option(
+    "pixel_size", float, "Pixel size", "of the micrographs", automatic="from their headers", unit="Å", minimum=0,
+    minimum_excluded=True, maximum=LARGEST_PIXEL_SIZE_ANG, metavar="A",
+)
+TARGET_PIXEL_SIZE = Option(
+    "target_pixel_size", float, "Pixel size", "pixel size of the new micrographs", unit="Å/px", minimum=0,
+    minimum_excluded=True, maximum=LARGEST_PIXEL_SIZE_ANG, metavar="A",
+)
+KEEP_BORDERS = Option(
+    "keep_borders", bool, "Keep borders",
+    "use bands at the edges too that hold no image (blank, or a repeated row)", default=False,
+)
+MARGIN = Option(
+    "margin", float, "Margin at the edges", "pick nothing closer to the edges of the image than this", default=0.0,
+    unit="Å", minimum=0, maximum=LARGEST_LENGTH_ANG, metavar="A",
+)
+EXCLUDE_CONTAMINATION = Option(
+    "exclude_contamination", bool, "Leave out contamination",
+    "pick nothing on what is far darker than particles: gold, ice crystals, dense carbon", default=True, both_ways=True,
+)
+
+# ------------------------------------------------------------------ picking
+THRESHOLD = Option(
+    "threshold", float, "Threshold", "lowest score of a pick, a log-likelihood ratio",
+    automatic="the model's suggestion", metavar="S",
+)
+SCORE_SD = Option(
+    "score_sd", bool, "Standard deviation of the score",
+    "add a column with the standard deviation of the score over the eight turned and mirrored views of each pick (takes"
+    " somewhat longer)", default=False, old_names=("uncertainty",),
+)
+TEMPLATE_PIXEL_SIZE = Option(
+    "template_pixel_size", float, "Pixel size of the templates", "of the templates", automatic="from their header",
+    unit="Å", minimum=0, minimum_excluded=True, maximum=LARGEST_PIXEL_SIZE_ANG, metavar="A",
+)
+ROTATION_STEP = Option(
+    "rotation_step", float, "Rotation step", "templates are turned all round by this", default=15.0, unit="degrees",
+    minimum=0, maximum=360, minimum_excluded=True, metavar="DEG",
+)
+BRIGHT = Option(
+    "bright", bool, "Particles are bright", "particles are brighter than their surroundings, not darker", default=False,
+)
+
+# ------------------------------------------------------------------ what is made of picks
+RADIUS = Option(
+    "radius", float, "Matching radius", "largest distance of a hit", automatic="half of the diameter", unit="pixels",
+    minimum=0, minimum_excluded=True, metavar="PX",
+)
+FOLDS = Option(
+    "folds", int, "Folds", "parts into which the labelled micrographs are dealt; each is left out once", default=4,
+    minimum=2, metavar="K",
+)
+SCALE = Option(
+    "scale", float, "Scale", "size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
+    default=1.0, minimum=0, minimum_excluded=True, metavar="S",
+)
+BOX_SIZE_PX = Option(
+    "box_size", int, "Box size", "side of the boxes", unit="px", minimum=1, metavar="PX",
+)
+
+# ------------------------------------------------------------------ how it runs
+DEVICE = Option(
+    "device", str, "Device", "where to compute", default="auto", pattern=r"auto|cpu|cuda(:\d{1,2})?",
+    wording="auto, cpu, cuda or cuda:N", metavar="auto|cpu|cuda|cuda:N",
+)
+THREADS = Option(
+    "threads", int, "Threads", "processor threads, 0: all cores", default=0, minimum=0, maximum=MOST_THREADS,
+    metavar="N",
+)
+
+OTHERS = (
+    PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS,
+)
+"""What several commands are asked, or another one than the training."""

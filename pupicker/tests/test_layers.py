@@ -20,16 +20,13 @@ PACKAGE = Path(pupicker.__file__).resolve().parent
 ROOMS = (
     "shared",
     "core", "core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
-    "engine/runtime", "engine/files", "engine/files/coordinate_formats", "engine/models", "engine/preparation",
+    "engine/runtime", "engine/files", "engine/files/coordinates", "engine/models", "engine/preparation",
     "engine/picking", "engine/evaluation", "engine/training", "engine/pretraining", "engine/cross_validation",
     "engine/reports",
     "simulation", "commands",
     "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
 )
 """The folders, from the bottom up: a module imports from its own folder and from those before it."""
-
-FRIENDS = {("engine/files", "engine/files/coordinate_formats")}
-"""A folder that may import from a folder inside it although that comes later: the one is the front of the other."""
 
 SAYS_LITTLE = {"pupicker", "pupicker.constants", "pupicker.objects", "pupicker.bibtex"}
 """Modules beside the folders that anything of the plugin may import; the core imports the package's version only."""
@@ -108,7 +105,7 @@ def test_imports_go_downward_only():
     for folder, path in modules_of_folders():
         for name in imported_modules(path):
             other = folder_of(name)
-            if other in (None, ".", "tests", "engine", folder) or folder == "engine" or (folder, other) in FRIENDS:
+            if other in (None, ".", "tests", "engine", folder) or folder == "engine":
                 continue
             if ROOMS.index(other) > ROOMS.index(folder):
                 found.append(f"{path.relative_to(PACKAGE)} imports {name}")

@@ -16,9 +16,11 @@ Limits: few labels in a fold make a rough estimate, and the best of many cells l
 from __future__ import annotations
 
 import hashlib
+import logging
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -145,6 +147,31 @@ def train_and_test(data: TrainingSet, fold: Sequence[int], task: Task, stop: Cal
         round(model.suggested_threshold, 4) - 1e-4, density / area, best.best_updates or 0,
         round(time.monotonic() - begin, 1),
     )
+
+
+@contextmanager
+def warned_once(seen: set[tuple[str, ...]]) -> Iterator[None]:
+    """What a training warns of is logged for the first of many only: the others say the same with other numbers.
+
+    Parameters
+    ----------
+    seen
+        Parameters that a warning was about so far; it grows.
+    """
+    def is_new(record: logging.LogRecord) -> bool:
+        about = tuple(getattr(record, "parameters", ()))
+        if record.levelno < logging.WARNING or not about:
+            return True
+        known = about in seen
+        seen.add(about)
+        return not known
+
+    logger = logging.getLogger(train.__module__)
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
 
 
 def _rounded(values: torch.Tensor) -> list[float]:

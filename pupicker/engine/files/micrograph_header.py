@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pupicker.engine.runtime.errors import InputError, UsageError
-
-LARGEST_PIXEL_SIZE_ANG = 100.0
-"""Above this a pixel size is a unit mix-up (nm, a screen's dots per inch), not a micrograph."""
+from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.options import PIXEL_SIZE
 
 UNSET_PIXEL_SIZE_ANG = 1.0
 """What many programs write when they do not know the pixel size."""
@@ -74,13 +72,12 @@ def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
         which is what programs write that do not know it.
     """
     if given_ang is not None:
-        if not _is_possible(given_ang):
-            raise UsageError(f"the pixel size {given_ang:g} must be above 0 and at most 100 Å", "pixel_size")
+        check_options({"pixel_size": given_ang}, [PIXEL_SIZE])
         return given_ang
     found = header.pixel_size_ang
     if found is None:
         raise InputError(f"{header.path}: no pixel size in its header; give it, in Å", "pixel_size")
-    if not _is_possible(found):
+    if PIXEL_SIZE.problem(found):
         raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give the right one, in Å",
                          "pixel_size")
     if found == UNSET_PIXEL_SIZE_ANG and max(header.width, header.height) > SMALL_IMAGE_PX:
@@ -89,7 +86,3 @@ def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
             "that it was never set; give it, in Å, also if it really is 1", "pixel_size"
         )
     return found
-
-
-def _is_possible(pixel_size_ang: float) -> bool:
-    return math.isfinite(pixel_size_ang) and 0 < pixel_size_ang <= LARGEST_PIXEL_SIZE_ANG

@@ -23,10 +23,11 @@ from pupicker.engine.files.templates import read_templates
 from pupicker.engine.picking.picker import MicrographPicker, PickingOptions, WorkingPicks
 from pupicker.engine.preparation.recipe import Recipe, network_image
 from pupicker.engine.preparation.working_micrograph import Resampled
-from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.errors import InputError
+from pupicker.shared import options
 
 METHODS = ("dog", "template")
-ROTATION_STEP_DEG = 15.0
 DEFAULT_THRESHOLDS = {"dog": 1.0, "template": 1.7}
 """About the best F1 on training micrographs of apoferritin and beta-galactosidase (0.5 and 1.2; 1.9 and 1.6)."""
 
@@ -44,6 +45,8 @@ class FilterPicker(MicrographPicker):
         From :func:`response_of`.
     geometry
         Lengths of the task.
+    options
+        What the user chose.
     """
 
     def __init__(self, method: str, response: Response, geometry: Geometry, options: PickingOptions) -> None:
@@ -92,7 +95,12 @@ class Template:
 
     file: Path | None = None
     pixel_size_ang: float | None = None
-    rotation_step_deg: float = ROTATION_STEP_DEG
+    rotation_step_deg: float = options.ROTATION_STEP.default
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be."""
+        check_options({"template_pixel_size": self.pixel_size_ang, "rotation_step": self.rotation_step_deg},
+                      (options.TEMPLATE_PIXEL_SIZE, options.ROTATION_STEP))
 
 
 def response_of(
@@ -111,7 +119,7 @@ def response_of(
 
     Raises
     ------
-    UsageError, InputError
+    InputError
         The file is no stack of square templates, or one has no contrast.
     """
     sign = -1.0 if bright else 1.0
@@ -121,11 +129,8 @@ def response_of(
     template = template or Template()
     templates = [soft_disc(diameter)]
     if template.file is not None:
-        step = template.rotation_step_deg
-        if not 0 < step <= 360:
-            raise UsageError(f"the rotation step of {step:g} degrees must be above 0 and at most 360", "rotation_step")
         own = read_templates(template.file, template.pixel_size_ang, geometry)
-        templates = [turned for one in own for turned in rotated(one, step)]
+        templates = [turned for one in own for turned in rotated(one, template.rotation_step_deg)]
     radius = min(MASK * diameter, templates[0].shape[0] / 2)
     try:
         match_templates(torch.zeros_like(templates[0]), templates, radius)

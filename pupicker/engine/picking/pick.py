@@ -12,9 +12,11 @@ from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.models.model_file import Model, load_model
 from pupicker.engine.picking.picker import Picker, PickingOptions
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import resolve_device
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
+from pupicker.shared.options import THREADS
 
 AnyPath = str | os.PathLike[str]
 
@@ -62,7 +64,7 @@ def pick(
     device
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     threads
-        That read micrographs, 0: one a core, four at most.
+        That read micrographs, 0: one a core; more than four are no faster.
 
     Raises
     ------
@@ -70,6 +72,7 @@ def pick(
         The model or all of the micrographs cannot be used, or an option makes no sense.  A single micrograph that
         cannot be used stops nothing: it is quarantined.
     """
+    check_options({"threads": threads}, [THREADS])
     given = [micrographs] if isinstance(micrographs, (str, os.PathLike)) else list(micrographs)
     paths = list_micrographs(given)
     if not isinstance(model, Model):

@@ -19,9 +19,11 @@ from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
+from pupicker.shared import options
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,17 @@ class PickingOptions:
         Where nothing is picked; None: what the model stores.
     """
 
-    threshold: float | None = None
-    min_distance_ang: float | None = None
-    pixel_size_ang: float | None = None
-    keep_borders: bool = False
-    score_sd: bool = False
+    threshold: float | None = options.THRESHOLD.default
+    min_distance_ang: float | None = options.MIN_DISTANCE.default
+    pixel_size_ang: float | None = options.PIXEL_SIZE.default
+    keep_borders: bool = options.KEEP_BORDERS.default
+    score_sd: bool = options.SCORE_SD.default
     exclusion: Exclusion | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at a number that cannot be."""
+        values = {"threshold": self.threshold, "min_distance": self.min_distance_ang, "pixel_size": self.pixel_size_ang}
+        check_options(values, (options.THRESHOLD, options.MIN_DISTANCE, options.PIXEL_SIZE))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pupicker.engine.runtime.errors import UsageError
-from pupicker.shared.options import TRAINING, Option, problems
+from pupicker.shared.option import Option, problems
+from pupicker.shared.options import TRAINING
 
 
 def check_options(values: Mapping[str, Any], options: Sequence[Option] = TRAINING) -> None:

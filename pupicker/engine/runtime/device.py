@@ -6,7 +6,9 @@ import os
 
 import torch
 
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
+from pupicker.shared.options import DEVICE, THREADS
 
 
 def resolve_device(text: str) -> torch.device:
@@ -15,16 +17,12 @@ def resolve_device(text: str) -> torch.device:
     Raises
     ------
     UsageError
-        If a GPU is asked for and cannot be used: falling back to the processor would take hours unnoticed.
+        If it is none of these, or a GPU that cannot be used: falling back to the processor would take hours unnoticed.
     """
+    check_options({"device": text}, [DEVICE])
     if text == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(text)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"the device {text} is unknown: give auto, cpu, cuda or cuda:N", "device")
+    device = torch.device(text)
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
@@ -36,9 +34,14 @@ def resolve_device(text: str) -> torch.device:
 
 
 def set_threads(threads: int) -> int:
-    """Use this many threads (0: all cores that this process may use) and return the number."""
-    if threads < 0:
-        raise UsageError(f"the number of threads is {threads}: give 0 (all cores) or more", "threads")
+    """Use this many threads (0: all cores that this process may use) and return the number.
+
+    Raises
+    ------
+    UsageError
+        There is no such number of threads.
+    """
+    check_options({"threads": threads}, [THREADS])
     chosen = threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(chosen)
     return chosen

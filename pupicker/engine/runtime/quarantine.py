@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import torch
 
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
+from pupicker.shared.options import THREADS
 
 MAX_READERS = 4
 
@@ -73,13 +75,19 @@ def in_background(work: Callable[[Path], T], paths: Sequence[Path], threads: int
     """Run `work` for each path in `threads` threads, a few ahead of the consumer; yields in the order of `paths`.
 
     At most :data:`MAX_READERS` threads: each holds a micrograph and its transform, and disks are no faster with more.
+
+    Raises
+    ------
+    UsageError
+        There is no such number of threads.
     """
-    threads = min(max(1, threads), MAX_READERS)
-    with ThreadPoolExecutor(threads) as pool:
+    check_options({"threads": threads}, [THREADS])
+    readers = min(max(1, threads), MAX_READERS)
+    with ThreadPoolExecutor(readers) as pool:
         pending: list[tuple[Path, Future[T]]] = []
         for path in paths:
             pending.append((path, pool.submit(work, path)))
-            if len(pending) > 2 * threads:
+            if len(pending) > 2 * readers:
                 yield pending.pop(0)
         yield from pending
 

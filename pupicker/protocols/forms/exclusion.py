@@ -10,9 +10,14 @@ from pyworkflow.protocol import params
 
 from pupicker.constants import EXCLUSION_CHOICES, EXCLUSION_GIVEN, EXCLUSION_OF_MODEL
 from pupicker.convert.micrographs import linkName
+from pupicker.protocols.forms.fields import OptionField, fieldErrors
 from pupicker.protocols.forms.run import Run, Value
+from pupicker.shared import options
 from pupicker.shared.digests import file_state
 from pupicker.shared.names import MaskError, masks_by_key, micrograph_key
+
+MARGIN = OptionField("margin", options.MARGIN)
+CONTAMINATION = OptionField("excludeContamination", options.EXCLUDE_CONTAMINATION)
 
 MARGIN_HELP = ("Nothing is picked closer to the edges of a micrograph than this, and nothing is learnt there. 0 leaves "
                "nothing out. For picks that sit at the edges.")
@@ -41,10 +46,8 @@ class ExclusionForm(Run):
                           help="_as in training_: what the model's training left out is not picked either.\n_given_: "
                                "your own.")
             condition = "exclusionMode==%d" % EXCLUSION_GIVEN
-        form.addParam("margin", params.FloatParam, default=0.0, expertLevel=expert, condition=condition,
-                      label="Margin at the edges (Å)", help=MARGIN_HELP)
-        form.addParam("excludeContamination", params.BooleanParam, default=True, expertLevel=expert,
-                      condition=condition, label="Leave out contamination?", help=CONTAMINATION_HELP)
+        MARGIN.addTo(form, expertLevel=expert, condition=condition, help=MARGIN_HELP)
+        CONTAMINATION.addTo(form, expertLevel=expert, condition=condition, help=CONTAMINATION_HELP)
         form.addParam("masksFolder", params.FolderParam, default="", expertLevel=expert, label="Folder of masks",
                       help="One image for each micrograph, named like it (NAME or NAME_mask; MRC, TIFF or PNG; any "
                            "size with the same proportions): nothing is picked where it is bright, above half of 1 or "
@@ -55,12 +58,15 @@ class ExclusionForm(Run):
     # --------------------------- UTILS functions -----------------------------
     def _getExclusionArguments(self) -> List[str]:
         """Options of margin and contamination; none where the model's hold."""
-        mode = getattr(self, "exclusionMode", None)
-        if mode is not None and mode.get() == EXCLUSION_OF_MODEL:
+        if self._leavesOutWhatTrainingDid():
             return []
         contamination = self.excludeContamination.get()
-        return ["--margin", repr(self.margin.get() or 0.0),
-                "--exclude-contamination" if contamination else "--no-exclude-contamination"]
+        return MARGIN.arguments(self) + ["--exclude-contamination" if contamination else "--no-exclude-contamination"]
+
+    def _leavesOutWhatTrainingDid(self) -> bool:
+        """Whether the fields of margin and contamination do not count."""
+        mode = getattr(self, "exclusionMode", None)
+        return mode is not None and bool(mode.get() == EXCLUSION_OF_MODEL)
 
     def _getMasks(self, mics: Iterable[Any]) -> List[Tuple[int, str]]:
         """Ids of those of `mics` that have a mask, with its path."""
@@ -89,9 +95,7 @@ class ExclusionForm(Run):
         return ["--masks", links]
 
     def _validateExclusion(self, micSet: Any) -> List[str]:
-        errors = []
-        if not (self.margin.get() or 0) >= 0:
-            errors.append("*Margin at the edges (Å)*: give 0 or a larger number.")
+        errors = [] if self._leavesOutWhatTrainingDid() else fieldErrors(self, [MARGIN])
         folder = self._getMasksFolder()
         if folder and not os.path.isdir(folder):
             errors.append("*Folder of masks*: there is no folder %s. Choose another one, or leave it empty." % folder)

@@ -8,18 +8,19 @@ from typing import Any, Iterable, List, NamedTuple
 from pyworkflow.protocol import params
 
 from pupicker.shared import options
-from pupicker.shared.options import Option
+from pupicker.shared.option import Option
 
 KINDS = {float: params.FloatParam, int: params.IntParam, bool: params.BooleanParam}
 AUTOMATIC = 0  # of a number that need not be given: what a form shows, because Scipion's fields are never empty
 
 
-class Field(NamedTuple):
+class OptionField(NamedTuple):
     """A parameter of a form that stands for an option of the command line."""
 
     name: str
     option: Option
     automatic: str = ""  # what 0 means; empty: a number has to be given
+    optional: bool = False  # whether the field may be empty, which leaves the value to the command line
 
     @property
     def label(self) -> str:
@@ -40,6 +41,8 @@ class Field(NamedTuple):
         """Add it to a form; `help` says more than the line of the command line, `settings` go to the parameter."""
         settings.setdefault("label", self.label)
         settings.setdefault("default", self.default)
+        if self.optional:
+            settings.setdefault("allowsNull", True)
         form.addParam(self.name, KINDS[self.option.kind], help=help, **settings)
 
     def valueOf(self, protocol: Any) -> Any:
@@ -51,8 +54,8 @@ class Field(NamedTuple):
         """What is wrong with the value in the form, as the command line would say it; empty if nothing is."""
         value = self.valueOf(protocol)
         text = self.option.problem(value)
-        if value is None and not self.automatic:
-            text = "a number is missing; it must be %s" % self.option.range
+        if value is None and not self.automatic and not self.optional:
+            text = "a number is missing; it must be %s" % (self.option.range or "a finite number")
         hint = ", or %d: %s" % (AUTOMATIC, self.automatic) if text and self.automatic else ""
         return "*%s*: %s%s." % (plainLabel(protocol.getParam(self.name).getLabel()), text, hint) if text else ""
 
@@ -72,8 +75,8 @@ def plainLabel(label: str) -> str:
     return re.sub(r" \([^)]*\)$", "", label).rstrip("?")
 
 
-FORMER_NAMES = {"--score-sd": "--uncertainty", "--pseudo-labels": "--proposals",
-                "--pseudo-label-count": "--proposal-count"}
+FORMER_NAMES = {optionOf(option.name): optionOf(option.old_names[-1])
+                for option in options.TRAINING + options.OTHERS if option.old_names}
 
 
 def withFormerNames(arguments: Iterable[str]) -> List[str]:
@@ -81,12 +84,12 @@ def withFormerNames(arguments: Iterable[str]) -> List[str]:
     return [FORMER_NAMES.get(argument, argument) for argument in arguments]
 
 
-def fieldErrors(protocol: Any, fields: Iterable[Field]) -> List[str]:
+def fieldErrors(protocol: Any, fields: Iterable[OptionField]) -> List[str]:
     """What is wrong with the values of these fields."""
     return [text for text in (field.error(protocol) for field in fields) if text]
 
 
-DIAMETER = Field("diameter", options.DIAMETER)
+DIAMETER = OptionField("diameter", options.DIAMETER)
 
 
 def diameterErrors(protocol: Any) -> List[str]:

@@ -8,11 +8,11 @@ from pyworkflow.protocol import params
 
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
 from pupicker.convert.labels import Labels, matchLabels
-from pupicker.protocols.forms.fields import Field
+from pupicker.protocols.forms.fields import OptionField
 from pupicker.protocols.forms.run import Run, Value
 from pupicker.shared import options
 
-PSEUDO_LABEL_COUNT = Field("proposalCount", options.PSEUDO_LABEL_COUNT, "25 per micrograph")
+PSEUDO_LABEL_COUNT = OptionField("proposalCount", options.PSEUDO_LABEL_COUNT, "25 per micrograph")
 
 
 class LabelsForm(Run):

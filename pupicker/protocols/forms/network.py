@@ -15,14 +15,14 @@ from pupicker.constants import (
     NETWORK_OTHER,
     NORM_CHOICES,
 )
-from pupicker.protocols.forms.fields import Field, fieldErrors
+from pupicker.protocols.forms.fields import OptionField, fieldErrors
 from pupicker.protocols.forms.run import Run, Value
 from pupicker.shared import options
 
-DROPOUT = Field("dropout", options.DROPOUT)
-DECAY = Field("weightDecay", options.WEIGHT_DECAY)
-AUTOENCODER_WEIGHT = Field("autoencoderWeight", options.AUTOENCODER)
-RING_NEGATIVES = Field("ringNegatives", options.RING_NEGATIVES)
+DROPOUT = OptionField("dropout", options.DROPOUT)
+DECAY = OptionField("weightDecay", options.WEIGHT_DECAY)
+AUTOENCODER_WEIGHT = OptionField("autoencoderWeight", options.AUTOENCODER)
+RING_NEGATIVES = OptionField("ringNegatives", options.RING_NEGATIVES)
 
 
 class NetworkForm(Run):

@@ -11,8 +11,13 @@ from pyworkflow.protocol import params
 from pupicker.constants import THRESHOLD_CHOICES, THRESHOLD_GIVEN, THRESHOLD_SUGGESTED
 from pupicker.convert.labels import repeatedNames
 from pupicker.protocols.forms.exclusion import ExclusionForm
+from pupicker.protocols.forms.fields import OptionField, fieldErrors
 from pupicker.protocols.forms.gpu import GpuForm
 from pupicker.protocols.forms.run import PickingRun, Value
+from pupicker.shared import options
+
+THRESHOLD = OptionField("threshold", options.THRESHOLD)
+SCORE_SD = OptionField("uncertainty", options.SCORE_SD)
 
 
 class PickingForm(ExclusionForm, GpuForm, PickingRun):
@@ -20,6 +25,8 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
 
     minDistance: Value
     boxSize: Value
+    _minDistanceField: OptionField  # with what 0 means in the form
+    _boxSizeField: OptionField
 
     # --------------------------- DEFINE param functions ----------------------
     def _definePickInput(self, form: Any, help: str) -> None:
@@ -28,17 +35,14 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         form.getParam("inputMicrographs").help.set(help)
         self._defineGpuParams(form)
 
-    def _definePickLengths(self, form: Any, distance: str, box: str) -> None:
-        """`distance`, `box`: what 0 means."""
-        form.addParam("minDistance", params.FloatParam, default=0.0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Minimum distance (Å, 0 = %s)" % distance,
-                      help="Two picks are never closer than this; of two, the better one stays. 0 takes the distance "
-                           "that follows from the particle's diameter.")
-        form.addParam("boxSize", params.IntParam, default=0, expertLevel=params.LEVEL_ADVANCED,
-                      label="Box size (px, 0 = %s)" % box,
-                      help="Box size of the output in pixels of the input micrographs, even. It does not change the "
-                           "picks, and with another one _Continue_ picks nothing again; extraction takes it as its "
-                           "default. 0 follows from the particle's diameter.")
+    def _definePickLengths(self, form: Any) -> None:
+        self._minDistanceField.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
+            "Two picks are never closer than this; of two, the better one stays. 0 takes the distance that follows "
+            "from the particle's diameter."))
+        self._boxSizeField.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
+            "Box size of the output in pixels of the input micrographs, even. It does not change the picks, and with "
+            "another one _Continue_ picks nothing again; extraction takes it as its default. 0 follows from the "
+            "particle's diameter."))
 
     def _defineStreaming(self, form: Any) -> None:
         self._defineStreamingParams(form)
@@ -49,12 +53,11 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         form.addParallelSection(threads=2, mpi=0, binThreads=4)
 
     # --------------------------- checks and options ---------------------------
-    def _validateLengths(self, distance: str, box: str) -> List[str]:
-        errors = []
-        if (self.minDistance.get() or 0) < 0:
-            errors.append("*Minimum distance*: give a number in Å, or 0 for %s." % distance)
-        if (self.boxSize.get() or 0) < 0 or (self.boxSize.get() or 0) % 2:
-            errors.append("*Box size*: give an even number of pixels, or 0 for %s." % box)
+    def _validateLengths(self) -> List[str]:
+        errors = fieldErrors(self, [self._minDistanceField, self._boxSizeField])
+        if (self.boxSize.get() or 0) > 0 and self.boxSize.get() % 2:
+            errors.append("*Box size*: %d was found; give an even number of pixels, or 0: %s."
+                          % (self.boxSize.get(), self._boxSizeField.automatic))
         if (self.streamingBatchSize.get() if self.streamingBatchSize.hasValue() else -1) < 0:
             errors.append("*Batch size*: give a number of micrographs, e.g. 16, or 0 for all that are there.")
         if self.getBinThreads() < 1:
@@ -76,7 +79,7 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
             % (gpus - batches, gpus, gpus + 1)]
 
     def _getLengthArguments(self) -> List[str]:
-        return ["--min-distance", repr(self.minDistance.get())] if self.minDistance.get() else []
+        return self._minDistanceField.arguments(self)
 
 
 class ModelPickingForm(PickingForm):
@@ -86,6 +89,8 @@ class ModelPickingForm(PickingForm):
     thresholdMode: Value
     threshold: Value
     uncertainty: Value
+    _minDistanceField = OptionField("minDistance", options.MIN_DISTANCE, "of the model")
+    _boxSizeField = OptionField("boxSize", options.BOX_SIZE_PX, "of the model")
 
     # --------------------------- DEFINE param functions ----------------------
     def _defineParams(self, form: Any) -> None:
@@ -99,17 +104,14 @@ class ModelPickingForm(PickingForm):
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold that training found on its held-out labels.\n"
                            "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
-        form.addParam("threshold", params.FloatParam, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN,
-                      label="Threshold (score)",
-                      help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
-                           "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
-        self._definePickLengths(form, "of the model", "of the model")
-        form.addParam("uncertainty", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
-                      label="Standard deviation of the score?",
-                      help="Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score "
-                           "over the eight orientations of the image, turned and mirrored; same unit as the score. It "
-                           "hardly tells false picks from right ones; sort by the score for that. Picking takes "
-                           "somewhat longer.")
+        THRESHOLD.addTo(form, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN, label="Threshold (score)",
+                        help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
+                             "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
+        self._definePickLengths(form)
+        SCORE_SD.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
+            "Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score over the eight "
+            "orientations of the image, turned and mirrored; same unit as the score. It hardly tells false picks from "
+            "right ones; sort by the score for that. Picking takes somewhat longer."))
         self._defineExclusionParams(form, ofModel=True)
         self._defineStreaming(form)
 
@@ -119,11 +121,9 @@ class ModelPickingForm(PickingForm):
         model = self.inputModel.get()
         if model is not None and not model.exists():
             errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
-        errors += self._validateLengths("that of the model", "that of the model")
+        errors += self._validateLengths()
         errors += self._validateNames() + self._validateExclusion(self.getInputMicrographs())
-        if self.thresholdMode.get() == THRESHOLD_GIVEN and self.threshold.get() is None:
-            errors.append("*Threshold (score)*: give a number, e.g. 0, or choose the threshold of the model.")
-        return errors
+        return errors + (fieldErrors(self, [THRESHOLD]) if self.thresholdMode.get() == THRESHOLD_GIVEN else [])
 
     def _warnings(self) -> List[str]:
         warnings = []

@@ -13,8 +13,8 @@ from pupicker.constants import CUT_COUNTS, CUT_FRACTIONS, CUT_PROBABILITIES, CUT
 MOST_OUTPUTS = 50  # a window of Scipion with more is of no use; a slip of the keyboard makes them quickly
 
 
-class Field(NamedTuple):
-    """What the values of a mode are: the parameter that holds them, its label, and their limits."""
+class NumberList(NamedTuple):
+    """Numbers that a user writes into one parameter: its name and label, and the limits of the numbers."""
 
     name: str
     label: str
@@ -23,15 +23,17 @@ class Field(NamedTuple):
     expected: str  # for the message
 
 
-FIELDS = {
-    CUT_SCORES: Field("scores", "Scores", -math.inf, math.inf, "numbers, e.g. 3 1 -1"),
-    CUT_COUNTS: Field("counts", "Numbers of particles", 1, math.inf, "whole numbers above 0, e.g. 1000 5000"),
-    CUT_FRACTIONS: Field("fractions", "Fractions (0 to 1)", 1e-9, 1, "numbers above 0 and at most 1, e.g. 0.25 0.5 1"),
-    CUT_PROBABILITIES: Field("probabilities", "Probabilities (0 to 1)", 0, 1, "numbers from 0 to 1, e.g. 0.9 0.5 0.1"),
+LISTS = {
+    CUT_SCORES: NumberList("scores", "Scores", -math.inf, math.inf, "numbers, e.g. 3 1 -1"),
+    CUT_COUNTS: NumberList("counts", "Numbers of particles", 1, math.inf, "whole numbers above 0, e.g. 1000 5000"),
+    CUT_FRACTIONS: NumberList(
+        "fractions", "Fractions (0 to 1)", 1e-9, 1, "numbers above 0 and at most 1, e.g. 0.25 0.5 1"),
+    CUT_PROBABILITIES: NumberList(
+        "probabilities", "Probabilities (0 to 1)", 0, 1, "numbers from 0 to 1, e.g. 0.9 0.5 0.1"),
 }
 
 
-def readNumbers(text: Optional[str], field: Field) -> List[float]:
+def readNumbers(text: Optional[str], numbers: NumberList) -> List[float]:
     """Different numbers in `text`, separated by spaces, commas or semicolons, in the order given.
 
     Raises
@@ -41,21 +43,21 @@ def readNumbers(text: Optional[str], field: Field) -> List[float]:
     """
     words = [word for word in re.split(r"[\s,;]+", text or "") if word]
     if not words:
-        raise ValueError("*%s*: give %s." % (field.label, field.expected))
+        raise ValueError("*%s*: give %s." % (numbers.label, numbers.expected))
     values: List[float] = []
     for word in words:
         try:
             value = float(word)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and field.least <= value <= field.most) \
-                or (field.name == "counts" and value != int(value)):
-            raise ValueError("*%s*: %s was found; give %s." % (field.label, word, field.expected))
+        if not (math.isfinite(value) and numbers.least <= value <= numbers.most) \
+                or (numbers.name == "counts" and value != int(value)):
+            raise ValueError("*%s*: %s was found; give %s." % (numbers.label, word, numbers.expected))
         if value not in values:
             values.append(value)
     if len(values) > MOST_OUTPUTS:
         raise ValueError("*%s*: %d values were found; give at most %d, each makes an output."
-                         % (field.label, len(values), MOST_OUTPUTS))
+                         % (numbers.label, len(values), MOST_OUTPUTS))
     return values
 
 

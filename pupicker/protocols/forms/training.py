@@ -18,7 +18,7 @@ from pupicker.constants import (
     START_MODEL,
 )
 from pupicker.protocols.forms.exclusion import ExclusionForm
-from pupicker.protocols.forms.fields import DIAMETER, Field, diameterErrors, fieldErrors, optionOf
+from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, optionOf
 from pupicker.protocols.forms.gpu import GpuForm
 from pupicker.protocols.forms.labels import PSEUDO_LABEL_COUNT, LabelsForm
 from pupicker.protocols.forms.network import NetworkForm
@@ -29,12 +29,12 @@ from pupicker.shared.lengths import packed_discs
 
 FEW_LABELS = 10
 
-CLASS_PRIOR = Field("classPrior", options.CLASS_PRIOR)
-PARTICLES = Field("particlesPerMicrograph", options.PARTICLES_PER_MICROGRAPH)
-VALIDATION = Field("validationFraction", options.VALIDATION_FRACTION)
-UPDATES = Field("updates", options.UPDATES, "automatic")
-WORKING_PIXEL_SIZE = Field("workingPixelSize", options.WORKING_PIXEL_SIZE, "automatic")
-SEED = Field("seed", options.SEED)
+CLASS_PRIOR = OptionField("classPrior", options.CLASS_PRIOR)
+PARTICLES = OptionField("particlesPerMicrograph", options.PARTICLES_PER_MICROGRAPH)
+VALIDATION = OptionField("validationFraction", options.VALIDATION_FRACTION)
+UPDATES = OptionField("updates", options.UPDATES, "automatic")
+WORKING_PIXEL_SIZE = OptionField("workingPixelSize", options.WORKING_PIXEL_SIZE, "automatic")
+SEED = OptionField("seed", options.SEED)
 
 
 class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):

@@ -46,9 +46,9 @@ def test_micrographs_name_the_rows_and_get_a_table_each(picks):
 
 
 @pytest.mark.parametrize(("options", "code", "said"), [
-    (["--scale", "0"], 2, "--scale 0"), (["--scale", "nan"], 2, "--scale nan"),
+    (["--scale", "0"], 2, "the scale 0 must be above 0 (--scale)"), (["--scale", "nan"], 2, "the scale nan must be"),
     (["--averaged"], 2, "--averaged: says what --scale means"),
-    (["--box-size", "-2"], 2, "--box-size -2"),
+    (["--box-size", "-2"], 2, "the box size -2 px must be at least 1 (--box-size)"),
     (["--micrographs", "nowhere"], 1, "nowhere"),
 ])
 def test_wrong_options(picks, capsys, options, code, said):

@@ -150,13 +150,26 @@ def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path)
     assert "none of the 1 micrographs can be used" in regions(broken).error(1)
 
 
-@pytest.mark.parametrize("how", [
-    (), ("--diameter", 15), ("--pixel-size", 1.5), ("--radius", 0), ("--radius", -1), ("--radius", "nan"),
-    ("--diameter", 0, "--pixel-size", 1), ("--diameter", 15, "--pixel-size", 0),
+@pytest.mark.parametrize(("how", "words"), [
+    ((), "(--diameter, --radius)"), (("--pixel-size", 1.5), "(--diameter, --radius)"),
+    (("--diameter", 15), "none of the micrographs that the tables name is there"),
+    (("--radius", 0), "the matching radius 0 pixels must be above 0"), (("--radius", -1), "(--radius)"),
+    (("--radius", "nan"), "(--radius)"), (("--diameter", 0, "--pixel-size", 1), "the particle diameter 0 Å must be"),
+    (("--diameter", 15, "--pixel-size", 0), "the pixel size 0 Å must be above 0 and at most 100"),
 ])
-def test_impossible_radius(evaluate, how):
-    message = evaluate(how=how).error(2)
-    assert "radius" in message
+def test_impossible_radius(evaluate, how, words):
+    assert words in evaluate(how=how).error(2)
+
+
+def test_the_pixel_size_is_that_of_a_micrograph_that_is_there(evaluate, simulated):
+    """Of those that are asked for, else of those that the picks name: pupicker pick writes their paths."""
+    here = PICKS.renamed({"a.mrc": simulated.micrographs[0]})
+    how = ("--diameter", 15, "--json")
+    assert evaluate(picks=here, truth=here, how=how).json["match_radius_px"] == pytest.approx(7.5 / PIXEL_SIZE_ANG)
+    given = evaluate(picks=here, truth=here, how=(*how, "--pixel-size", 1.5))
+    assert given.json["match_radius_px"] == 5.0
+    asked = evaluate("--micrographs", simulated.micrographs[0], picks=here, truth=here, how=how)
+    assert asked.json["match_radius_px"] == pytest.approx(7.5 / PIXEL_SIZE_ANG)
 
 
 def test_model_needs_micrographs(evaluate, model_path):

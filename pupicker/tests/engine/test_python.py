@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import pupicker
+from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.training.optimisation import FittingOptions
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import HEIGHT, WIDTH
 from pupicker.tests.test_layers import loaded_modules
@@ -76,6 +80,46 @@ def test_picks_are_those_of_the_command_line(simulated, model_path, tmp_path, ca
     assert len(table) == len(picks.table) > 0
     np.testing.assert_allclose(picks.table.x, table.x, atol=1e-2)
     assert result.json["threshold"] == picks.threshold and result.json["preparation"] == picks.report["preparation"]
+
+
+@pytest.mark.parametrize(("values", "words"), [
+    ({"threshold": math.nan}, "the threshold nan must be a finite number"), ({"threshold": math.inf}, "finite"),
+    ({"min_distance_ang": 0.0}, "the minimum distance 0 Å must be above 0"),
+    ({"min_distance_ang": 1e9}, "at most 10000"),
+    ({"pixel_size_ang": -1.0}, "the pixel size -1 Å must be above 0"),
+])
+def test_options_that_cannot_be(values, words):
+    with pytest.raises(UsageError, match=words):
+        pupicker.PickingOptions(**values)
+
+
+@pytest.mark.parametrize("threads", [-1, 100000])
+def test_threads_that_cannot_be(simulated, model_path, threads):
+    words = f"the threads {threads} must be from 0 to 512"
+    with pytest.raises(UsageError, match=words):
+        pupicker.pick(simulated.unseen, model_path, device="cpu", threads=threads)
+    with pytest.raises(UsageError, match=words):
+        pupicker.train(simulated.labelled, simulated.labels, 160, device="cpu", threads=threads)
+
+
+def rows_of(page, name):
+    """Cells of the table under the heading with a name."""
+    table = page.split(f"\n### {name}\n")[1].split("\n#")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+            if line.startswith("| `")]
+    return {cells[0].strip("`"): cells[1:] for cells in rows}
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="needs the repository: docs is not beside the package")
+@pytest.mark.parametrize("kind", [pupicker.TrainingOptions, FittingOptions, pupicker.PickingOptions])
+def test_the_page_lists_every_field_with_unit_and_default(kind):
+    rows, values = rows_of(PAGE.read_text(encoding="utf-8"), kind.__name__), kind()
+    assert list(rows) == [field.name for field in fields(kind)]
+    for name, (unit, default, *_) in rows.items():
+        value = getattr(values, name)
+        shown = "FittingOptions()" if isinstance(value, FittingOptions) else repr(value)
+        assert default.split(":")[0] == f"`{shown}`", name
+        assert (unit == "Å") is name.endswith("_ang"), name
 
 
 @pytest.mark.slow

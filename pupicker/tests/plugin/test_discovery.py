@@ -132,8 +132,8 @@ class TestForms(unittest.TestCase):
                         self.assertIsNone(expert, f"{protocol.__name__}.{name} stands behind the expert's {expert}")
 
     def testNumbersStateTheirUnit(self):
-        units = ("Å", "px", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph", "(score)",
-                 "parts")
+        units = ("Å", "px", "degrees", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph",
+                 "(score)", "parts")
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
                 if isinstance(param, (params.FloatParam, params.IntParam)) \

@@ -8,33 +8,71 @@ import pytest
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
-from pupicker.constants import AUTOENCODER_GIVEN, PRIOR_COUNT, PRIOR_FRACTION, PSEUDO_LABELS  # isort: skip
+from pupicker.constants import (  # isort: skip
+    AUTOENCODER_GIVEN,
+    EXCLUSION_GIVEN,
+    PRIOR_COUNT,
+    PRIOR_FRACTION,
+    PSEUDO_LABELS,
+    THRESHOLD_GIVEN,
+)
 from pupicker.engine.runtime.checks import check_options  # isort: skip
 from pupicker.engine.runtime.errors import UsageError  # isort: skip
-from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerTrain  # isort: skip
-from pupicker.protocols.forms import fields, labels, network, training  # isort: skip
+from pupicker.protocols import (  # isort: skip
+    ProtPuPickerBaseline,
+    ProtPuPickerCrossValidate,
+    ProtPuPickerPick,
+    ProtPuPickerPreprocess,
+    ProtPuPickerTrain,
+    protocol_baseline,
+    protocol_cross_validate,
+    protocol_preprocess,
+)
+from pupicker.protocols.forms import exclusion, fields, labels, network, picking, training  # isort: skip
 
-FIELDS = [value for module in (fields, labels, network, training) for value in vars(module).values()
-          if isinstance(value, fields.Field)]
+
+def fields_of(*modules):
+    """Of the modules, without those that they import from one another."""
+    return {value for module in modules for value in vars(module).values() if isinstance(value, fields.OptionField)}
+
+
+OF_TRAINING = fields_of(fields, labels, network, exclusion, training)
+OF_PICKING = fields_of(picking) | {ProtPuPickerPick._minDistanceField, ProtPuPickerPick._boxSizeField, exclusion.MARGIN,
+                                   exclusion.CONTAMINATION}
+OF_BASELINE = fields_of(protocol_baseline) | {ProtPuPickerBaseline._minDistanceField,
+                                              ProtPuPickerBaseline._boxSizeField, exclusion.MARGIN}
+FIELDS = sorted(
+    [(field, ProtPuPickerTrain) for field in OF_TRAINING] + [(field, ProtPuPickerPick) for field in OF_PICKING]
+    + [(field, ProtPuPickerBaseline) for field in OF_BASELINE]
+    + [(protocol_cross_validate.FOLDS, ProtPuPickerCrossValidate)]
+    + [(protocol_preprocess.TARGET, ProtPuPickerPreprocess)],
+    key=lambda pair: (pair[1].__name__, pair[0].name))
 # So that the field counts.
 SETTINGS = {
     "classPrior": {"priorMode": PRIOR_FRACTION}, "particlesPerMicrograph": {"priorMode": PRIOR_COUNT},
     "autoencoderWeight": {"autoencoder": AUTOENCODER_GIVEN}, "proposalCount": {"trainFrom": PSEUDO_LABELS.index("dog")},
+    "threshold": {"thresholdMode": THRESHOLD_GIVEN},
 }
+OF_PROTOCOL = {ProtPuPickerTrain: {"diameter": 150}, ProtPuPickerCrossValidate: {"diameter": 150},
+               ProtPuPickerBaseline: {"diameter": 150}, ProtPuPickerPick: {"exclusionMode": EXCLUSION_GIVEN}}
 VALUES = (-1.0, 0.0, 1e-3, 0.5, 0.95, 1.0, 1.5, 10.0, 11.0, 100.0, 2.0**32, math.nan, math.inf)
 
 
 def accepted(option, value):
     try:
-        check_options({option.name: value})
+        check_options({option.name: value}, [option])
     except UsageError:
         return False
     return True
 
 
-@pytest.mark.parametrize("field", sorted(set(FIELDS)), ids=lambda field: field.name)
-def test_a_form_takes_what_the_command_line_takes(field):
-    run = ProtPuPickerTrain(diameter=150, **SETTINGS.get(field.name, {}))
+def name_of(value):
+    return getattr(value, "name", None) or value.__name__
+
+
+@pytest.mark.parametrize(("field", "protocol"), FIELDS, ids=name_of)
+def test_a_form_takes_what_the_command_line_takes(field, protocol):
+    run = protocol(**{**OF_PROTOCOL.get(protocol, {}), **SETTINGS.get(field.name, {})})
     for value in VALUES if field.option.kind is not bool else ():
         if field.option.kind is int and (not math.isfinite(value) or value != int(value)):
             continue  # Scipion takes whole numbers only
@@ -43,12 +81,13 @@ def test_a_form_takes_what_the_command_line_takes(field):
         usable = accepted(field.option, value) or (bool(field.automatic) and value == 0)
         assert (message == "") is usable, (value, message)
         assert message == "" or message.startswith(f"*{field.option.label}*: ")
-        assert usable or any(text.startswith(message) for text in run._validate())
+        # The form of preprocess says nothing before it has micrographs.
+        assert usable or protocol is ProtPuPickerPreprocess or any(text.startswith(message) for text in run._validate())
 
 
-@pytest.mark.parametrize("field", sorted(set(FIELDS)), ids=lambda field: field.name)
-def test_a_field_shows_its_declaration(field):
-    run = ProtPuPickerTrain()
+@pytest.mark.parametrize(("field", "protocol"), FIELDS, ids=name_of)
+def test_a_field_shows_its_declaration(field, protocol):
+    run = protocol()
     param = run.getParam(field.name)
     assert fields.plainLabel(param.getLabel()) == field.option.label
     assert isinstance(param, fields.KINDS[field.option.kind])
@@ -64,10 +103,23 @@ def test_a_number_that_is_missing_is_asked_for():
     run.validationFraction.set(None)
     (message,) = run._validate()
     assert message == "*Validation fraction*: a number is missing; it must be at least 0 and below 1."
+    run = ProtPuPickerPick(thresholdMode=THRESHOLD_GIVEN)
+    run.threshold.set(None)
+    assert run._validate() == ["*Threshold*: a number is missing; it must be a finite number."]
+
+
+def test_a_threshold_that_is_left_empty_is_that_of_the_method():
+    run = ProtPuPickerBaseline(diameter=150)
+    assert run.minScore.get() is None and run._validate() == []
+    assert not any("threshold" in word for word in run._getPickArguments())
+
+
+def test_a_margin_that_does_not_count_is_not_checked():
+    assert ProtPuPickerPick(margin=-1.0)._validate() == []
 
 
 def test_all_fields_are_tested():
-    assert len(set(FIELDS)) >= 12
+    assert len(OF_TRAINING) >= 14 and len(OF_PICKING) >= 6 and len(OF_BASELINE) >= 5
 
 
 def test_forms_say_no_old_names():

@@ -23,6 +23,7 @@ from pupicker.engine.training.options import TrainingOptions
 from pupicker.shared import choices, options
 
 PACKAGE = Path(pupicker.__file__).parent
+EVERY = options.TRAINING + options.OTHERS
 BY_NAME = {option.name: option for option in options.TRAINING}
 
 
@@ -78,7 +79,8 @@ def test_lists_of_the_plugin_are_those_of_the_core():
     assert constants.PSEUDO_LABELS == ("", "general", "template", "dog")
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "batch_size", "validation_fraction", "objective"])
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "batch_size", "validation_fraction", "objective",
+                                  "rotation_step", "folds"])
 def test_no_default_is_written_a_second_time(name):
     """Neither as the default of a field or parameter of that name, nor as that of an argument."""
     found = []
@@ -108,24 +110,56 @@ def test_no_default_is_written_a_second_time(name):
     ("updates", 0, "at least 1"), ("updates", 1.5, "a whole number"), ("objective", "ge", "one of ge-binomial, ge-kl"),
     ("autoencoder", "much", "from 0 to 10, or auto"), ("autoencoder", 11, "from 0 to 10, or auto"),
     ("batch_size", 31, "at least 32"), ("seed", -1, "from 0 to"),
+    ("training_radius", 0.1, "the training radius 0.1 working pixels must be from 1 to 100"),
+    ("min_distance", 1e9, "the minimum distance 1e.09 Å must be above 0 and at most 10000"),
+    ("threshold", float("nan"), "the threshold nan must be a finite number"), ("threshold", float("-inf"), "finite"),
+    ("threads", -1, "the threads -1 must be from 0 to 512"), ("threads", 100000, "from 0 to 512"),
+    ("threads", 1.5, "a whole number from 0 to 512"), ("device", "foo", "must be auto, cpu, cuda or cuda:N"),
+    ("device", "cuda:x", "must be auto"), ("device", "", "must be auto"), ("device", "cpu ", "must be auto"),
+    ("pixel_size", 0, "the pixel size 0 Å must be above 0 and at most 100"), ("template_pixel_size", 0, "above 0"),
+    ("rotation_step", 361.0, "from 0|at most 360"), ("margin", -1.0, "from 0 to 10000"), ("folds", 1, "at least 2"),
+    ("radius", 0, "above 0"), ("scale", 0, "above 0"), ("diameter", "abc", "abc Å must be a finite number above 0"),
+    ("threshold", "3", "finite number"),
 ])
 def test_a_value_out_of_range_is_named(name, value, words):
     with pytest.raises(UsageError, match=words) as caught:
-        check_options({name: value})
+        check_options({name: value}, EVERY)
     assert caught.value.parameters == (name,)
 
 
 @pytest.mark.parametrize(("name", "value"), [
     ("weight_decay", 0), ("weight_decay", 1.0), ("validation_fraction", 0), ("autoencoder", "auto"), ("norm", "none"),
     ("class_prior", None), ("updates", 1), ("particles_per_micrograph", 1e-3), ("seed", 2**32 - 1), ("start", "any"),
+    ("threshold", -1e9), ("threads", 0), ("threads", 512), ("device", "auto"), ("device", "cuda"),
+    ("device", "cuda:12"),
+    ("margin", 0), ("rotation_step", 360), ("min_distance", 10000), ("training_radius", 1), ("pixel_size", 100),
 ])
 def test_a_value_in_range_is_not(name, value):
-    check_options({name: value, "something_else": -1})
+    check_options({name: value, "something_else": -1}, EVERY)
+
+
+@pytest.mark.parametrize("option", [option for option in EVERY if option.default is not None], ids=lambda o: o.name)
+def test_a_default_is_in_range(option):
+    assert option.problem(option.default) == "" and isinstance(option.default, option.kind)
 
 
 def test_names_are_unique():
-    names = [name for option in options.TRAINING for name in (option.name, *option.old_names)]
+    names = [name for option in EVERY for name in (option.name, *option.old_names)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("option", "words"), [
+    (options.SEED, "of everything random (from 0 to 4294967295; default: 0)"),
+    (options.DIAMETER, "longest extent of the particle, in Å (above 0)"),
+    (options.MIN_DISTANCE, "smallest distance of two picks, in Å (above 0 and at most 10000; default: 0.45 diameters)"),
+    (options.OBJECTIVE, "training objective (default: ge-binomial)"), (options.REFIT, options.REFIT.help),
+    (options.EXCLUDE_CONTAMINATION, options.EXCLUDE_CONTAMINATION.help + " (default: yes)"),
+    (options.EXCLUDE_CONTAMINATION.but(default=None, automatic="as in training"),
+     options.EXCLUDE_CONTAMINATION.help + " (default: as in training)"),
+    (options.THRESHOLD.but(help="lowest score", automatic="1"), "lowest score (any number; default: 1)"),
+])
+def test_the_help_says_unit_range_and_default(option, words):
+    assert option.description == words
 
 
 def test_what_is_given_reaches_the_engine(parser):

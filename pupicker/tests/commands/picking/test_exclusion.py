@@ -101,5 +101,5 @@ def test_off_trains_the_same_model(train, simulated, tmp_path):
 
 def test_wrong_use(pick, train, simulated, tmp_path):
     message = pick(simulated.unseen, tmp_path / "p.tsv", "--margin=-3").error(2)
-    assert "the margin of -3 A must be 0 or larger (--margin)" in message
+    assert "the margin at the edges -3 Å must be from 0 to 10000 (--margin)" in message
     assert "no such folder (--masks)" in train("--masks", tmp_path / "nothing").error(1)

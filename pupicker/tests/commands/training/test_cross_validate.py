@@ -75,7 +75,8 @@ def test_a_failed_cell_does_not_stop_the_others(cross_validate, folder):
     failed, good = result.json["cells"]
     assert result.code == 0 and "fit" in failed["failed"] and good["average_precision"] > 0
     assert "100000: failed and left out" in result.err
-    assert "fit" in cross_validate("--grid", "particles-per-micrograph=100000", options=options).error(2)
+    alone = cross_validate("--grid", "particles-per-micrograph=100000", options=options).error(2)
+    assert "--grid particles-per-micrograph=100000: " in alone and "fit" in alone and "(--diameter)" in alone
 
 
 def test_axes_multiply_and_options_without_a_value_are_yes_or_no(cross_validate, tmp_path, simulated):
@@ -109,16 +110,35 @@ def test_fewer_labelled_micrographs_than_folds(cross_validate, tmp_path, simulat
 
 @pytest.mark.parametrize(("axes", "words"), [
     (["updatez=1,2"], "no such option to vary; it has autoencoder, batch-size"), (["output=a,b"], "no such option"),
-    (["help=yes"], "no such option"), (["updates=ten"], "invalid int value"), (["updates="], "NAME=VALUE"),
-    (["updates"], "NAME=VALUE"), (["updates=0"], "must be at least 1"), (["objective=best"], "invalid choice"),
+    (["help=yes"], "no such option"), (["updates=ten"], "the updates ten must be a whole number at least 1"),
+    (["updates="], "NAME=VALUE"), (["updates"], "NAME=VALUE"), (["updates=1,0"], "the updates 0 must be at least 1"),
+    (["objective=best"], "--grid objective=best: invalid choice"),
     (["updates=1", "updates=2"], "given twice"), (["no-refit=maybe"], "yes or no"),
-    (["class-prior=0.1"], "not allowed with"),
+    (["class-prior=0.1"], "--grid class-prior=0.1: not allowed with"), (["network=conv32"], "no network 'conv32'"),
+    (["seed=1", "width=8,0"], "--grid width=0: the width 0 must be at least 1"),
 ])
 def test_wrong_axes(cross_validate, tmp_path, axes, words):
-    assert words in cross_validate(*(text for axis in axes for text in ("--grid", axis)), output=tmp_path).error(2)
+    """The message names the axis, which the user typed, and not the option, which nobody typed."""
+    message = cross_validate(*(text for axis in axes for text in ("--grid", axis)), output=tmp_path).error(2)
+    assert words in message and "--grid " in message
+    assert not any(f"--{axis.partition('=')[0]}" in message for axis in axes)
+
+
+def test_what_is_no_axis_keeps_its_name(cross_validate, tmp_path):
+    assert "(--seed)" in cross_validate("--grid", "updates=1,2", "--seed", "-1", output=tmp_path).error(2)
+    both = cross_validate("--grid", "updates=1,2", "--pseudo-label-count", "5", output=tmp_path).error(2)
+    assert "(--pseudo-label-count, --pseudo-labels)" in both and "--grid" not in both
+
+
+def test_a_warning_is_said_once_for_all_folds(cross_validate, tmp_path):
+    options = [option for option in TRAINING_OPTIONS if option not in ("--particles-per-micrograph", "14")]
+    result = cross_validate("--particles-per-micrograph", "300", "--grid", "updates=1,2", output=tmp_path,
+                            options=options)
+    assert result.code == 0 and len(list((tmp_path / "folds").iterdir())) == 4
+    assert result.err.count("fit side by side") == 1
 
 
 def test_wrong_folds_and_output(cross_validate, tmp_path):
     (tmp_path / "file").touch()
-    assert "at least 2" in cross_validate("--folds", "1", output=tmp_path).error(2)
+    assert "the folds 1 must be at least 2 (--folds)" in cross_validate("--folds", "1", output=tmp_path).error(2)
     assert "is a file" in cross_validate(output=tmp_path / "file").error(2)

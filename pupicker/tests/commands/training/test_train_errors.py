@@ -81,7 +81,7 @@ def test_impossible_options(train, options, words):
     (("--updates", 0), "the updates 0 must be at least 1"), (("--weight-decay", 2), "from 0 to 1"),
     (("--objective", "ge"), "invalid choice"), (("--network", "conv32"), "no network 'conv32'"),
     (("--dropout", 1), "the dropout 1 must be"), (("--network-setting", "depth=3"), "no setting 'depth'"),
-    (("--autoencoder", "much"), "or auto"), (("--box-size", -3), "the box size -3 \u00c5 must be above 0 (--box-size)"),
+    (("--autoencoder", "much"), "or auto"), (("--box-size", -3), "the box size -3 Å must be above 0 and"),
     (("--pseudo-label-count", 5), "without pseudo-labels"), (("--seed", -1), "the random seed -1"),
 ])
 def test_a_bad_option_is_refused_before_anything_is_read(train, tmp_path, options, words):

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pupicker.core.image.downsampling import fourier_resize
-from pupicker.engine.files.coordinate_formats import FORMATS
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
+from pupicker.engine.files.coordinates.formats import FORMATS
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import TABLE_SUFFIXES
 from pupicker.tests.shared_data import shared

@@ -2,8 +2,6 @@
 
 A format is a module with ``read(path, micrograph) -> CoordinateTable`` and ``write(path, table, box_size_px)``.  A new
 one is a new module and a line in :data:`FORMATS` (and its extension in ``TABLE_SUFFIXES`` of ``shared.names``).
-
-``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, and ``numbers``, which they share.
 """
 
 from __future__ import annotations
@@ -11,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from pupicker.engine.files.coordinate_formats import delimited, eman_box, relion_star
 from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates import delimited, eman_box, relion_star
 from pupicker.engine.runtime.errors import InputError
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pupicker.engine.files.coordinate_formats.numbers import to_numbers
 from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates.numbers import to_numbers
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION

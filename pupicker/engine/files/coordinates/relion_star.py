@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pupicker.engine.files.coordinate_formats.numbers import to_numbers
 from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates.numbers import to_numbers
 from pupicker.engine.files.listing import resolve_from_star
 from pupicker.engine.files.star import StarTable, read_star, write_star
 from pupicker.engine.runtime.errors import InputError

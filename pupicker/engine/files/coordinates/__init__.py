@@ -1,6 +1,7 @@
 """Reading and writing coordinate tables: a file, or a folder with one file per micrograph.
 
-The formats are in :mod:`pupicker.engine.files.coordinate_formats`.
+``formats`` knows the format of a file: ``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, and ``numbers``,
+which they share.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pupicker.engine.files.coordinate_formats import FORMATS, format_of
 from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.files.coordinates.formats import FORMATS, format_of
 from pupicker.engine.files.names import distinct_stems, match_names
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key, table_stem
