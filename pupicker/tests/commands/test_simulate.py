@@ -113,7 +113,6 @@ def test_micrographs_of_an_earlier_set_are_not_mixed_in(parser, tmp_path):
     ("options", "words"),
     [
         (["--micrographs", "0"], "micrographs is 0"),
-        (["--threads", "-1"], "--threads -1"),
         (["--snr", "0"], "snr is 0"),
         (["--prefix", "../up"], "prefix"),
         (["--density", "nothing.mrc"], "no such density file|leave the diameter out"),
