@@ -18,6 +18,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_BLOCK_PIXELS = 1 << 20
+
 
 def resized_shape(shape: tuple[int, int], pixel_size_ang: float, target_pixel_size_ang: float) -> tuple[int, int]:
     """Number of rows and columns nearest to the wanted pixel size.
@@ -55,8 +57,10 @@ def fourier_resize(image: Tensor, shape: tuple[int, int]) -> Tensor:
     rows, columns = shape
     if (rows, columns) == (height, width):
         return image.clone()
-    spectrum = torch.fft.rfft(image, dim=-1)
-    spectrum = _resize_half_axis(spectrum, width, columns)
+    # A few rows at a time: of each only the columns that stay are kept, not the whole spectrum.
+    some = max(1, _BLOCK_PIXELS * height // max(1, image.numel()))
+    spectrum = torch.cat([_resize_half_axis(torch.fft.rfft(rows, dim=-1), width, columns)
+                          for rows in image.split(some, dim=-2)], dim=-2)
     spectrum = torch.fft.fft(spectrum, dim=-2)
     spectrum = _resize_full_axis(spectrum, rows)
     spectrum = torch.fft.ifft(spectrum, dim=-2)

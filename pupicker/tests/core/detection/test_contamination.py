@@ -12,7 +12,9 @@ from pupicker.core.detection.contamination import (
     limit_from_particles,
     margin_mask,
 )
+from pupicker.core.detection.contamination import _noise as _noise_of
 from pupicker.core.detection.suppression import pick
+from pupicker.core.image.background import gaussian_mean
 
 DIAMETER_PX = 22.0
 
@@ -63,6 +65,33 @@ def test_neither_scale_nor_zero_of_the_image_matter():
     found = contamination_mask(image, DIAMETER_PX, MIN_DEPTH)
     assert found.any()
     assert torch.equal(found, contamination_mask(400 + 37 * image, DIAMETER_PX, MIN_DEPTH))
+
+
+@pytest.mark.parametrize("darkness", [9.0, 0.0])
+def test_depth_is_that_of_four_turns_however_many_were_needed(darkness):
+    """With cells of one pixel."""
+    diameter, limit = 8.0, 6.0
+    image = _noise(90, 81).double() + 100
+    image[_disc(image.shape, 40, 30, 9)] -= darkness
+    image[_disc(image.shape, 55, 30, 6)] -= darkness / 2
+    smooth = gaussian_mean(image - image.mean(), 1.0)
+    down, right = (smooth[8:] - smooth[:-8])[::2], (smooth[:, 8:] - smooth[:, :-8])[::2]
+    differences = torch.cat([down.flatten(), right.flatten()])
+    noise = differences.abs().sort().values[int(0.6827 * len(differences))] / 2**0.5
+    counted, numbers = torch.ones_like(image), set()
+    for _ in range(4):
+        level = gaussian_mean(smooth * counted, 32.0) / gaussian_mean(counted, 32.0)
+        expected = (level - smooth) / noise
+        counted = (expected <= limit).double()
+        numbers.add(int(counted.sum()))
+    assert (len(numbers) > 1) == (darkness > 0)
+    torch.testing.assert_close(depth(image, diameter, limit), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_noise_of_half_of_the_rows_is_that_of_all():
+    smooth = _noise(201, 240)
+    assert _noise_of(smooth, 5) == pytest.approx(1.0, abs=0.02)
+    assert _noise_of(smooth[:5], 5) == pytest.approx(1.0, abs=0.2) and _noise_of(smooth[:2, :3], 5) == 0.0
 
 
 def test_a_slope_of_thickness_is_no_contamination():

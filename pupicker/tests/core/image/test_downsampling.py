@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pupicker.core.image import downsampling
 from pupicker.core.image.downsampling import fourier_resize, resized_shape
 
 sizes = st.integers(1, 23)
@@ -91,6 +92,18 @@ def test_batches_and_single_precision():
     for i in range(2):
         for j in range(3):
             torch.testing.assert_close(resized[i, j], fourier_resize(batch[i, j], (11, 10)))
+
+
+@pytest.mark.parametrize("new", [(200, 301), (1601, 90), (333, 1400)])
+def test_spectra_of_some_rows_at_a_time_are_that_of_the_image(new, monkeypatch):
+    image = noise((1601, 1400))  # more than one block of rows
+    resized = fourier_resize(image, new)
+    monkeypatch.setattr(downsampling, "_BLOCK_PIXELS", image.numel())
+    assert torch.equal(resized, fourier_resize(image, new))
+    batch = noise((3, 40, 30))
+    whole = fourier_resize(batch, (17, 12))
+    monkeypatch.setattr(downsampling, "_BLOCK_PIXELS", 1)
+    assert torch.equal(whole, fourier_resize(batch, (17, 12)))
 
 
 def test_shrinking_white_noise_by_a_non_integer_ratio_keeps_its_spectral_density():
