@@ -135,8 +135,10 @@ def pixels_of(xy: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
 def _deepest(found: Tensor, xy: Tensor, diameter_px: float) -> Tensor:
     """Greatest depth ``(n,)`` within a quarter of the diameter of each place."""
     reach = max(1, round(RIM * diameter_px))
-    deepest = F.max_pool2d(found[None, None], 2 * reach + 1, 1, reach)[0, 0]
-    return deepest[pixels_of(xy, deepest)]
+    offset = torch.arange(-reach, reach + 1, device=found.device)
+    rows, columns = ((place[:, None] + offset).clamp(0, size - 1)
+                     for place, size in zip(pixels_of(xy, found), found.shape, strict=True))
+    return found[rows[:, :, None], columns[:, None, :]].amax((1, 2))
 
 
 def _noise(smooth: Tensor, step: int) -> float:

@@ -33,7 +33,7 @@ LARGEST_BLANK = 0.6
 """Share of the pixels that may have one and the same value: with more than two thirds an image has no robust spread,
 and the joint fit of the normalisation would give all micrographs another scale."""
 
-_BLANK_SAMPLE = 100_000
+_BLANK_SAMPLE = 25_000
 
 READING = SharedMemory(512 << 20)
 """For the pixels of all micrographs that are being resampled: two of 8192 x 8192, or any four up to 5792 x 5792."""

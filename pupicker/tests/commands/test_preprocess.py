@@ -120,8 +120,8 @@ def test_what_does_not_fit_into_memory_waits_in_files_and_comes_out_the_same(
     in_memory = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert len(in_memory) == 5  # four micrographs and the report
     monkeypatch.setattr(preprocessing, "MEMORY_BYTES", memory_bytes)
-    saved = []
-    monkeypatch.setattr(preprocessing.np, "save", lambda path, pixels: saved.append(path) or np.save(path, pixels))
+    saved, save = [], np.save
+    monkeypatch.setattr(np, "save", lambda path, pixels: saved.append(path) or save(path, pixels))
     for path in (tmp_path / "out").iterdir():
         path.unlink()
     assert preprocess(paths, "--target-pixel-size", 18).code == 3

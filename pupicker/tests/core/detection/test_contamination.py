@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pupicker.core.detection.contamination import (
     DEPTH_WITHOUT_LABELS,
     MIN_DEPTH,
+    _deepest,
     contamination_mask,
     depth,
     limit_from_blobs,
@@ -111,6 +114,18 @@ def test_the_limit_stays_clear_of_the_particles_that_were_labelled():
     mask = contamination_mask(image, DIAMETER_PX, limit)
     assert not any(mask[int(y), int(x)] for x, y in xy.tolist())
     assert mask[190, 160]
+
+
+@given(height=st.integers(1, 30), width=st.integers(1, 30), number=st.integers(0, 5), seed=st.integers(0, 99))
+def test_deepest_place_around_a_position_wherever_it_is(height, width, number, seed):
+    """Within a square of six pixels to either side; positions may lie half a pixel outside."""
+    image = _noise(height, width, seed=seed)
+    xy = torch.rand((number, 2), generator=torch.Generator().manual_seed(seed)) * torch.tensor([width, height]) - 0.5
+    found = _deepest(image, xy, DIAMETER_PX)
+    assert found.shape == (number,)
+    for (x, y), deepest in zip(xy.round().long().tolist(), found.tolist(), strict=True):
+        x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+        assert deepest == float(image[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7].max())
 
 
 def test_the_limit_without_labels_and_with_faint_ones():
