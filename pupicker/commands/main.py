@@ -21,6 +21,8 @@ from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.progress import progress_on
 from pupicker.shared.choices import EXIT_FAILED
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
+
 COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
             "info")
 

@@ -311,6 +311,21 @@ def test_commands_on_tables_load_no_torch(tmp_path, command):
     assert "torch" not in loaded
 
 
+@pytest.mark.parametrize("command", ["pick", "preprocess"])
+def test_what_reads_mrc_files_loads_nothing_for_others_nor_for_pages(command, tmp_path):
+    """A tenth of a second and more each."""
+    words = {"pick": ["--model", "none.pupicker", "--output", str(tmp_path / "picks.tsv")],
+             "preprocess": ["--output", str(tmp_path / "out"), "--target-pixel-size", "9"]}[command]
+    loaded = loaded_modules(
+        "import numpy\nfrom pupicker.commands.main import main\n"
+        "from pupicker.engine.files.micrographs import write_mrc\n"
+        f"write_mrc({str(tmp_path / 'a.mrc')!r}, numpy.ones((300, 300), 'float32'), 6.0)\n"
+        f"assert main([{command!r}, {str(tmp_path / 'a.mrc')!r}, *{words!r}]) == 1"
+    )
+    assert "torch" in loaded
+    assert {"gemmi", "tifffile", "matplotlib", "torch._dynamo"} & loaded == set()
+
+
 def test_the_environment_of_the_core_gets_what_the_extra_asks_for():
     """``scipion installb pupicker`` and ``pip install scipion-em-pupicker[core]`` install the same."""
     from pupicker.constants import CORE_REQUIREMENTS

@@ -7,8 +7,9 @@ deviation :math:`D/8`, :math:`L` its mean under a Gaussian of :math:`4D` over wh
 
 .. math:: d = (L - s)/\sigma,\qquad \sigma = Q_{0.6827}(|s(x) - s(x + D e)|)/\sqrt2,\quad e\in\{e_x, e_y\},
 
-and what is deeper than a limit is excluded, with a rim of :math:`D/4`; level and excluded area are found in turns, four
-times.  Differences over :math:`D` see the noise, not the slopes of thickness, nor two levels of grey.
+and what is deeper than a limit is excluded, with a rim of :math:`D/4`; level and excluded area are found in turns, at
+most four, until the area stays as it is.  Differences over :math:`D` see the noise, not the slopes of thickness, nor
+two levels of grey; :math:`x` runs over every second row of :math:`s`.
 
 **Limit.**  Particles themselves may be deep in denoised or dilute micrographs.  So the limit is twice the depth of the
 labelled particles (their 90 % quantile, deepest place within :math:`D/4`), at least :data:`MIN_DEPTH`.  Without
@@ -81,7 +82,9 @@ def depth(image: Tensor, diameter_px: float, limit: float) -> Tensor:
         level = gaussian_mean(smooth * counted, LEVEL_SCALE * diameter)
         level /= gaussian_mean(counted, LEVEL_SCALE * diameter).clamp(min=1e-6)
         found = (level - smooth) / noise
-        counted = (found <= limit).to(smooth.dtype)
+        before, counted = counted, (found <= limit).to(smooth.dtype)
+        if torch.equal(counted, before):
+            break
     height, width = image.shape
     return found.repeat_interleave(cell, 0)[:height].repeat_interleave(cell, 1)[:, :width]
 
@@ -132,14 +135,18 @@ def pixels_of(xy: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
 def _deepest(found: Tensor, xy: Tensor, diameter_px: float) -> Tensor:
     """Greatest depth ``(n,)`` within a quarter of the diameter of each place."""
     reach = max(1, round(RIM * diameter_px))
-    deepest = F.max_pool2d(found[None, None], 2 * reach + 1, 1, reach)[0, 0]
-    return deepest[pixels_of(xy, deepest)]
+    offset = torch.arange(-reach, reach + 1, device=found.device)
+    rows, columns = ((place[:, None] + offset).clamp(0, size - 1)
+                     for place, size in zip(pixels_of(xy, found), found.shape, strict=True))
+    return found[rows[:, :, None], columns[:, None, :]].amax((1, 2))
 
 
 def _noise(smooth: Tensor, step: int) -> float:
-    parts = [(smooth[step:] - smooth[:-step]).reshape(-1), (smooth[:, step:] - smooth[:, :-step]).reshape(-1)]
-    difference = torch.cat(parts).abs().sort().values
-    return float(difference[int(0.6827 * len(difference))]) / 2**0.5 if len(difference) else 0.0
+    parts = [smooth[step::2] - smooth[:-step:2], smooth[::2, step:] - smooth[::2, :-step]]
+    difference = torch.cat([part.reshape(-1) for part in parts]).abs()
+    if not len(difference):
+        return 0.0
+    return float(difference.kthvalue(int(0.6827 * len(difference)) + 1).values) / 2**0.5
 
 
 def _grown(mask: Tensor, reach: int) -> Tensor:

@@ -17,29 +17,57 @@ as wide as a particle.
 Limits: the identity for an image whose local mean is zero and local variance constant; invariant to adding any
 constant, and equivariant to scaling.  What has :math:`w = 0` changes nothing elsewhere, whatever its grey level.  A
 large object's inside that is not left out is darkened or brightened towards zero, only its rim stays.
+
+Along an axis of :math:`n` pixels :math:`G` is a matrix with :math:`g_{ij} \propto e^{-(i-j)^2/2\tau^2}` for
+:math:`|i-j| \le 3\tau`, else zero, each row with the sum one.  Its band is multiplied block by block: a product of
+matrices is many times faster than a convolution with hundreds of taps.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST_GAIN = 2.0
 MIN_WEIGHT = 1e-6  # far inside of what is left out, where nothing is looked at
 
+_BLOCK = 128
+_CACHED_BANDS = 16  # a micrograph needs six: two axes of its own and of what finds contamination
+
+_Block = tuple[slice, Tensor]
+
 
 def gaussian_mean(image: Tensor, sigma_px: float) -> Tensor:
     """Local mean ``(h, w)`` under a Gaussian, weights outside of the image left out; float32 or float64."""
+    rows, columns = (_band(n, sigma_px, image.dtype, image.device) for n in image.shape)
+    out = torch.cat([block @ image[inside] for inside, block in rows])
+    return torch.cat([out[:, inside] @ block.T for inside, block in columns], dim=1)
+
+
+@lru_cache(_CACHED_BANDS)
+def _band(n: int, sigma_px: float, dtype: torch.dtype, device: torch.device) -> tuple[_Block, ...]:
+    """The matrix of the module's docstring in blocks of rows: which columns are not zero, and their values."""
     reach = max(1, int(3 * sigma_px + 0.5))
-    offset = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    kernel = torch.exp(-(offset**2) / (2 * sigma_px**2))
-    out = image
-    for axis in (0, 1):
-        lines = out.movedim(axis, -1)[:, None]
-        weight = F.conv1d(torch.ones_like(lines[:1]), kernel[None, None], padding=reach)
-        out = (F.conv1d(lines, kernel[None, None], padding=reach) / weight)[:, 0].movedim(-1, axis)
-    return out
+    blocks: list[_Block] = []
+    known: dict[tuple[int, int, int], Tensor] = {}  # those away from the borders are alike
+    with torch.inference_mode(False):  # what is kept is used outside of it, too
+        for first in range(0, n, _BLOCK):
+            last = min(first + _BLOCK, n)
+            inside = slice(max(0, first - reach), min(n, last + reach))
+            place = (first - inside.start, last - first, inside.stop - inside.start)
+            if place not in known:
+                known[place] = _weights(*place, sigma_px, reach).to(device, dtype)
+            blocks.append((inside, known[place]))
+    return tuple(blocks)
+
+
+def _weights(before: int, rows: int, columns: int, sigma_px: float, reach: int) -> Tensor:
+    """Float64 ``(rows, columns)`` with rows that sum to one; the first row's own pixel is in column `before`."""
+    offset = torch.arange(columns, dtype=torch.float64) - before - torch.arange(rows, dtype=torch.float64)[:, None]
+    weight = torch.exp(-(offset**2) / (2 * sigma_px**2)) * (offset.abs() <= reach)
+    return weight / weight.sum(1, keepdim=True)
 
 
 def flatten(image: Tensor, sigma_px: float, excluded: Tensor | None = None) -> Tensor:

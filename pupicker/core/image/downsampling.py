@@ -15,8 +15,12 @@ the general case (any ratio, odd and non-square sizes).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+
+_BLOCK_PIXELS = 1 << 18
 
 
 def resized_shape(shape: tuple[int, int], pixel_size_ang: float, target_pixel_size_ang: float) -> tuple[int, int]:
@@ -55,12 +59,22 @@ def fourier_resize(image: Tensor, shape: tuple[int, int]) -> Tensor:
     rows, columns = shape
     if (rows, columns) == (height, width):
         return image.clone()
-    spectrum = torch.fft.rfft(image, dim=-1)
-    spectrum = _resize_half_axis(spectrum, width, columns)
-    spectrum = torch.fft.fft(spectrum, dim=-2)
-    spectrum = _resize_full_axis(spectrum, rows)
-    spectrum = torch.fft.ifft(spectrum, dim=-2)
-    return torch.fft.irfft(spectrum, n=columns, dim=-1) * (rows * columns / (height * width))
+    # A few rows, then a few columns at a time: a whole spectrum takes more memory than the image.
+    spectrum = image.new_empty((*image.shape[:-1], columns // 2 + 1), dtype=image.dtype.to_complex())
+    for part in _parts(image, -2):
+        spectrum[..., part, :] = _resize_half_axis(torch.fft.rfft(image[..., part, :]), width, columns)
+    out = spectrum.new_empty((*image.shape[:-2], rows, columns // 2 + 1))
+    for part in _parts(spectrum, -1):
+        resized = _resize_full_axis(torch.fft.fft(spectrum[..., part], dim=-2), rows)
+        out[..., part] = torch.fft.ifft(resized, dim=-2)
+    return torch.fft.irfft(out, n=columns, dim=-1) * (rows * columns / (height * width))
+
+
+def _parts(image: Tensor, axis: int) -> Iterator[slice]:
+    """Stretches of an axis that hold about :data:`_BLOCK_PIXELS` each."""
+    length = image.shape[axis]
+    step = max(1, _BLOCK_PIXELS * length // max(1, image.numel()))
+    return (slice(first, first + step) for first in range(0, length, step))
 
 
 def _resize_half_axis(spectrum: Tensor, old: int, new: int) -> Tensor:

@@ -27,6 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,10 +111,12 @@ def fit_to_mixture(data: Histogram, mixture: Mixture) -> tuple[Tensor, Tensor]:
     affine = _maximise(data, free, start, reference_mean - start * median, update_mixture=False)
     if mixture.form == "location-scale":
         return affine.scale, affine.offset
+    positive = median >= 3 * std
     by_scale = _maximise(
-        data, mixture, (reference_mean / median).abs().clamp(min=1e-30), torch.zeros_like(std), update_mixture=False
+        data, mixture, torch.where(positive, (reference_mean / median).abs().clamp(min=1e-30), start),
+        torch.zeros_like(std), update_mixture=False,
     )
-    fits = (median >= 3 * std) & ((by_scale.scale * median - reference_mean).abs() <= 0.5 * reference_std)
+    fits = positive & ((by_scale.scale * median - reference_mean).abs() <= 0.5 * reference_std)
     return torch.where(fits, by_scale.scale, affine.scale), torch.where(fits, by_scale.offset, affine.offset)
 
 
@@ -169,74 +172,95 @@ def _maximise(
     data: Histogram, mixture: Mixture, scale: Tensor, offset: Tensor, update_mixture: bool = True,
     iterations: int = _MAX_ITERATIONS,
 ) -> JointFit:
-    """Expectation conditional maximisation until the log-likelihood per pixel changes by less than 1e-7."""
-    pixels = data.count.sum()
+    """Expectation conditional maximisation until the log-likelihood per pixel changes by less than 1e-7.
+
+    In the loop each micrograph has its own zero (its median) and unit (its robust standard deviation ``spread``), in
+    which sums of squares are exact wherever its zero level was: ``z = u x + v``.
+    """
+    median, spread = (values.numpy() for values in median_and_spread(data))
+    x, count = (data.value.numpy() - median[:, None]) / spread[:, None], data.count.numpy()
+    powers = np.stack([np.ones_like(x), x, x * x], 2)
+    n = count.sum(1)
+    u, v = scale.numpy() * spread, offset.numpy() + scale.numpy() * median
     previous, current, iteration = -float("inf"), -float("inf"), 0
     while iteration < iterations:
         iteration += 1
-        z = data.value * scale[:, None] + offset[:, None]
-        responsibility, log_density = _expect(z, mixture)
-        current = float((data.count * (log_density + scale.log()[:, None])).sum() / pixels)
+        responsibility, log_density = _expect(x * u[:, None] + v[:, None], mixture)
+        current = float(((count * log_density).sum() + (n * np.log(u / spread)).sum()) / n.sum())
         if abs(current - previous) < _TOLERANCE:
             break
         previous = current
+        sums = ((responsibility * count)[:, :, None] @ powers)[:, :, 0].transpose(2, 0, 1)
         if update_mixture:
-            mixture = _update_mixture(z, data.count, responsibility, mixture)
-        scale, offset = _update_affine(data, responsibility, mixture)
+            mixture = _update_mixture(sums, u, v, mixture)
+        u, v = _update_affine(sums, median / spread, mixture)
         if update_mixture:
-            mixture, scale, offset = _fix_gauge(data, mixture, scale, offset)
-    return JointFit(mixture, scale, offset, current, iteration)
+            mixture, u, v = _fix_gauge(n, mixture, u, v)
+    found = torch.from_numpy(u / spread)
+    free = torch.from_numpy(v - u / spread * median)
+    return JointFit(mixture, found, torch.zeros_like(free) if mixture.form == "scale" else free, current, iteration)
 
 
-def _expect(z: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor]:
+def _expect(z: np.ndarray, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
     """Responsibilities ``(2, k, bins)`` and log-density ``(k, bins)`` on the common scale."""
-    weight, mean, std = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in
-                         (mixture.weight, mixture.mean, mixture.std))
-    log_joint = weight.log() - std.log() - 0.5 * ((z - mean) / std) ** 2 - 0.9189385332046727
-    log_density = log_joint.logsumexp(0)
-    return (log_joint - log_density).exp(), log_density
+    weight, mean, std = (np.array(v)[:, None, None] for v in (mixture.weight, mixture.mean, mixture.std))
+    log_joint = np.log(weight / std) - 0.5 * ((z - mean) / std) ** 2 - 0.9189385332046727
+    highest = log_joint.max(0)
+    ratio = np.exp(log_joint - highest)
+    total = ratio.sum(0)
+    return ratio / total, highest + np.log(total)
 
 
-def _update_mixture(z: Tensor, count: Tensor, responsibility: Tensor, old: Mixture) -> Mixture:
-    mass = responsibility * count
-    n = mass.sum((1, 2)).clamp(min=1e-12)
-    mean = (mass * z).sum((1, 2)) / n
-    variance = (mass * (z - mean[:, None, None]) ** 2).sum((1, 2)) / n
-    total = count.sum()
-    floor = 1e-6 * float((count * z * z).sum() / total - ((count * z).sum() / total) ** 2)
-    weight = (n / n.sum()).clamp(1e-6, 1 - 1e-6)
-    std = variance.clamp(min=max(floor, 1e-30)).sqrt()
+def _update_mixture(sums: np.ndarray, u: np.ndarray, v: np.ndarray, old: Mixture) -> Mixture:
+    """From the sums ``(3, 2, k)`` of the pixels of each component: their number, their values, their squares."""
+    n = sums[0].sum(1).clip(min=1e-12)
+    mean = (u * sums[1] + v * sums[0]).sum(1) / n
+    variance = _squares(sums, u, v - mean[:, None]).sum(1) / n
+    of_all = sums.sum(1)
+    middle = (u * of_all[1] + v * of_all[0]).sum() / n.sum()
+    floor = 1e-6 * float(_squares(of_all, u, v - middle).sum() / n.sum())
+    weight = (n / n.sum()).clip(1e-6, 1 - 1e-6)
+    std = np.sqrt(variance.clip(min=max(floor, 1e-30)))
     return replace(old, weight=_pair(weight), mean=_pair(mean), std=_pair(std))
 
 
-def _pair(values: Tensor) -> tuple[float, float]:
+def _squares(sums: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Sums of ``(u x + v)^2``."""
+    return u * u * sums[2] + 2 * u * v * sums[1] + v * v * sums[0]
+
+
+def _pair(values: np.ndarray) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def _update_affine(data: Histogram, responsibility: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor]:
-    """Closed-form ``s`` and ``t`` of each micrograph (symbols as in the module's docstring)."""
-    mean, std = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (mixture.mean, mixture.std))
-    mass = responsibility * data.count / std**2
-    x = data.value
-    a, b = (mass * x * x).sum((0, 2)), (mass * x * mean).sum((0, 2))
-    n = data.count.sum(1)
+def _update_affine(sums: np.ndarray, zero: np.ndarray, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """Closed-form ``u`` and ``v`` of each micrograph, from sums as in :func:`_update_mixture`.
+
+    The letters are those of the module's docstring.  In the paper's form ``x + zero`` takes the place of ``x``, which
+    is the pixel in units of the spread, and ``v`` follows.
+    """
+    mean, std = (np.array(values)[:, None] for values in (mixture.mean, mixture.std))
+    n = sums[0].sum(0)
     if mixture.form == "scale":
-        return (b + (b * b + 4 * a * n).sqrt()) / (2 * a), torch.zeros_like(a)
-    w, sx, m = mass.sum((0, 2)), (mass * x).sum((0, 2)), (mass * mean).sum((0, 2))
-    a = (a - sx * sx / w).clamp(min=1e-300)
-    b = b - sx * m / w
-    scale = (b + (b * b + 4 * a * n).sqrt()) / (2 * a)
-    return scale, (m - scale * sx) / w
+        a = (_squares(sums, np.ones_like(zero), zero) / std**2).sum(0)
+        b = ((sums[1] + zero * sums[0]) * mean / std**2).sum(0)
+        u = (b + np.sqrt(b * b + 4 * a * n)) / (2 * a)
+        return u, u * zero
+    w, x, a = (sums / std**2).sum(1)
+    m, b, _ = (sums * mean / std**2).sum(1)
+    a = (a - x * x / w).clip(min=1e-300)
+    b = b - x * m / w
+    u = (b + np.sqrt(b * b + 4 * a * n)) / (2 * a)
+    return u, (m - u * x) / w
 
 
 def _fix_gauge(
-    data: Histogram, mixture: Mixture, scale: Tensor, offset: Tensor
-) -> tuple[Mixture, Tensor, Tensor]:
+    n: np.ndarray, mixture: Mixture, u: np.ndarray, v: np.ndarray
+) -> tuple[Mixture, np.ndarray, np.ndarray]:
     """Rescale (and shift, where offsets are free) so that neither drifts; the likelihood does not change."""
-    n = data.count.sum(1)
-    factor = 1 / float((n * (scale * median_and_spread(data)[1]).log()).sum().div(n.sum()).exp())
+    factor = 1 / float(np.exp((n * np.log(u)).sum() / n.sum()))
     shift = 0.0 if mixture.form == "scale" else -_moments(mixture)[0]
     mean = tuple((m + shift) * factor for m in mixture.mean)
     std = tuple(s * factor for s in mixture.std)
     moved = replace(mixture, mean=(mean[0], mean[1]), std=(std[0], std[1]))
-    return moved, scale * factor, (offset + shift) * factor
+    return moved, u * factor, (v + shift) * factor

@@ -122,22 +122,22 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 def _masked(path: Path, stored: np.ndarray, digest: str | None) -> Image:
     with np.errstate(over="ignore", invalid="ignore"):  # 64-bit values beyond 32 bits become infinite: masked
         pixels = np.ascontiguousarray(stored, dtype=np.float32)
-    invalid = None if stored.dtype.kind in "iu" else ~np.isfinite(pixels)
-    n_invalid = 0 if invalid is None else int(np.count_nonzero(invalid))
-    if invalid is None or not n_invalid:
-        _check_contrast(path, pixels)
+        lowest, highest = pixels.min(), pixels.max()  # NaN if one pixel is
+    if np.isfinite(lowest) and np.isfinite(highest):
+        _check_contrast(path, lowest, highest)
         return Image(pixels, None, 0, digest)
+    invalid = ~np.isfinite(pixels)
     finite = pixels[~invalid]
     if not finite.size:
         raise InputError(f"{path}: all pixels are NaN or infinite; leave it out or compute it again")
-    _check_contrast(path, finite)
+    _check_contrast(path, finite.min(), finite.max())
     # A copy: the array may be the decoder's own, and is then read-only.
-    return Image(np.where(invalid, np.median(finite), pixels).astype(np.float32), invalid, n_invalid, digest)
+    filled = np.where(invalid, np.median(finite), pixels).astype(np.float32)
+    return Image(filled, invalid, invalid.size - finite.size, digest)
 
 
-def _check_contrast(path: Path, values: np.ndarray) -> None:
-    lowest = values.min()
-    if lowest == values.max():
+def _check_contrast(path: Path, lowest: np.float32, highest: np.float32) -> None:
+    if lowest == highest:
         raise InputError(f"{path}: all pixels have the same value {lowest:g}; leave it out or compute it again")
 
 

@@ -11,11 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from gemmi import cif
+from typing import TYPE_CHECKING
 
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
+
+if TYPE_CHECKING:
+    from gemmi import cif
 
 _RESERVED = re.compile(r"(?:^|\s)(?:data_|loop_|save_|stop_|global_|[;$\[\]])|[^\x00-\x7f]", re.IGNORECASE)
 _KEYWORD = re.compile(r"(?:data|loop|save|stop|global)_", re.IGNORECASE)
@@ -79,6 +81,8 @@ def read_star(
     InputError
         The file is no STAR file.
     """
+    from gemmi import cif  # a tenth of a second, which runs without a STAR file are spared
+
     path = Path(path)
     text = _read_text(path)
     try:
@@ -122,7 +126,11 @@ def _quote(value: str) -> str:
 
     RELION 3.1 and scipion-em-relion take quotes for a part of the name and then find no micrograph.
     """
-    if _PLAIN.fullmatch(value) or cif.quote(value) == value:
+    if _PLAIN.fullmatch(value):
+        return value
+    from gemmi import cif
+
+    if cif.quote(value) == value:
         return value
     for mark in ('"', "'"):
         if mark not in value:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
-import tifffile
 
 from pupicker.engine.files.micrograph_header import Hasher, Header
 from pupicker.engine.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    import tifffile
 
 _ANG_PER_UNIT = {2: 2.54e8, 3: 1e8}  # ResolutionUnit: inch, centimetre
 
@@ -46,6 +48,8 @@ class TiffImage:
         return _decoded(self._path, lambda: np.asarray(self._page.asarray()).reshape(shape))
 
     def _open(self) -> tifffile.TiffPage:
+        import tifffile  # a tenth of a second, which runs without a TIFF file are spared
+
         file = tifffile.TiffFile(self._source)  # type: ignore[arg-type]  # any file-like object does
         page = file.pages.first
         _check(self._path, file, page)

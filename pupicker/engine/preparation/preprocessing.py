@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from pupicker.core.image.histograms import Histogram, stack_histograms
 from pupicker.core.image.normalization import fit, normalize
@@ -18,12 +24,46 @@ from pupicker.engine.runtime.run_report import Report
 
 Written = dict[Path, tuple[Path, float]]
 
+MEMORY_BYTES = 512 << 20
+"""Of resampled micrographs that wait in memory; the others wait in files."""
+
+
+class _Waiting:
+    """Resampled micrographs until the joint fit is done, from several threads: in memory, or in files in a folder."""
+
+    def __init__(self, folder: Path, memory_bytes: int) -> None:
+        self._folder, self._free, self._lock = folder, memory_bytes, threading.Lock()
+        self._pixels: dict[Path, Tensor] = {}
+        self._files: dict[Path, Path] = {}
+
+    def put(self, path: Path, pixels: Tensor) -> None:
+        """Keep float32 ``(h, w)``."""
+        size = pixels.numel() * pixels.element_size()
+        with self._lock:
+            fits = size <= self._free
+            self._free -= size * fits
+            number = len(self._files)
+            if not fits:
+                self._files[path] = self._folder / f"{number}.npy"
+        if fits:
+            self._pixels[path] = pixels
+        else:
+            np.save(self._files[path], pixels.numpy())
+
+    def take(self, path: Path) -> Tensor:
+        """What was put there, once."""
+        if path in self._pixels:
+            return self._pixels.pop(path)
+        pixels = torch.from_numpy(np.load(self._files[path]))
+        self._files[path].unlink()
+        return pixels
+
 
 def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, threads: int, report: Report) -> Written:
     """Write ``<output>/<name>.mrc`` for every micrograph that can be read.
 
-    Two passes over the files: the joint fit needs the histograms of all, and all resampled micrographs of a session do
-    not fit into memory.
+    Each file is read once.  The joint fit needs the histograms of all, so the resampled micrographs wait: in memory up
+    to :data:`MEMORY_BYTES`, the others in a hidden folder in `output`, which is gone at the end however that is.
 
     Parameters
     ----------
@@ -37,35 +77,45 @@ def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, thread
     """
     output.mkdir(parents=True, exist_ok=True)
     targets = _targets(paths, output)
+    with TemporaryDirectory(prefix=".waiting-", dir=output) as folder:
+        return _preprocess(targets, recipe, threads, report, _Waiting(Path(folder), MEMORY_BYTES))
 
-    def histogram_of(path: Path) -> Histogram:
-        return prepare(path, recipe).histogram()
 
-    progress = Progress(2 * len(paths), "preprocessing")
-    histograms = dict(usable(paths, histogram_of, report, progress, threads))
-    if not histograms:
-        return {}
-    joint = fit(stack_histograms(list(histograms.values())))
-    report.results["normalization"] = asdict(joint.mixture)
-    order = {path: index for index, path in enumerate(histograms)}
-
-    def write(path: Path) -> tuple[float, int]:
+def _preprocess(
+    targets: dict[Path, Path], recipe: Recipe, threads: int, report: Report, waiting: _Waiting
+) -> Written:
+    def read(path: Path) -> tuple[Histogram, float, int]:
         micrograph = prepare(path, recipe)
+        found = micrograph.histogram()
+        waiting.put(path, micrograph.pixels)
+        return found, micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2, micrograph.n_invalid
+
+    progress = Progress(2 * len(targets), "preprocessing")
+    known = dict(usable(list(targets), read, report, progress, threads))
+    if not known:
+        return {}
+    joint = fit(stack_histograms([histogram for histogram, _, _ in known.values()]))
+    report.results["normalization"] = asdict(joint.mixture)
+    order = {path: index for index, path in enumerate(known)}
+
+    def write(path: Path) -> None:
         index = order[path]
-        pixels = normalize(micrograph.pixels, joint.mixture, float(joint.scale[index]), float(joint.offset[index]))
-        size = micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2
-        write_mrc(targets[path], pixels.numpy(), size)
-        return size, micrograph.n_invalid
+        scale, offset = float(joint.scale[index]), float(joint.offset[index])
+        pixels = normalize(waiting.take(path), joint.mixture, scale, offset)
+        write_mrc(targets[path], pixels.numpy(), known[path][1])
 
     written: Written = {}
-    for path, (size, invalid) in usable(list(histograms), write, report, progress, threads):
+    for path, _ in usable(list(known), write, report, progress, threads):
+        _, size, invalid = known[path]
         written[path] = (targets[path], size)
         report.used(path, invalid)
     return written
 
 
 def _targets(paths: Sequence[Path], output: Path) -> dict[Path, Path]:
-    targets = {Path(name): output / f"{stem}.mrc" for name, stem in distinct_stems(map(str, paths)).items()}
+    """The new file of each micrograph, in their order."""
+    stems = distinct_stems(map(str, paths))
+    targets = {path: output / f"{stems[str(path)]}.mrc" for path in paths}
     clash = [p for p, target in targets.items() if target.exists() and p.exists() and target.samefile(p)]
     if clash:
         raise UsageError(f"{output}: {clash[0].name} would overwrite itself; give another folder", "output")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,9 @@ from pupicker.core.image.normalization import (
     fit_to_mixture,
     normalize,
 )
-from pupicker.engine.files.micrographs import open_micrograph, resolve_pixel_size
+from pupicker.engine.files.micrographs import Header, Image, open_micrograph, resolve_pixel_size
 from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.memory import SharedMemory
 
 LARGEST_ENLARGEMENT = 2.0
 """Coarser micrographs than this many working pixels hold too little of what the network was trained on."""
@@ -31,7 +33,10 @@ LARGEST_BLANK = 0.6
 """Share of the pixels that may have one and the same value: with more than two thirds an image has no robust spread,
 and the joint fit of the normalisation would give all micrographs another scale."""
 
-_BLANK_SAMPLE = 100_000
+_BLANK_SAMPLE = 25_000
+
+READING = SharedMemory(512 << 20)
+"""For the pixels of all micrographs that are being resampled: two of 8192 x 8192, or any four up to 5792 x 5792."""
 
 Coarser = Literal["enlarge", "keep", "refuse"]
 """What happens to a micrograph that is coarser than the working pixel size: it is enlarged (up to
@@ -126,20 +131,33 @@ def resample(
 ) -> Resampled:
     """Read a micrograph, cut off borders without an image (unless `keep_borders`), and resample it.
 
-    The file is opened once; with `digest` its SHA-256 is taken from the bytes that were read.
+    The file is opened once; with `digest` its SHA-256 is taken from the bytes that were read.  It waits for a share of
+    :data:`READING`.
 
     Raises
     ------
     InputError
         If it cannot be read, has no pixel size, or is much coarser or smaller than the method can use.
     """
-    with open_micrograph(path) as file:
-        pixel_size = resolve_pixel_size(file.header, pixel_size_ang)
-        target = _target(path, pixel_size, working_pixel_size_ang, coarser)
-        image = file.read_image(digest)
-    del file  # a TIFF holds all bytes of its file
-    whole = (int(image.pixels.shape[0]), int(image.pixels.shape[1]))
+    with ExitStack() as until_resampled:
+        with open_micrograph(path) as file:
+            pixel_size = resolve_pixel_size(file.header, pixel_size_ang)
+            target = _target(path, pixel_size, working_pixel_size_ang, coarser)
+            until_resampled.enter_context(READING.room_for(_pixel_bytes(file.header)))
+            image = file.read_image(digest)
+        del file  # a TIFF holds all bytes of its file
+        return _resampled(path, image, pixel_size, target, keep_borders)
+
+
+def _pixel_bytes(header: Header) -> int:
+    """Of the pixels in single precision, and as they are stored if that is another type."""
+    stored = 0 if header.dtype == "float32" else np.dtype(header.dtype).itemsize
+    return header.width * header.height * (4 + stored)
+
+
+def _resampled(path: Path, image: Image, pixel_size: float, target: float, keep_borders: bool) -> Resampled:
     pixels = torch.from_numpy(image.pixels)
+    whole = (int(pixels.shape[0]), int(pixels.shape[1]))
     area = None if keep_borders else live_area(pixels)
     if area is not None:
         pixels = pixels[area]
@@ -179,12 +197,13 @@ def _target(path: Path, pixel_size: float, working: float, coarser: Coarser) -> 
 def _check_filled(path: Path, pixels: Tensor) -> None:
     """Most pixels have values of their own, judged by a sample of them."""
     flat = pixels.reshape(-1)
-    values, counts = flat[:: max(1, len(flat) // _BLANK_SAMPLE)].unique(return_counts=True)
-    share = float(counts.max() / counts.sum())
+    sample = flat[:: max(1, len(flat) // _BLANK_SAMPLE)]
+    middle = sample.median()  # what more than half of the pixels have is the median
+    share = float((sample == middle).double().mean())
     if share > LARGEST_BLANK:
         raise InputError(
-            f"{path}: {100 * share:.0f} % of its pixels have one value, {float(values[counts.argmax()]):g} (blank, or"
-            " NaN); leave it out or compute it again"
+            f"{path}: {100 * share:.0f} % of its pixels have one value, {float(middle):g} (blank, or NaN); leave it out"
+            " or compute it again"
         )
 
 

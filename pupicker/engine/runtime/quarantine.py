@@ -74,7 +74,7 @@ def usable_with(
 def in_background(work: Callable[[Path], T], paths: Sequence[Path], threads: int) -> Iterator[tuple[Path, Future[T]]]:
     """Run `work` for each path in `threads` threads, a few ahead of the consumer; yields in the order of `paths`.
 
-    At most :data:`MAX_READERS` threads: each holds a micrograph and its transform, and disks are no faster with more.
+    At most :data:`MAX_READERS` threads: each holds a micrograph, and disks are no faster with more.
 
     Raises
     ------

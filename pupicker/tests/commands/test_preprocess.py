@@ -9,6 +9,7 @@ import torch
 from pupicker.core.image.histograms import histogram
 from pupicker.core.image.normalization import fit
 from pupicker.engine.files.micrographs import read_header, read_image, write_mrc
+from pupicker.engine.preparation import preprocessing
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import HEIGHT, PIXEL_SIZE_ANG, WIDTH
 
@@ -105,6 +106,48 @@ def test_bad_micrographs_are_set_aside(preprocess, simulated, tmp_path):
     assert [entry["micrograph"] for entry in report["quarantined"]] == [str(bad)]
     assert list(report["outputs"]) == [str(path) for path in simulated.unseen]
     assert str(bad) in preprocess([bad], "--target-pixel-size", 12).error(1)
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 50_000])
+def test_what_does_not_fit_into_memory_waits_in_files_and_comes_out_the_same(
+    preprocess, simulated, tmp_path, monkeypatch, memory_bytes
+):
+    """None, or one of several micrographs of 44 kB."""
+    bad = tmp_path / "bad.mrc"
+    bad.write_bytes(b"no micrograph")
+    paths = [*simulated.micrographs[:2], bad, *simulated.unseen]
+    assert preprocess(paths, "--target-pixel-size", 18).code == 3
+    in_memory = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert len(in_memory) == 5  # four micrographs and the report
+    monkeypatch.setattr(preprocessing, "MEMORY_BYTES", memory_bytes)
+    saved, save = [], np.save
+    monkeypatch.setattr(np, "save", lambda path, pixels: saved.append(path) or save(path, pixels))
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+    assert preprocess(paths, "--target-pixel-size", 18).code == 3
+    assert len(saved) == (4 if memory_bytes == 0 else 3)
+    again = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert sorted(again) == sorted(in_memory)  # nothing else is left
+    for name in again:
+        if name.endswith(".mrc"):
+            assert again[name][1024:] == in_memory[name][1024:]  # the headers hold the time
+
+
+def test_each_micrograph_is_read_once(preprocess, simulated, monkeypatch):
+    read = []
+    prepare = preprocessing.prepare
+    monkeypatch.setattr(preprocessing, "prepare", lambda path, recipe: read.append(path) or prepare(path, recipe))
+    assert preprocess(simulated.micrographs, "--target-pixel-size", 18).code == 0
+    assert sorted(read) == sorted(simulated.micrographs)
+
+
+def test_nothing_is_left_of_a_run_that_failed(preprocess, simulated, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(preprocessing, "write_mrc", full)
+    assert "No space left" in preprocess(simulated.unseen, "--target-pixel-size", 18).error(1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] in ([], ["report.json"])
 
 
 @pytest.mark.parametrize("options", [

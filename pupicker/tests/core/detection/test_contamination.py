@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pupicker.core.detection.contamination import (
     DEPTH_WITHOUT_LABELS,
     MIN_DEPTH,
+    _deepest,
     contamination_mask,
     depth,
     limit_from_blobs,
     limit_from_particles,
     margin_mask,
 )
+from pupicker.core.detection.contamination import _noise as _noise_of
 from pupicker.core.detection.suppression import pick
+from pupicker.core.image.background import gaussian_mean
 
 DIAMETER_PX = 22.0
 
@@ -65,6 +70,33 @@ def test_neither_scale_nor_zero_of_the_image_matter():
     assert torch.equal(found, contamination_mask(400 + 37 * image, DIAMETER_PX, MIN_DEPTH))
 
 
+@pytest.mark.parametrize("darkness", [9.0, 0.0])
+def test_depth_is_that_of_four_turns_however_many_were_needed(darkness):
+    """With cells of one pixel."""
+    diameter, limit = 8.0, 6.0
+    image = _noise(90, 81).double() + 100
+    image[_disc(image.shape, 40, 30, 9)] -= darkness
+    image[_disc(image.shape, 55, 30, 6)] -= darkness / 2
+    smooth = gaussian_mean(image - image.mean(), 1.0)
+    down, right = (smooth[8:] - smooth[:-8])[::2], (smooth[:, 8:] - smooth[:, :-8])[::2]
+    differences = torch.cat([down.flatten(), right.flatten()])
+    noise = differences.abs().sort().values[int(0.6827 * len(differences))] / 2**0.5
+    counted, numbers = torch.ones_like(image), set()
+    for _ in range(4):
+        level = gaussian_mean(smooth * counted, 32.0) / gaussian_mean(counted, 32.0)
+        expected = (level - smooth) / noise
+        counted = (expected <= limit).double()
+        numbers.add(int(counted.sum()))
+    assert (len(numbers) > 1) == (darkness > 0)
+    torch.testing.assert_close(depth(image, diameter, limit), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_noise_of_half_of_the_rows_is_that_of_all():
+    smooth = _noise(201, 240)
+    assert _noise_of(smooth, 5) == pytest.approx(1.0, abs=0.02)
+    assert _noise_of(smooth[:5], 5) == pytest.approx(1.0, abs=0.2) and _noise_of(smooth[:2, :3], 5) == 0.0
+
+
 def test_a_slope_of_thickness_is_no_contamination():
     image = _noise(250, 250) + torch.linspace(0, 12, 250)[None, :]
     assert not contamination_mask(image, DIAMETER_PX, MIN_DEPTH).any()
@@ -82,6 +114,18 @@ def test_the_limit_stays_clear_of_the_particles_that_were_labelled():
     mask = contamination_mask(image, DIAMETER_PX, limit)
     assert not any(mask[int(y), int(x)] for x, y in xy.tolist())
     assert mask[190, 160]
+
+
+@given(height=st.integers(1, 30), width=st.integers(1, 30), number=st.integers(0, 5), seed=st.integers(0, 99))
+def test_deepest_place_around_a_position_wherever_it_is(height, width, number, seed):
+    """Within a square of six pixels to either side; positions may lie half a pixel outside."""
+    image = _noise(height, width, seed=seed)
+    xy = torch.rand((number, 2), generator=torch.Generator().manual_seed(seed)) * torch.tensor([width, height]) - 0.5
+    found = _deepest(image, xy, DIAMETER_PX)
+    assert found.shape == (number,)
+    for (x, y), deepest in zip(xy.round().long().tolist(), found.tolist(), strict=True):
+        x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+        assert deepest == float(image[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7].max())
 
 
 def test_the_limit_without_labels_and_with_faint_ones():

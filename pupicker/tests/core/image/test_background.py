@@ -2,6 +2,9 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pupicker.core.image.background import LARGEST_GAIN, flatten, gaussian_mean
 
@@ -30,6 +33,47 @@ def test_local_mean_is_the_weighted_mean_of_what_is_inside(shape, sigma):
     for row in {0, shape[0] // 2, shape[0] - 1}:
         for column in {0, 3, shape[1] - 1}:
             assert float(mean[row, column]) == pytest.approx(weighted_mean(image, sigma, row, column), abs=1e-12)
+
+
+def direct(image, sigma):
+    """The local mean as a convolution along either axis, borders by what of the kernel lies inside."""
+    reach = max(1, int(3 * sigma + 0.5))
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1, dtype=torch.float64) ** 2) / (2 * sigma**2))[None, None]
+    for _ in range(2):
+        lines = image.double()[:, None]
+        weight = F.conv1d(torch.ones_like(lines), kernel, padding=reach)
+        image = (F.conv1d(lines, kernel, padding=reach) / weight)[:, 0].T
+    return image
+
+
+@settings(deadline=None, derandomize=True)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), sigma=st.floats(0.3, 60), seed=st.integers(0, 1000))
+def test_local_mean_is_the_convolution_also_in_images_smaller_than_its_reach(height, width, sigma, seed):
+    image = noise(height, width, seed=seed)
+    torch.testing.assert_close(gaussian_mean(image, sigma), direct(image, sigma), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(128, 129), (127, 300), (700, 257), (256, 641)])
+@pytest.mark.parametrize("sigma", [0.4, 5.0, 22.0, 90.3])
+def test_local_mean_is_the_convolution_across_its_blocks_in_either_precision(shape, sigma):
+    image = 30 + noise(*shape)
+    expected = direct(image, sigma)
+    torch.testing.assert_close(gaussian_mean(image, sigma), expected, rtol=0, atol=1e-11)
+    single = gaussian_mean(image.float(), sigma)
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), expected, rtol=3e-6, atol=0)
+    turned = gaussian_mean(image.float().T, sigma)  # not contiguous
+    torch.testing.assert_close(turned.T, single, rtol=3e-6, atol=0)
+
+
+def test_local_mean_can_be_learnt_through_after_it_was_used_in_inference():
+    with torch.inference_mode():
+        first = gaussian_mean(noise(50, 61), 3.21)
+    image = noise(50, 61).requires_grad_()
+    mean = gaussian_mean(image, 3.21)
+    torch.testing.assert_close(mean.detach(), first.clone(), rtol=0, atol=0)
+    mean.sum().backward()
+    assert float(image.grad.sum()) == pytest.approx(50 * 61)
 
 
 def test_local_mean_of_a_constant_is_the_constant_up_to_the_borders():

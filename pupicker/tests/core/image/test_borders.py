@@ -61,6 +61,22 @@ def test_blurred_bands_with_live_rows_at_the_very_edge_are_found():
     assert rows == slice(20, 220) and columns == slice(0, 180)
 
 
+@pytest.mark.parametrize("mode", ["replicate", "constant"])
+@pytest.mark.parametrize(("shape", "widths"), [((1100, 1700), (7, 0, 2, 31)), ((1030, 150), (0, 12, 40, 3))])
+def test_bands_of_large_images_are_found_to_the_pixel_from_some_of_the_lines(mode, shape, widths):
+    left, _, top, _ = widths
+    padded = F.pad(7 + noise(*shape)[None, None], widths, mode=mode)[0, 0]
+    assert live_area(padded) == (slice(top, top + shape[0]), slice(left, left + shape[1]))
+    assert live_area(noise(*shape, 3)) == (slice(0, shape[0]), slice(0, shape[1]))
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (300, 1), (2, 300), (3, 200), (900, 1000)])
+def test_up_to_twice_the_number_of_lines_that_are_looked_at_all_count(shape):
+    image = noise(*shape)
+    image[:, :20] = image[:, -1:]
+    assert live_area(image) == brute_force(image)
+
+
 def test_a_doubled_row_inside_is_no_band():
     image = noise(200, 180)
     image[30] = image[31]

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pupicker.core.image import downsampling
 from pupicker.core.image.downsampling import fourier_resize, resized_shape
 
 sizes = st.integers(1, 23)
@@ -91,6 +92,16 @@ def test_batches_and_single_precision():
     for i in range(2):
         for j in range(3):
             torch.testing.assert_close(resized[i, j], fourier_resize(batch[i, j], (11, 10)))
+
+
+@pytest.mark.parametrize("new", [(200, 301), (1601, 90), (333, 1400)])
+def test_parts_of_a_spectrum_are_those_of_the_whole(new, monkeypatch):
+    image, batch = noise((1601, 1400)), noise((3, 40, 30))
+    several, one = fourier_resize(image, new), fourier_resize(batch, (17, 12))
+    monkeypatch.setattr(downsampling, "_BLOCK_PIXELS", 10 * image.numel())
+    torch.testing.assert_close(fourier_resize(image, new), several, rtol=0, atol=1e-12)
+    monkeypatch.setattr(downsampling, "_BLOCK_PIXELS", 1)
+    torch.testing.assert_close(fourier_resize(batch, (17, 12)), one, rtol=0, atol=1e-12)
 
 
 def test_shrinking_white_noise_by_a_non_integer_ratio_keeps_its_spectral_density():

@@ -1,6 +1,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -73,6 +74,27 @@ def test_integer_pixels_lie_on_their_values():
     assert data.count[0][filled].tolist() == torch.bincount(image.long().reshape(-1)).tolist()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+@pytest.mark.parametrize("shape", [(700, 512), (333, 1024), (900, 901)])
+def test_the_range_of_the_bins_is_that_of_nearly_all_pixels(shape, dtype):
+    """Quantiles of a sample, from all over the image: a ramp, here along either axis, would show a few columns."""
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for ramp in (torch.linspace(-2, 2, shape[0])[:, None], torch.linspace(-2, 2, shape[1])):
+        image = (50 + 10 * (noise + ramp)).to(dtype)
+        data = histogram(image)
+        assert float(data.count.sum()) == pytest.approx(image.numel(), rel=6e-4)
+        for fraction in (0.02, 0.5, 0.9):
+            cumulative = data.count[0].cumsum(0) / data.count.sum()
+            value = float(data.value[0][int((cumulative < fraction).sum())])
+            assert value == pytest.approx(float(np.quantile(image.double(), fraction)), abs=0.3)
+
+
+def test_an_image_and_its_multiple_have_the_same_histogram():
+    image = micrograph(2).float()
+    first, second = histogram(image), histogram(4 * image)
+    assert torch.equal(first.count, second.count) and torch.equal(4 * first.value, second.value)
+
+
 @pytest.mark.parametrize("value", [0.0, -3.5, 1e6])
 def test_a_constant_image_has_no_scale(value):
     with pytest.raises(ValueError, match="constant"):
@@ -138,7 +160,7 @@ def test_likelihood_never_decreases(data_set, form):
 
 
 def log_likelihood(data, mixture, scale, offset):
-    density = _expect(data.value * scale[:, None] + offset[:, None], mixture)[1]
+    density = torch.from_numpy(_expect((data.value * scale[:, None] + offset[:, None]).numpy(), mixture)[1])
     return float((data.count * (density + scale.log()[:, None])).sum() / data.count.sum())
 
 
@@ -155,7 +177,7 @@ def test_fit_is_a_maximum_in_every_scale(data_set, joint):
 
 def test_the_density_is_that_of_two_gaussians():
     mixture = Mixture(WEIGHT, MEAN, STD, "scale")
-    z = torch.tensor([[6.0, 9.0, 12.0]], dtype=torch.float64)
+    z = np.array([[6.0, 9.0, 12.0]])
     responsibility, log_density = _expect(z, mixture)
     for i, value in enumerate(z[0].tolist()):
         parts = [w / (s * math.sqrt(2 * math.pi)) * math.exp(-0.5 * ((value - m) / s) ** 2)
@@ -242,6 +264,25 @@ def test_micrographs_of_the_fit_get_their_own_scales_again(data_set, joint):
     scale, offset = fit_to_mixture(histograms(data_set), joint.mixture)
     torch.testing.assert_close(scale, joint.scale, rtol=1e-3, atol=0)
     assert torch.equal(offset, joint.offset)
+
+
+@pytest.mark.parametrize("median", [0.0, -3.0])
+def test_a_new_micrograph_whose_zero_is_its_median_is_no_special_case(joint, median):
+    image = micrograph(5)
+    shifted = image - image.median() + median
+    scale, offset = fit_to_mixture(histogram(shifted), joint.mixture)
+    expected = fit_to_mixture(histogram(image - 40), joint.mixture)[0]
+    assert bool(scale.isfinite().all() and offset.isfinite().all())
+    torch.testing.assert_close(scale, expected, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e6])
+def test_a_large_zero_level_costs_no_precision(data_set, offset):
+    images = [image - image.mean() for image in data_set]
+    plain = fit(histograms(images), "location-scale")
+    moved = fit(histograms([image + offset * s for image, s in zip(images, SCALES, strict=True)]), "location-scale")
+    torch.testing.assert_close(moved.scale, plain.scale, rtol=1e-5, atol=0)
+    assert moved.mixture.std == pytest.approx(plain.mixture.std, rel=1e-5)
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (30.0, -700.0), (0.1, 5.0)])

@@ -15,9 +15,11 @@ from pupicker.core.networks import NETWORKS
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.picker import Picker, PickingOptions
+from pupicker.engine.preparation import working_micrograph
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.memory import SharedMemory
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import in_background
 from pupicker.engine.runtime.run_report import Report
@@ -146,6 +148,35 @@ def test_what_cannot_be_resampled(simulated, given_ang, working_ang, words):
     with pytest.raises(InputError, match=words) as caught:
         resample(simulated.unseen[0], given_ang, working_ang)
     assert str(caught.value).startswith(str(simulated.unseen[0]))
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.59, None), (0.61, "61 % of its pixels have one value, -2 "),
+                                              (0.95, "95 % of its pixels have one value, -2 ")])
+def test_blank_is_what_has_mostly_one_value(tmp_path, share, words):
+    pixels = np.random.default_rng(0).normal(0, 10, (200, 300)).astype(np.float32)
+    pixels.reshape(-1)[: int(share * pixels.size)] = -2
+    write_mrc(tmp_path / "a.mrc", np.random.default_rng(1).permutation(pixels.reshape(-1)).reshape(200, 300), 6.0)
+    if words is None:
+        assert resample(tmp_path / "a.mrc", None, 12.0).shape == (200, 300)
+    else:
+        with pytest.raises(InputError, match=words):
+            resample(tmp_path / "a.mrc", None, 12.0)
+
+
+def test_large_micrographs_are_not_all_read_at_the_same_time(simulated, monkeypatch):
+    """The readers share memory: where there is little, one reads after the other."""
+    asked = []
+
+    class Counting(SharedMemory):
+        def room_for(self, needed_bytes):
+            asked.append(needed_bytes)
+            return super().room_for(needed_bytes)
+
+    monkeypatch.setattr(working_micrograph, "READING", Counting(1))
+    paths = list(simulated.unseen)
+    for (_, future), path in zip(in_background(lambda path: resample(path, None, 12.0), paths, 4), paths, strict=True):
+        assert future.result().path == path
+    assert asked == [4 * HEIGHT * WIDTH] * len(paths)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
