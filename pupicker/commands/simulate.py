@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(dirt, "gold", int, "gold beads in each micrograph")
     _add(dirt, "gold_diameter_ang", float, "their diameter in A", option="--gold-diameter")
     _add(dirt, "ice_crystals", int, "ice crystals in each micrograph", option="--ice")
+    _add(dirt, "membranes", int, "vesicles in each micrograph")
     _add(dirt, "aggregates", int, "clumps of particles in each micrograph")
     _add(parser, "seed", int, "seed of everything random")
 

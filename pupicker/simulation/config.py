@@ -55,8 +55,9 @@ class SimulationConfig:
         Standard deviation of the logarithm of the factor that scales each micrograph's intensity.
     carbon
         Whether the edge of the carbon film reaches into each micrograph.
-    gold, ice_crystals, aggregates
-        How many beads, crystals and clumps of particles lie in each micrograph.  None of them is in the truth.
+    gold, ice_crystals, aggregates, membranes
+        How many beads, crystals, clumps of particles and vesicles lie in each micrograph.  None of them is in the
+        truth.
     gold_diameter_ang
         Diameter of the beads in Å.
     dtype
@@ -90,6 +91,7 @@ class SimulationConfig:
     gold_diameter_ang: float = 100.0
     ice_crystals: int = 0
     aggregates: int = 0
+    membranes: int = 0
     dtype: str = "float32"
     seed: int = 0
 
@@ -103,8 +105,8 @@ class SimulationConfig:
             value = getattr(self, name)
             _require(name, value, value is None or (math.isfinite(value) and value > 0), "a number above 0")
         for name in (
-            "particles", "gold", "ice_crystals", "aggregates", "seed", "cs_mm", "b_factor_ang2", "astigmatism_um",
-            "intensity_scale_sd",
+            "particles", "gold", "ice_crystals", "aggregates", "membranes", "seed", "cs_mm", "b_factor_ang2",
+            "astigmatism_um", "intensity_scale_sd",
         ):
             value = getattr(self, name)
             _require(name, value, math.isfinite(value) and value >= 0, "0 or more")

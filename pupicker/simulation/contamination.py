@@ -1,4 +1,4 @@
-"""What lies in micrographs besides particles: the carbon edge, gold beads, ice crystals, aggregates."""
+"""What lies in micrographs besides particles: the carbon edge, gold beads, ice crystals, aggregates, membranes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pupicker.simulation.config import SimulationConfig
 _HOLE_RADIUS_ANG = 6000.0  # of common holey films
 _GOLD_OPACITY = 1.6
 _CARBON_OPACITY, _CARBON_TEXTURE = 0.22, 2.0
+_LEAFLETS_ANG = 38.0  # distance of the two dark lines of a lipid bilayer
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def draw_contamination(
     """Draw what `config` asks for on the field of `frame`; aggregates consist of views of the particle."""
     shape = (frame.height, frame.width)
     dirt = Contamination(np.zeros(shape, np.float32), np.ones(shape, np.float32))
-    carbon, beads, crystals, clumps = rng.spawn(4)  # more gold leaves the ice where it was
+    carbon, beads, crystals, clumps, vesicles = rng.spawn(5)  # more gold leaves the ice where it was
     if config.carbon:
         _add_carbon(carbon, config, frame, dirt)
     for x, y in _anywhere(beads, config, config.gold):
@@ -97,6 +98,8 @@ def draw_contamination(
         _add_crystal(crystals, config, frame, dirt, x, y)
     members = [_add_aggregate(clumps, config, dirt, x, y, diameter_ang)
                for x, y in _anywhere(clumps, config, config.aggregates)]
+    for x, y in _anywhere(vesicles, config, config.membranes):
+        _add_vesicle(vesicles, config, frame, dirt, x, y)
     if members:
         dirt.clumps = np.concatenate(members)
     return dirt
@@ -157,6 +160,23 @@ def _add_crystal(
     opacity = rng.uniform(0.25, 1.0) * solid * height * (1.0 + rng.uniform(0.0, 0.15) * stripes)
     dirt.opacity[window] += opacity.astype(np.float32)
     dirt.discs.append((x, y, float(largest)))
+
+
+def _add_vesicle(
+    rng: np.random.Generator, config: SimulationConfig, frame: Frame, dirt: Contamination, x: float, y: float
+) -> None:
+    """A closed membrane in projection: two lines, the leaflets, that follow an ellipse."""
+    radius = float(np.exp(rng.uniform(math.log(150.0), math.log(1500.0)))) / config.pixel_size_ang
+    stretch, turn = rng.uniform(0.6, 1.0), rng.uniform(0, math.pi)
+    window = frame.window(x, y, radius + 100.0 / config.pixel_size_ang)
+    dx, dy = frame.offsets(window, x, y)
+    along = dx * math.cos(turn) + dy * math.sin(turn)
+    across = (dy * math.cos(turn) - dx * math.sin(turn)) / stretch
+    outward = np.hypot(along, across) - radius
+    half, width = (0.5 * _LEAFLETS_ANG / config.pixel_size_ang, max(0.7, 8.0 / config.pixel_size_ang))
+    lines = sum(np.exp(-0.5 * ((outward - side) / width) ** 2) for side in (-half, half))
+    dirt.opacity[window] += (rng.uniform(0.05, 0.3) * lines).astype(np.float32)
+    dirt.discs.append((x, y, radius + half))
 
 
 def _add_aggregate(

@@ -39,4 +39,10 @@ def test_scenes_are_their_seed_and_index():
 def test_every_scene_can_be_made_and_has_its_truth_inside(index):
     scene = random_scene(5, index)
     assert np.isfinite(scene.image).all() and scene.image.std() > 0
-    assert len(scene.xy) > 0 and (scene.xy > -0.5).all() and (scene.xy < SIZE_PX - 0.5).all()
+    assert (scene.xy > -0.5).all() and (scene.xy < SIZE_PX - 0.5).all()
+
+
+def test_some_scenes_are_empty_and_the_others_are_not():
+    counts = [len(random_scene(7, index).xy) for index in range(30)]
+    empty = counts.count(0)
+    assert 1 <= empty <= 14 and min(count for count in counts if count) >= 2
