@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
 from pupicker.core.detection.contamination import pixels_of
@@ -25,7 +23,7 @@ def pick_image(
 
     `excluded` is bool of the shape of `image`; no candidate lies in it.
     """
-    stride = math.gcd(OUTPUT_STRIDE, network.total_stride)
+    stride = network.output_stride_for(OUTPUT_STRIDE)
     scores = score_orientations(network, image, stride, orientations).cpu()
     excluded_scores = None if excluded is None else excluded[::stride, ::stride]
     position, logit = pick(scores, distance_px / stride, threshold, excluded_scores)

@@ -1,8 +1,9 @@
 """Dense scores of a whole micrograph, in tiles, equal to scoring every crop by itself.
 
-The micrograph is padded by half the receptive field of zeros, the background level of normalised micrographs, so that
-every pixel, also at the borders, has a score.  Tiles overlap by the receptive field: the result does not depend on
-their size, only memory does.  With `output_stride` s the scores of every s-th pixel (0, s, 2s, ...) are computed.
+The micrograph is padded by half the field of zeros, the background level of normalised micrographs, so that every
+pixel, also at the borders, has a score.  Tiles overlap by the field and begin on whole cells: the result does not
+depend on their size, only memory does.  With output stride s the scores of every s-th pixel (0, s, 2s, ...) are
+computed.
 
 A particle has no preferred direction in the image, a network that was trained on few labels has.  Its logit is
 therefore averaged over orientations of the image, some or all of the eight symmetries of the square
@@ -22,14 +23,21 @@ View = tuple[int, bool]
 
 ORIENTATIONS: dict[int, tuple[View, ...]] = {
     1: ((0, False),),
+    2: ((0, False), (1, True)),
     4: ((0, False), (2, False), (1, True), (3, True)),
     8: tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4)),
 }
 """By their number: the image as it is; a subgroup of the symmetries of the square; all of them."""
 
 
+TILE_PX = 512
+"""Side of a tile, of a network without cells; one with cells keeps less of each pixel in memory."""
+
+
 @torch.inference_mode()
-def score_image(network: Classifier, image: Tensor, output_stride: int = 1, tile_px: int = 512) -> Tensor:
+def score_image(
+    network: Classifier, image: Tensor, output_stride: int | None = None, tile_px: int | None = None
+) -> Tensor:
     """Logit of each (s-th) pixel of a normalised micrograph.
 
     Parameters
@@ -39,9 +47,9 @@ def score_image(network: Classifier, image: Tensor, output_stride: int = 1, tile
     image
         ``(h, w)`` float32.
     output_stride
-        A divisor of the network's stride.
+        s, one that the network can have; None: 1, or the only one of a network with cells.
     tile_px
-        Side of a tile in image pixels.
+        Side of a tile in image pixels; None: :data:`TILE_PX` times the side of a cell.
 
     Returns
     -------
@@ -50,39 +58,57 @@ def score_image(network: Classifier, image: Tensor, output_stride: int = 1, tile
     """
     if network.training:
         raise ValueError("the network must be in evaluation mode: network.eval()")
+    stride = network.output_stride_for(1) if output_stride is None else output_stride
+    field, unit = network.map_field_px, stride * network.cell
     height, width = image.shape
-    field, stride = network.receptive_field_px, output_stride
-    padded = F.pad(image, (field // 2,) * 4)
-    scores = image.new_empty((-(-height // stride), -(-width // stride)))
-    step = max(stride, tile_px // stride * stride)
+    padded = padded_for(network, image, stride).to(network.head.weight.dtype)
+    step = max(unit, (tile_px or TILE_PX * network.cell) // unit * unit)
+    scores = image.new_empty(tuple((side - field + 1) // stride for side in padded.shape))
     for top in range(0, height, step):
         for left in range(0, width, step):
             tile = padded[top : top + step + field - 1, left : left + step + field - 1]
             part = network(tile[None, None], stride)[0]
             i, j = top // stride, left // stride
             scores[i : i + part.shape[0], j : j + part.shape[1]] = part
-    return scores
+    return scores[: -(-height // stride), : -(-width // stride)]
+
+
+def padded_for(network: Classifier, image: Tensor, output_stride: int | None = None) -> Tensor:
+    """The image ``(h, w)`` with zeros around it so that the network's map of it begins at its first pixel.
+
+    Half a field of them on each side, and as many more at the end as whole steps or cells need.
+    """
+    field, unit = network.map_field_px, (output_stride or network.output_stride) * network.cell
+    before = field // 2
+    bottom, right = (-(-side // unit) * unit + field - 1 - before - side for side in image.shape)
+    return F.pad(image, (before, right, before, bottom))
 
 
 @torch.inference_mode()
-def score_orientations(network: Classifier, image: Tensor, output_stride: int = 1, orientations: int = 1) -> Tensor:
+def score_orientations(
+    network: Classifier, image: Tensor, output_stride: int | None = None, orientations: int = 1
+) -> Tensor:
     """Mean of :func:`score_image` over so many orientations of the image, in the frame of the image.
 
     With all eight orientations it is equivariant: the map of a turned or mirrored image is the turned or mirrored map
-    (of an image with ``(side - 1) % output_stride == 0``, whose grid of scores is symmetric).
+    (of an image with ``(side - 1) % s == 0`` for an output stride s, whose grid of scores is symmetric; with cells:
+    ``(side + s - 1) % total_stride == 0``).
 
     Parameters
     ----------
     orientations
         A key of :data:`ORIENTATIONS`; takes so many times longer than :func:`score_image`.
     """
-    rows, columns = -(-image.shape[0] // output_stride), -(-image.shape[1] // output_stride)
-    missing = [-(side - 1) % output_stride for side in (image.shape[1], image.shape[0])]
+    stride = network.output_stride_for(1) if output_stride is None else output_stride
+    if orientations == 1:
+        return score_image(network, image, stride)
+    rows, columns = -(-image.shape[0] // stride), -(-image.shape[1] // stride)
+    missing = [-(side + stride - 1) % (stride * network.cell) for side in (image.shape[1], image.shape[0])]
     padded = F.pad(image, (0, missing[0], 0, missing[1]))  # zeros lie beyond the border anyway
     total = image.new_zeros((rows, columns))
     for turns, mirrored in ORIENTATIONS[orientations]:
         view = padded.flip(1) if mirrored else padded
-        scores = score_image(network, torch.rot90(view, turns).contiguous(), output_stride)
+        scores = score_image(network, torch.rot90(view, turns).contiguous(), stride)
         scores = torch.rot90(scores, -turns)
         total += (scores.flip(1) if mirrored else scores)[:rows, :columns]
     return total / orientations

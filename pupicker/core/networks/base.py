@@ -1,9 +1,19 @@
-"""What every network has: a receptive field, settings, and dense evaluation at any output stride.
+"""What every network has: a receptive field, settings, and a map of scores.
 
-A strided classifier of ``r``×``r`` regions becomes a dense scorer without other weights: where a convolution would
-have skipped positions (its stride, and those before it), it keeps them, and the later kernels are dilated by what was
-not skipped.  With output stride 1 every pixel gets the score of the crop around it; with 2 or 4 every 2nd or 4th pixel
-in both directions gets **the same** score at a quarter or a sixteenth of the cost.
+**One score a step.**  A strided classifier of ``r``×``r`` regions becomes a dense scorer without other weights: where
+a convolution would have skipped positions (its stride, and those before it), it keeps them, and the later kernels are
+dilated by what was not skipped.  With output stride 1 every pixel gets the score of the crop around it; with 2 or 4
+every 2nd or 4th pixel in both directions gets **the same** score at a quarter or a sixteenth of the cost.
+
+**A cell a step.**  The last layer may give several positions at once: ``cell``×``cell`` numbers, which are the scores
+of as many positions within one step of the stride (depth to space).  Neighbouring positions share nearly all of their
+pixels, so one pass at the full stride gives a map ``total_stride / cell`` pixels fine: for a stride of 8 and a cell of
+4 a 16th of what the first kind computes for it.  Such a network has this one output stride.
+
+**Positions.**  Element (i, j) of a map of output stride ``s`` is centred on pixel ``(f // 2 + i s, f // 2 + j s)`` of
+the image, with the odd *map field* ``f = r - (total_stride - s)`` of a network with cells and ``f = r`` of any other;
+the map has ``(h - f) // s + 1`` rows.  The positions of a cell lie evenly around the middle of the ``r``×``r`` pixels
+that determine them.
 """
 
 from __future__ import annotations
@@ -59,9 +69,11 @@ class Classifier(nn.Module):
     Attributes
     ----------
     receptive_field_px
-        Odd side of the region that determines a score.
+        Odd side of the region that determines a score, or the scores of a cell.
     total_stride
-        Product of the strides; dense evaluation is possible at every divisor.
+        Product of the strides; dense evaluation is possible at every divisor, unless there are cells.
+    cell
+        Positions on each side of a cell; 1: a score a step.
     particle_fraction
         Part of the receptive field that the particle's diameter should fill: it sets the working pixel size.
     setting_names
@@ -69,11 +81,12 @@ class Classifier(nn.Module):
     settings
         What :meth:`from_settings` takes to build the same network again.
     head
-        The last layer: features to one logit, a 1×1 convolution with a bias.
+        The last layer, a convolution with a bias: features to a logit, or to those of a cell, row by row.
     """
 
     receptive_field_px: int
     total_stride: int
+    cell: int = 1
     particle_fraction: float = PARTICLE_FRACTION
     setting_names: ClassVar[tuple[str, ...]] = ()
     settings: dict[str, Any]
@@ -83,6 +96,25 @@ class Classifier(nn.Module):
         """Packages may still call it by the name of the first versions, ``fill``."""
         super().__init_subclass__(**keywords)
         cls.particle_fraction = cls.__dict__.get("fill", cls.particle_fraction)
+
+    @property
+    def output_stride(self) -> int:
+        """Distance in pixels of two scores when the network is evaluated at its own stride."""
+        return self.total_stride // self.cell
+
+    @property
+    def map_field_px(self) -> int:
+        """Side of what a score is in the middle of; see the module's docstring."""
+        return self.receptive_field_px - (self.total_stride - self.output_stride)
+
+    @property
+    def feature_field_px(self) -> int:
+        """Side of what the features of a position at the total stride are computed from."""
+        return self.receptive_field_px - self.total_stride * (self.head.kernel_size[0] - 1)
+
+    def output_stride_for(self, wanted: int) -> int:
+        """The output stride of a map that is about `wanted` pixels fine."""
+        return self.output_stride if self.cell > 1 else math.gcd(wanted, self.total_stride)
 
     @classmethod
     def particle_px(cls) -> float:
@@ -119,24 +151,27 @@ class Classifier(nn.Module):
         return self
 
     def features(self, x: Tensor, output_stride: int) -> Tensor:
-        """Feature maps ``(n, c, h', w')`` of images ``(n, 1, h, w)``."""
+        """Feature maps ``(n, c, h', w')`` of images ``(n, 1, h, w)``, at the total stride if there are cells."""
         raise NotImplementedError
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits ``(n, h', w')`` of feature maps."""
         out: Tensor = self.head(features)
-        return out[:, 0]
+        return (out if self.cell == 1 else F.pixel_shuffle(out, self.cell))[:, 0]
 
     def forward(self, x: Tensor, output_stride: int | None = None) -> Tensor:
-        """Logits ``(n, h', w')`` of images ``(n, 1, h, w)``.
+        """Logits ``(n, h', w')`` of images ``(n, 1, h, w)``; positions as in the module's docstring.
 
-        ``h' = (h - r) // output_stride + 1`` with the receptive field ``r``; element (i, j) belongs to the region whose
-        first pixel is ``(i * output_stride, j * output_stride)``.  Default: the network's own stride.
+        Default: the network's own stride.  With cells ``h - receptive_field_px`` and ``w - receptive_field_px`` should
+        be multiples of the total stride; what is more is not looked at.
         """
-        stride = self.total_stride if output_stride is None else output_stride
+        stride = self.output_stride if output_stride is None else output_stride
+        if self.cell > 1 and stride != self.output_stride:
+            raise ValueError(f"output stride {stride} is not {self.output_stride}, the only one of this network of"
+                             f" stride {self.total_stride}")
         if stride < 1 or self.total_stride % stride:
             raise ValueError(f"output stride {stride} does not divide the network's stride {self.total_stride}")
-        return self.logits(self.features(x, stride))
+        return self.logits(self.features(x, self.total_stride if self.cell > 1 else stride))
 
 
 def check_settings(width: object, dropout: object, norm: object, norms: tuple[str, ...]) -> None:

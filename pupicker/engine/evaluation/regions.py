@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.scoring import score_image
+from pupicker.core.networks.inference import for_inference
 from pupicker.core.regions.regions import disc_mask
 from pupicker.core.scores.metrics import region_average_precision
 from pupicker.engine.files.coordinates import CoordinateTable
@@ -45,11 +46,12 @@ class RegionScorer:
     threads: int = 1
 
     def average_precision(self, paths: Sequence[Path], truth: CoordinateTable, report: Report) -> float:
-        """Over all working pixels of micrographs (the paper's figure).
+        """Over all working pixels of micrographs (the paper's figure), or those of the map of a network with cells.
 
         Those that cannot be used are quarantined and do not count; InputError if none can.
         """
-        network = self.model.network.to(self.device).eval()
+        network = for_inference(self.model.network.to(self.device))
+        stride = network.output_stride_for(1)
         truth = truth.renamed(match_names(truth.names(), paths))
 
         def score(micrograph: Resampled) -> tuple[Resampled, Tensor]:
@@ -66,6 +68,7 @@ class RegionScorer:
             xy = torch.from_numpy(micrograph.to_working(own.x, own.y))
             shape = (int(micrograph.pixels.shape[0]), int(micrograph.pixels.shape[1]))
             scores.append(found.numpy().reshape(-1))
-            positive.append(disc_mask(shape, xy, self.model.geometry.training_radius_px).numpy().reshape(-1))
+            discs = disc_mask(shape, xy, self.model.geometry.training_radius_px)[::stride, ::stride]
+            positive.append(discs.numpy().reshape(-1))
         report.require_some()
         return region_average_precision(np.concatenate(scores), np.concatenate(positive))

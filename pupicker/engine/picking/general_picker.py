@@ -14,6 +14,7 @@ import torch
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks.inference import for_inference
 from pupicker.engine.models.initial_weights import GENERAL, load_start
 from pupicker.engine.picking.picker import MicrographPicker, PickingOptions, WorkingPicks
 from pupicker.engine.preparation.recipe import Recipe, network_image
@@ -21,7 +22,7 @@ from pupicker.engine.preparation.working_micrograph import Resampled
 
 DEFAULT_THRESHOLD = 1.0
 """Within 0.04 of the best F1 on training micrographs of apoferritin, beta-galactosidase and three simulated sets."""
-ORIENTATIONS = 4
+ORIENTATIONS = 2
 
 
 class GeneralPicker(MicrographPicker):
@@ -44,7 +45,7 @@ class GeneralPicker(MicrographPicker):
         self.threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
         self.min_distance_ang = options.min_distance_ang or geometry.min_distance_ang
         self.recipe = Recipe.of_geometry(geometry, options.pixel_size_ang, options.keep_borders, options.exclusion)
-        self._network = general_network(DEFAULT_NETWORK).to(device).eval().channels_last()
+        self._network = for_inference(general_network(DEFAULT_NETWORK).to(device))
 
     def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """``score`` is the network's logit; no probability."""

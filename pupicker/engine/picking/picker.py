@@ -14,6 +14,7 @@ from torch import Tensor
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
+from pupicker.core.networks.inference import for_inference
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
@@ -136,7 +137,7 @@ class Picker(MicrographPicker):
         self.model = model
         self.device = device
         self.options = options or PickingOptions()
-        self._network = model.network.to(device).eval().channels_last()
+        self._network = for_inference(model.network.to(device))
         chosen = self.options.threshold
         self.threshold = model.suggested_threshold if chosen is None else chosen
         self.geometry = model.geometry

@@ -24,6 +24,7 @@ from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
+from pupicker.core.regions.patches import PatchGrid, windows
 from pupicker.core.scores.log_odds import shift_to_mean
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.training.minibatches import Sampler
@@ -89,7 +90,7 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = build(options.network, **options.network_settings)
-            decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
+            decoder = Decoder(network.head.in_channels, network.feature_field_px) if options.autoencoder else None
         if weights is not None:
             network.load_state_dict(weights)
         self.network: Classifier = network.to(device).channels_last()
@@ -134,15 +135,38 @@ class Fitting:
             maps = self.network.features(batch.patches, stride)
         with statistics_applied(statistics):
             labelled = self.network.features(batch.crops, stride)
-        rest = self.network.logits(maps).flatten(1)[batch.unlabelled.to(self.device)]
-        positive, negative = self.network.logits(labelled)[:, 0, 0].split([positives, negatives])
-        loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
+        rest = self.network.logits(maps).flatten(1)
+        known, marked = self.network.logits(labelled).flatten(1), batch.labelled.to(self.device)
+        positive, negative = (
+            logits[own] for logits, own in
+            zip(known.split([positives, negatives]), marked.split([positives, negatives]), strict=True))
+        loss = self._objective(sampler.grid, positive, rest, batch.unlabelled.to(self.device), prior)
+        loss = with_negatives(loss, negative)
         if self.decoder is None:
             return loss
-        regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
-        features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
+        field = self.network.feature_field_px
+        originals = batch.crop_originals, batch.patch_originals
+        regions = torch.cat([windows(images, field, stride) for images in originals])
+        features = torch.cat([
+            of.permute(0, 2, 3, 1).reshape(-1, of.shape[1], 1, 1) for of in (labelled, maps)])
         term = float(self.options.autoencoder) * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
+
+    def _objective(
+        self, grid: PatchGrid, positive: Tensor, rest: Tensor, counted: Tensor, prior: float
+    ) -> Loss:
+        """Of logits ``(n,)`` and of those ``(m, regions)`` of patches that are counted.
+
+        With cells it is the mean over the phases of a patch: the regions of one are as good as independent, which an
+        objective of counts needs, neighbours in a map are not.
+        """
+        objective = OBJECTIVES[self.options.objective]
+        if grid.cell == 1:
+            return objective(positive, rest[counted], prior)
+        phases = [objective(positive, of[own], prior) for of, own in
+                  zip(grid.phases(rest).flatten(1), grid.phases(counted).flatten(1), strict=True) if bool(own.any())]
+        return Loss(torch.stack([loss.objective for loss in phases]).mean(),
+                    torch.stack([loss.value for loss in phases]).mean())
 
     def _start_at(self, sampler: Sampler, prior: float) -> None:
         """Let the network expect the class prior of what it will be trained on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,13 @@ from pupicker.shared.choices import AUTOENCODER_AUTO
 
 PSEUDO_LABEL_UPDATES = 200
 """Pseudo-labels hold false ones, which longer training learns too."""
+
+REFIT_SHARE = 0.5
+
+
+def refit_updates(best_updates: int) -> int:
+    """For how many updates the selected network goes on with all labels."""
+    return math.ceil(REFIT_SHARE * best_updates)
 
 
 def updates_for(labels: int, start: Start) -> int:
@@ -64,7 +72,7 @@ class TrainingOptions:
     epoch_updates: int = 100
     patience: int = 6
     refit: bool = options.REFIT.default
-    orientations: int = 4
+    orientations: int = 2
     ring_negatives: bool = options.RING_NEGATIVES.default
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry, match_radius_ang, max_particles
 from pupicker.core.networks import Classifier
+from pupicker.core.networks.inference import for_inference
 from pupicker.core.scores.metrics import match_picks
 from pupicker.engine.training.dataset import LabelledMicrograph
 
@@ -65,19 +66,20 @@ def find_candidates(
     Parameters
     ----------
     network
-        In evaluation mode.
+        As it is trained.
     labels, ignored
         ``(n, 2)`` x, y for each micrograph: those to find, and those that training saw, whose candidates do not count.
     orientations
         Of each micrograph, over which its logits are averaged (:data:`pupicker.core.detection.scoring.ORIENTATIONS`).
     """
     working = geometry.working_pixel_size_ang
+    ready = for_inference(network)
     radius = match_radius_ang(geometry.diameter_ang) / working
     device = next(network.parameters()).device
     scores, hits, pixels = [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
-        xy, logit = pick_image(network, image, distance_px, orientations=orientations, excluded=micrograph.excluded)
+        xy, logit = pick_image(ready, image, distance_px, orientations=orientations, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
