@@ -244,7 +244,8 @@ def test_particles_that_cannot_fit_are_refused(change):
 def test_vesicles_are_dark_rings_that_particles_keep_out_of():
     config = replace(SMALL, width=512, height=512, membranes=2)
     frame = Frame(512, 512, 0)
-    bare, dirt = (draw_contamination(np.random.default_rng(0), replace(config, membranes=n), frame, 100.0) for n in (0, 2))
+    bare, dirt = (
+        draw_contamination(np.random.default_rng(0), replace(config, membranes=n), frame, 100.0) for n in (0, 2))
     assert bare.opacity.max() == 0 and len(dirt.discs) == 2
     assert 0.02 < dirt.opacity.max() < 0.7
     for x, y, radius in dirt.discs:
