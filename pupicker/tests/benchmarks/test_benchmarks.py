@@ -152,7 +152,7 @@ def test_the_time_of_a_run_for_updates_does_not_count(programs):
 @pytest.mark.parametrize(
     ("settings", "limit_min", "scored"),
     [({"budget_updates": 100, "moments": (0.2, 0.5)}, None, [25, 50, 100]),
-     ({"budget_updates": 10000, "moments": (0.0025, 0.5)}, 0.04, [25, 100]),
+     ({"budget_updates": 10000, "moments": (0.0025, 0.5)}, 0.12, [25, 100]),
      ({"budget_cpu_s": 0.01, "moments": (0.5,)}, None, [25])],
     ids=["updates", "minutes", "processor seconds"],
 )
