@@ -72,11 +72,14 @@ def test_a_variant_is_trained_and_judged_by_the_command_line(small_set, tmp_path
 @pytest.mark.slow
 def test_candidates_of_annotated_particles_are_counted(small_set):
     from benchmarks.particle_numbers import candidates, candidates_for_each, judged, positions
+    from pupicker.shared.lengths import MIN_DISTANCE, packed_discs
 
     every = candidates(small_set, None, {})
     assert every.labels == small_set.particles(small_set.training)
     assert 0.5 * every.labels < len(every.hits) <= every.labels < len(every.scores)
-    assert every.labels < every.max_particles < 20 * every.labels
+    pixels = sum(pupicker.read_micrograph(path).pixels.size for path in small_set.training)
+    most = packed_discs(pixels * PIXEL_SIZE_ANG**2, MIN_DISTANCE * DIAMETER_ANG)
+    assert 0.8 * most < every.max_particles <= most * (1 + 1e-6), "all that fit what is not excluded"
     seen = {name: xy[:4] for name, xy in positions(small_set.truth).items()}
     some = candidates(small_set, None, seen)
     assert some.labels == every.labels - 4 * len(seen) and len(some.scores) < len(every.scores)
