@@ -24,7 +24,7 @@ from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
-from system_relion import missing_relion, use_system_relion
+from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6

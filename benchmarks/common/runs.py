@@ -34,6 +34,18 @@ class Failure(RuntimeError):
     """A child process did not do what was asked; the text says which and shows the end of its output."""
 
 
+def attempt(title: str, recorded: bool, measure: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """What is measured; None if it is recorded already or failed, which is told under the title."""
+    if recorded:
+        print(f"{title}: recorded", flush=True)
+        return None
+    try:
+        return measure()
+    except Failure as problem:
+        print(f"{title}: FAILED\n{problem}", flush=True)
+        return None
+
+
 class Records:
     """Records of one experiment in a JSON-lines file."""
 
@@ -61,13 +73,8 @@ class Records:
     def run(self, unit: dict[str, Any], measure: Callable[[], dict[str, Any]], common: dict[str, Any]) -> None:
         """Measure the unit and record it, unless it is recorded; a failure is told and recorded nowhere."""
         title = f"{unit['set']} {unit['method']} {unit['labels']} labels, draw {unit['draw']}"
-        if not self.missing(unit):
-            print(f"{title}: recorded", flush=True)
-            return
-        try:
-            result = measure()
-        except Failure as problem:
-            print(f"{title}: FAILED\n{problem}", flush=True)
+        result = attempt(title, not self.missing(unit), measure)
+        if result is None:
             return
         finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.append({**unit, **result, **common, "finished": finished})

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.runs import Failure, hardware, pupicker_code
+from benchmarks.common.runs import attempt, hardware, pupicker_code
 from pupicker.shared.json_files import read_json, write_json
 
 UNIT = ("part", "set", "program", "count", "repeat", "version")
@@ -78,13 +78,8 @@ class Measured:
         version = self._topaz if program.startswith("topaz") else pupicker_code()["commit"]
         unit = dict(zip(UNIT, (part, name, program, count, repeat, version), strict=True))
         title = f"{part}, {name}, {program}, {count}, run {repeat + 1}"
-        if self.find(unit):
-            print(f"{title}: recorded", flush=True)
-            return
-        try:
-            found = measure()
-        except Failure as problem:
-            print(f"{title}: FAILED\n{problem}", flush=True)
+        found = attempt(title, bool(self.find(unit)), measure)
+        if found is None:
             return
         finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
         load = round(os.getloadavg()[0], 1)

@@ -61,7 +61,7 @@ def score_image(
     stride = network.output_stride_for(1) if output_stride is None else output_stride
     field, unit = network.map_field_px, stride * network.cell
     height, width = image.shape
-    padded = padded_for(network, image, stride).to(network.head.weight.dtype)
+    padded = padded_for(network, image, stride)
     step = max(unit, (tile_px or TILE_PX * network.cell) // unit * unit)
     scores = image.new_empty(tuple((side - field + 1) // stride for side in padded.shape))
     for top in range(0, height, step):

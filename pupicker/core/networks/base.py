@@ -171,7 +171,7 @@ class Classifier(nn.Module):
                              f" stride {self.total_stride}")
         if stride < 1 or self.total_stride % stride:
             raise ValueError(f"output stride {stride} does not divide the network's stride {self.total_stride}")
-        return self.logits(self.features(x, self.total_stride if self.cell > 1 else stride))
+        return self.logits(self.features(x, stride * self.cell))
 
 
 def check_settings(width: object, dropout: object, norm: object, norms: tuple[str, ...]) -> None:

@@ -2,17 +2,15 @@ r"""A network as it is best evaluated: less to do for the same scores.
 
 Batch normalisation with stored statistics is a scale and a shift of each channel, :math:`y = a\,(w * x) + b`, and goes
 into the weights and the bias of the convolution before it: :math:`w' = a w`, :math:`b` its bias.  Activations overwrite
-their input.  In bfloat16, which some processors multiply at twice the rate, weights and features keep eight significant
-bits; sums are of single precision.
+their input.
 
-Limits: in float32 scores are the same up to rounding; in bfloat16 they move by some hundredths of a logit.
+Limit: scores are the same up to rounding.
 """
 
 from __future__ import annotations
 
 import copy
 
-import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -20,15 +18,13 @@ from pupicker.core.networks.activation import PReLU
 from pupicker.core.networks.base import Classifier, StridedConv
 
 
-def for_inference(network: Classifier, dtype: torch.dtype = torch.float32) -> Classifier:
+def for_inference(network: Classifier) -> Classifier:
     """A copy in evaluation mode whose map is that of `network`; not to be trained.
 
     Parameters
     ----------
     network
         Any; normalisation and activation of layers that are not pupicker's own stay as they are.
-    dtype
-        Of weights and features; what it scores may have any.
     """
     ready = copy.deepcopy(network).eval().requires_grad_(False)
     for module in ready.modules():
@@ -39,7 +35,7 @@ def for_inference(network: Classifier, dtype: torch.dtype = torch.float32) -> Cl
         activation = getattr(module, "activation", None)
         if isinstance(activation, PReLU):
             module.activation = nn.LeakyReLU(float(activation.weight), inplace=True)
-    return ready.to(dtype).channels_last()
+    return ready.channels_last()
 
 
 def _fold(convolution: StridedConv, norm: nn.BatchNorm2d) -> None:

@@ -155,14 +155,12 @@ class Fitting:
     def _objective(
         self, grid: PatchGrid, positive: Tensor, rest: Tensor, counted: Tensor, prior: float
     ) -> Loss:
-        """Of logits ``(n,)`` and of those ``(m, regions)`` of patches that are counted.
+        """Of logits ``(n,)`` and of those ``(m, regions)`` of patches that are counted: the mean over their phases.
 
-        With cells it is the mean over the phases of a patch: the regions of one are as good as independent, which an
-        objective of counts needs, neighbours in a map are not.
+        The regions of one phase are as good as independent, which an objective of counts needs; neighbours in a map
+        are not.  Without cells there is one phase.
         """
         objective = OBJECTIVES[self.options.objective]
-        if grid.cell == 1:
-            return objective(positive, rest[counted], prior)
         phases = [objective(positive, of[own], prior) for of, own in
                   zip(grid.phases(rest).flatten(1), grid.phases(counted).flatten(1), strict=True) if bool(own.any())]
         return Loss(torch.stack([loss.objective for loss in phases]).mean(),
