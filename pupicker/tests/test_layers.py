@@ -324,7 +324,7 @@ def test_what_reads_mrc_files_loads_nothing_for_others_nor_for_pages(command, tm
         f"assert main([{command!r}, {str(tmp_path / 'a.mrc')!r}, *{words!r}]) == 1"
     )
     assert "torch" in loaded
-    assert {"gemmi", "tifffile", "matplotlib", "torch._dynamo"} & loaded == set()
+    assert {"gemmi", "tifffile", "matplotlib", "jinja2", "torch._dynamo"} & loaded == set()
 
 
 def test_the_environment_of_the_core_gets_what_the_extra_asks_for():
