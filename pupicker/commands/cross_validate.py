@@ -17,6 +17,7 @@ from pupicker.commands.arguments import (
     finish,
     named,
     print_rows,
+    reading_of,
     report_of_failure,
     worded,
 )
@@ -195,7 +196,7 @@ class _Work:
         from pupicker.engine.training.dataset import load_training_set
 
         key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, geometry,
-                    args.margin, args.masks, args.exclude_contamination))
+                    args.margin, args.masks, args.exclude_contamination, reading_of(args)))
         if self._data is None or self._data[0] != key:
             report = self.report if self._data is None else Report("cross-validate", word=worded)
             self._data = None  # before the next ones are read: both may not fit

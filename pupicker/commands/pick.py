@@ -78,8 +78,7 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
-    from pupicker.engine.files.coordinates.formats import format_of
+    from pupicker.engine.files.coordinates import CoordinateTable, Layout, format_to_write, write_coordinates
     from pupicker.engine.reports.sections import Provenance, read_names
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.progress import Progress
@@ -100,8 +99,8 @@ def pick_all(
             counts[name] = len(found.table)
             if name in targets:
                 # At once, also without picks: an empty table says "done".
-                box_size = picker.geometry.box_size_px(found.pixel_size_ang)
-                format_of(targets[name]).write(targets[name], found.table, box_size)
+                layout = Layout(picker.geometry.box_size_px(found.pixel_size_ang))
+                format_to_write(targets[name]).write(targets[name], found.table, layout)
             if not targets or args.html:
                 tables.append(found.table)
             if stop() and len(counts) < len(paths):
@@ -144,7 +143,7 @@ def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], 
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
     """The table of each micrograph; none if one table is for all."""
-    from pupicker.engine.files.coordinates.formats import format_of
+    from pupicker.engine.files.coordinates import format_to_write
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import UsageError
 
@@ -152,7 +151,7 @@ def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
     if output.suffix == "" or output.is_dir():
         suffix = args.format or "star"
         return {name: output / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
-    format_of(output)  # an unknown one is an error now, not after an hour of picking
+    format_to_write(output)  # an unknown one is an error now, not after an hour of picking
     check_output_file(output)
     if args.format and f".{args.format}" != output.suffix.lower():
         raise UsageError(f"--format {args.format}: is for the tables in a folder, --output {output} is a single one")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure, worded
+from pupicker.commands.arguments import (
+    check_output_file,
+    finish,
+    first_geometry,
+    reading_of,
+    report_of_failure,
+    worded,
+)
 from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
@@ -117,8 +125,10 @@ def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:
     from pupicker.engine.preparation.exclusion import exclusion_for
     from pupicker.engine.training.dataset import Sources
 
-    labels, negatives = (
-        None if table is None else read_coordinates(table, paths) for table in (args.picks, args.negatives))
+    reading = reading_of(args)
+    labels = None if args.picks is None else read_coordinates(args.picks, paths, reading)
+    unscored = replace(reading, min_score=None)
+    negatives = None if args.negatives is None else read_coordinates(args.negatives, paths, unscored)
     exclusion = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
     return Sources(paths, labels, negatives, args.pixel_size, args.keep_borders, exclusion)
 
