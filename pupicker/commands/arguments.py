@@ -88,7 +88,7 @@ def add_micrographs(parser: argparse.ArgumentParser) -> None:
     """``MIC...`` and ``--pixel-size``."""
     parser.add_argument(
         "micrographs", nargs="+", metavar="MIC",
-        help="micrographs (.mrc, .tif), folders of them, or a STAR file that lists them",
+        help="micrographs (.mrc, .tif, .mrc.gz, .png, .dm4), folders of them, or a STAR or text file that lists them",
     )
     add_option(parser, options.PIXEL_SIZE)
 
@@ -118,8 +118,8 @@ def reading_of(args: argparse.Namespace) -> Reading:
     from pupicker.engine.files.coordinates import Reading
 
     return Reading(
-        args.name_pattern, args.scale, getattr(args, "averaged", False), args.fractions, args.swap_xy, args.flip_y,
-        args.min_score, args.refined_origins, args.pixel_size,
+        args.name_pattern, args.scale, getattr(args, "averaged", False), args.fractions, args.swap_xy, args.flip_x,
+        args.flip_y, args.min_score, args.refined_origins, args.pixel_size,
     )
 
 

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say on stdout what was written."""
-    from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.files.coordinates import INDEXED, read_coordinates, write_coordinates, write_folder_index
     from pupicker.engine.files.listing import list_micrographs
     from pupicker.engine.runtime.errors import UsageError
 
@@ -63,20 +63,6 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
     if args.per_micrograph in INDEXED:
         names = [*table.names(), *(str(path) for path in micrographs or () if not len(table.of(str(path))))]
-        index = write_relion_index(Path(args.output), names, args.per_micrograph)
+        index = write_folder_index(Path(args.output), names, args.per_micrograph)
         sys.stdout.write(f"index for RELION: {index}\n")
     return 0
-
-
-INDEXED = ("_autopick.star", "_manualpick.star")
-"""Ends of the names of tables to which RELION has an index."""
-
-
-def write_relion_index(folder: Path, names: list[str], ending: str) -> Path:
-    """The index of the tables in a folder, ``autopick.star`` for those that end with ``_autopick.star``."""
-    from pupicker.engine.files.coordinates import write_index
-    from pupicker.engine.files.names import distinct_stems
-
-    index = folder / ending[1:]
-    write_index(index, {name: folder / f"{stem}{ending}" for name, stem in distinct_stems(names).items()})
-    return index

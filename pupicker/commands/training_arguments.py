@@ -53,6 +53,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network-setting", action="append", default=[], metavar="NAME=VALUE",
                         help="any setting of the network, for one that has others; may be repeated")
     add_table(parser)
+    add_option(parser, options.CHECK_LABELS)
     add_option(parser, options.KEEP_BORDERS)
     add_exclusion(parser)
 

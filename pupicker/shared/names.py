@@ -14,6 +14,12 @@ from typing import Dict, Union
 MICROGRAPH_SUFFIXES = (".mrc", ".mrcs", ".tif", ".tiff")
 """Micrograph files that the core reads; compared without regard to case."""
 
+OTHER_MICROGRAPH_SUFFIXES = (".png", ".dm3", ".dm4")
+"""Those that it reads too, where they are meant: pictures beside micrographs are often of something else."""
+
+PACKED_SUFFIXES = (".gz", ".bz2")
+"""Compressed micrographs have these behind their own extension."""
+
 TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".tab", ".coords", ".coord", ".box", ".cbox", ".cs", ".json", ".pos",
                   ".xmd", ".sqlite", ".db")
 MASK_SUFFIXES = MICROGRAPH_SUFFIXES + (".png",)
@@ -21,7 +27,7 @@ MASK_ENDING = "_mask"
 
 # Formats that the core does not read but that appear as extensions in tables of other programs and in sets of Scipion.
 _OTHER_IMAGE_SUFFIXES = (".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg", ".jpeg")
-_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES)
+_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES + PACKED_SUFFIXES)
 
 # RELION appends these to the micrograph's name in the name of a table; in front of an image extension they are
 # part of the micrograph's own name.
@@ -41,6 +47,14 @@ Name = Union[str, "os.PathLike[str]"]
 
 class MaskError(ValueError):
     """Masks of a folder cannot be used; the message is one line that names the files."""
+
+
+def micrograph_suffix(name: Name) -> str:
+    """Extension of a micrograph in small letters, without that of a compressed file: ``a.mrc.gz`` -> ``.mrc``."""
+    stem, suffix = os.path.splitext(PurePath(name).name)
+    if suffix.lower() in PACKED_SUFFIXES:
+        suffix = os.path.splitext(stem)[1]
+    return suffix.lower()
 
 
 def table_stem(name: Name) -> str:

@@ -25,8 +25,11 @@ from pupicker.engine.files.names import distinct_stems, match_names, say_matches
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key, plain_name, table_stem
 
-__all__ = ["CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "shapes_of",
-           "write_coordinates", "write_index"]
+__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "shapes_of",
+           "write_coordinates", "write_folder_index", "write_index"]
+
+INDEXED = ("_autopick.star", "_manualpick.star")
+"""Ends of the names of tables to which RELION has an index."""
 
 
 def read_coordinates(
@@ -128,6 +131,16 @@ def write_coordinates(
     for name, stem in distinct_stems([*table.names(), *without]).items():
         target = path / f"{stem}{suffix}"
         format_to_write(target).write(target, table.of(name), Layout(box_size_px, shapes))
+
+
+def write_folder_index(folder: Path, names: Sequence[str], ending: str) -> Path:
+    """Write RELION's index of the tables in a folder, and return it: ``autopick.star`` for ``_autopick.star``.
+
+    `names` are those of the micrographs; the folder is written as it is called from the folder of the project.
+    """
+    index = folder / ending[1:]
+    write_index(index, {name: folder / f"{stem}{ending}" for name, stem in distinct_stems(names).items()})
+    return index
 
 
 def shapes_of(

@@ -47,6 +47,9 @@ def placed(table: CoordinateTable, reading: Reading, shape_of: ShapeOf | None) -
             table = table.scaled(reading.scale, reading.averaged)
     if reading.swap_xy:
         table = replace(table, x=table.y, y=table.x)
+    if reading.flip_x:
+        _, width = _sizes(table, shape_of, "columns counted from the last one", "flip_x")
+        table = replace(table, x=width - 1 - table.x)
     if reading.flip_y:
         height, _ = _sizes(table, shape_of, "rows counted from the last one", "flip_y")
         table = replace(table, y=height - 1 - table.y)

@@ -25,8 +25,8 @@ class Reading:
         Whether those images are averages of whole pixels (:meth:`CoordinateTable.scaled`).
     fractions
         Whether the table has fractions of the micrographs' width and height; nothing else is scaled then.
-    swap_xy, flip_y
-        The table has the row first; it counts rows from the last one.  Applied after `scale`, in this order.
+    swap_xy, flip_x, flip_y
+        The table has the row first; it counts columns or rows from the last one.  Applied after `scale`, in this order.
     min_score
         Rows with lower scores are left out.
     refined_origins
@@ -40,6 +40,7 @@ class Reading:
     averaged: bool = False
     fractions: bool = False
     swap_xy: bool = False
+    flip_x: bool = False
     flip_y: bool = False
     min_score: float | None = None
     refined_origins: bool = True
