@@ -99,7 +99,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         earlier = read_json(record)
         write_json(record, batchRecord({}, mics, links, earlier))  # now: a killed batch leaves tables too
         arguments = self._getCommandArguments() + [
-            starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
+            starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--skip-done", "--pixel-size",
             repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
             reportFile] + self._getPickArguments()
         arguments += self._linkMasks(mics, folder)

@@ -29,6 +29,10 @@ def atomic_path(target: Target) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)
         os.replace(temporary, target)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(temporary), temporary):
+            error.filename = str(target)  # a full disk: which file it was is what the user wants to know
+        raise
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()

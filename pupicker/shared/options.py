@@ -198,9 +198,43 @@ FOLDS = Option(
     minimum=2, metavar="K",
 )
 SCALE = Option(
-    "scale", float, "Scale", "size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
-    default=1.0, minimum=0, minimum_excluded=True, metavar="S",
+    "scale", float, "Scale",
+    "size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4", default=1.0, minimum=0,
+    minimum_excluded=True, metavar="S",
 )
+FRACTIONS = Option(
+    "fractions", bool, "Fractions", "the table has fractions of the micrographs' width and height, not pixels",
+    default=False,
+)
+SWAP_XY = Option(
+    "swap_xy", bool, "Swap x and y", "the table has rows as x and columns as y", default=False,
+)
+FLIP_X = Option(
+    "flip_x", bool, "Mirror x", "the table counts columns from the last one of the micrograph", default=False,
+)
+FLIP_Y = Option(
+    "flip_y", bool, "Mirror y", "the table counts rows from the last one of the micrograph", default=False,
+)
+CHECK_LABELS = Option(
+    "check_labels", bool, "Check of the labels",
+    "learn from labels also if the images say that they are mirrored, swapped, scaled or shifted", default=True,
+)
+MIN_SCORE = Option(
+    "min_score", float, "Lowest score", "rows of the table with a lower score are left out", automatic="all are taken",
+    metavar="S",
+)
+REFINED_ORIGINS = Option(
+    "refined_origins", bool, "Refined origins",
+    "leave coordinates of particles where they are, though a refinement moved their origins", default=True,
+)
+NAME_PATTERN = Option(
+    "name_pattern", str, "Pattern of names",
+    "regular expression with one group in parentheses: what that finds in a name of the table is the micrograph's name",
+    automatic="names are compared without folders, extensions and what programs add to them", metavar="REGEX",
+)
+TABLE = (SCALE, FRACTIONS, SWAP_XY, FLIP_X, FLIP_Y, MIN_SCORE, REFINED_ORIGINS, NAME_PATTERN)
+"""How a table of coordinates is meant."""
+
 BOX_SIZE_PX = Option(
     "box_size", int, "Box size", "side of the boxes", unit="px", minimum=1, metavar="PX",
 )
@@ -217,6 +251,6 @@ THREADS = Option(
 
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, THREADS,
 )
 """What several commands are asked, or another one than the training."""

@@ -6,8 +6,10 @@ newer program reads all older versions.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
 from pupicker.core.scores.likelihood import Calibration
+from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
@@ -89,8 +92,32 @@ class Model:
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
     """Write a model atomically."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(model.header())})
+    header = {**model.header(), "weights_sha256": weights_digest(tensors)}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(header)})
+    except SafetensorError as error:  # a full disk, for one
+        raise InputError(f"{path}: cannot be written ({error})", "output") from error
+
+
+def weights_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes of weights, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_weights(path: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """InputError if the weights are not those that were written (models of before have no digest), or no numbers."""
+    stored = header.get("weights_sha256")
+    if stored is not None and stored != weights_digest(tensors):
+        raise InputError(f"{path}: damaged: its weights are not those that were written; copy it again")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: damaged: its weights {name} are not all finite; copy it again, or train anew")
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -104,6 +131,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such model file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: no permission to read it")
     try:
         with safe_open(str(path), framework="pt") as stored:
             metadata = stored.metadata() or {}
@@ -114,18 +143,23 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     except KeyError as error:
         raise InputError(f"{path}: a safetensors file, but not a pupicker model") from error
     version = header.get("schema_version") if isinstance(header, dict) else None
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise InputError(
             f"{path}: has model format {version}, this version reads up to {SCHEMA_VERSION}; update pupicker"
         )
+    if not is_schema_number(version, SCHEMA_VERSION):
+        raise InputError(f"{path}: damaged: there is no model format {version!r}")
     try:
-        return _from_header(header, tensors)
+        check_header(header)
+        model = _from_header(header, tensors)
     except Unavailable as error:
         maker = header["network"].get("package") or "another version of pupicker"
         raise InputError(f"{path}: {error}; the network of this model is that of {maker}: install it") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error
+    _check_weights(path, header, tensors)
+    return model
 
 
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
@@ -140,7 +174,7 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        TrainingRecord.from_dict(header["details"]), _orientations(header), header.get("exclusion"),
+        TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
     )
 
 

@@ -62,11 +62,12 @@ class PickingOptions:
 
 @dataclass(frozen=True)
 class Picked:
-    """Picks of one micrograph: its file, its pixel size, the table."""
+    """Picks of one micrograph: its file, its pixel size, the table, and how many working pixels were looked at."""
 
     path: Path
     pixel_size_ang: float
     table: CoordinateTable
+    working_pixels: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class MicrographPicker(ABC):
         for path, (micrograph, table) in usable_with(paths, self.prepare, use, report, progress, threads):
             report.used(path, micrograph.n_invalid, micrograph.borders)
             report.note_excluded(path, *excluded_share_of(path, micrograph.excluded, self.recipe.exclusion))
-            yield Picked(path, micrograph.pixel_size_ang, table)
+            excluded = 0 if micrograph.excluded is None else int(micrograph.excluded.sum())
+            yield Picked(path, micrograph.pixel_size_ang, table, micrograph.pixels.numel() - excluded)
 
 
 class Picker(MicrographPicker):

@@ -24,6 +24,7 @@ from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.runtime.sole_writer import sole_writer_of_tables
 
 Written = dict[Path, tuple[Path, float]]
 
@@ -80,7 +81,7 @@ def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, thread
     """
     output.mkdir(parents=True, exist_ok=True)
     targets = _targets(paths, output)
-    with waiting_folder(output) as folder:
+    with sole_writer_of_tables(output, targets.values()), waiting_folder(output) as folder:
         return _preprocess(targets, recipe, threads, report, _Waiting(folder, MEMORY_BYTES))
 
 
