@@ -111,7 +111,8 @@ def pick_all(
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
     report.results.update(
         {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang, "preparation": picker.recipe.to_record()}
+         "box_size_ang": picker.geometry.box_size_ang, "command_line": args.command_line,
+         "preparation": picker.recipe.to_record()}
     )
     if args.html:
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed

@@ -8,7 +8,7 @@ from typing import Any, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePickingAuto
-from pyworkflow.object import Integer
+from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
 from pupicker.convert.micrographs import linkName, writeMicrographStar
@@ -37,6 +37,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         ProtParticlePickingAuto.__init__(self, **kwargs)
         self.emptyMicrographs = Integer(0)
         self.pickedMicrographs = Integer(0)
+        self.expectedParticles = Float(0.0)  # by the probabilities; stays 0 where they are not known
+        self.picksSpread = String()  # known at the end
 
     # --------------------------- of the picker -------------------------------
     def _getModelDigest(self) -> str:
@@ -50,6 +52,10 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     def _getReportArguments(self) -> List[str]:
         """Of the report at the end."""
         return []
+
+    def _getThresholdText(self) -> str:
+        """The lowest score of a pick, for the summary."""
+        raise NotImplementedError
 
     def _getPickArguments(self) -> List[str]:
         """Options that decide which picks come out."""
@@ -118,6 +124,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         """Waits for the last micrograph; the output was filled on the way.  Then all is known for the report."""
         self._checkSomethingIsPicked()
         self._noteUnpicked()
+        self._noteSpread()
         try:
             self._writeHtmlReport()
         except CoreError as error:  # the picks are whole without it
@@ -158,12 +165,14 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
             path = self._getPicksFile(mic)
             if not os.path.exists(path) or mic.getObjId() in inOutput:
                 continue  # quarantined; or written before an interruption, but not yet ticked off
-            coordinates = list(iterCoordinates(readPicks(path), mic))
+            picks = readPicks(path)
+            coordinates = list(iterCoordinates(picks, mic))
+            self.expectedParticles.sum(sum(pick.probability or 0.0 for pick in picks))
             for coordinate in coordinates:
                 outputCoords.append(coordinate)
             self.pickedMicrographs.increment()
             self.emptyMicrographs.sum(0 if coordinates else 1)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles)
 
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPattern(self._getExtraPath("batch_*"))
@@ -175,8 +184,12 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
             return (self._progressSummary() or ["No coordinates yet."]) + self._quarantineSummary()
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
         lines = self._progressSummary()
-        lines += ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
-                 % (output.getSize(), picked, output.getSize() / max(1, picked), output.getBoxSize())]
+        expected = self.expectedParticles.get()
+        lines += ["*%d picks* with a score of %s in %d micrographs%s" % (
+                      output.getSize(), self._getThresholdText(), picked,
+                      ", about *%d particles* among them by their probabilities" % expected if expected else ""),
+                  "%0.1f a micrograph%s, box size %s px" % (
+                      output.getSize() / max(1, picked), self.picksSpread.get() or "", output.getBoxSize())]
         if picked and empty == picked:
             lines.append("*No micrograph has a single pick*: lower the threshold, and check that the micrographs are "
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")

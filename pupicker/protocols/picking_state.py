@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter as Counting
 from typing import Any, Iterable, List, Set
 
 import pyworkflow.utils as pwutils
@@ -13,7 +14,7 @@ from pupicker.convert.micrographs import linkName, micIdsIn
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.forms.exclusion import ExclusionForm
-from pupicker.protocols.forms.run import Counter, PickingRun
+from pupicker.protocols.forms.run import Counter, PickingRun, Value
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.shared.json_files import read_json, write_json
@@ -26,6 +27,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     pickedMicrographs: Counter
     emptyMicrographs: Counter
+    expectedParticles: Counter
+    picksSpread: Value
     _retry = ""  # tells the steps of a start that takes up quarantined micrographs from those before
 
     # --------------------------- of the picker -------------------------------
@@ -35,7 +38,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     def getSummary(self, coordSet: Any) -> str:
         """Comment of the output set, shown in the summary."""
-        return "%d particles, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+        return "%d picks, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
 
     # --------------------------- at the start --------------------------------
     def _takeUpEarlierPicks(self, digest: str) -> None:
@@ -77,7 +80,9 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def _resetCounters(self) -> None:
         self.emptyMicrographs.set(0)
         self.pickedMicrographs.set(0)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self.expectedParticles.set(0.0)
+        self.picksSpread.set(None)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles, self.picksSpread)
 
     def _retryQuarantined(self) -> None:
         """Quarantined micrographs count as done for the base class: their marks go, so that they are tried again."""
@@ -120,6 +125,17 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
 
+    def _noteSpread(self) -> None:
+        """How the picks are spread over the micrographs, for the summary."""
+        output = getattr(self, OUTPUT, None)
+        if output is None or not output.getSize():
+            return
+        (ids,) = readColumns(output.getFileName(), ["_micId"])
+        counts = sorted(Counting(ids or ()).values())
+        counts = [0] * (self.pickedMicrographs.get() - len(counts)) + counts
+        self.picksSpread.set(" (median %d, %d to %d)" % (counts[len(counts) // 2], counts[0], counts[-1]))
+        self._store(self.picksSpread)
+
     # --------------------------- INFO functions ------------------------------
     def _leftOutSummary(self) -> List[str]:
         """Micrographs that were picked without a mask, or not at all."""
@@ -139,7 +155,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         """How far a run is that is still active."""
         if not self.isActive() or self.getInputMicrographs() is None:
             return []
-        marker, picked = self._getMarker(), self.pickedMicrographs.get()
+        # a micrograph has its table before its batch ends
+        marker, picked = self._getMarker(), max(self.pickedMicrographs.get(), len(self._getPickedIds()))
         elapsedS = time.time() - marker["started"] if "started" in marker else 0.0
         return [pickingProgress(picked, self.getInputMicrographs().getSize(), elapsedS, marker.get("picked", 0))]
 

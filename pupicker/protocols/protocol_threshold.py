@@ -57,7 +57,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                            "whole set.\n_fractions of the set_: the same as a share of all.\n_probabilities_: lowest "
                            "probability of being a particle, for coordinates of _pupicker - pick_.\n_of the model_: "
                            "the threshold that training found, for coordinates picked with a lower one.")
-        form.addParam("scores", params.StringParam, default="3 1 -1", condition="mode==%d" % CUT_SCORES,
+        form.addParam("scores", params.StringParam, default="3", condition="mode==%d" % CUT_SCORES,
                       label=LISTS[CUT_SCORES].label,
                       help="One or several scores, separated by spaces, in the unit of the score attribute. For "
                            "pupicker a log-likelihood ratio: 0 means undecided, 3 keeps only the surest.")
@@ -78,6 +78,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                       help="The model that the particles were picked with; its suggested threshold is applied to "
                            "%s." % SCORE)
         form.addParam("attribute", params.StringParam, default=SCORE, condition="mode<%d" % CUT_PROBABILITIES,
+                      expertLevel=params.LEVEL_ADVANCED,
                       label="Score attribute",
                       help="Name of the number by which particles are ranked; a larger one is better. %s from "
                            "pupicker, _topazScore, _cryoloScore, _rlnAutopickFigureOfMerit, or what the set has: the "

@@ -63,6 +63,8 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
         progress = trainingProgress(read_json(self._getStatusPath()), self.isActive())
+        if self.isActive() and read_json(self._getStatusPath()).get("stage") == "done":
+            progress = ["The model is trained; its report is being drawn ..."]
         if model is None:
             lines = progress or ["No model yet."]
         else:  # while it is trained anew, with what was known of it before

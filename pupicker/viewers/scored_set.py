@@ -20,6 +20,7 @@ class MicrographEntry(NamedTuple):
     micId: int
     name: str
     path: str
+    index: int = 0  # in a stack, from 1
 
 
 class ScoredSet(NamedTuple):
@@ -32,6 +33,7 @@ class ScoredSet(NamedTuple):
     score: Any
     probability: Any
     boxSize: int
+    pixelSizeAng: float = 0.0
 
 
 def readArrays(path: str, names: List[str]) -> List[Any]:
@@ -58,9 +60,11 @@ def readMicrographs(micSet: Any) -> List[MicrographEntry]:
     """Micrographs of a set, in its order."""
     if micSet is None:
         raise ViewerError("The micrographs of this set are gone from the project.")
-    ids, names, paths = readArrays(micSet.getFileName(), ["id", "_micName", "_filename"])
+    ids, names, paths, indices = readArrays(micSet.getFileName(), ["id", "_micName", "_filename", "_index"])
     names = paths if names is None else names
-    return [MicrographEntry(int(micId), str(name), str(path)) for micId, name, path in zip(ids, names, paths)]
+    indices = np.zeros(len(ids), dtype=int) if indices is None else indices
+    return [MicrographEntry(int(micId), str(name), str(path), int(index or 0))
+            for micId, name, path, index in zip(ids, names, paths, indices)]
 
 
 def readScoredSet(coordSet: Any) -> ScoredSet:
@@ -70,4 +74,5 @@ def readScoredSet(coordSet: Any) -> ScoredSet:
         raise ViewerError("These coordinates have no %s: show them with another viewer." % SCORE)
     known: Optional[Any] = None if probability is None else probability.astype(float)
     return ScoredSet(readMicrographs(coordSet.getMicrographs()), micId.astype(int), x.astype(float), y.astype(float),
-                     score.astype(float), known, coordSet.getBoxSize() or 0)
+                     score.astype(float), known, coordSet.getBoxSize() or 0,
+                     coordSet.getMicrographs().getSamplingRate() or 0.0)

@@ -44,7 +44,7 @@ class ModelWindow(Window):
             table.column(column, width=width)
         for key, value in cardRows(model):
             table.insert("", tk.END, text=key, values=(value,))
-        everything = table.insert("", tk.END, text="Everything in the file", open=True)
+        everything = table.insert("", tk.END, text="Everything in the file", open=False)
         for key, value in headerRows(header):
             table.insert(everything, tk.END, text=key, values=(value,))
         bar = ttk.Scrollbar(self.root, command=table.yview)

@@ -6,40 +6,45 @@ import tkinter as tk
 from tkinter import ttk
 from typing import Any, List, Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import to_hex
 from pwem.objects import SetOfCoordinates
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.constants import CUT_SCORES
-from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
-from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
+from pupicker.shared.lengths import BOX_SIZE
+from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet
 from pupicker.viewers.scores import expected
+from pupicker.viewers.threshold_control import ScoreHistogram, ThresholdControl, sliderMargins
+from pupicker.window.colours import scoreColours, scoreRange
+from pupicker.window.micrograph_canvas import Circle
 
 POLL_MS = 1000
+MOST_STEPS_BACK = 20  # from a threshold to the picking that it cuts
 
 
 class ScoresWindow(MicrographBrowser):
-    """`source` is the run that holds the set, `output` the name it has there."""
+    """`source` is the run that holds the set, `output` the name it has there; circles have the particle's diameter."""
 
     def __init__(self, parent: Any, data: ScoredSet, project: Any, source: Any, output: str) -> None:
-        MicrographBrowser.__init__(self, "pupicker: scored picks", parent, data.micrographs, data.boxSize / 2,
-                                   ["kept", "all"])
+        diameterAng = diameterOf(source)
+        radiusPx = diameterAng / data.pixelSizeAng / 2 if diameterAng and data.pixelSizeAng else (
+            data.boxSize / BOX_SIZE / 2)
+        MicrographBrowser.__init__(self, "pupicker: scored picks", parent, data.micrographs, radiusPx,
+                                   ["kept", "all"], data.pixelSizeAng)
         self.data, self._project, self._source, self._output = data, project, source, output
         self.newRun: Any = None
         order = np.argsort(data.micId, kind="stable")
         ids, starts = np.unique(data.micId[order], return_index=True)
         self._rows = dict(zip(ids.tolist(), np.split(order, starts[1:])))
-        low, high = (float(data.score.min()), float(data.score.max())) if len(data.score) else (0.0, 1.0)
-        shades = np.clip((data.score - low) / max(high - low, 1e-9), 0, 1)
-        palette = [to_hex(colour) for colour in matplotlib.colormaps["plasma"](np.linspace(0, 1, 64))]
-        self._colours = [palette[int(shade * 63)] for shade in shades]
-        self.threshold = ThresholdControl(self.panel, low, high, low, self._thresholdChanged)
-        self._makeHistogram(low, high)
+        self._colours = scoreColours(data.score, scoreRange(data.score))
+        self.histogram = ScoreHistogram(self.addFigure(3.0, layout=None), data.score,
+                                        lambda value: self.threshold.move(value))
+        limits = self.histogram.limits
+        self.threshold = ThresholdControl(self.panel, limits, limits[0], self._thresholdChanged,
+                                          sliderMargins(PANEL_WIDTH_PX))
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT, wraplength=390).pack(anchor=tk.W, pady=8)
         self.button = ttk.Button(self.panel, text="Create set", command=self.createSet)
@@ -48,17 +53,6 @@ class ScoresWindow(MicrographBrowser):
         ttk.Label(self.panel, textvariable=self.state, wraplength=390).pack(anchor=tk.W, pady=6)
         self.selectFirst()
         self._thresholdChanged()
-
-    def _makeHistogram(self, low: float, high: float) -> None:
-        self._figure = self.addFigure(3.4)
-        axes = self._figure.add_subplot()
-        counts, edges = np.histogram(self.data.score, bins=60, range=(low, max(high, low + 1e-6)))
-        centres = (edges[1:] + edges[:-1]) / 2
-        colours = matplotlib.colormaps["plasma"]((centres - low) / max(high - low, 1e-9))
-        axes.bar(centres, counts, width=edges[1] - edges[0], color=colours)
-        axes.set(xlabel="score (colour of the circles)", ylabel="picks")
-        axes.spines[["top", "right"]].set_visible(False)
-        self._line = axes.axvline(low, color="black", linestyle="--")
 
     # ------------------------- content -------------------------
     def kept(self) -> Any:
@@ -79,8 +73,7 @@ class ScoresWindow(MicrographBrowser):
 
     def _thresholdChanged(self) -> None:
         self._showNumbers()
-        self._line.set_xdata([self.threshold.value] * 2)
-        self._figure.canvas.draw_idle()
+        self.histogram.show(self.threshold.value)
         self.refreshCounts()
         self.refreshCircles()
 
@@ -91,9 +84,11 @@ class ScoresWindow(MicrographBrowser):
             lines.append("On this micrograph: %d of %d" % tuple(self.count(self.micId())))
         if self.data.probability is not None and kept.any():
             forecast = expected(self.data.probability, kept)
-            lines += ["", "Expected from the probabilities:", "particles among the kept: %0.0f" % forecast.particles,
-                      "precision: %0.3f" % forecast.precision,
-                      "recall: %0.3f of the particles in this set" % forecast.recall]
+            lines += ["", "By the probabilities, which are often too high on crowded micrographs:",
+                      "about %s particles among the kept" % rounded(forecast.particles),
+                      "precision about %0.1f" % forecast.precision,
+                      "recall about %0.1f of the particles in this set" % forecast.recall,
+                      "Look at the weakest that are kept, and set the threshold by eye."]
         self.text.set("\n".join(lines))
 
     def _showSelected(self) -> None:
@@ -135,6 +130,27 @@ class ScoresWindow(MicrographBrowser):
             self.state.set("Run %d failed: %s" % (run.getObjId(), run.getErrorMessage()))
 
 
+def rounded(number: float) -> str:
+    """A number of which only two digits mean something."""
+    digits = max(0, len("%d" % number) - 2)
+    return "%d" % round(number, -digits)
+
+
+def diameterOf(run: Any) -> float:
+    """Diameter in Å of the particles that a run picked; 0: it is not known."""
+    for _ in range(MOST_STEPS_BACK):
+        if run is None:
+            break
+        model = getattr(run, "inputModel", None)
+        if model is not None and model.get() is not None:
+            return float(model.get().getDiameterAng() or 0)
+        if getattr(run, "diameter", None) is not None:
+            return float(run.diameter.get() or 0)
+        pointer = getattr(run, "inputCoordinates", None)
+        run = pointer.getObjValue() if pointer is not None and pointer.hasExtended() else None
+    return 0.0
+
+
 class PuPickerScoresViewer(Viewer):
     """Picks coloured by score, with a threshold."""
 
@@ -158,7 +174,8 @@ class PuPickerScoresViewer(Viewer):
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
         source = self._maker(obj) if isinstance(obj, SetOfCoordinates) else obj
-        sets = {name: output for name, output in source.iterOutputAttributes() if isinstance(output, SetOfCoordinates)}
+        sets = {name: output for name, output in source.iterOutputAttributes()
+                if isinstance(output, SetOfCoordinates) and (output.getSize() == 0 or hasScores(output))}
         if isinstance(obj, SetOfCoordinates):
             sets = {name: output for name, output in sets.items() if output.getObjId() == obj.getObjId()}
         if not sets:
