@@ -23,8 +23,8 @@ from pupicker.shared.choices import EXIT_FAILED
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
-COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
-            "info")
+COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate",
+            "convert", "info")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

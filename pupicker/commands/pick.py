@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
+LOWEST_CANDIDATE = -6.0
+"""Of places that score lower, one in four hundred is a particle."""
 EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
 
 
@@ -39,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
     add_options(parser, options.THRESHOLD, options.MIN_DISTANCE.but(automatic="the model's"), options.SCORE_SD,
                 options.KEEP_BORDERS)
+    parser.add_argument("--candidates", type=Path, metavar="DIR",
+                        help="folder for one table (.tsv) a micrograph that also holds what scores at least"
+                        f" {LOWEST_CANDIDATE:g}: to lower the threshold later without picking again")
     add_exclusion(parser, of_model=True)
     add_device(parser)
     add_results(parser)
@@ -78,6 +83,8 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
+    import numpy as np
+
     from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
     from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.reports.sections import Provenance, read_names
@@ -92,25 +99,31 @@ def pick_all(
     report, progress = Report(args.command, word=worded), Progress(len(paths), "picking")
     with report_of_failure(report, args, args.output):
         picker = make(report)
+    threshold, weaker = picker.threshold, _candidate_tables(args, paths)
+    if weaker:
+        picker.threshold = min(threshold, LOWEST_CANDIDATE)
     tables: list[CoordinateTable] = []
     counts: dict[str, int] = {}
     with report_of_failure(report, args, args.output), _kept(args.output, [] if targets else tables) as stop:
         for found in picker.pick_files(paths, threads, report, progress):
-            name = str(found.path)
-            counts[name] = len(found.table)
+            name, table = str(found.path), found.table
+            box_size = picker.geometry.box_size_px(found.pixel_size_ang)
+            if weaker:
+                format_of(weaker[name]).write(weaker[name], table, box_size)
+                table = table.select(np.asarray(table.score) >= threshold)
+            counts[name] = len(table)
             if name in targets:
                 # At once, also without picks: an empty table says "done".
-                box_size = picker.geometry.box_size_px(found.pixel_size_ang)
-                format_of(targets[name]).write(targets[name], found.table, box_size)
+                format_of(targets[name]).write(targets[name], table, box_size)
             if not targets or args.html:
-                tables.append(found.table)
+                tables.append(table)
             if stop() and len(counts) < len(paths):
                 raise PuPickerError(f"stopped after {len(counts)} of {len(paths)} micrographs")
         report.require_some()
     if not targets:
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
     report.results.update(
-        {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
+        {"picks": counts, "threshold": threshold, "min_distance_ang": picker.min_distance_ang,
          "box_size_ang": picker.geometry.box_size_ang, "command_line": args.command_line,
          "preparation": picker.recipe.to_record()}
     )
@@ -121,7 +134,7 @@ def pick_all(
         picking = Picking(paths, picked, report.to_dict(), model)
         picking_report(picking, Provenance(args.command_line, names)).write(args.html)
     rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
-            ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
+            ("threshold", f"{threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)
 
 
@@ -141,6 +154,16 @@ def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], 
             logging.getLogger(__name__).info("the picks of %d micrographs are in %s", len(tables), unfinished)
         raise
     unfinished.unlink(missing_ok=True)
+
+
+def _candidate_tables(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
+    """The table of each micrograph that holds the weaker picks too; none if they are not asked for."""
+    from pupicker.engine.files.names import distinct_stems
+
+    folder = getattr(args, "candidates", None)
+    if folder is None:
+        return {}
+    return {name: folder / f"{stem}.tsv" for name, stem in distinct_stems(map(str, paths)).items()}
 
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:

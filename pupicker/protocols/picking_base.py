@@ -11,10 +11,10 @@ from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
+from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
-from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
@@ -60,6 +60,10 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     def _getPickArguments(self) -> List[str]:
         """Options that decide which picks come out."""
         raise NotImplementedError
+
+    def _getCandidateArguments(self) -> List[str]:
+        """What keeps weaker picks too, beside the output."""
+        return []
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -107,7 +111,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         arguments = self._getCommandArguments() + [
             starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--pixel-size",
             repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
-            reportFile] + self._getPickArguments()
+            reportFile] + self._getPickArguments() + self._getCandidateArguments()
         arguments += self._linkMasks(mics, folder)
         self._noteWithoutMask(mics, folder)
         try:

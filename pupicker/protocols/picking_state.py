@@ -66,8 +66,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
         and the content of the set go together.  The set itself stays, because other runs may point to it.
         """
-        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(), self._getHtmlPath(),
-                          self._getWithoutMaskFile())
+        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self.getCandidatesDir(),
+                          self._getBatchesDir(), self._getHtmlPath(), self._getWithoutMaskFile())
         self._cleanQuarantine()
         self._resetCounters()  # a run that is restarted keeps them
         if output is not None:
@@ -164,6 +164,10 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def getCoordsDir(self) -> str:
         """Folder of the tables of picks, one for each micrograph."""
         return self._getExtraPath("picks")
+
+    def getCandidatesDir(self) -> str:
+        """Folder of the tables that hold weaker picks too; a picker need not make it."""
+        return self._getExtraPath("candidates")
 
     def _getPicksFile(self, mic: Any) -> str:
         return os.path.join(self.getCoordsDir(), linkName(mic.getObjId()) + ".tsv")

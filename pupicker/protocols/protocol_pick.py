@@ -61,5 +61,8 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
     def _getCommandArguments(self) -> List[str]:
         return ["--model", self._getModelPath()]
 
+    def _getCandidateArguments(self) -> List[str]:
+        return ["--candidates", self.getCandidatesDir()]
+
     def _getReportArguments(self) -> List[str]:
         return ["--model", self._getModelPath()]

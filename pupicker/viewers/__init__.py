@@ -5,7 +5,7 @@ first for coordinates that have them (for others that viewer is not offered), be
 is named ``ACoordinateViewer`` for the same reason.
 
 ``browser`` is the window that most are, ``threshold_control`` a part of two of them; ``viewer_scores`` with
-``scored_set`` and ``scores`` (the arithmetic),
+``scored_set`` and ``scores`` (the arithmetic), ``corrections`` with ``pick_editing`` (by hand), ``gallery``,
 ``viewer_training`` and ``viewer_cross_validation`` with ``model_header``, ``viewer_model``, ``viewer_evaluation``.
 """
 

@@ -7,6 +7,7 @@ from typing import Any, List, NamedTuple, Optional
 import numpy as np
 
 from pupicker.constants import PROBABILITY, SCORE
+from pupicker.convert.picks import weakPicks
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns
 
 
@@ -65,6 +66,21 @@ def readMicrographs(micSet: Any) -> List[MicrographEntry]:
     indices = np.zeros(len(ids), dtype=int) if indices is None else indices
     return [MicrographEntry(int(micId), str(name), str(path), int(index or 0))
             for micId, name, path, index in zip(ids, names, paths, indices)]
+
+
+def withWeaker(data: ScoredSet, folder: str) -> ScoredSet:
+    """The picks of a set with those of the tables in `folder` that score less than all of it, behind them."""
+    lowest = float(data.score.min())
+    rows = [(entry.micId, pick.x, pick.y, pick.score, pick.probability or 0.0) for entry in data.micrographs
+            for pick in weakPicks(folder, entry.micId, -np.inf, lowest)]
+    if not rows:
+        return data
+    micId, x, y, score, probability = (np.array(column) for column in zip(*rows))
+    known = None if data.probability is None else np.concatenate([data.probability, probability])
+    # whole pixels, as Scipion stores them
+    return data._replace(micId=np.concatenate([data.micId, micId]), x=np.concatenate([data.x, np.floor(x + 0.5)]),
+                         y=np.concatenate([data.y, np.floor(y + 0.5)]), score=np.concatenate([data.score, score]),
+                         probability=known)
 
 
 def readScoredSet(coordSet: Any) -> ScoredSet:

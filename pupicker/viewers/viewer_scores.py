@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tkinter as tk
 from tkinter import ttk
 from typing import Any, List, Sequence
@@ -11,65 +12,108 @@ from pwem.objects import SetOfCoordinates
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.constants import CUT_SCORES
+from pupicker.convert.corrections import ADDED
+from pupicker.convert.origin import diameterOf
+from pupicker.gui.micrograph_reader import readMicrograph
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
 from pupicker.shared.lengths import BOX_SIZE
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
-from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet
+from pupicker.viewers.gallery import Gallery
+from pupicker.viewers.pick_editing import HINT, PickEditing, nearThreshold
+from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet, withWeaker
 from pupicker.viewers.scores import expected
 from pupicker.viewers.threshold_control import ScoreHistogram, ThresholdControl, sliderMargins
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.micrograph_canvas import Circle
+from pupicker.window.micrograph_image import MicrographError
 
 POLL_MS = 1000
-MOST_STEPS_BACK = 20  # from a threshold to the picking that it cuts
+MOST_IN_GALLERY = 120  # of them as many are shown as have their micrographs read
 
 
-class ScoresWindow(MicrographBrowser):
+class ScoresWindow(PickEditing, MicrographBrowser):
     """`source` is the run that holds the set, `output` the name it has there; circles have the particle's diameter."""
 
     def __init__(self, parent: Any, data: ScoredSet, project: Any, source: Any, output: str) -> None:
         diameterAng = diameterOf(source)
         radiusPx = diameterAng / data.pixelSizeAng / 2 if diameterAng and data.pixelSizeAng else (
             data.boxSize / BOX_SIZE / 2)
+        self.hints = (*MicrographBrowser.hints[:1], HINT)
         MicrographBrowser.__init__(self, "pupicker: scored picks", parent, data.micrographs, radiusPx,
                                    ["kept", "all"], data.pixelSizeAng)
-        self.data, self._project, self._source, self._output = data, project, source, output
+        self._project, self._source, self._output = project, source, output
         self.newRun: Any = None
-        order = np.argsort(data.micId, kind="stable")
-        ids, starts = np.unique(data.micId[order], return_index=True)
-        self._rows = dict(zip(ids.tolist(), np.split(order, starts[1:])))
-        self._colours = scoreColours(data.score, scoreRange(data.score))
-        self.histogram = ScoreHistogram(self.addFigure(3.0, layout=None), data.score,
-                                        lambda value: self.threshold.move(value))
+        self._candidates = ""  # folder of the weaker picks, once they are shown
+        self._figure = self.addFigure(3.0, layout=None)
+        self._takeData(data)
         limits = self.histogram.limits
         self.threshold = ThresholdControl(self.panel, limits, limits[0], self._thresholdChanged,
                                           sliderMargins(PANEL_WIDTH_PX))
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT, wraplength=390).pack(anchor=tk.W, pady=8)
-        self.button = ttk.Button(self.panel, text="Create set", command=self.createSet)
-        self.button.pack(anchor=tk.W)
+        self.makeEditControls()
+        buttons = ttk.Frame(self.panel)
+        buttons.pack(fill=tk.X, pady=6)
+        self.button = ttk.Button(buttons, text="Create set", command=self.createSet)
+        self.button.pack(side=tk.LEFT)
+        ttk.Button(buttons, text="Gallery (g)", command=self.openGallery).pack(side=tk.LEFT, padx=6)
+        self.weakerButton = ttk.Button(buttons, text="Weaker picks too", command=self.showWeaker)
+        if candidatesOf(source):
+            self.weakerButton.pack(side=tk.LEFT)
+        self.onKey("g", self.openGallery)
         self.state = tk.StringVar(master=self.root, value="A run of its own (threshold) makes it.")
         ttk.Label(self.panel, textvariable=self.state, wraplength=390).pack(anchor=tk.W, pady=6)
         self.selectFirst()
         self._thresholdChanged()
 
+    def _takeData(self, data: ScoredSet) -> None:
+        """Show these picks."""
+        self.data = data
+        order = np.argsort(data.micId, kind="stable")
+        ids, starts = np.unique(data.micId[order], return_index=True)
+        self._rows = dict(zip(ids.tolist(), np.split(order, starts[1:])))
+        self.startEditing(self._source._getExtraPath("corrections_%s.json" % self._output), data, self._rows)
+        self._colours = scoreColours(data.score, scoreRange(data.score))
+        self._figure.clear()
+        self.histogram = ScoreHistogram(self._figure, data.score, lambda value: self.threshold.move(value))
+
+    def showWeaker(self) -> None:
+        """Take what the picking found below its threshold into the window, so that the line can be moved there."""
+        value = self.threshold.value
+        self._candidates = candidatesOf(self._source)
+        self.weakerButton.state(["disabled"])
+        self._takeData(withWeaker(self.data, self._candidates))
+        self.threshold.scale.configure(from_=self.histogram.limits[0], to=self.histogram.limits[1])
+        self.threshold.move(value)
+
     # ------------------------- content -------------------------
     def kept(self) -> Any:
-        """Mask of the picks at or above the threshold."""
-        return self.data.score >= self.threshold.value
+        """Mask of the picks at or above the threshold that were not taken away."""
+        return (self.data.score >= self.threshold.value) & ~self.corrections.gone
 
     def _rowsOf(self, micId: int) -> Any:
         return self._rows.get(micId, np.zeros(0, dtype=int))
 
     def circles(self, micId: int) -> List[Circle]:
-        data = self.data
-        return [(data.x[row], data.y[row], self._colours[row]) for row in self._rowsOf(micId)
-                if data.score[row] >= self.threshold.value]
+        data, rows = self.data, self._rowsOf(micId)
+        shown = (data.score[rows] >= self.threshold.value) & ~self.corrections.gone[rows]
+        return [(data.x[row], data.y[row], self._colours[row]) for row in rows[shown]]
+
+    def refreshCircles(self) -> None:
+        MicrographBrowser.refreshCircles(self)
+        if self.micId():
+            self.drawCorrections()
+
+    def corrected(self) -> None:
+        self.refreshCircles()
+        self.list.setValues(str(self.micId()), self.count(self.micId()))
+        self._showNumbers()
 
     def count(self, micId: int) -> Sequence[Any]:
         rows = self._rowsOf(micId)
-        return int((self.data.score[rows] >= self.threshold.value).sum()), len(rows)
+        kept = (self.data.score[rows] >= self.threshold.value) & ~self.corrections.gone[rows]
+        return int(kept.sum()) + len(self.corrections.places(micId, ADDED)), len(rows)
 
     def _thresholdChanged(self) -> None:
         self._showNumbers()
@@ -90,10 +134,36 @@ class ScoresWindow(MicrographBrowser):
                       "recall about %0.1f of the particles in this set" % forecast.recall,
                       "Look at the weakest that are kept, and set the threshold by eye."]
         self.text.set("\n".join(lines))
+        self.changes.configure(text=self.changesText())
 
     def _showSelected(self) -> None:
         MicrographBrowser._showSelected(self)
         self._showNumbers()
+
+    # ------------------------- gallery -------------------------
+    def openGallery(self) -> None:
+        """Show the picks whose scores are closest to the threshold, side by side."""
+        rows = nearThreshold(self.data.score, self.kept(), self.threshold.value, MOST_IN_GALLERY)
+        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx, self._pixelsOf, self._toggled, self._showRow)
+
+    def _pixelsOf(self, micId: int) -> Any:
+        try:
+            return readMicrograph(*self._places[micId])
+        except MicrographError as error:
+            raise ViewerError(str(error)) from error
+
+    def _toggled(self, row: int) -> bool:
+        """Mark a pick as no particle, or take it in again; whether it is in."""
+        micId = int(self.data.micId[row])
+        restored = self.corrections.restore(micId, row)
+        if not restored:
+            self.corrections.remove(micId, [row], asNegative=True)
+        self.list.setValues(str(micId), self.count(micId))
+        self.corrected()
+        return restored
+
+    def _showRow(self, row: int) -> None:
+        self.showPlace(int(self.data.micId[row]), self.data.x[row], self.data.y[row])
 
     # ------------------------- new set -------------------------
     def createSet(self) -> None:
@@ -101,7 +171,9 @@ class ScoresWindow(MicrographBrowser):
         if not self.kept().any():
             self.state.set("No pick is kept: lower the threshold.")
             return
-        run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value))
+        corrections = self.corrections.session.path if self.corrections.number() else ""
+        run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value),
+                                        corrections=corrections, candidates=self._candidates)
         run.setObjLabel("score at least %0.2f" % self.threshold.value)
         run.inputCoordinates.set(self._source)
         run.inputCoordinates.setExtended(self._output)
@@ -136,19 +208,10 @@ def rounded(number: float) -> str:
     return "%d" % round(number, -digits)
 
 
-def diameterOf(run: Any) -> float:
-    """Diameter in Å of the particles that a run picked; 0: it is not known."""
-    for _ in range(MOST_STEPS_BACK):
-        if run is None:
-            break
-        model = getattr(run, "inputModel", None)
-        if model is not None and model.get() is not None:
-            return float(model.get().getDiameterAng() or 0)
-        if getattr(run, "diameter", None) is not None:
-            return float(run.diameter.get() or 0)
-        pointer = getattr(run, "inputCoordinates", None)
-        run = pointer.getObjValue() if pointer is not None and pointer.hasExtended() else None
-    return 0.0
+def candidatesOf(run: Any) -> str:
+    """Folder of the weaker picks of a picking; empty if the run keeps none, or is no picking."""
+    folder = run.getCandidatesDir() if hasattr(run, "getCandidatesDir") else ""
+    return folder if folder and os.path.isdir(folder) else ""
 
 
 class PuPickerScoresViewer(Viewer):
