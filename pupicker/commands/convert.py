@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pupicker.commands.arguments import add_option
+from pupicker.commands.parsing.arguments import add_option
 from pupicker.shared import options
 
 HELP = "Convert coordinate tables between RELION STAR, tsv/csv and EMAN box, one file or one per micrograph."

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pupicker
-from pupicker.commands.arguments import named, worded
+from pupicker.commands.parsing.arguments import named, worded
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.progress import progress_on
@@ -24,7 +24,7 @@ from pupicker.shared.choices import EXIT_FAILED
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
 COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate",
-            "convert", "info")
+            "convert", "info", "serve")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

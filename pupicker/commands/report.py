@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_micrographs, add_names, add_option, check_output_file
+from pupicker.commands.parsing.arguments import add_micrographs, add_names, add_option, check_output_file
 from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure, worded
-from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
+from pupicker.commands.parsing.arguments import check_output_file, finish, report_of_failure, worded
+from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
@@ -97,18 +97,9 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the micrographs that they follow from."""
-    from pupicker.core.geometry import Overrides
-    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.preparation.task_geometry import training_geometry
 
-    overrides = Overrides(args.working_pixel_size, args.training_radius, args.min_distance, args.box_size)
-    geometry, pixel_size = first_geometry(
-        paths, args.pixel_size, args.diameter, network.particle_px(), overrides)
-    if args.ring_negatives:
-        try:
-            _ = geometry.ring_px  # whether there is room for them
-        except ValueError as error:
-            raise UsageError(str(error), "ring_negatives") from error
-    return geometry, pixel_size
+    return training_geometry(paths, vars(args), network.particle_px())
 
 
 def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:

@@ -1,8 +1,8 @@
 """The options, each declared once: name, unit, range, default, help.
 
-From a declaration follow the argument of the command line (:func:`pupicker.commands.arguments.add_option`), the check
-before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the field of a
-form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.  Where a
+From a declaration follow the argument of the command line (:func:`pupicker.commands.parsing.arguments.add_option`),
+the check before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the
+field of a form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.  Where a
 command means another default or says more, it takes the option with :meth:`~pupicker.shared.option.Option.but`.
 """
 
@@ -215,8 +215,13 @@ THREADS = Option(
     metavar="N",
 )
 
+SETTLE = Option(
+    "settle", float, "Settling time", "a file has to be as it is for so long: it is whole then", default=2.0,
+    unit="seconds", minimum=0, maximum=3600, metavar="S",
+)
+
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS, SETTLE,
 )
 """What several commands are asked, or another one than the training."""

@@ -22,8 +22,8 @@ ROOMS = (
     "core", "core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
     "engine/runtime", "engine/files", "engine/files/coordinates", "engine/models", "engine/preparation",
     "engine/picking", "engine/evaluation", "engine/training", "engine/pretraining", "engine/cross_validation",
-    "engine/reports",
-    "simulation", "commands",
+    "engine/serving", "engine/reports",
+    "simulation", "commands/parsing", "commands",
     "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
 )
 """The folders, from the bottom up: a module imports from its own folder and from those before it."""

@@ -19,6 +19,7 @@ LINES = {
     "evaluate": ("--picks", "p.star", "--truth", "t.star", "--radius", 5),
     "report": ("m.mrc", "--picks", "p.star", "--output", "o.html"), "simulate": ("--output", "o"),
     "convert": ("a.star", "b.star"), "info": ("m.mrc",),
+    "serve": ("--watch", "m", "--output", "o"),
 }
 LEARNING = ("train", "cross-validate")
 

@@ -155,7 +155,7 @@ class TestForms(unittest.TestCase):
     def testNetworkFieldsAreOptionsOfTheCommandLine(self):
         """What the form says is understood by the command and by the networks; defaults say nothing."""
         from pupicker.commands.main import build_parser
-        from pupicker.commands.training_arguments import check, network_settings
+        from pupicker.commands.parsing.training_arguments import check, network_settings
         from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS, build
 
         def arguments(**fields):

@@ -16,7 +16,6 @@ from pupicker.tests.scipion.screen import (
     REPOSITORY,
     assert_shows_something,
     need_screen,
-    pictures_folder,
     run_on_screen,
 )
 from pupicker.tests.shared_data import shared
@@ -46,22 +45,20 @@ def bgal(tmp_path_factory):
 
 @pytest.mark.gui
 @pytest.mark.slow
-def test_labels_survive_and_suggestions_learn(bgal, request):
+def test_labels_survive_and_suggestions_learn(bgal, tmp_path):
     need_screen()
-    pictures = pictures_folder(lambda remove, *args, **kwargs: request.addfinalizer(lambda: remove(*args, **kwargs)))
-    arguments = (bgal / "mics", bgal / "truth.tsv", pictures, DIAMETER)
+    arguments = (bgal / "mics", bgal / "truth.tsv", tmp_path, DIAMETER)
     with pytest.raises(AssertionError):  # it kills itself
         run_on_screen("label_driver", *arguments, "first")
     run_on_screen("label_driver", *arguments, "second")
-    with open(os.path.join(pictures, "result.json"), encoding="utf-8") as stream:
-        result = json.load(stream)
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["found again"] == 6 and result["suggested"] > 20
     assert (result["labels"], result["none"]) == (12, 1)
     assert result["diameters"][0] == pytest.approx(result["diameters"][1], abs=0.2)
     assert np.median(result["click"]) < 0.03
     assert result["model"].endswith("model_001.pupicker") and result["error"] == "" and result["finished"]
     assert result["hits"] > 0.55
-    assert_shows_something(pictures, ["label"])
+    assert_shows_something(tmp_path, ["label"])
 
 
 @pytest.mark.gui
