@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import add_device, add_micrographs, add_option, print_rows
+from pupicker.commands.parsing.arguments import add_device, add_micrographs, add_option, print_rows
 from pupicker.shared import options
+from pupicker.shared.worker import Worker
 
 if TYPE_CHECKING:
     from pupicker.window.label_session import LabelSession
@@ -37,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.files.micrographs import open_micrograph, read_image
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
-    from pupicker.shared.worker import Worker
     from pupicker.window.label_helper import LabelHelper, LabelMicrograph
     from pupicker.window.label_window import LabelWindow
     from pupicker.window.micrograph_image import MicrographError

@@ -69,18 +69,18 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         self._insertFunctionStep(self.importStep, digest_of(
-            self._setDigest(self.inputMicrographs.get()), self._getPath(), file_state(self._getPath()),
+            self._setDigest(self.inputMicrographs.get()), self._getLabelsPath(), file_state(self._getLabelsPath()),
             self.scale.get(), self._getBoxSize()), needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------
     def importStep(self, digest: str) -> None:
         table = self._getExtraPath("labels.tsv")
-        self._runCore("convert", [self._getPath(), table], "convert")
+        self._runCore("convert", [self._getLabelsPath(), table], "convert")
         micSet = self.inputMicrographs.get()
         labels = readLabels(table, micSet, self.scale.get())
         if not labels.points:
             raise Exception("%s: none of its micrographs (%s%s) is in the set: choose the micrographs that were "
-                            "labelled." % (self._getPath(), ", ".join(labels.unmatched[:3]) or "it names none",
+                            "labelled." % (self._getLabelsPath(), ", ".join(labels.unmatched[:3]) or "it names none",
                                            ", ..." if len(labels.unmatched) > 3 else ""))
         self.leftOut.set(len(labels.unmatched))
         output = self._createSetOfCoordinates(self.inputMicrographs)
@@ -97,7 +97,7 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
         errors = fieldErrors(self, [SCALE, BOX, DIAMETER._replace(optional=True)])
-        path = self._getPath()
+        path = self._getLabelsPath()
         if not path or not os.path.exists(path):
             errors.append("*Labels*: %s; choose a table, or a folder of tables."
                           % ("%s: no such file" % path if path else "nothing was chosen"))
@@ -110,7 +110,8 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
         output = getattr(self, "outputCoordinates", None)
         if output is None:
             return ["No labels yet."]
-        lines = ["*%d particles* from %s, box size %d px" % (output.getSize(), self._getPath(), output.getBoxSize())]
+        lines = ["*%d particles* from %s, box size %d px"
+                 % (output.getSize(), self._getLabelsPath(), output.getBoxSize())]
         if self.leftOut.get():
             lines.append("*Micrographs of the file that are not in the set, or of a name that several have: %d*"
                          % self.leftOut.get())
@@ -121,7 +122,7 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
         return [] if output is None else ["%d labelled particles were imported." % output.getSize()]
 
     # --------------------------- UTILS functions -----------------------------
-    def _getPath(self) -> str:
+    def _getLabelsPath(self) -> str:
         return os.path.expanduser((self.labelsPath.get() or "").strip())
 
     def _getBoxSize(self) -> int:

@@ -17,6 +17,7 @@ from pyworkflow.utils import Message
 from pupicker.convert.labels import matchLabels
 from pupicker.convert.micrographs import linkName
 from pupicker.objects import PuPickerModel
+from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.protocol_base import ProtPuPickerBase
@@ -80,7 +81,6 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
     def labelStep(self, start: str) -> None:
         """Open the window and wait until it is closed."""
         from pupicker.gui.label_dialog import labelMicrographs  # only this step needs a screen
-        from pupicker.plugin.child_process import coreWorker
 
         micSet = self.inputMicrographs.get()
         folder = self._getExtraPath("micrographs")

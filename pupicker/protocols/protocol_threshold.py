@@ -25,6 +25,7 @@ from pupicker.constants import (
 from pupicker.convert.corrections import Corrected, readCorrections, scoredPlaces
 from pupicker.convert.origin import modelOf
 from pupicker.convert.picks import coordinateLike, weakPicks
+from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
@@ -150,8 +151,6 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         mics = {mic.getObjId(): mic.clone() for mic in coordSet.getMicrographs()
                 if mic.getObjId() in corrected.added or mic.getObjId() in corrected.negatives}
         if corrected.added:
-            from pupicker.plugin.child_process import coreWorker
-
             like = coordSet.getFirstItem().clone()
             with coreWorker(self._getExtraPath()) as worker:
                 scored = scoredPlaces(corrected.added, mics, modelOf(self.inputCoordinates.getObjValue()), worker,

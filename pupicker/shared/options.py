@@ -2,8 +2,9 @@
 
 From a declaration follow the argument of the command line (:func:`pupicker.commands.parsing.arguments.add_option`),
 the check before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the
-field of a form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.  Where a
-command means another default or says more, it takes the option with :meth:`~pupicker.shared.option.Option.but`.
+field of a form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.
+Where a command means another default or says more, it takes the option with
+:meth:`~pupicker.shared.option.Option.but`.
 """
 
 from __future__ import annotations

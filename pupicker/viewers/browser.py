@@ -54,7 +54,7 @@ class MicrographBrowser(Window):
         self.root.geometry("%dx%d" % (min(SIZE_PX[0], self.root.winfo_screenwidth() - 40),
                                       min(SIZE_PX[1], self.root.winfo_screenheight() - 60)))
         self.radiusPx, self._shown = radiusPx, 0
-        self._places = {entry.micId: (entry.path, entry.index) for entry in micrographs}
+        self._places = {entry.micId: (entry.path, entry.image) for entry in micrographs}
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
         parts = ttk.PanedWindow(self.root, orient=tk.HORIZONTAL)  # the list can be made wider
@@ -70,7 +70,9 @@ class MicrographBrowser(Window):
         self.title = ttk.Label(middle)
         self.title.pack(anchor=tk.W)
         for line in reversed(self.hints):
-            ttk.Label(middle, text=line).pack(anchor=tk.W, side=tk.BOTTOM)
+            hint = ttk.Label(middle, text=line)
+            hint.pack(anchor=tk.W, side=tk.BOTTOM, fill=tk.X)
+            hint.bind("<Configure>", lambda event: event.widget.configure(wraplength=event.width))
         self.canvas = MicrographCanvas(middle)
         self.canvas.onView, self.canvas.pixelSizeAng = self.refreshCircles, pixelSizeAng
         self.bar = ImageBar(middle, self.canvas)
@@ -92,7 +94,7 @@ class MicrographBrowser(Window):
         raise NotImplementedError
 
     # ------------------------- parts -------------------------
-    def addFigure(self, heightInch: float, layout: Optional[str] = "constrained") -> Figure:
+    def addFigure(self, heightInch: float, layout: Any = "constrained") -> Figure:
         """A figure in the panel, as wide as it is; `figure.canvas.draw_idle()` shows changes."""
         figure = Figure(figsize=(PANEL_WIDTH_PX / 100, heightInch), dpi=100, layout=layout)
         FigureCanvasTkAgg(figure, master=self.panel).get_tk_widget().pack(fill=tk.X)

@@ -21,7 +21,7 @@ class MicrographEntry(NamedTuple):
     micId: int
     name: str
     path: str
-    index: int = 0  # in a stack, from 1
+    image: int = 0  # in a stack, from 1
 
 
 class ScoredSet(NamedTuple):

@@ -14,7 +14,7 @@ BINS = 60
 USUAL_SHARE = 0.995  # of the scores; of an axis that shows the few highest too, the rest would be a corner
 USUAL_LIMITS = (-6.0, 8.0)  # of log-likelihood ratios: within them something can be decided
 LEFT, RIGHT = 0.15, 0.97  # edges of the axes in a figure; the slider has the same
-HANDLE_PX = 15  # of the slider: its middle shows the value
+HANDLE_PX = 30  # of the slider: its middle shows the value
 
 
 class ThresholdControl:

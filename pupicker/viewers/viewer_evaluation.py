@@ -71,7 +71,7 @@ def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
     axes.errorbar([one["probability"] for one in bins], observed, yerr=errors, fmt="o-", color="#1f77b4", capsize=2,
                   markersize=4)
     axes.set(xlabel="probability of the picks", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.set_title("calibration: on the dashed line the probabilities are right", fontsize=9)
+    axes.set_title("calibration; dashed: probabilities that are right", fontsize=9)
 
 
 class Evaluation(NamedTuple):

@@ -32,7 +32,7 @@ POLL_MS = 1000
 MOST_IN_GALLERY = 120  # of them as many are shown as have their micrographs read
 
 
-class ScoresWindow(PickEditing, MicrographBrowser):
+class ScoresWindow(MicrographBrowser, PickEditing):
     """`source` is the run that holds the set, `output` the name it has there; circles have the particle's diameter."""
 
     def __init__(self, parent: Any, data: ScoredSet, project: Any, source: Any, output: str) -> None:

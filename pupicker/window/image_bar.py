@@ -27,7 +27,7 @@ class ImageBar(ttk.Frame):
         self.levelled = self._check("Level", True)
         self.inverted = self._check("Invert", False)
         self.circles = self._check("Circles (h)", True)
-        self.size = self._slider("Size", *CIRCLE_FACTORS, 1.0)
+        self.circleSize = self._slider("Size", *CIRCLE_FACTORS, 1.0)
 
     def _slider(self, title: str, low: float, high: float, value: float) -> Any:
         ttk.Label(self, text=title).pack(side=tk.LEFT)
@@ -47,7 +47,7 @@ class ImageBar(ttk.Frame):
                                     levelled=bool(self.levelled.get()), inverted=bool(self.inverted.get()))
         onlyCircles = look == canvas.look
         canvas.look = look
-        canvas.circlesShown, canvas.circleFactor = bool(self.circles.get()), float(self.size.get())
+        canvas.circlesShown, canvas.circleFactor = bool(self.circles.get()), float(self.circleSize.get())
         if not onlyCircles:
             canvas.refresh()
         elif canvas.onView is not None:

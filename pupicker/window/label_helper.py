@@ -217,8 +217,8 @@ class LabelHelper:
         for answer in self._asked.poll():
             if answer["event"] == "micrograph":
                 order = sorted(range(len(answer["x"])), key=lambda i: -answer["score"][i])
-                columns = ([answer[name][i] for i in order] for name in ("x", "y", "score"))
-                self.known[self._askedKey] = Suggestions(*columns, answer.get("null_level"), self.model)
+                x, y, score = ([answer[name][i] for i in order] for name in ("x", "y", "score"))
+                self.known[self._askedKey] = Suggestions(x, y, score, answer.get("null_level"), self.model)
                 new = True
             elif answer["event"] in ("error", "died", "quarantined"):
                 self._failed.add(self._askedKey)

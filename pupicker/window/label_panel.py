@@ -32,7 +32,7 @@ class LabelPanel(ttk.Frame):
         self.model = self._text()
         self.trainButton = ttk.Button(self, text="Train now (t)", command=window.train)
         self.trainButton.pack(anchor=tk.W, pady=2)
-        self.state = self._text()
+        self.stateText = self._text()
         ttk.Button(self, text="Done (Ctrl+D)", command=window.done).pack(side=tk.BOTTOM, fill=tk.X, pady=(8, 0))
         ttk.Label(self, text="Labels are on disk at every click; close the window and go on whenever you like.",
                   wraplength=WIDTH_PX, foreground="#505050").pack(side=tk.BOTTOM, anchor=tk.W)
@@ -126,13 +126,13 @@ class LabelPanel(ttk.Frame):
         """What goes on behind the window."""
         helper = self._window.helper
         if helper is None:
-            self.state.configure(text="No suggestions.")
+            self.stateText.configure(text="No suggestions.")
             return
         self.trainButton.state(["!disabled" if helper.canTrain() else "disabled"])
-        self.state.configure(text=helper.error or helper.state)
+        self.stateText.configure(text=helper.error or helper.state)
         text = "Suggestions of the general model, which has seen no particle of yours."
         if helper.model:
             text = "Suggestions of a model that learnt from your labels."
-            if helper.averagePrecision is not None:
-                text += " Average precision about %0.2f, on labels that it had not seen." % helper.averagePrecision
+            if helper.averagePrecision is not None and self._window.session.number() >= ENOUGH:
+                text += " Average precision about %0.1f, on labels that it had not seen." % helper.averagePrecision
         self.model.configure(text=text)

@@ -7,7 +7,7 @@ import tkinter as tk
 from tkinter import font, ttk
 from typing import Any, Dict, Optional, Sequence, Tuple
 
-NAME_PX, COLUMN_PX = 230, 54
+NAME_PX, COLUMN_PX = 180, 54
 ELLIPSIS = "…"
 
 
@@ -47,7 +47,7 @@ class MicrographList(ttk.Frame):
         self.table.configure(yscrollcommand=bar.set)
         bar.pack(side=tk.RIGHT, fill=tk.Y)
         self.table.pack(side=tk.LEFT, fill=tk.BOTH, expand=True)
-        self._letter = max(1, font.nametofont("TkDefaultFont", root=self).measure("0"))
+        self._letter = max(1, font.Font(root=self, name="TkDefaultFont", exists=True).measure("0"))
         self._characters = NAME_PX // self._letter
         self.table.bind("<Configure>", lambda event: self._fitNames())
         self.table.bind("<ButtonRelease-1>", lambda event: self._fitNames(), add="+")
