@@ -13,7 +13,7 @@ from pupicker.window.colours import scoreColours, scoreRange
 BINS = 60
 USUAL_SHARE = 0.995  # of the scores; of an axis that shows the few highest too, the rest would be a corner
 USUAL_LIMITS = (-6.0, 8.0)  # of log-likelihood ratios: within them something can be decided
-LEFT, RIGHT = 0.15, 0.97  # edges of the axes in a figure; the slider has the same
+LEFT, RIGHT = 0.15, 0.95  # edges of the axes in a figure; the slider has the same
 HANDLE_PX = 30  # of the slider: its middle shows the value
 
 
@@ -135,7 +135,8 @@ def usualLimits(scores: Any) -> Tuple[float, float]:
 
 def sliderMargins(widthPx: int) -> Tuple[int, int]:
     """Left and right of a slider below a histogram of this width, so that its handle stands below the line."""
-    return round(LEFT * widthPx - HANDLE_PX / 2), round((1 - RIGHT) * widthPx - HANDLE_PX / 2)
+    left, right = (max(0, round(share * widthPx - HANDLE_PX / 2)) for share in (LEFT, 1 - RIGHT))
+    return left, right
 
 
 def nearest(threshold: Optional[float], limits: Tuple[float, float]) -> float:

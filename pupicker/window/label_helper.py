@@ -12,6 +12,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.worker import WorkerError
 from pupicker.window.label_session import NOT_PARTICLES, LabelSession
 
 LOWEST_LOGIT, LOWEST_SCORE = -1.0, -6.0  # of suggestions: of the general model, of one that was trained
@@ -20,8 +21,7 @@ FEWEST_LABELS = 5  # to train with
 SETTLE_S = 0.8  # after the diameter has changed, before suggestions are asked for it
 IDLE_S = 6.0  # without a click, and the model is trained anew
 NEW_LABELS = 5  # that must have come since the last training
-UPDATES = 40  # of a training between clicks: it goes on where the last one ended
-EXTRA_MICROGRAPHS = 2  # without labels, from which the training learns what is none
+UPDATES = 25  # of a training between clicks: it goes on where the last one ended
 
 
 class LabelMicrograph(NamedTuple):
@@ -81,6 +81,7 @@ class LabelHelper:
         self._askedKey, self._failed = "", set()  # type: ignore[var-annotated]
         self._training: Any = None
         self._progress = ""
+        self._wanted = False  # a training, by the user
         self._trainedWith = 0  # labels and places that are none of the last training
         self._since, self._settled = time.monotonic(), 0.0
         self._takeUp(read_json(os.path.join(folder, "model.json")))
@@ -126,10 +127,18 @@ class LabelHelper:
         if not self._worker.is_running() and self.error:
             self.state = "no suggestions"
             return False
+        try:
+            return self._work(shownKey)
+        except WorkerError as error:  # it died and does not start again
+            self.error, self._asked, self._training = str(error), None, None
+            return False
+
+    def _work(self, shownKey: str) -> bool:
         new = self._takeTraining()
         new = self._takeSuggestions() or new
         idle = time.monotonic() - self._since
-        if self.canTrain() and idle > IDLE_S and self.labels() >= self._trainedWith + NEW_LABELS:
+        due = idle > IDLE_S and self.labels() >= self._trainedWith + NEW_LABELS
+        if self.canTrain() and (due or self._wanted):
             self.train()
         if self._asked is None and time.monotonic() > self._settled:
             self._ask(shownKey)
@@ -137,17 +146,18 @@ class LabelHelper:
             "looking for suggestions ..." if self._asked is not None else "")
         return new
 
-    def train(self) -> None:
-        """Train with the labels so far, from the last model on, in the background."""
+    def train(self, now: bool = False) -> None:
+        """Train with the labels so far, from the last model on, in the background; `now`: with the next poll."""
+        if now:
+            self._wanted = True
+            return
+        self._wanted = False
         labels = {self._pathOf(key): points for key, points in self._session.labelled().items() if self._pathOf(key)}
         if not labels:
             return
-        rest = [one.path for one in self._micrographs if one.path not in labels][:EXTRA_MICROGRAPHS]
         negatives = {self._pathOf(key): points for key, points in self._session.labelled(NOT_PARTICLES).items()
                      if self._pathOf(key)}
-        for path in negatives:
-            if path not in labels and path not in rest:
-                rest.append(path)
+        rest = [path for path in negatives if path not in labels]
         self._trainedWith = self.labels()
         number = 1 + int(self.model.rsplit("_", 1)[-1].split(".")[0]) if self.model else 1
         self._progress, self.error = "training: reading micrographs ...", ""

@@ -12,6 +12,7 @@ from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 WIDTH_PX = 270
 LOWEST, HIGHEST = -4.0, 8.0  # of the slider of suggestions
 START = 1.0  # of the general model: logits above it are mostly particles
+AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
 
 
@@ -21,6 +22,7 @@ class LabelPanel(ttk.Frame):
     def __init__(self, parent: Any, window: Any) -> None:
         ttk.Frame.__init__(self, parent, width=WIDTH_PX)
         self._window = window
+        self._average = ""  # id of the next measurement
         self._makeDiameter()
         self.counts = self._text()
         buttons = ttk.Frame(self)
@@ -98,8 +100,15 @@ class LabelPanel(ttk.Frame):
         self.slider.set(min(max(self._window.helper.threshold, LOWEST), HIGHEST))
         self.refresh()
 
+    def averageSoon(self) -> None:
+        """Measure the labels once the user pauses: it takes longer than a click may."""
+        if self._average:
+            self.after_cancel(self._average)
+        self._average = self.after(AVERAGE_MS, self.showAverage)
+
     def showAverage(self) -> None:
         """Measure the labels of the micrograph that is shown."""
+        self._average = ""
         window = self._window
         points, pixels = window.session.places(window.key()), window.canvas.pixels()
         if points and pixels is not None:
@@ -112,7 +121,8 @@ class LabelPanel(ttk.Frame):
         window = self._window
         session = window.session
         self._write()
-        self.showAverage()
+        self.plot.draw(session.diameterAng)
+        self.averageSoon()
         number, none = session.number(), session.number(NOT_PARTICLES)
         advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
         self.counts.configure(text="%d labels on %d micrographs, %d places that are no particles.%s"

@@ -154,7 +154,7 @@ class LabelWindow:
             self.canvas.showPixels(self._read(one))
         except MicrographError as error:
             self.canvas.showText(str(error))
-        self.panel.showAverage()
+        self.panel.averageSoon()
 
     def suggestions(self) -> List[Tuple[float, float, float]]:
         """x, y, score of those at or above the slider, best first, that nothing has been decided of."""
@@ -315,7 +315,7 @@ class LabelWindow:
     def train(self) -> None:
         """Train now, with the labels so far."""
         if self.helper is not None and self.helper.canTrain():
-            self.helper.train()
+            self.helper.train(now=True)
             self.panel.refresh()
 
     def done(self) -> None:

@@ -131,9 +131,9 @@ def readable_part(
     Returns it with the circles that lie on it, in its pixels.
     """
     groups = [group for group in circles if len(group.xy)]
-    if sum(len(group.xy) for group in groups) <= READABLE_CIRCLES:
+    side = round(PART_DIAMETERS * 2 * max((group.radius_px for group in groups), default=0.0))
+    if sum(len(group.xy) for group in groups) <= READABLE_CIRCLES or side >= 0.9 * max(image.shape):
         return image, circles
-    side = round(PART_DIAMETERS * 2 * max(group.radius_px for group in groups))
     middle = np.median(np.concatenate([group.xy for group in groups]), axis=0)
     low = [int(np.clip(round(m - side / 2), 0, max(0, n - side)))
            for m, n in zip(middle, image.shape[::-1], strict=True)]
