@@ -51,6 +51,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
                         help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
     parser.add_argument("--format", choices=("star", "tsv", "csv", "box"),
                         help="of the tables in a folder (default: star); a single table has that of its extension")
+    add_options(parser, options.PART)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,7 +89,7 @@ def pick_all(
     targets = _targets(args, paths)
     if args.html:
         check_output_file(args.html, "--html")
-    names = read_names(args.names)
+    paths, names = _part(args.part, paths), read_names(args.names)
     report, progress = Report(args.command, word=worded), Progress(len(paths), "picking")
     with report_of_failure(report, args, args.output):
         picker = make(report)
@@ -140,6 +141,18 @@ def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], 
             logging.getLogger(__name__).info("the picks of %d micrographs are in %s", len(tables), unfinished)
         raise
     unfinished.unlink(missing_ok=True)
+
+
+def _part(part: str | None, paths: list[Path]) -> list[Path]:
+    """Every N-th of `paths`: neighbours in a list are alike, so that parts take about as long."""
+    from pupicker.engine.runtime.errors import UsageError
+
+    if part is None:
+        return paths
+    index, number = map(int, part.split("/"))
+    if index > number:
+        raise UsageError(f"the part {part} is none: I must be at most N", "part")
+    return paths[index - 1 :: number]
 
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:

@@ -27,6 +27,9 @@ from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
 from pupicker.shared import options
 
+LOWEST_CANDIDATE = -6.0
+"""Of places that score lower, one in four hundred is a particle."""
+
 
 @dataclass(frozen=True)
 class PickingOptions:
