@@ -22,6 +22,7 @@ from pupicker.commands.parsing.arguments import (
     worded,
 )
 from pupicker.shared import options
+from pupicker.shared.choices import LOWEST_CANDIDATE
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
-LOWEST_CANDIDATE = -6.0
-"""Of places that score lower, one in four hundred is a particle."""
 EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star"
 
 
@@ -56,6 +55,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
                         help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
     parser.add_argument("--format", choices=("star", "tsv", "csv", "box"),
                         help="of the tables in a folder (default: star); a single table has that of its extension")
+    add_options(parser, options.PART)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,7 +95,7 @@ def pick_all(
     targets = _targets(args, paths)
     if args.html:
         check_output_file(args.html, "--html")
-    names = read_names(args.names)
+    paths, names = _part(args.part, paths), read_names(args.names)
     report, progress = Report(args.command, word=worded), Progress(len(paths), "picking")
     with report_of_failure(report, args, args.output):
         picker = make(report)
@@ -164,6 +164,18 @@ def _candidate_tables(args: argparse.Namespace, paths: list[Path]) -> dict[str, 
     if folder is None:
         return {}
     return {name: folder / f"{stem}.tsv" for name, stem in distinct_stems(map(str, paths)).items()}
+
+
+def _part(part: str | None, paths: list[Path]) -> list[Path]:
+    """Every N-th of `paths`: neighbours in a list are alike, so that parts take about as long."""
+    from pupicker.engine.runtime.errors import UsageError
+
+    if part is None:
+        return paths
+    index, number = map(int, part.split("/"))
+    if index > number:
+        raise UsageError(f"the part {part} is none: I must be at most N", "part")
+    return paths[index - 1 :: number]
 
 
 def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:

@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
-    from pupicker.engine.serving.counters import Counters
     from pupicker.engine.serving.pickers import Pickers
     from pupicker.engine.serving.picking import Work
     from pupicker.engine.serving.server import Server
     from pupicker.engine.serving.turns import Turns
+    from pupicker.shared.counters import Counters
 
     watched = _watched(args)
     if args.metrics:
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     pickers = Pickers(device, args.model, turns)
     if args.model:
         pickers.model(None)  # now: what cannot be used is no start
-    server = Server(Work(pickers, Counters(args.metrics), threads), turns)
+    server = Server(Work(pickers, Counters([args.metrics] if args.metrics else []), threads), turns)
     with stop_on_signals() as stop, _answers() as reply:
         server.start()
         ended = threading.Event()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter as Counting
-from typing import Any, Iterable, List, Set
+from statistics import median
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.objects import Micrograph
@@ -17,6 +18,7 @@ from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.run import Counter, PickingRun, Value
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
+from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
 
 OUTPUT = "outputCoordinates"
@@ -29,6 +31,11 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     emptyMicrographs: Counter
     expectedParticles: Counter
     picksSpread: Value
+    _counters: Counters
+    _arrived: Dict[int, float]  # when a micrograph arrived, by its id, in seconds of the clock
+    _answers: Dict[int, Any]  # what the process that picks said of a micrograph, by its id
+    _arrivalS: Optional[float]
+    _waiting: List[Any]
     _retry = ""  # tells the steps of a start that takes up quarantined micrographs from those before
 
     # --------------------------- of the picker -------------------------------
@@ -108,6 +115,44 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         linked = micIdsIn(os.path.join(folder, "masks"))
         with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
             stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
+
+    # --------------------------- what is counted -----------------------------
+    def _beginToCount(self) -> None:
+        """Of this start: rates, latencies and what has changed since."""
+        self._counters = Counters([self._getCountersFile(), self._getExtraPath("counters.prom")])
+        self._arrived, self._answers, self._arrivalS = {}, {}, None
+
+    def _noteArrival(self, mic: Any) -> None:
+        """Of a micrograph that arrives while the run waits for it: when the file of its set was written."""
+        if self._arrivalS is not None:
+            self._arrived[mic.getObjId()] = self._arrivalS
+
+    def _count(self, mic: Any, scores: List[float]) -> None:
+        """A micrograph goes into the output, with these scores of its picks."""
+        said = self._answers.pop(mic.getObjId(), {})
+        arrived = self._arrived.pop(mic.getObjId(), None)
+        self._counters.note(latency_s=None if arrived is None else round(time.time() - arrived, 3))
+        self._counters.waiting = len(self._waiting)
+        self._counters.picked(len(scores), said.get("seconds", 0.0), said.get("null_level"),
+                              round(median(scores), 4) if scores else None)
+
+    def _getCountersFile(self) -> str:
+        return self._getExtraPath("counters.json")
+
+    def _countersSummary(self) -> List[str]:
+        """How fast it is, and whether something has changed."""
+        counted, lines = read_json(self._getCountersFile()), []
+        if self.isActive() and counted.get("latency_s_median") is not None:
+            lines.append("From the input set to the output: median *%0.1f s*, 99 %% within %0.1f s"
+                         % (counted["latency_s_median"], counted["latency_s_99"]))
+        if counted.get("null_level_median") is not None and counted.get("score_median") is not None:
+            shifts = [" (%+0.1f since the start)" % counted[name] if counted[name] is not None else ""
+                      for name in ("null_level_shift", "score_shift")]
+            lines.append("Score of the background: %0.1f%s; of picks: %0.1f%s"
+                         % (counted["null_level_median"], shifts[0], counted["score_median"], shifts[1]))
+        if counted.get("alarm"):
+            lines.append("*Look at the latest micrographs*: %s." % counted["alarm"])
+        return lines
 
     # --------------------------- at the end ----------------------------------
     def _checkSomethingIsPicked(self) -> None:

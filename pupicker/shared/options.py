@@ -216,6 +216,10 @@ THREADS = Option(
     metavar="N",
 )
 
+PART = Option(
+    "part", str, "Part", "do the I-th of N parts of the micrographs, such as the index and the size of an array job",
+    pattern=r"[1-9]\d{0,5}/[1-9]\d{0,5}", wording="I/N, two whole numbers from 1 on, I at most N", metavar="I/N",
+)
 SETTLE = Option(
     "settle", float, "Settling time", "a file has to be as it is for so long: it is whole then", default=2.0,
     unit="seconds", minimum=0, maximum=3600, metavar="S",
@@ -223,6 +227,6 @@ SETTLE = Option(
 
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS, SETTLE,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS, PART, SETTLE,
 )
 """What several commands are asked, or another one than the training."""

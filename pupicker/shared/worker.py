@@ -10,6 +10,7 @@ A window polls instead of waiting: ``ticket = worker.send("train", ...)``, and n
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import queue
@@ -33,7 +34,17 @@ Answer = Dict[str, Any]
 
 
 class WorkerError(Exception):
-    """The process cannot be started, or it refused a request; the message is one line."""
+    """The process cannot be started, or it refused a request; the message is one line.
+
+    Attributes
+    ----------
+    parameters
+        Names of the fields that are meant.
+    """
+
+    def __init__(self, message: str, *parameters: str) -> None:
+        Exception.__init__(self, message)
+        self.parameters = parameters
 
 
 class WorkerDied(WorkerError):
@@ -96,7 +107,8 @@ class _Process:
         self.child: Any = subprocess.Popen(command, env=None if environ is None else dict(environ),
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                            start_new_session=True)
-        threading.Thread(target=self._read, daemon=True).start()
+        # No threading.Thread: Scipion waits at the end of a run for all that it can see, and this one ends later.
+        _thread.start_new_thread(self._read, ())
 
     def is_running(self) -> bool:
         return not self._ended and self.child.poll() is None
@@ -227,7 +239,7 @@ class Worker:
         if answer["event"] == "died":
             raise WorkerDied(answer["error"])
         if answer["event"] == "error":
-            raise WorkerError(answer["error"])
+            raise WorkerError(answer["error"], *answer.get("parameters", ()))
         return answer
 
     def send(self, do: str, **fields: Any) -> Ticket:

@@ -117,5 +117,5 @@ class Pickers:
 
 def _key(values: dict[str, Any]) -> tuple[Hashable, ...]:
     """What decides which picks come out, but for the files."""
-    left_out = ("micrographs", "places", "output", "format", "coordinates", "masks", "model")
+    left_out = ("micrographs", "places", "output", "candidates", "format", "coordinates", "masks", "model")
     return tuple((name, value) for name, value in sorted(values.items()) if name not in left_out)

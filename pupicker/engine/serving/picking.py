@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from pupicker.engine.picking.picker import MicrographPicker, Picked
 from pupicker.engine.runtime.errors import InputError, PuPickerError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
-from pupicker.engine.serving.counters import Counters
 from pupicker.engine.serving.pickers import Pickers
 from pupicker.engine.serving.requests import Request
+from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.columns import OPTIONAL
-from pupicker.shared.names import micrograph_key
+from pupicker.shared.counters import Counters
 
 Answer = dict[str, Any]
 
@@ -82,24 +83,57 @@ def pick(job: Job, work: Work) -> Answer:
     """
     values, report = job.values, Report(job.request.do)
     paths = list(dict.fromkeys(Path(name) for name in values["micrographs"]))
-    targets = _targets(values, paths)
-    make = work.pickers.for_pick if job.request.do == "pick" else None
-    picker = make(values, paths) if make else work.pickers.for_suggest(values, paths, report)
+    tables = _Tables(values, paths)
+    if job.request.do == "pick":
+        picker: MicrographPicker = work.pickers.for_pick(values, paths)
+    else:
+        picker = work.pickers.for_suggest(values, paths, report)
     told, begin = _Told(job, work.counters, report), time.monotonic()
-    progress = Progress(len(paths), "picking")
-    for found in picker.pick_files(paths, work.threads, report, progress):
-        told.quarantined()
-        target = targets.get(str(found.path))
-        if target is not None:
+    with tables.lowered(picker) as threshold:
+        for found in picker.pick_files(paths, work.threads, report, Progress(len(paths), "picking")):
+            told.quarantined()
             box_size = picker.geometry.box_size_px(found.pixel_size_ang)
-            format_of(target).write(target, found.table, box_size)  # at once, also without picks
-        told.picked(found, picker, target)
-        if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
-            raise Cancelled(f"ended after {told.number} of {len(paths)} micrographs")
+            table = tables.write(found, threshold, box_size)
+            told.picked(replace(found, table=table), box_size, tables.of(found.path))
+            if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
+                raise Cancelled(f"ended after {told.number} of {len(paths)} micrographs")
     told.quarantined()
-    return {**report.to_dict(), "picks": told.picks, "threshold": picker.threshold, "seconds": _since(begin),
+    return {**report.to_dict(), "picks": told.picks, "threshold": threshold, "seconds": _since(begin),
             "min_distance_ang": picker.min_distance_ang, "box_size_ang": picker.geometry.box_size_ang,
             "preparation": picker.recipe.to_record()}
+
+
+class _Tables:
+    """Where the tables of a request go, if it wants any."""
+
+    def __init__(self, values: dict[str, Any], paths: Sequence[Path]) -> None:
+        self._targets = _targets(values["output"], values["format"], paths)
+        self._weaker = _targets(values.get("candidates"), "tsv", paths)
+
+    def of(self, path: Path) -> Path | None:
+        """The table of a micrograph."""
+        return self._targets.get(str(path))
+
+    @contextmanager
+    def lowered(self, picker: MicrographPicker) -> Iterator[float]:
+        """Yield the threshold; while the block runs, the picker finds weaker picks too if they are wanted."""
+        threshold = picker.threshold
+        if self._weaker:
+            picker.threshold = min(threshold, LOWEST_CANDIDATE)
+        try:
+            yield threshold
+        finally:
+            picker.threshold = threshold
+
+    def write(self, found: Picked, threshold: float, box_size_px: int) -> CoordinateTable:
+        """Write what was found, at once, also where there is no pick; return the picks."""
+        table, name = found.table, str(found.path)
+        if self._weaker:
+            format_of(self._weaker[name]).write(self._weaker[name], table, box_size_px)
+            table = table.select(np.asarray(table.score) >= threshold)
+        if name in self._targets:
+            format_of(self._targets[name]).write(self._targets[name], table, box_size_px)
+        return table
 
 
 class _Told:
@@ -110,7 +144,7 @@ class _Told:
         self._last, self._aside = time.monotonic(), 0
         self.number, self.picks = 0, 0
 
-    def picked(self, found: Picked, picker: MicrographPicker, target: Path | None) -> None:
+    def picked(self, found: Picked, box_size_px: int, target: Path | None) -> None:
         """Tell of a micrograph."""
         seconds, self._last = _since(self._last), time.monotonic()
         table, name = found.table, str(found.path)
@@ -123,7 +157,7 @@ class _Told:
         self._job.tell({
             "event": "micrograph", "micrograph": name, "picks": len(table), "null_level": null,
             "score_median": score, "seconds": seconds, "pixel_size_ang": found.pixel_size_ang,
-            "box_size_px": picker.geometry.box_size_px(found.pixel_size_ang),
+            "box_size_px": box_size_px,
             "excluded_share": self._report.excluded.get(name, 0.0), "table": None if target is None else str(target),
             **(columns_of(table) if inline else {}),
         })
@@ -169,16 +203,15 @@ def _rounded(values: Any) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
-def _targets(values: dict[str, Any], paths: Sequence[Path]) -> dict[str, Path]:
-    """The table of each micrograph; none if picks are told only."""
-    if not values["output"]:
+def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str, Path]:
+    """The table of each micrograph; none if none are wanted."""
+    if not output:
         return {}
-    folder, suffix = Path(values["output"]), values["format"]
+    folder = Path(output)
     format_of(Path(f"a.{suffix}"))  # an unknown one is an error now
     if folder.is_file():
         raise InputError(f"{folder}: is a file; give a folder for the tables", "output")
-    stems = distinct_stems(map(str, paths))
-    return {name: folder / f"{stem or micrograph_key(name)}.{suffix}" for name, stem in stems.items()}
+    return {name: folder / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
 
 
 def _since(begin: float) -> float:

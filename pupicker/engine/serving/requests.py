@@ -106,7 +106,9 @@ _PICKING = _fields(options.MIN_DISTANCE, options.PIXEL_SIZE, options.KEEP_BORDER
 
 REQUESTS: dict[str, Kind] = {
     "pick": Kind("pick micrographs with a model", (
-        _MICROGRAPHS, _MODEL, *_RESULTS, *_fields(options.THRESHOLD, options.SCORE_SD), *_PICKING)),
+        _MICROGRAPHS, _MODEL, *_RESULTS,
+        Field("candidates", "text", "folder for one table (.tsv) a micrograph that holds weaker picks too"),
+        *_fields(options.THRESHOLD, options.SCORE_SD), *_PICKING)),
     "suggest": Kind("pick micrographs with the general model: candidates to label", (
         _MICROGRAPHS, *_RESULTS, *_fields(
             options.DIAMETER,

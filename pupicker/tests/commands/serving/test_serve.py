@@ -56,12 +56,13 @@ def test_picks_are_those_of_the_command(worker, pick, simulated, model_path, tmp
     assert pick(simulated.unseen, tmp_path / "one", "--format", "tsv", "--score-sd").code == 0
     told = []
     last = worker.ask("pick", told.append, micrographs=names([*simulated.unseen, broken]), score_sd=True,
-                      output=str(tmp_path / "two"), coordinates=True)
+                      output=str(tmp_path / "two"), coordinates=True, candidates=str(tmp_path / "weaker"))
     assert [answer["event"] for answer in told] == ["micrograph", "micrograph", "quarantined"]
     for answer, path in zip(told, simulated.unseen, strict=False):
         table = f"{path.stem}.tsv"
         assert (tmp_path / "one" / table).read_bytes() == (tmp_path / "two" / table).read_bytes()
-        found = read_coordinates(tmp_path / "two" / table)
+        found, weaker = (read_coordinates(tmp_path / folder / table) for folder in ("two", "weaker"))
+        assert len(found) < len(weaker) and min(found.score) >= last["threshold"] > min(weaker.score) >= -6
         assert answer["picks"] == len(found) == len(answer["x"]) > 5
         assert answer["score"] == pytest.approx(found.score, abs=1e-4)
         assert answer["score_sd"] == pytest.approx(found.score_sd, abs=1e-4)
