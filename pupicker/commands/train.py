@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.checkpoint import checkpoint_path
     from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
-    from pupicker.engine.models.model_file import save_model
+    from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)
         with stop_on_signals() as stop:
-            model = train(data, task, checkpoint_path(args.output), args.resume, status, stop)
-    save_model(args.output, model)
-    checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
-    status.done(model.record)
+            model = load_model(args.output) if args.only_html else train(
+                data, task, checkpoint_path(args.output), args.resume, status, stop)
+    if not args.only_html:
+        save_model(args.output, model)
+        checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
+        status.done(model.record)
     content = card(model)
     report.results.update(content)
     if args.html:
@@ -73,11 +75,14 @@ def run(args: argparse.Namespace) -> int:
 def _origin(args: argparse.Namespace) -> Provenance:
     """Check what is written and named before the work begins."""
     from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.runtime.errors import UsageError
 
+    if args.only_html and not args.html:
+        raise UsageError("--only-html: says nothing without a file; give --html")
     for option in ("output", "html", "status"):
         if getattr(args, option) is not None:
             check_output_file(getattr(args, option), f"--{option}")
-    return Provenance(args.command_line, read_names(args.names))
+    return Provenance(args.command_line.replace(" --only-html", ""), read_names(args.names))
 
 
 def network_of(args: argparse.Namespace) -> Classifier:

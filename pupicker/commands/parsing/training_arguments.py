@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add_results(parser)
     add_html(parser)
+    parser.add_argument("--only-html", action="store_true",
+                        help="draw the report of the model that this command has trained, and train nothing")
     parser.add_argument("--status", type=Path, metavar="FILE",
                         help="write how far the training is as JSON, anew after every epoch")
 
