@@ -48,8 +48,8 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
     def _defineStreaming(self, form: Any) -> None:
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set(
-            "How micrographs that still arrive are taken up. A batch starts when it is full; what is left over waits "
-            "until more arrive or the set is closed.")
+            "How micrographs that still arrive are taken up. A batch begins with what is there, at most so many as the "
+            "batch size says; nothing waits for a batch to be full.")
         form.getParam("streamingBatchSize").setDefault(16)
         form.addParallelSection(threads=2, mpi=0, binThreads=4)
 

@@ -23,10 +23,12 @@ from pupicker.tests.scipion.workflow import TrainedTestCase
 import pupicker  # isort: skip
 from pupicker.engine.files.coordinates import read_coordinates  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
+from pupicker.shared.json_files import read_json  # isort: skip
 
 REPOSITORY = Path(pupicker.__file__).resolve().parents[1]
 GUIDE = REPOSITORY / "docs" / "guide" / "site-install.md"
 TIMEOUT_S = 300
+MANY_UPDATES = 2000
 
 
 def blocks(language):
@@ -98,24 +100,24 @@ class TestSlurm(TrainedTestCase):
 
     def testTrainingThatIsStoppedAndOneOverItsTime(self):
         """Stop cancels the job; Continue goes on from the last epoch, also after Slurm has ended it."""
-        run = self.queued(self.newTraining(self.labels, updates=400, numberOfThreads=1))
+        run, updates = self.queued(self.newTraining(self.labels, updates=MANY_UPDATES)), 0
+        for ending in ("CANCELLED", "TIMEOUT"):
+            self.proj.launchProtocol(run, wait=False)
+            job = max(self.cluster.jobs())
+            self.wait(run, lambda: self.updates(run) > updates, "no epoch ends")  # noqa: B023 (asked at once)
+            if ending == "CANCELLED":
+                self.proj.stopProtocol(run)
+            else:
+                self.cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+            self.wait(run, lambda: self.cluster.jobs()[job] == ending, "the job does not end")  # noqa: B023
+            updates = self.updates(run)
+        self.assertLess(updates, MANY_UPDATES)
         self.proj.launchProtocol(run, wait=False)
-        checkpoint = Path(self.proj.path) / run._getExtraPath("model.pupicker.checkpoint")
-        self.wait(run, checkpoint.exists, "no epoch ends")
+        self.wait(run, lambda: self.updates(run) > updates, "it does not go on")
         self.proj.stopProtocol(run)
-        (job,) = [job for job, state in self.cluster.jobs().items() if state == "CANCELLED"]
-        self.wait(run, lambda: self.cluster.jobs()[job] != "COMPLETING", "the job does not end")
-        updates = self.status(run)["updates"]
-        self.assertLess(updates, 400)
-        self.proj.launchProtocol(run, wait=False)
-        self.wait(run, lambda: self.status(run)["updates"] > updates, "it does not go on")
-        running = max(self.cluster.jobs())
-        self.cluster.run("scontrol", "update", f"JobId={running}", "TimeLimit=1")
-        self.wait(run, lambda: self.cluster.jobs()[running] == "TIMEOUT", "it is not ended")
 
-    def status(self, run):
-        path = Path(self.proj.path) / run._getExtraPath("status.json")
-        return json.loads(path.read_text())
+    def updates(self, run):
+        return read_json(os.path.join(self.proj.path, run._getStatusPath())).get("updates", 0)
 
 
 @pytest.mark.slow
