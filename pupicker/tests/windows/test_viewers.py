@@ -142,6 +142,14 @@ class TestViewers(WorkflowTestCase):
         self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))
         self.assertFalse(PuPickerScoresViewer.can_handle_this_instance(self.reference.outputCoordinates))
 
+    def testAnEditInAnotherViewerLeavesTheScoresOpen(self):
+        """Its set is larger and has no scores."""
+        scored, edited = self.picking.outputCoordinates, self.reference.outputCoordinates
+        run = SimpleNamespace(iterOutputAttributes=lambda: [("coordinates_2", edited), ("outputCoordinates", scored)])
+        with mock.patch.object(type(edited), "getSize", lambda some: 10 ** 6 if some is edited else 5):
+            (view,) = PuPickerScoresViewer(project=self.proj)._visualize(run)
+        self.assertIsInstance(view, WindowView)
+
     def testScoredCoordinatesAreShownHereFirst(self):
         domain = pyworkflow.Config.getDomain()
         for coordinates, first in ((self.picking.outputCoordinates, "PuPickerScoresViewer"),
