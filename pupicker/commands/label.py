@@ -32,14 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    import tkinter
-
     from pupicker.engine.files.listing import list_micrographs
     from pupicker.engine.files.micrographs import open_micrograph, read_image
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
     from pupicker.window.label_helper import LabelHelper, LabelMicrograph
-    from pupicker.window.label_window import LabelWindow
     from pupicker.window.micrograph_image import MicrographError
 
     paths = list_micrographs(args.micrographs)
@@ -60,15 +57,28 @@ def run(args: argparse.Namespace) -> int:
         except PuPickerError as error:
             raise MicrographError(str(error)) from error
 
-    try:
-        root = tkinter.Tk()
-    except tkinter.TclError as error:
-        raise PuPickerError(f"a window cannot be opened ({error}); call it on a machine with a screen") from error
+    root = _root()
+    from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
+
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
         LabelWindow(root, entries, session, read, LabelHelper(worker, session, entries, str(args.output)))
         root.mainloop()
     return _written(args.output, session)
+
+
+def _root() -> Any:
+    """The window of Tk; raises PuPickerError where there can be none."""
+    from pupicker.engine.runtime.errors import PuPickerError
+
+    try:
+        import tkinter
+    except ImportError as error:
+        raise PuPickerError(f"this Python has no windows ({error}): install the system's package python3-tk") from error
+    try:
+        return tkinter.Tk()
+    except tkinter.TclError as error:
+        raise PuPickerError(f"a window cannot be opened ({error}); call it on a machine with a screen") from error
 
 
 def _serve(args: argparse.Namespace) -> list[str]:

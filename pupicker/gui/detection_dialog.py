@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tkinter as tk
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pyworkflow.gui import dialog
 
@@ -19,34 +19,45 @@ STEP = 0.1
 POLL_MS = 150
 
 
+class Preview(NamedTuple):
+    """How picks are made.
+
+    Attributes
+    ----------
+    start
+        ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
+        ``picks.tsv`` into its folder.
+    known
+        Picks that an earlier preview made with the same settings, by (id of the micrograph, minimum distance); new
+        ones are added.
+    """
+
+    start: Callable[[Any, float, float], ChildProcess]
+    known: Dict[Tuple[int, float], List[Pick]]
+
+
 class DetectionDialog(MicrographDialog):
     """Picks of a micrograph, made when it is chosen; the slider and the wheel change the threshold.
 
     Parameters
     ----------
-    start
-        ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
-        ``picks.tsv`` into its folder.
+    preview
+        How picks are made.
     radiusPx
         Of the circles, in pixels of the micrographs.
     threshold
         Score to start with.
     minDistanceAng
         Smallest distance of two picks in Å; 0: that of the model.
-    known
-        Picks that an earlier preview made with the same settings, by (id of the micrograph, minimum distance); those
-        of this one are added.
     """
 
-    def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], ChildProcess],
-                 radiusPx: float, threshold: float, minDistanceAng: float,
-                 known: Dict[Tuple[int, float], List[Pick]]) -> None:
-        self._start, self._radius = start, radiusPx
+    def __init__(self, parent: Any, entries: List[Entry], preview: Preview, radiusPx: float, threshold: float,
+                 minDistanceAng: float) -> None:
+        self._start, self._known, self._radius = preview.start, preview.known, radiusPx
         self.threshold, self.minDistanceAng = threshold, minDistanceAng
         # whole steps, to which the slider rounds
         self._lowest = min(LOWEST_SCORE, STEP * math.floor(threshold / STEP))
         self._highest = max(-LOWEST_SCORE, STEP * math.ceil(threshold / STEP))
-        self._known = known
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process
         MicrographDialog.__init__(self, parent, "Detection preview", entries,

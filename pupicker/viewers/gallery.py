@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, NamedTuple
 
 from PIL import ImageTk
 
@@ -19,6 +19,24 @@ LOW_PASS_PX = 2.0
 REJECTED, PLAIN = "#ff3b3b", "#505050"
 
 
+class Actions(NamedTuple):
+    """What a gallery asks of the window that opened it.
+
+    Attributes
+    ----------
+    read
+        Pixels of the micrograph of an id.
+    reject
+        Called with the row of a pick that is clicked: it is no particle.  Returns whether it is one again.
+    show
+        Called with the row of a pick that is clicked with the right button.
+    """
+
+    read: Callable[[int], Any]
+    reject: Callable[[int], bool]
+    show: Callable[[int], None]
+
+
 class Gallery(tk.Toplevel):
     """A window of thumbnails.
 
@@ -30,19 +48,14 @@ class Gallery(tk.Toplevel):
         The set they are of.
     radiusPx
         Of a particle.
-    read
-        Pixels of the micrograph of an id.
-    reject
-        Called with the row of a pick when it is clicked: it is no particle.  Returns whether it is one again.
-    show
-        Called with the row when it is clicked with the right button.
+    actions
+        Of the window that opens it.
     """
 
-    def __init__(self, parent: Any, rows: Any, data: Any, radiusPx: float, read: Callable[[int], Any],
-                 reject: Callable[[int], bool], show: Callable[[int], None]) -> None:
+    def __init__(self, parent: Any, rows: Any, data: Any, radiusPx: float, actions: Actions) -> None:
         tk.Toplevel.__init__(self, parent)
         self.title("pupicker: picks near the threshold")
-        self._data, self._radius, self._read = data, radiusPx, read
+        self._data, self._radius, self._actions = data, radiusPx, actions
         self._pyramids: Dict[int, Pyramid] = {}
         self._photos: List[Any] = []
         grid = ttk.Frame(self)
@@ -58,8 +71,8 @@ class Gallery(tk.Toplevel):
             cell = tk.Label(grid, image=self._photos[-1], text="%0.2f" % data.score[row], compound="top",
                             highlightthickness=2, highlightbackground=PLAIN)
             cell.grid(row=len(self.cells) // COLUMNS, column=len(self.cells) % COLUMNS, padx=2, pady=2)
-            cell.bind("<Button-1>", lambda event, row=row: self._clicked(row, reject))  # type: ignore[misc]
-            cell.bind("<Button-3>", lambda event, row=row: show(row))  # type: ignore[misc]
+            cell.bind("<Button-1>", lambda event, row=row: self._clicked(row))  # type: ignore[misc]
+            cell.bind("<Button-3>", lambda event, row=row: actions.show(row))  # type: ignore[misc]
             self.cells[row] = cell
         ttk.Label(self, text="Weakest first, those at the threshold in the middle. Click: not a particle. Right click: "
                              "show it.").pack(anchor=tk.W, padx=6, pady=(0, 6))
@@ -71,7 +84,7 @@ class Gallery(tk.Toplevel):
             if len(self._pyramids) == MOST_MICROGRAPHS:
                 return None
             try:
-                self._pyramids[micId] = Pyramid(self._read(micId))
+                self._pyramids[micId] = Pyramid(self._actions.read(micId))
             except (ViewerError, OSError, ValueError):
                 return None
         side = 2 * self._radius * DIAMETERS
@@ -79,6 +92,6 @@ class Gallery(tk.Toplevel):
         return renderRegion(self._pyramids[micId], corner, SIDE_PX / side, (SIDE_PX, SIDE_PX),
                             Look(LOW_PASS_PX, 1.0, True))
 
-    def _clicked(self, row: int, reject: Callable[[int], bool]) -> None:
-        kept = reject(row)
+    def _clicked(self, row: int) -> None:
+        kept = self._actions.reject(row)
         self.cells[row].configure(highlightbackground=PLAIN if kept else REJECTED)

@@ -27,8 +27,9 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
 
 def cardRows(model: Any) -> List[Tuple[str, str]]:
     """Title and value of all that the project knows of a model."""
-    values = [(title, getattr(model, name).get()) for title, name in ROWS]
-    return [(title, formatValue(value)) for title, value in values if value is not None]
+    values = [(title, name, getattr(model, name).get()) for title, name in ROWS]
+    return [(title, "%0.0f" % value if name.startswith("_particles") else formatValue(value))
+            for title, name, value in values if value is not None]
 
 
 class ModelWindow(Window):

@@ -19,7 +19,7 @@ from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPic
 from pupicker.schedule import updateRun
 from pupicker.shared.lengths import BOX_SIZE
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
-from pupicker.viewers.gallery import Gallery
+from pupicker.viewers.gallery import Actions, Gallery
 from pupicker.viewers.pick_editing import HINT, PickEditing, nearThreshold
 from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet, withWeaker
 from pupicker.viewers.scores import expected
@@ -144,7 +144,8 @@ class ScoresWindow(MicrographBrowser, PickEditing):
     def openGallery(self) -> None:
         """Show the picks whose scores are closest to the threshold, side by side."""
         rows = nearThreshold(self.data.score, self.kept(), self.threshold.value, MOST_IN_GALLERY)
-        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx, self._pixelsOf, self._toggled, self._showRow)
+        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx,
+                               Actions(self._pixelsOf, self._toggled, self._showRow))
 
     def _pixelsOf(self, micId: int) -> Any:
         try:

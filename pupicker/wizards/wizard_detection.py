@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Dict, List, Tuple
 
 from pyworkflow.gui import dialog
@@ -10,7 +11,7 @@ from pyworkflow.wizard import Wizard
 from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.convert.micrographs import linkMicrograph
 from pupicker.convert.picks import Pick
-from pupicker.gui.detection_dialog import DetectionDialog
+from pupicker.gui.detection_dialog import DetectionDialog, Preview
 from pupicker.plugin.child_process import ChildProcess
 from pupicker.plugin.plugin import Plugin
 from pupicker.protocols import ProtPuPickerPick
@@ -46,10 +47,9 @@ class PuPickerDetectionWizard(Wizard):
         # what was picked stays known as long as Scipion runs: a second look need not wait
         what = digest_of(micSet.getFileName(), file_state(model.getPath()), protocol._getExclusionArguments(),
                          protocol._getMasksFolder())
-        chosen = DetectionDialog(
-            form.root, micrographEntries(micSet, {}),
-            lambda mic, distance, lowest: startPicking(protocol, mic, distance, lowest),
-            model.getDiameterAng() / micSet.getSamplingRate() / 2, threshold, distance, KNOWN.setdefault(what, {}))
+        preview = Preview(functools.partial(startPicking, protocol), KNOWN.setdefault(what, {}))
+        chosen = DetectionDialog(form.root, micrographEntries(micSet, {}), preview,
+                                 model.getDiameterAng() / micSet.getSamplingRate() / 2, threshold, distance)
         if chosen.resultYes():
             if given or abs(chosen.threshold - threshold) >= 0.01:  # who only looked keeps that of the model
                 form.setVar("thresholdMode", THRESHOLD_GIVEN)

@@ -12,7 +12,8 @@ from pupicker.tests.scipion.screen import assert_shows_something, need_screen, p
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
-         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline"]
+         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline",
+         "ProtPuPickerLabel", "ProtPuPickerImportLabels"]
 
 
 SMALL_SCREEN_PX = 768 - 60  # of a laptop, less the bars of its desktop and of the window
