@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     add_device,
     add_exclusion,
     add_html,

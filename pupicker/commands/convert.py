@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pupicker.commands.arguments import add_option, add_table, reading_of
+from pupicker.commands.parsing.arguments import add_option, add_table, reading_of
 from pupicker.shared import options
 
 HELP = "Convert coordinate tables: RELION, cryoSPARC, crYOLO, EMAN, Topaz, Xmipp, Scipion, tsv/csv."

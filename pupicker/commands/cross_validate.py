@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     add_device,
     add_option,
     add_results,
@@ -21,12 +21,12 @@ from pupicker.commands.arguments import (
     report_of_failure,
     worded,
 )
+from pupicker.commands.parsing.training_arguments import add_learning_arguments, check, training_options
 from pupicker.commands.train import geometry_of, network_of, sources_of
-from pupicker.commands.training_arguments import add_learning_arguments, check, training_options
 from pupicker.shared import options
 
 if TYPE_CHECKING:
-    from pupicker.commands.grid import Cell
+    from pupicker.commands.parsing.grid import Cell
     from pupicker.engine.cross_validation.folds import FoldResult
     from pupicker.engine.runtime.run_report import Report
     from pupicker.engine.training.dataset import TrainingSet
@@ -58,7 +58,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.commands.grid import make_cells
+    from pupicker.commands.parsing.grid import make_cells
     from pupicker.engine.cross_validation.table import Table
     from pupicker.engine.reports.plots import plot_cross_validation
     from pupicker.engine.runtime.device import resolve_device, set_threads

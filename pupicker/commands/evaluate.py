@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     add_device,
     add_options,
     check_output_file,

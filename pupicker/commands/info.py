@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pupicker.commands.arguments import add_option, print_json, print_rows
+from pupicker.commands.parsing.arguments import add_option, print_json, print_rows
 from pupicker.shared import options
 from pupicker.shared.choices import MODEL_SUFFIX
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pupicker
-from pupicker.commands.arguments import check_output_file, named, worded
+from pupicker.commands.parsing.arguments import check_output_file, named, worded
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
@@ -25,8 +25,8 @@ from pupicker.shared.choices import EXIT_FAILED, EXIT_TERMINATED
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
-COMMANDS = ("preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate", "convert",
-            "info")
+COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate",
+            "convert", "info", "serve")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     add_device,
     add_exclusion,
     add_html,
@@ -21,6 +22,7 @@ from pupicker.commands.arguments import (
     worded,
 )
 from pupicker.shared import options
+from pupicker.shared.choices import LOWEST_CANDIDATE
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
@@ -39,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
     add_options(parser, options.THRESHOLD, options.MIN_DISTANCE.but(automatic="the model's"), options.SCORE_SD,
                 options.KEEP_BORDERS)
+    parser.add_argument("--candidates", type=Path, metavar="DIR",
+                        help="folder for one table (.tsv) a micrograph that also holds what scores at least"
+                        f" {LOWEST_CANDIDATE:g}: to lower the threshold later without picking again")
     add_exclusion(parser, of_model=True)
     add_device(parser)
     add_results(parser)
@@ -55,6 +60,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
                         " autopick.star that Extract takes; a single table has that of its extension")
     parser.add_argument("--skip-done", action="store_true",
                         help="leave out micrographs that have picks in the output already, from whatever run")
+    add_options(parser, options.PART)
 
 
 FORMATS = {"star": ".star", "tsv": ".tsv", "csv": ".csv", "box": ".box", "txt": ".txt", "cbox": ".cbox", "cs": ".cs",
@@ -95,7 +101,7 @@ def pick_all(
         check_output_file(args.html, "--html")
     origin = Provenance(args.command_line, read_names(args.names))
     report = Report(args.command, word=worded)
-    paths = _writable(args, paths, report)
+    paths = _writable(args, _part(args.part, paths), report)
     with report_of_failure(report, args, args.output):
         report.require_some()
         picker = make(report)
@@ -106,8 +112,9 @@ def pick_all(
             work.run(threads)
         work.output.finish([path for path, _ in report.quarantined], args.report is not None)
     report.results.update(
-        {"picks": work.counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang, "preparation": picker.recipe.to_record()}
+        {"picks": work.counts, "threshold": work.threshold, "min_distance_ang": picker.min_distance_ang,
+         "box_size_ang": picker.geometry.box_size_ang, "command_line": args.command_line,
+         "preparation": picker.recipe.to_record()}
     )
     if args.html:
         from pupicker.engine.files.coordinates import CoordinateTable
@@ -117,7 +124,7 @@ def pick_all(
         picking = Picking(paths, picked, report.to_dict(), getattr(picker, "model", None))
         picking_report(picking, origin).write(args.html)
     rows = [("micrographs", str(len(work.counts))), ("picks", str(sum(work.counts.values()))),
-            ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
+            ("threshold", f"{work.threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)
 
 
@@ -132,6 +139,9 @@ class _Work:
         self.counts: dict[str, int] = dict(output.done)
         self.tables: list[CoordinateTable] = output.earlier() if args.html else []
         self._pixels = 0
+        self.threshold, self._weaker = picker.threshold, _candidate_tables(args, paths)
+        if self._weaker:
+            picker.threshold = min(picker.threshold, LOWEST_CANDIDATE)
 
     def run(self, threads: int) -> None:
         """Until all are picked, or a signal asks to stop."""
@@ -155,9 +165,15 @@ class _Work:
         self._say_numbers()
 
     def _keep(self, found: Picked) -> None:
-        self.counts[str(found.path)] = len(found.table)
+        name, box_size = str(found.path), self._picker.geometry.box_size_px(found.pixel_size_ang)
+        if self._weaker:
+            from pupicker.engine.files.coordinates.formats import format_to_write
+
+            format_to_write(self._weaker[name]).write(self._weaker[name], found.table, box_size)
+            found = replace(found, table=found.table.select(found.table.score >= self.threshold))
+        self.counts[name] = len(found.table)
         self._pixels += found.working_pixels
-        self.output.add(found, self._picker.geometry.box_size_px(found.pixel_size_ang))
+        self.output.add(found, box_size)
         if self._args.html:
             self.tables.append(found.table)
 
@@ -173,6 +189,28 @@ class _Work:
         text = expected_picks(fresh, density, self._pixels)
         if text:
             logging.getLogger(__name__).warning("%s", text)
+
+
+def _candidate_tables(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
+    """The table of each micrograph that holds the weaker picks too; none if they are not asked for."""
+    from pupicker.engine.files.names import distinct_stems
+
+    folder = getattr(args, "candidates", None)
+    if folder is None:
+        return {}
+    return {name: folder / f"{stem}.tsv" for name, stem in distinct_stems(map(str, paths)).items()}
+
+
+def _part(part: str | None, paths: list[Path]) -> list[Path]:
+    """Every N-th of `paths`: neighbours in a list are alike, so that parts take about as long."""
+    from pupicker.engine.runtime.errors import UsageError
+
+    if part is None:
+        return paths
+    index, number = map(int, part.split("/"))
+    if index > number:
+        raise UsageError(f"the part {part} is none: I must be at most N", "part")
+    return paths[index - 1 :: number]
 
 
 def in_folder(args: argparse.Namespace) -> bool:
@@ -234,7 +272,7 @@ def _identity(args: argparse.Namespace) -> str:
     from pupicker.shared.digests import digest_of, file_state
 
     free = {"micrographs", "report", "json", "html", "names", "threads", "device", "command_line", "run", "options",
-            "skip_done"}
+            "skip_done", "part"}
     chosen = {name: str(value) for name, value in vars(args).items() if name not in free}
     files = [getattr(args, name, None) for name in ("model", "template")]
     return digest_of(chosen, [file_state(str(file)) for file in files if file is not None])

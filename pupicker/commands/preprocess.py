@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_micrographs, add_option, add_results, finish, report_of_failure, worded
+from pupicker.commands.parsing.arguments import (
+    add_micrographs,
+    add_option,
+    add_results,
+    finish,
+    report_of_failure,
+    worded,
+)
 from pupicker.shared import options
 
 HELP = "Downsample micrographs and normalise them together."

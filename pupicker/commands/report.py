@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.arguments import add_micrographs, add_names, add_option, add_table, check_output_file, reading_of
+from pupicker.commands.parsing.arguments import (
+    add_micrographs,
+    add_names,
+    add_option,
+    add_table,
+    check_output_file,
+    reading_of,
+)
 from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."
@@ -43,12 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
     set_threads(args.threads)
     check_output_file(args.output)
-    origin = Provenance(args.command_line, read_names(args.names))
     paths = list_micrographs(args.micrographs)
     table = read_coordinates(args.picks, paths, reading_of(args))
     meant = {str(path) for path in paths}
     table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
     results = read_object(args.run_report) if args.run_report else {}
+    origin = Provenance(results.get("command_line") or args.command_line, read_names(args.names))
     model = load_model(args.model) if args.model else None
     recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders) if model else None
     picking = Picking(paths, table, results, model, recipe)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pupicker.commands.arguments import add_option
+from pupicker.commands.parsing.arguments import add_option
 from pupicker.shared import options
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 

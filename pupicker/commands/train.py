@@ -7,15 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     check_output_file,
     finish,
-    first_geometry,
     reading_of,
     report_of_failure,
     worded,
 )
-from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
+from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
@@ -37,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.checkpoint import checkpoint_path
     from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
-    from pupicker.engine.models.model_file import save_model
+    from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
@@ -64,10 +63,13 @@ def run(args: argparse.Namespace) -> int:
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)
         with stop_on_signals() as stop:
-            model = train(data, task, checkpoint_path(args.output), args.resume, status, stop)
-        save_model(args.output, model)
-        checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
-    status.done(model.record)
+            model = load_model(args.output) if args.only_html else train(
+                data, task, checkpoint_path(args.output), args.resume, status, stop)
+        if not args.only_html:
+            save_model(args.output, model)
+            checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that is not written is in there
+    if not args.only_html:
+        status.done(model.record)
     content = card(model)
     report.results.update(content)
     if args.html:
@@ -82,11 +84,14 @@ def run(args: argparse.Namespace) -> int:
 def _origin(args: argparse.Namespace) -> Provenance:
     """Check what is written and named before the work begins."""
     from pupicker.engine.reports.provenance import Provenance, read_names
+    from pupicker.engine.runtime.errors import UsageError
 
+    if args.only_html and not args.html:
+        raise UsageError("--only-html: says nothing without a file; give --html")
     for option in ("output", "html", "status"):
         if getattr(args, option) is not None:
             check_output_file(getattr(args, option), f"--{option}")
-    return Provenance(args.command_line, read_names(args.names))
+    return Provenance(args.command_line.replace(" --only-html", ""), read_names(args.names))
 
 
 def network_of(args: argparse.Namespace) -> Classifier:
@@ -106,18 +111,9 @@ def network_of(args: argparse.Namespace) -> Classifier:
 
 def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
     """Lengths of the task, and the pixel size of the micrographs that they follow from."""
-    from pupicker.core.geometry import Overrides
-    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.preparation.task_geometry import training_geometry
 
-    overrides = Overrides(args.working_pixel_size, args.training_radius, args.min_distance, args.box_size)
-    geometry, pixel_size = first_geometry(
-        paths, args.pixel_size, args.diameter, network.particle_px(), overrides)
-    if args.ring_negatives:
-        try:
-            _ = geometry.ring_px  # whether there is room for them
-        except ValueError as error:
-            raise UsageError(str(error), "ring_negatives") from error
-    return geometry, pixel_size
+    return training_geometry(paths, vars(args), network.particle_px())
 
 
 def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:

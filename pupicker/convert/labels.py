@@ -5,6 +5,7 @@ Coordinates are particle centres in pixels of the micrograph they belong to, as 
 
 from __future__ import annotations
 
+import csv
 import itertools
 import os
 from collections import Counter
@@ -101,6 +102,28 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
             unmatched.add(name)
         else:
             points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
+    return Labels(points, sorted(unmatched), scale)
+
+
+def readLabels(path: str, micSet: Any, scale: float) -> Labels:
+    """Labels from a table that ``pupicker convert`` wrote, on the micrographs of a set; `scale` enlarges positions.
+
+    Raises
+    ------
+    SetError
+        The file of the micrographs is missing or is no set.
+    """
+    ids, names = readColumns(micSet.getFileName(), ["id", "_micName"])
+    index = _uniqueIds(dict(zip(ids or (), map(str, names or ids or ()))))
+    points: Points = {}
+    unmatched = set()
+    with open(path, encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream, delimiter="\t"):
+            found = _find(row[POSITION[0]], index, {})
+            if found is None:
+                unmatched.add(row[POSITION[0]])
+            else:
+                points.setdefault(found, []).append((rescale(float(row["x"]), scale), rescale(float(row["y"]), scale)))
     return Labels(points, sorted(unmatched), scale)
 
 

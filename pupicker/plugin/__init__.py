@@ -1,7 +1,8 @@
 """Scipion's side of the wall to the core.
 
 In the order of use: ``plugin`` (variables, interpreter, installation), ``interpreter`` (what an environment holds),
-``child_process`` (a command of the core for a window), ``outcome`` (how a process of the core ended).
+``child_process`` (processes of the core for a window), ``workers`` (those that pick for a run), ``outcome`` (how a
+process of the core ended).
 """
 
 from pupicker.plugin.plugin import Plugin

@@ -1,4 +1,4 @@
-"""A process of the core for a window: started in the background, polled, stopped with the window."""
+"""Processes of the core for a window: started in the background, polled, stopped with the window."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Optional, Sequence
 
 from pupicker.plugin.outcome import CoreError, checkOutcome
 from pupicker.plugin.plugin import Plugin
+from pupicker.shared.worker import Worker
 
 
 class ChildProcess:
@@ -78,3 +79,22 @@ class ChildProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def coreWorker(folder: str, arguments: Sequence[Any] = (), gpu: str = "", log: Any = None) -> Worker:
+    """``pupicker serve ARGUMENTS`` with the interpreter and environment of the protocols; not started yet.
+
+    Parameters
+    ----------
+    folder
+        Exists; the process notes there how it ended.
+    gpu
+        Number of its GPU; "" for the processor.
+    log
+        Where its log goes, an open file; None: to that of this process.
+    """
+    outcome = os.path.join(folder, "serve_outcome.json")
+    environ = Plugin.getEnviron()
+    environ["CUDA_VISIBLE_DEVICES"] = gpu
+    words = Plugin.getCommand() + [outcome, "serve"] + [str(item) for item in arguments]
+    return Worker(words + ["--device", "cuda:0" if gpu else "cpu"], environ, log, outcome)

@@ -115,7 +115,12 @@ class Plugin(pwem.Plugin):
     @classmethod
     def getProgram(cls) -> str:
         """Start of a shell command line; an outcome file and the arguments of ``pupicker`` follow."""
-        return "%s %s" % (shlex.quote(cls.getInterpreter()), shlex.quote(LAUNCHER))
+        return " ".join(shlex.quote(word) for word in cls.getCommand())
+
+    @classmethod
+    def getCommand(cls) -> List[str]:
+        """The same as words, without a shell."""
+        return [cls.getInterpreter(), LAUNCHER]
 
     @classmethod
     def validateInstallation(cls) -> List[str]:

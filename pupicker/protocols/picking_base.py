@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Iterable, List, Optional, Set
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePickingAuto
-from pyworkflow.object import Integer
+from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
+from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
-from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
-from pupicker.shared.digests import digest_of
+from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.json_files import read_json, write_json
 
 
@@ -32,11 +32,16 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     stepsExecutionMode = STEPS_PARALLEL
     _command = ""
     _digest = ""
+    _waiting: List[Any]  # micrographs that have no step yet
+    _open: List[Any]  # steps that pick and are not finished
+    _inputState: List[int]  # of the file of the input when it was read
 
     def __init__(self, **kwargs: Any) -> None:
         ProtParticlePickingAuto.__init__(self, **kwargs)
         self.emptyMicrographs = Integer(0)
         self.pickedMicrographs = Integer(0)
+        self.expectedParticles = Float(0.0)  # by the probabilities; stays 0 where they are not known
+        self.picksSpread = String()  # known at the end
 
     # --------------------------- of the picker -------------------------------
     def _getModelDigest(self) -> str:
@@ -51,9 +56,17 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         """Of the report at the end."""
         return []
 
+    def _getThresholdText(self) -> str:
+        """The lowest score of a pick, for the summary."""
+        raise NotImplementedError
+
     def _getPickArguments(self) -> List[str]:
         """Options that decide which picks come out."""
         raise NotImplementedError
+
+    def _getCandidateArguments(self) -> List[str]:
+        """What keeps weaker picks too, beside the output."""
+        return []
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -61,6 +74,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         self._digest = digest_of(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
                                  withFormerNames(self._getPickArguments()), self._getMasksFolder())
         self._takeUpEarlierPicks(self._digest)
+        self._waiting, self._open, self._inputState = [], [], []
+        self._beginToCount()
         ProtParticlePickingAuto._insertAllSteps(self)
 
     def _getPickArgs(self) -> List[str]:
@@ -71,6 +86,51 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         # if the set of micrographs is growing again.
         self._insertFunctionStep(self.createOutputStep, self._digest, repr(time.time()), prerequisites=micSteps,
                                  wait=True, needsGPU=False)
+
+    # --------------------------- streaming -----------------------------------
+    _stepsCheckSecs = 1  # as often as the host's loop comes by, which sleeps three seconds
+
+    def _insertNewMicsSteps(self, inputMics: Iterable[Any]) -> List[int]:
+        """Take up what has arrived; nothing waits for a batch to be full."""
+        for mic in inputMics:
+            self.micDict[mic.getMicName()] = mic
+            self._waiting.append(mic)
+            self._noteArrival(mic)
+        return self._insertWaiting()
+
+    def _insertWaiting(self) -> List[int]:
+        """Steps for micrographs that wait: for each slot one that runs and one that is next, the rest goes on waiting.
+
+        While a step runs, what arrives gathers, so that batches grow by themselves when picking is the slower one.
+        """
+        self._open = [step for step in self._open if not step.isFinished()]
+        largest, slots, ids = self.streamingBatchSize.get() or len(self._waiting), self._getSlots(), []
+        while self._waiting and len(self._open) < 2 * slots:
+            batch, self._waiting = self._waiting[:largest], self._waiting[largest:]
+            ids.append(self._insertPickMicrographListStep(batch, self.initialIds, *self._getPickArgs()))
+            self._open.append(self._steps[-1])
+        return ids
+
+    def _getSlots(self) -> int:
+        """Steps that can run at the same time."""
+        threads = max(1, self.numberOfThreads.get() - 1)
+        return min(threads, max(1, len(self.getGpuList()))) if self.usesGpu() else threads
+
+    def _checkNewInput(self) -> None:
+        """Look whether micrographs have arrived; the set is read only when its file has changed."""
+        state = file_state(self.getInputMicrographs().getFileName())
+        arrived: Iterable[Any] = ()
+        if state != self._inputState:
+            self._inputState = state
+            new, self.streamClosed = self._loadInputList()
+            arrived = new.values()
+            self._arrivalS = state[1] / 1e9 if state else None
+        ids = self._insertNewMicsSteps(arrived)
+        if ids:
+            outputStep = self._getFirstJoinStep()
+            if outputStep is not None:
+                outputStep.addPrerequisites(*ids)
+            self.updateSteps()
 
     # --------------------------- STEPS functions -----------------------------
     def _pickMicrograph(self, mic: Any, *args: Any) -> None:
@@ -93,31 +153,37 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     def _pickBatch(self, mics: List[Any], links: List[str], name: str) -> None:
         """Pick the micrographs of a batch by their links, which lie in the folder `name`."""
         folder = self._getExtraPath(name)
-        starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
-        writeMicrographStar(links, starFile)
         record = os.path.join(self._getBatchesDir(), name + ".json")
         earlier = read_json(record)
         write_json(record, batchRecord({}, mics, links, earlier))  # now: a killed batch leaves tables too
-        arguments = self._getCommandArguments() + [
-            starFile, "--output", self.getCoordsDir(), "--format", "tsv", "--skip-done", "--pixel-size",
-            repr(self.getInputMicrographs().getSamplingRate()), "--threads", self.getBinThreads(), "--report",
-            reportFile] + self._getPickArguments()
-        arguments += self._linkMasks(mics, folder)
+        options = ["--pixel-size", repr(self.getInputMicrographs().getSamplingRate())] + self._getPickArguments()
+        options += self._getCandidateArguments() + self._linkMasks(mics, folder)
         self._noteWithoutMask(mics, folder)
+        report = self._pickLinks(mics, links, name, options)
+        self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in mics})
+        write_json(record, batchRecord(report, mics, links, earlier))
+
+    def _pickLinks(self, mics: List[Any], links: List[str], name: str, options: List[str]) -> Dict[str, Any]:
+        """Pick with one command, which lasts as long as the batch; its report."""
+        folder = self._getExtraPath(name)
+        starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
+        writeMicrographStar(links, starFile)
+        arguments = self._getCommandArguments() + [starFile, "--output", self.getCoordsDir(), "--format", "tsv",
+                                                   "--skip-done", "--threads", self.getBinThreads(),
+                                                   "--report", reportFile]
         try:
-            self._runCore(self._command, arguments, name, gpu=self.allowsGpu())
+            self._runCore(self._command, arguments + options, name, gpu=self.allowsGpu())
         except CoreError:
             # A command in which no micrograph is usable fails; a batch of bad ones is no reason to stop a stream.
             if len(read_json(reportFile).get("quarantined", ())) < len(links):
                 raise
-        report = read_json(reportFile)
-        self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in mics})
-        write_json(record, batchRecord(report, mics, links, earlier))
+        return read_json(reportFile)
 
     def createOutputStep(self, digest: str = "", start: str = "") -> None:
         """Waits for the last micrograph; the output was filled on the way.  Then all is known for the report."""
         self._checkSomethingIsPicked()
         self._noteUnpicked()
+        self._noteSpread()
         try:
             self._writeHtmlReport()
         except CoreError as error:  # the picks are whole without it
@@ -158,12 +224,15 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
             path = self._getPicksFile(mic)
             if not os.path.exists(path) or mic.getObjId() in inOutput:
                 continue  # quarantined; or written before an interruption, but not yet ticked off
-            coordinates = list(iterCoordinates(readPicks(path), mic))
+            picks = readPicks(path)
+            coordinates = list(iterCoordinates(picks, mic))
+            self.expectedParticles.sum(sum(pick.probability or 0.0 for pick in picks))
             for coordinate in coordinates:
                 outputCoords.append(coordinate)
+            self._count(mic, [pick.score for pick in picks])
             self.pickedMicrographs.increment()
             self.emptyMicrographs.sum(0 if coordinates else 1)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles)
 
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPattern(self._getExtraPath("batch_*"))
@@ -175,14 +244,19 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
             return (self._progressSummary() or ["No coordinates yet."]) + self._quarantineSummary()
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
         lines = self._progressSummary()
-        lines += ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
-                 % (output.getSize(), picked, output.getSize() / max(1, picked), output.getBoxSize())]
+        expected = self.expectedParticles.get()
+        lines += ["*%d picks* with a score of %s in %d micrographs%s" % (
+                      output.getSize(), self._getThresholdText(), picked,
+                      ", about *%d particles* among them by their probabilities" % expected if expected else ""),
+                  "%0.1f a micrograph%s, box size %s px" % (
+                      output.getSize() / max(1, picked), self.picksSpread.get() or "", output.getBoxSize())]
         if picked and empty == picked:
             lines.append("*No micrograph has a single pick*: lower the threshold, and check that the micrographs are "
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")
         elif empty:
             lines.append("Micrographs without a pick: %d" % empty)
-        return lines + self._htmlSummary() + self._leftOutSummary() + self._quarantineSummary()
+        lines += self._countersSummary() + self._htmlSummary()
+        return lines + self._leftOutSummary() + self._quarantineSummary()
 
     # --------------------------- UTILS functions -----------------------------
     def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Iterable, List, Set
+from collections import Counter as Counting
+from statistics import median
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.objects import Micrograph
@@ -13,9 +15,10 @@ from pupicker.convert.micrographs import linkName, micIdsIn
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.forms.exclusion import ExclusionForm
-from pupicker.protocols.forms.run import Counter, PickingRun
+from pupicker.protocols.forms.run import Counter, PickingRun, Value
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
+from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
 
 OUTPUT = "outputCoordinates"
@@ -26,6 +29,13 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     pickedMicrographs: Counter
     emptyMicrographs: Counter
+    expectedParticles: Counter
+    picksSpread: Value
+    _counters: Counters
+    _arrived: Dict[int, float]  # when a micrograph arrived, by its id, in seconds of the clock
+    _answers: Dict[int, Any]  # what the process that picks said of a micrograph, by its id
+    _arrivalS: Optional[float]
+    _waiting: List[Any]
     _retry = ""  # tells the steps of a start that takes up quarantined micrographs from those before
 
     # --------------------------- of the picker -------------------------------
@@ -35,7 +45,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     def getSummary(self, coordSet: Any) -> str:
         """Comment of the output set, shown in the summary."""
-        return "%d particles, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+        return "%d picks, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
 
     # --------------------------- at the start --------------------------------
     def _takeUpEarlierPicks(self, digest: str) -> None:
@@ -63,8 +73,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
         and the content of the set go together.  The set itself stays, because other runs may point to it.
         """
-        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(), self._getHtmlPath(),
-                          self._getWithoutMaskFile())
+        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self.getCandidatesDir(),
+                          self._getBatchesDir(), self._getHtmlPath(), self._getWithoutMaskFile())
         self._cleanQuarantine()
         self._resetCounters()  # a run that is restarted keeps them
         if output is not None:
@@ -77,7 +87,9 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def _resetCounters(self) -> None:
         self.emptyMicrographs.set(0)
         self.pickedMicrographs.set(0)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self.expectedParticles.set(0.0)
+        self.picksSpread.set(None)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles, self.picksSpread)
 
     def _retryQuarantined(self) -> None:
         """Quarantined micrographs count as done for the base class: their marks go, so that they are tried again."""
@@ -104,6 +116,44 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
             stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
 
+    # --------------------------- what is counted -----------------------------
+    def _beginToCount(self) -> None:
+        """Of this start: rates, latencies and what has changed since."""
+        self._counters = Counters([self._getCountersFile(), self._getExtraPath("counters.prom")])
+        self._arrived, self._answers, self._arrivalS = {}, {}, None
+
+    def _noteArrival(self, mic: Any) -> None:
+        """Of a micrograph that arrives while the run waits for it: when the file of its set was written."""
+        if self._arrivalS is not None:
+            self._arrived[mic.getObjId()] = self._arrivalS
+
+    def _count(self, mic: Any, scores: List[float]) -> None:
+        """A micrograph goes into the output, with these scores of its picks."""
+        said = self._answers.pop(mic.getObjId(), {})
+        arrived = self._arrived.pop(mic.getObjId(), None)
+        self._counters.note(latency_s=None if arrived is None else round(time.time() - arrived, 3))
+        self._counters.waiting = len(self._waiting)
+        self._counters.picked(len(scores), said.get("seconds", 0.0), said.get("null_level"),
+                              round(median(scores), 4) if scores else None)
+
+    def _getCountersFile(self) -> str:
+        return self._getExtraPath("counters.json")
+
+    def _countersSummary(self) -> List[str]:
+        """How fast it is, and whether something has changed."""
+        counted, lines = read_json(self._getCountersFile()), []
+        if self.isActive() and counted.get("latency_s_median") is not None:
+            lines.append("From the input set to the output: median *%0.1f s*, 99 %% within %0.1f s"
+                         % (counted["latency_s_median"], counted["latency_s_99"]))
+        if counted.get("null_level_median") is not None and counted.get("score_median") is not None:
+            shifts = [" (%+0.1f since the start)" % counted[name] if counted[name] is not None else ""
+                      for name in ("null_level_shift", "score_shift")]
+            lines.append("Score of the background: %0.1f%s; of picks: %0.1f%s"
+                         % (counted["null_level_median"], shifts[0], counted["score_median"], shifts[1]))
+        if counted.get("alarm"):
+            lines.append("*Look at the latest micrographs*: %s." % counted["alarm"])
+        return lines
+
     # --------------------------- at the end ----------------------------------
     def _checkSomethingIsPicked(self) -> None:
         quarantined = self._getQuarantined()
@@ -119,6 +169,17 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         write_json(self._getUnpickedFile(), {"micrographs": unpicked})
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
+
+    def _noteSpread(self) -> None:
+        """How the picks are spread over the micrographs, for the summary."""
+        output = getattr(self, OUTPUT, None)
+        if output is None or not output.getSize():
+            return
+        (ids,) = readColumns(output.getFileName(), ["_micId"])
+        counts = sorted(Counting(ids or ()).values())
+        counts = [0] * (self.pickedMicrographs.get() - len(counts)) + counts
+        self.picksSpread.set(" (median %d, %d to %d)" % (counts[len(counts) // 2], counts[0], counts[-1]))
+        self._store(self.picksSpread)
 
     # --------------------------- INFO functions ------------------------------
     def _leftOutSummary(self) -> List[str]:
@@ -139,7 +200,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         """How far a run is that is still active."""
         if not self.isActive() or self.getInputMicrographs() is None:
             return []
-        marker, picked = self._getMarker(), self.pickedMicrographs.get()
+        # a micrograph has its table before its batch ends
+        marker, picked = self._getMarker(), max(self.pickedMicrographs.get(), len(self._getPickedIds()))
         elapsedS = time.time() - marker["started"] if "started" in marker else 0.0
         return [pickingProgress(picked, self.getInputMicrographs().getSize(), elapsedS, marker.get("picked", 0))]
 
@@ -147,6 +209,10 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def getCoordsDir(self) -> str:
         """Folder of the tables of picks, one for each micrograph."""
         return self._getExtraPath("picks")
+
+    def getCandidatesDir(self) -> str:
+        """Folder of the tables that hold weaker picks too; a picker need not make it."""
+        return self._getExtraPath("candidates")
 
     def _getPicksFile(self, mic: Any) -> str:
         return os.path.join(self.getCoordsDir(), linkName(mic.getObjId()) + ".tsv")

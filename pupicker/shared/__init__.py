@@ -1,5 +1,6 @@
 """What the Scipion plugin and the core must say alike: the standard library only, Python 3.8.
 
 ``option`` (what one is), ``options`` and ``choices`` (what can be chosen), ``names`` (of micrographs, tables, masks),
-``columns``, ``lengths``, ``durations``; ``atomic`` (files that are whole or not there), ``json_files``, ``digests``.
+``columns``, ``lengths``, ``durations``; ``atomic`` (files that are whole or not there), ``json_files``, ``digests``;
+``counters`` (what a picking did); ``worker`` (asks a process of the core that stays).
 """

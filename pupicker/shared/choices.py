@@ -25,3 +25,6 @@ PSEUDO_LABEL_SOURCES = (START_GENERAL, "template", "dog")
 
 AUTOENCODER_AUTO = "auto"
 """The paper's weight of the autoencoder term, which follows from the number of labels."""
+
+LOWEST_CANDIDATE = -6.0
+"""Score of the weakest picks that are kept beside those above the threshold: one in 400 of such is a particle."""

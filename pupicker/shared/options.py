@@ -1,9 +1,10 @@
 """The options, each declared once: name, unit, range, default, help.
 
-From a declaration follow the argument of the command line (:func:`pupicker.commands.arguments.add_option`), the check
-before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the field of a
-form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.  Where a
-command means another default or says more, it takes the option with :meth:`~pupicker.shared.option.Option.but`.
+From a declaration follow the argument of the command line (:func:`pupicker.commands.parsing.arguments.add_option`),
+the check before the work (:func:`pupicker.engine.runtime.checks.check_options`), the default in the engine and the
+field of a form (:mod:`pupicker.protocols.forms.fields`).  To add an option, declare it here and use it where it acts.
+Where a command means another default or says more, it takes the option with
+:meth:`~pupicker.shared.option.Option.but`.
 """
 
 from __future__ import annotations
@@ -249,8 +250,17 @@ THREADS = Option(
     metavar="N",
 )
 
+PART = Option(
+    "part", str, "Part", "do the I-th of N parts of the micrographs, such as the index and the size of an array job",
+    pattern=r"[1-9]\d{0,5}/[1-9]\d{0,5}", wording="I/N, two whole numbers from 1 on, I at most N", metavar="I/N",
+)
+SETTLE = Option(
+    "settle", float, "Settling time", "a file has to be as it is for so long: it is whole then", default=2.0,
+    unit="seconds", minimum=0, maximum=3600, metavar="S",
+)
+
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, THREADS,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, THREADS, PART, SETTLE,
 )
 """What several commands are asked, or another one than the training."""

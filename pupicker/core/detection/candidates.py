@@ -23,11 +23,33 @@ def pick_image(
 
     `excluded` is bool of the shape of `image`; no candidate lies in it.
     """
+    logits, stride = logit_map(network, image, orientations)
+    return pick_map(logits, stride, distance_px, threshold, excluded)
+
+
+def logit_map(network: Classifier, image: Tensor, orientations: int = 1) -> tuple[Tensor, int]:
+    """Logits of every s-th pixel of a normalised image, on the CPU, and s."""
     stride = network.output_stride_for(OUTPUT_STRIDE)
-    scores = score_orientations(network, image, stride, orientations).cpu()
+    return score_orientations(network, image, stride, orientations).cpu(), stride
+
+
+def pick_map(
+    logits: Tensor, stride: int, distance_px: float, threshold: float = -float("inf"), excluded: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Candidates of a map of logits of every `stride`-th pixel, as :func:`pick_image` returns them."""
     excluded_scores = None if excluded is None else excluded[::stride, ::stride]
-    position, logit = pick(scores, distance_px / stride, threshold, excluded_scores)
+    position, logit = pick(logits, distance_px / stride, threshold, excluded_scores)
     return outside_of(position.flip(1) * stride, logit, excluded)
+
+
+def null_logit(logits: Tensor, stride: int, excluded: Tensor | None = None) -> float:
+    """What the network says of nothing: the logit that half of the places where may be picked stay below.
+
+    Particles cover little of a micrograph, so that the middle of all places is background.  It moves with ice,
+    defocus, dose and contrast, and hardly with the number of particles.
+    """
+    counted = logits if excluded is None else logits[~excluded[::stride, ::stride]]
+    return float(counted.median())
 
 
 def outside_of(xy: Tensor, score: Tensor, excluded: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from pupicker.core.detection.candidates import leave_cut_borders, pick_image
+from pupicker.core.detection.candidates import leave_cut_borders, logit_map, null_logit, pick_map
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
 from pupicker.core.networks.inference import for_inference
@@ -53,11 +53,11 @@ class GeneralPicker(MicrographPicker):
             micrograph = replace(micrograph, pixels=-micrograph.pixels)
         geometry = self.geometry
         image = network_image(micrograph, self.recipe)
-        xy, logit = pick_image(
-            self._network, image.to(self.device), self.min_distance_ang / geometry.working_pixel_size_ang,
-            self.threshold, ORIENTATIONS, micrograph.excluded,
-        )
-        return WorkingPicks(*leave_cut_borders(xy, logit, image, micrograph.cut, geometry))
+        logits, stride = logit_map(self._network, image.to(self.device), ORIENTATIONS)
+        distance, excluded = self.min_distance_ang / geometry.working_pixel_size_ang, micrograph.excluded
+        xy, logit = pick_map(logits, stride, distance, self.threshold, excluded)
+        xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
+        return WorkingPicks(xy, logit, null_level=null_logit(logits, stride, excluded))
 
 
 def general_network(name: str) -> Classifier:

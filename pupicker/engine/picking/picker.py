@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pupicker.core.detection.candidates import leave_cut_borders, pick_image
+from pupicker.core.detection.candidates import leave_cut_borders, logit_map, null_logit, pick_map
+from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks.inference import for_inference
@@ -62,22 +63,35 @@ class PickingOptions:
 
 @dataclass(frozen=True)
 class Picked:
-    """Picks of one micrograph: its file, its pixel size, the table, and how many working pixels were looked at."""
+    """Picks of one micrograph: its file, its pixel size, the table.
+
+    Attributes
+    ----------
+    working_pixels
+        How many were looked at.
+    null_level
+        Score of the background, if that is known.
+    """
 
     path: Path
     pixel_size_ang: float
     table: CoordinateTable
     working_pixels: int = 0
+    null_level: float | None = None
 
 
 @dataclass(frozen=True)
 class WorkingPicks:
-    """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known."""
+    """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known.
+
+    ``null_level`` is the score that half of the places of the micrograph stay below: that of its background.
+    """
 
     xy: Tensor
     score: Tensor
     probability: Tensor | None = None
     score_sd: Tensor | None = None
+    null_level: float | None = None
 
 
 class MicrographPicker(ABC):
@@ -108,7 +122,9 @@ class MicrographPicker(ABC):
 
     def pick(self, micrograph: Resampled) -> CoordinateTable:
         """Picks of a micrograph, best first, in pixels of its file; no centre lies outside or on an invalid pixel."""
-        found = self.working_picks(micrograph)
+        return self._in_file(micrograph, self.working_picks(micrograph))
+
+    def _in_file(self, micrograph: Resampled, found: WorkingPicks) -> CoordinateTable:
         x, y = micrograph.to_file(found.xy.numpy()).T
         table = CoordinateTable(
             np.full(len(x), str(micrograph.path), dtype=object), x, y, found.score.numpy(),
@@ -122,14 +138,17 @@ class MicrographPicker(ABC):
         self, paths: Sequence[Path], threads: int, report: Report, progress: Progress
     ) -> Iterator[Picked]:
         """Picks of one micrograph after the other; those that cannot be picked are quarantined, not yielded."""
-        def use(micrograph: Resampled) -> tuple[Resampled, CoordinateTable]:
-            return micrograph, self.pick(micrograph)
+        def use(micrograph: Resampled) -> tuple[Resampled, Picked]:
+            found = self.working_picks(micrograph)
+            table = self._in_file(micrograph, found)
+            excluded = 0 if micrograph.excluded is None else int(micrograph.excluded.sum())
+            looked_at = micrograph.pixels.numel() - excluded
+            return micrograph, Picked(micrograph.path, micrograph.pixel_size_ang, table, looked_at, found.null_level)
 
-        for path, (micrograph, table) in usable_with(paths, self.prepare, use, report, progress, threads):
+        for path, (micrograph, picked) in usable_with(paths, self.prepare, use, report, progress, threads):
             report.used(path, micrograph.n_invalid, micrograph.borders)
             report.note_excluded(path, *excluded_share_of(path, micrograph.excluded, self.recipe.exclusion))
-            excluded = 0 if micrograph.excluded is None else int(micrograph.excluded.sum())
-            yield Picked(path, micrograph.pixel_size_ang, table, micrograph.pixels.numel() - excluded)
+            yield picked
 
 
 class Picker(MicrographPicker):
@@ -157,12 +176,30 @@ class Picker(MicrographPicker):
         image = network_image(micrograph, self.recipe).to(self.device)
         working = geometry.working_pixel_size_ang
         calibration = self.model.calibration
-        xy, logit = pick_image(
-            self._network, image, self.min_distance_ang / working, calibration.logit(self.threshold),
-            self.model.orientations, micrograph.excluded,
-        )
+        logits, stride = logit_map(self._network, image, self.model.orientations)
+        lowest, excluded = calibration.logit(self.threshold), micrograph.excluded
+        xy, logit = pick_map(logits, stride, self.min_distance_ang / working, lowest, excluded)
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
+        null = torch.tensor(null_logit(logits, stride, excluded))
         spread = None
         if self.options.score_sd:
             spread = calibration.slope * symmetry_logits(self._network, image, xy).std(1, correction=0)
-        return WorkingPicks(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread)
+        return WorkingPicks(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread,
+                            float(calibration.log_likelihood_ratio(null)))
+
+    def score_places(self, micrograph: Resampled, xy: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """What the model says of places ``(n, 2)`` x, y in pixels of the file.
+
+        Returns
+        -------
+        tuple of Tensor
+            ``(n,)`` score, probability, and standard deviation of the score over the eight views; the score is that
+            of a pick at the nearest working pixel.
+        """
+        image = network_image(micrograph, self.recipe).to(self.device)
+        working = torch.from_numpy(micrograph.to_working(xy[:, 0], xy[:, 1]))
+        views = symmetry_logits(self._network, image, working)
+        columns = [2 * turns + mirrored for turns, mirrored in ORIENTATIONS[self.model.orientations]]
+        logit, calibration = views[:, columns].mean(1), self.model.calibration
+        return (calibration.log_likelihood_ratio(logit), calibration.probability(logit),
+                calibration.slope * views.std(1, correction=0))

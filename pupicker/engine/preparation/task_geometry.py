@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pupicker.core.geometry import Geometry, Overrides, geometry
 from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
@@ -42,3 +43,24 @@ def first_geometry(
         return geometry(diameter_ang, pixel_size, particle_px, overrides), pixel_size
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def training_geometry(
+    paths: Sequence[Path], values: Mapping[str, Any], particle_px: float
+) -> tuple[Geometry, float]:
+    """Lengths of a training as they were chosen, by the names of the options, and the pixel size they follow from.
+
+    Raises
+    ------
+    UsageError
+        The lengths cannot be together, or leave no room for negatives around labels, where these are asked for.
+    """
+    overrides = Overrides(
+        values["working_pixel_size"], values["training_radius"], values["min_distance"], values["box_size"])
+    found, pixel_size = first_geometry(paths, values["pixel_size"], values["diameter"], particle_px, overrides)
+    if values["ring_negatives"]:
+        try:
+            _ = found.ring_px  # whether there is room for them
+        except ValueError as error:
+            raise UsageError(str(error), "ring_negatives") from error
+    return found, pixel_size

@@ -18,9 +18,11 @@ from pupicker.engine.reports.figures import (
     expected_precision_recall,
     marked_micrograph,
     particles_curve,
+    readable_part,
     training_curve,
 )
 from pupicker.engine.reports.html import HtmlReport
+from pupicker.engine.reports.picking import DRAWN
 from pupicker.engine.reports.provenance import Provenance
 from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.run_report import Report
@@ -55,7 +57,7 @@ def training_report(
     _examples(page, model, [(data.micrographs[i], *found[i]) for i in shown], origin)
     what_was_not_used(page, report.to_dict(), origin)
     page.section("Model")
-    page.table(("", ""), plain_rows({name: value for name, value in content.items() if name != "curve"}))
+    page.table(("", ""), plain_rows({name: value for name, value in content.items() if name not in DRAWN}))
     page.paragraph("Lengths, and what they follow from:")
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
     page.table(("", "", ""), describe(model.geometry, pixel_size, model.network.receptive_field_px))
@@ -124,5 +126,7 @@ def _examples(
             Circles(good.numpy(), radius, PICK, "picks at the suggested threshold"),
             Circles(micrograph.labels.numpy(), 0.7 * radius, LABEL, "labels"),
         ]
-        figure = marked_micrograph(for_the_eye(micrograph.image, radius), groups)
-        page.figure(figure, f"{origin.shown(micrograph.path)}, as the network sees it, smoothed", half=True)
+        image = for_the_eye(micrograph.image, radius)
+        part, inside = readable_part(image, groups)
+        caption = f"{origin.shown(micrograph.path)}, as the network sees it, smoothed"
+        page.figure(marked_micrograph(part, inside), caption + ("" if part is image else "; a part of it"), half=True)

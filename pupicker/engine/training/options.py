@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks.autoencoder import paper_weight
-from pupicker.engine.models.initial_weights import Start
+from pupicker.engine.models.initial_weights import WEIGHTS, Start
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
-from pupicker.engine.training.optimisation import FittingOptions
+from pupicker.engine.training.optimisation import REGIONS_PER_POSITIVE, FittingOptions
 from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.shared import options
-from pupicker.shared.choices import AUTOENCODER_AUTO
+from pupicker.shared.choices import AUTOENCODER_AUTO, START_GENERAL
 
 PSEUDO_LABEL_UPDATES = 200
 """Pseudo-labels hold false ones, which longer training learns too."""
@@ -81,6 +81,38 @@ class TrainingOptions:
         if self.class_prior is not None and self.particles_per_micrograph is not None:
             raise UsageError("the class prior and the particles per micrograph say the same thing: give one",
                              "class_prior", "particles_per_micrograph")
+
+
+def options_from(values: Mapping[str, Any], network_settings: Mapping[str, Any]) -> TrainingOptions:
+    """What was chosen, by the names of :data:`pupicker.shared.options.TRAINING`; each of them has a value.
+
+    Raises
+    ------
+    UsageError
+        At values that cannot be, or not together.
+    """
+    check_together(values)
+    names = {option.name for option in options.TRAINING}
+
+    def given(kind: type[FittingOptions] | type[TrainingOptions]) -> dict[str, Any]:
+        return {field.name: values[field.name] for field in fields(kind) if field.name in names}
+
+    positives = values["batch_size"] // REGIONS_PER_POSITIVE
+    fitting = FittingOptions(
+        **given(FittingOptions), network_settings=dict(network_settings), positives=positives)
+    return TrainingOptions(fitting, **given(TrainingOptions))
+
+
+def check_together(values: Mapping[str, Any]) -> None:
+    """Raise UsageError at values of a training that cannot be together, before any file is read."""
+    source, network = values["pseudo_labels"], values["network"]
+    if values["pseudo_label_count"] is not None and not source:
+        raise UsageError("a number of pseudo-labels without pseudo-labels: choose those, or leave it out",
+                         "pseudo_label_count", "pseudo_labels")
+    if source == START_GENERAL and not (WEIGHTS / f"{network}.safetensors").is_file():
+        known = " and ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
+        raise UsageError(f"there is a general model for the networks {known} only, not for {network}: choose one"
+                         " of those, or other pseudo-labels", "network", "pseudo_labels")
 
 
 @dataclass(frozen=True)

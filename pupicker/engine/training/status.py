@@ -13,7 +13,7 @@ from pupicker.shared.json_files import write_json
 
 
 class TrainingStatus:
-    """Writes the file at the start of each stage and after every epoch; does nothing without a path.
+    """Writes the file, or tells, at the start of each stage and after every epoch; does nothing without either.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ class TrainingStatus:
         File to write, each time whole.
     clock
         Seconds that only go forward.
+    tell
+        Called with what would be written.
 
     Notes
     -----
@@ -30,8 +32,11 @@ class TrainingStatus:
     ``particles_per_micrograph``.
     """
 
-    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path, self._clock = path, clock
+    def __init__(
+        self, path: Path | None, clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        self._path, self._clock, self._tell = path, clock, tell
         self._updates, self._refit = 0, False
         self._start, self._epochs = clock(), 0
         self._last: dict[str, Any] = {}
@@ -47,7 +52,7 @@ class TrainingStatus:
 
     def epoch(self, state: dict[str, Any]) -> None:
         """An epoch is over; `state` as :meth:`pupicker.engine.training.trainer.Training.state` gives it."""
-        if self._path is None:
+        if self._path is None and self._tell is None:
             return
         last = state["curve"][-1]
         selecting = last["stage"] == "selection"
@@ -77,3 +82,5 @@ class TrainingStatus:
         self._last = content
         if self._path is not None:
             write_json(self._path, content)
+        if self._tell is not None:
+            self._tell(content)

@@ -14,11 +14,13 @@ from pupicker.tests.commands.command_line import run
 LINES = {
     "preprocess": ("m.mrc", "--output", "o"), "train": ("m.mrc", "--diameter", 100, "--output", "o"),
     "cross-validate": ("m.mrc", "--diameter", 100, "--output", "o"),
+    "label": ("m.mrc",),
     "pick": ("m.mrc", "--model", "m", "--output", "o"),
     "baseline": ("dog", "m.mrc", "--diameter", 100, "--output", "o"),
     "evaluate": ("--picks", "p.star", "--truth", "t.star", "--radius", 5),
     "report": ("m.mrc", "--picks", "p.star", "--output", "o.html"), "simulate": ("--output", "o"),
     "convert": ("a.star", "b.star"), "info": ("m.mrc",),
+    "serve": ("--watch", "m", "--output", "o"),
 }
 LEARNING = ("train", "cross-validate")
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import time
 
+import pytest
+
+from pupicker.tests.scipion.core_processes import serving
 from pupicker.tests.scipion.workflow import TrainedTestCase, makeMicrographs
 
 from pwem.protocols import ProtCreateStreamData  # isort: skip
 
-from pupicker.convert.micrographs import linkName  # isort: skip
+from pupicker.convert.micrographs import linkName, micIdsIn  # isort: skip
 from pupicker.protocols import ProtPuPickerPreprocess  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
 
@@ -24,7 +29,7 @@ class TestStreaming(TrainedTestCase):
         self.link(stream.inputMics, self.mics, "outputMicrographs")
         self.proj.launchProtocol(stream, wait=False)
         self._waitOutput(stream, "outputMicrographs", sleepTime=1, timeOut=TIMEOUT_S)
-        picking = self.newPicking(stream, self.training, streamingBatchSize=1)
+        picking = self.newPicking(stream, self.training)  # a batch that is not full does not wait
         self.proj.launchProtocol(picking, wait=False)
         sizes = []
         deadline = time.time() + TIMEOUT_S
@@ -40,6 +45,36 @@ class TestStreaming(TrainedTestCase):
         self.assertPicksAreSound(picking, truth)
         self.assertEqual(sizes, sorted(sizes))
         self.assertLess(sizes[0], sizes[-1])  # there was an output to work with before the end
+        counted = json.loads(self.read(picking._getExtraPath("counters.json")))
+        self.assertEqual((counted["micrographs"], counted["picks"]), (4, picking.outputCoordinates.getSize()))
+        self.assertGreater(counted["latency_s_median"], 0)
+        self.assertLess(counted["null_level_median"], counted["score_median"])
+        self.assertIn("Score of the background", "\n".join(picking.summary()))
+
+    @pytest.mark.slow
+    def testWorkerThatIsKilled(self):
+        """Its process is killed after every second micrograph: nothing is lost, nothing doubled, nothing set aside."""
+        stream = self.newProtocol(ProtCreateStreamData, setof=1, nDim=8, creationInterval=2, numberOfMpi=1)
+        self.link(stream.inputMics, self.mics, "outputMicrographs")
+        self.proj.launchProtocol(stream, wait=False)
+        self._waitOutput(stream, "outputMicrographs", sleepTime=1, timeOut=TIMEOUT_S)
+        picking = self.newPicking(stream, self.training)
+        self.proj.launchProtocol(picking, wait=False)
+        tables, killed, deadline = os.path.join(self.proj.path, picking.getCoordsDir()), [], time.time() + TIMEOUT_S
+        while picking.isActive() and time.time() < deadline:
+            time.sleep(0.2)
+            done = len(micIdsIn(tables, ".tsv"))
+            for pid in serving(self.proj.path, picking._getExtraPath()) if done >= 2 * len(killed) + 1 else ():
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+            updateRun(self.proj, picking)
+        self.assertTrue(picking.isFinished(), picking.getErrorMessage())
+        self.assertGreaterEqual(len(set(killed)), 2)
+        places = [(coord.getMicId(),) + coord.getPosition() for coord in picking.outputCoordinates]
+        self.assertEqual((len(places), len({micId for micId, *_ in places})), (len(set(places)), 8))
+        self.assertEqual(picking.pickedMicrographs.get(), 8)
+        self.assertNotIn("Quarantined", "\n".join(picking.summary()))
+        self.assertEqual(serving(self.proj.path, picking._getExtraPath()), [])
 
     def corrupted(self, name):
         """An import whose second of three micrographs is cut off afterwards."""

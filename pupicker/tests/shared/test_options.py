@@ -11,7 +11,7 @@ import pytest
 
 import pupicker
 from pupicker import constants
-from pupicker.commands.training_arguments import add_learning_arguments, training_options
+from pupicker.commands.parsing.training_arguments import add_learning_arguments, training_options
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
 from pupicker.core.networks.blocks import NORMS
 from pupicker.core.objectives import OBJECTIVES

@@ -16,6 +16,7 @@ import torch
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.picking.picker import Picker
+from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.same_picks import assert_same_picks
 from pupicker.tests.simulated import PIXEL_SIZE_ANG
 
@@ -172,3 +173,25 @@ def test_a_run_that_is_stopped_leaves_its_picks(simulated, model_path, tmp_path,
 def test_the_format_of_a_single_table_is_that_of_its_name(pick, simulated, tmp_path):
     assert "--format box: is for" in pick(simulated.unseen[:1], tmp_path / "p.star", "--format", "box").error(2)
     assert pick(simulated.unseen[:1], tmp_path / "p.star", "--format", "star").code == 0
+
+
+@pytest.mark.parametrize("folder", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_parts_together_are_the_whole(capsys, pick, simulated, tmp_path, folder):
+    """As tables, one a part, or as tables of micrographs in one folder; a part may hold no micrograph."""
+    whole = tmp_path / "whole.tsv"
+    assert pick(simulated.micrographs, whole).code == 0
+    for part in ("1/6", "2/6", "3/6", "4/6", "5/6", "6/6"):
+        output = tmp_path / "parts" if folder else tmp_path / "parts" / f"{part[0]}.star"
+        assert pick(simulated.micrographs, output, "--part", part).code == 0
+    assert len(list((tmp_path / "parts").iterdir())) == (5 if folder else 6)
+    assert run(capsys, "convert", tmp_path / "parts", tmp_path / "joined.star", "--micrographs",
+               *simulated.micrographs).code == 0
+    joined, all_at_once = read_coordinates(tmp_path / "joined.star"), read_coordinates(whole)
+    for name in map(str, simulated.micrographs):
+        assert np.allclose(joined.of(name).x, all_at_once.of(name).x, atol=1e-2)
+    assert len(joined) == len(all_at_once)
+
+
+@pytest.mark.parametrize(("part", "message"), [("3/2", "I must be at most N"), ("0/2", "I/N"), ("1", "I/N")])
+def test_a_part_that_is_none(pick, simulated, tmp_path, part, message):
+    assert message in pick(simulated.unseen, tmp_path / "p.star", "--part", part).error(2)

@@ -8,9 +8,9 @@ import shlex
 
 import pytest
 
-from pupicker.commands.grid import make_cells
 from pupicker.commands.main import build_parser
-from pupicker.commands.training_arguments import add_learning_arguments
+from pupicker.commands.parsing.grid import make_cells
+from pupicker.commands.parsing.training_arguments import add_learning_arguments
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.simulated import DIAMETER_ANG, TRAINING_OPTIONS
 

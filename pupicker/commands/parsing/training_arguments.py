@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import (
+from pupicker.commands.parsing.arguments import (
     add_device,
     add_exclusion,
     add_html,
@@ -18,7 +17,6 @@ from pupicker.commands.arguments import (
     add_table,
 )
 from pupicker.shared import options
-from pupicker.shared.choices import START_GENERAL
 
 if TYPE_CHECKING:
     from pupicker.engine.training.options import TrainingOptions
@@ -33,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     add_results(parser)
     add_html(parser)
+    parser.add_argument("--only-html", action="store_true",
+                        help="draw the report of the model that this command has trained, and train nothing")
     parser.add_argument("--status", type=Path, metavar="FILE",
                         help="write how far the training is as JSON, anew after every epoch")
 
@@ -60,16 +60,9 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Raise UsageError at values that cannot be together, before any file is read."""
-    from pupicker.engine.models.initial_weights import WEIGHTS
-    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.training.options import check_together
 
-    if args.pseudo_label_count is not None and not args.pseudo_labels:
-        raise UsageError("a number of pseudo-labels without pseudo-labels: choose those, or leave it out",
-                         "pseudo_label_count", "pseudo_labels")
-    if args.pseudo_labels == START_GENERAL and not (WEIGHTS / f"{args.network}.safetensors").is_file():
-        known = " and ".join(sorted(path.stem for path in WEIGHTS.glob("*.safetensors")))
-        raise UsageError(f"there is a general model for the networks {known} only, not for {args.network}: choose one"
-                         " of those, or other pseudo-labels", "network", "pseudo_labels")
+    check_together(vars(args))
 
 
 def network_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -91,17 +84,7 @@ def network_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:
-    """What the arguments mean: every option that the engine has a field for goes there."""
-    from pupicker.engine.training.optimisation import REGIONS_PER_POSITIVE, FittingOptions
-    from pupicker.engine.training.options import TrainingOptions
+    """What the arguments mean."""
+    from pupicker.engine.training.options import options_from
 
-    names = {option.name for option in options.TRAINING}
-
-    def given(kind: type[FittingOptions] | type[TrainingOptions]) -> dict[str, Any]:
-        return {field.name: getattr(args, field.name) for field in fields(kind) if field.name in names}
-
-    fitting = FittingOptions(
-        **given(FittingOptions), network_settings=network_settings(args),
-        positives=args.batch_size // REGIONS_PER_POSITIVE,
-    )
-    return TrainingOptions(fitting, **given(TrainingOptions))
+    return options_from(vars(args), network_settings(args))

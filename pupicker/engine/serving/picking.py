@@ -1,0 +1,218 @@
+"""The answers to ``pick``, ``suggest``, ``score`` and ``info``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.files.coordinates.formats import format_to_write
+from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.models.model_card import card
+from pupicker.engine.picking.picker import MicrographPicker, Picked
+from pupicker.engine.runtime.errors import InputError, PuPickerError
+from pupicker.engine.runtime.progress import Progress
+from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.serving.pickers import Pickers
+from pupicker.engine.serving.requests import Request
+from pupicker.shared.choices import LOWEST_CANDIDATE
+from pupicker.shared.columns import OPTIONAL
+from pupicker.shared.counters import Counters
+
+Answer = dict[str, Any]
+
+
+class Cancelled(PuPickerError):
+    """A request ended before its end, because that was asked for."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the handlers of requests share.
+
+    Attributes
+    ----------
+    pickers, counters
+        What is loaded, what was done.
+    threads
+        That read micrographs.
+    """
+
+    pickers: Pickers
+    counters: Counters
+    threads: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that is being answered.
+
+    Attributes
+    ----------
+    request
+        What is asked.
+    tell
+        Sends an answer before the last one.
+    stop
+        Whether to end early.
+    """
+
+    request: Request
+    tell: Callable[[Answer], None] = field(default=lambda answer: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The fields."""
+        return self.request.values
+
+
+def pick(job: Job, work: Work) -> Answer:
+    """Pick with a model, or with the general one; one answer for each micrograph, in their order.
+
+    Raises
+    ------
+    PuPickerError
+        The model, an option or all of the micrographs cannot be used; :class:`Cancelled`.
+    """
+    values, report = job.values, Report(job.request.do)
+    paths = list(dict.fromkeys(Path(name) for name in values["micrographs"]))
+    tables = _Tables(values, paths)
+    if job.request.do == "pick":
+        picker: MicrographPicker = work.pickers.for_pick(values, paths)
+    else:
+        picker = work.pickers.for_suggest(values, paths, report)
+    told, begin = _Told(job, work.counters, report), time.monotonic()
+    with tables.lowered(picker) as threshold:
+        for found in picker.pick_files(paths, work.threads, report, Progress(len(paths), "picking")):
+            told.quarantined()
+            box_size = picker.geometry.box_size_px(found.pixel_size_ang)
+            table = tables.write(found, threshold, box_size)
+            told.picked(replace(found, table=table), box_size, tables.of(found.path))
+            if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
+                raise Cancelled(f"ended after {told.number} of {len(paths)} micrographs")
+    told.quarantined()
+    return {**report.to_dict(), "picks": told.picks, "threshold": threshold, "seconds": _since(begin),
+            "min_distance_ang": picker.min_distance_ang, "box_size_ang": picker.geometry.box_size_ang,
+            "preparation": picker.recipe.to_record()}
+
+
+class _Tables:
+    """Where the tables of a request go, if it wants any."""
+
+    def __init__(self, values: dict[str, Any], paths: Sequence[Path]) -> None:
+        self._targets = _targets(values["output"], values["format"], paths)
+        self._weaker = _targets(values.get("candidates"), "tsv", paths)
+
+    def of(self, path: Path) -> Path | None:
+        """The table of a micrograph."""
+        return self._targets.get(str(path))
+
+    @contextmanager
+    def lowered(self, picker: MicrographPicker) -> Iterator[float]:
+        """Yield the threshold; while the block runs, the picker finds weaker picks too if they are wanted."""
+        threshold = picker.threshold
+        if self._weaker:
+            picker.threshold = min(threshold, LOWEST_CANDIDATE)
+        try:
+            yield threshold
+        finally:
+            picker.threshold = threshold
+
+    def write(self, found: Picked, threshold: float, box_size_px: int) -> CoordinateTable:
+        """Write what was found, at once, also where there is no pick; return the picks."""
+        table, name = found.table, str(found.path)
+        if self._weaker:
+            format_to_write(self._weaker[name]).write(self._weaker[name], table, box_size_px)
+            table = table.select(np.asarray(table.score) >= threshold)
+        if name in self._targets:
+            format_to_write(self._targets[name]).write(self._targets[name], table, box_size_px)
+        return table
+
+
+class _Told:
+    """What was told of a request that picks."""
+
+    def __init__(self, job: Job, counters: Counters, report: Report) -> None:
+        self._job, self._counters, self._report = job, counters, report
+        self._last, self._aside = time.monotonic(), 0
+        self.number, self.picks = 0, 0
+
+    def picked(self, found: Picked, box_size_px: int, target: Path | None) -> None:
+        """Tell of a micrograph."""
+        seconds, self._last = _since(self._last), time.monotonic()
+        table, name = found.table, str(found.path)
+        score = None if table.score is None or not len(table) else round(float(np.median(table.score)), 4)
+        null = None if found.null_level is None else round(found.null_level, 4)
+        self.number, self.picks = self.number + 1, self.picks + len(table)
+        self._counters.picked(len(table), seconds, null, score)
+        wanted = self._job.values["coordinates"]
+        inline = target is None if wanted is None else wanted
+        self._job.tell({
+            "event": "micrograph", "micrograph": name, "picks": len(table), "null_level": null,
+            "score_median": score, "seconds": seconds, "pixel_size_ang": found.pixel_size_ang,
+            "box_size_px": box_size_px,
+            "excluded_share": self._report.excluded.get(name, 0.0), "table": None if target is None else str(target),
+            **(columns_of(table) if inline else {}),
+        })
+
+    def quarantined(self) -> None:
+        """Tell of those that were set aside since the last time."""
+        for path, reason in self._report.quarantined[self._aside:]:
+            self._counters.add("quarantined")
+            self._counters.write()
+            self._job.tell({"event": "quarantined", "micrograph": str(path), "reason": reason})
+        self._aside = len(self._report.quarantined)
+
+
+def score(job: Job, work: Work) -> Answer:
+    """What a model says of places; one answer for each micrograph."""
+    values = job.values
+    asked = {**values, "threshold": None, "min_distance": None, "score_sd": False, "margin": None, "masks": None,
+             "exclude_contamination": None, "micrographs": list(values["places"])}
+    picker = work.pickers.for_pick(asked, [])
+    for name, rows in values["places"].items():
+        xy = np.array(rows, dtype=np.float64).reshape(-1, 2)
+        found = picker.score_places(picker.prepare(Path(name)), xy)
+        columns = dict(zip(("score", "probability", "score_sd"), (_rounded(column) for column in found), strict=True))
+        job.tell({"event": "micrograph", "micrograph": name, "x": _rounded(xy[:, 0]), "y": _rounded(xy[:, 1]),
+                  **columns})
+        if job.stop():
+            raise Cancelled(f"ended at {name}")
+    return {"threshold": picker.threshold}
+
+
+def info(job: Job, work: Work) -> Answer:
+    """The card of a model."""
+    return {**card(work.pickers.model(job.values["file"])), "file": job.values["file"]}
+
+
+def columns_of(table: CoordinateTable) -> dict[str, list[float]]:
+    """Positions in pixels of the file, and what else is known of them, as lists of one length."""
+    columns = {name: getattr(table, name) for name in ("x", "y", *OPTIONAL)}
+    return {name: _rounded(values) for name, values in columns.items() if values is not None}
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str, Path]:
+    """The table of each micrograph; none if none are wanted."""
+    if not output:
+        return {}
+    folder = Path(output)
+    format_of(Path(f"a.{suffix}"))  # an unknown one is an error now
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give a folder for the tables", "output")
+    return {name: folder / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
+
+
+def _since(begin: float) -> float:
+    return round(time.monotonic() - begin, 3)

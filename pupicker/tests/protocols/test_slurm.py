@@ -1,0 +1,145 @@
+"""Runs through a real Slurm, with the blocks of the site guide as Scipion's hosts.conf."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import pytest
+
+from pupicker.tests.scipion.core_processes import serving
+from pupicker.tests.scipion.slurm_cluster import SlurmCluster, missing_programs
+from pupicker.tests.scipion.workflow import TrainedTestCase
+
+import pupicker  # isort: skip
+from pupicker.engine.files.coordinates import read_coordinates  # isort: skip
+from pupicker.schedule import updateRun  # isort: skip
+from pupicker.shared.json_files import read_json  # isort: skip
+
+REPOSITORY = Path(pupicker.__file__).resolve().parents[1]
+GUIDE = REPOSITORY / "docs" / "guide" / "site-install.md"
+TIMEOUT_S = 300
+MANY_UPDATES = 2000
+
+
+def blocks(language):
+    """Those of the site guide."""
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+class TestSlurm(TrainedTestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        if missing_programs():
+            raise unittest.SkipTest(f"needs Slurm (slurm-wlm, munge): no {missing_programs()[0]}")
+        if not GUIDE.is_file():
+            raise unittest.SkipTest("needs the repository: docs is not beside the package")
+        cls.cluster = SlurmCluster(Path(tempfile.mkdtemp(prefix="pupicker_slurm_")))
+        cls.addClassCleanup(shutil.rmtree, cls.cluster.folder)
+        cls.enterClassContext(cls.cluster)
+        (hosts,) = blocks("ini")
+        path = Path(os.environ["SCIPION_HOSTS"])
+        cls.addClassCleanup(path.write_text, path.read_text())
+        path.write_text(hosts)
+        super().setUpClass()
+
+    def queued(self, run, steps=False):
+        run._useQueue.set(True)
+        parameters = {"JOB_CPUS": "1", "JOB_TIME": "10:00", "JOB_EXTRA": "--comment=test",
+                      "QUEUE_FOR_JOBS": "Y" if steps else "N"}
+        run._queueParams.set(json.dumps(("main", parameters)))
+        return run
+
+    def wait(self, run, condition, what):
+        deadline = time.monotonic() + TIMEOUT_S
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, f"{what}: {run.getStatus()}, {self.cluster.jobs()}")
+            time.sleep(0.5)
+            updateRun(self.proj, run)
+
+    def finished(self, run):
+        self.proj.launchProtocol(run, wait=False)
+        self.wait(run, lambda: not run.isActive(), "it does not end")
+        self.assertTrue(run.isFinished(), run.getErrorMessage())
+        return run
+
+    def assertSamePicks(self, run):
+        self.assertEqual(sorted((c.getMicId(), c.getPosition()) for c in run.outputCoordinates),
+                         sorted((c.getMicId(), c.getPosition()) for c in self.picking.outputCoordinates))
+
+    def testPickingAsOneJob(self):
+        """Its process stays in the job; one that is killed is started again."""
+        before = set(self.cluster.jobs())
+        run = self.queued(self.newPicking(self.mics, self.training, streamingBatchSize=1))
+        self.proj.launchProtocol(run, wait=False)
+        tables = Path(self.proj.path) / run.getCoordsDir()
+        self.wait(run, lambda: tables.is_dir() and len(list(tables.glob("mic*.tsv"))), "nothing is picked")
+        self.assertEqual(len(set(self.cluster.jobs()) - before), 1)
+        for pid in serving(self.proj.path, run._getExtraPath()):
+            os.kill(pid, signal.SIGKILL)
+        self.wait(run, lambda: not run.isActive(), "it does not end")
+        self.assertTrue(run.isFinished(), run.getErrorMessage())
+        self.assertSamePicks(run)
+
+    def testPickingInJobsOfItsOwn(self):
+        before = set(self.cluster.jobs())
+        run = self.finished(self.queued(self.newPicking(self.mics, self.training, streamingBatchSize=2), steps=True))
+        self.assertSamePicks(run)
+        self.assertGreaterEqual(len(set(self.cluster.jobs()) - before), 3)  # two batches, the report
+
+    def testTrainingThatIsStoppedAndOneOverItsTime(self):
+        """Stop cancels the job; Continue goes on from the last epoch, also after Slurm has ended it."""
+        run, updates = self.queued(self.newTraining(self.labels, updates=MANY_UPDATES)), 0
+        for ending in ("CANCELLED", "TIMEOUT"):
+            self.proj.launchProtocol(run, wait=False)
+            job = max(self.cluster.jobs())
+            self.wait(run, lambda: self.updates(run) > updates, "no epoch ends")  # noqa: B023 (asked at once)
+            if ending == "CANCELLED":
+                self.proj.stopProtocol(run)
+            else:
+                self.cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+            self.wait(run, lambda: self.cluster.jobs()[job] == ending, "the job does not end")  # noqa: B023
+            updates = self.updates(run)
+        self.assertLess(updates, MANY_UPDATES)
+        self.proj.launchProtocol(run, wait=False)
+        self.wait(run, lambda: self.updates(run) > updates, "it does not go on")
+        self.proj.stopProtocol(run)
+
+    def updates(self, run):
+        return read_json(os.path.join(self.proj.path, run._getStatusPath())).get("updates", 0)
+
+
+@pytest.mark.slow
+def test_an_array_job_of_the_guide(tmp_path, monkeypatch, simulated, model_path):
+    """The block as it stands, with other names of files; a part without micrographs is none the less done."""
+    if missing_programs():
+        pytest.skip(f"needs Slurm (slurm-wlm, munge): no {missing_programs()[0]}")
+    script, join = (block for block in blocks("sh") if "--part" in block or "convert parts/" in block)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "micrographs").symlink_to(simulated.folder)
+    (tmp_path / "model.pupicker").symlink_to(model_path)
+    command = f"{sys.executable} -m pupicker"
+    script = script.replace("pupicker pick", f"{command} pick --threads 1").replace("=4", "=1")
+    (tmp_path / "job.sh").write_text(script)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.chdir(tmp_path)
+    with SlurmCluster(tmp_path / "slurm") as cluster:
+        cluster.run("sbatch", "--wait", "--output=log-%a.txt", "job.sh")
+        assert set(cluster.jobs().values()) == {"COMPLETED"}, "".join(p.read_text() for p in tmp_path.glob("log-*"))
+    assert len(list((tmp_path / "parts").iterdir())) == 8 > len(simulated.micrographs)
+    for line in (join.strip(), "pupicker pick micrographs --model model.pupicker --output whole.star --threads 1"):
+        subprocess.run([*command.split(), *line.split()[1:]], check=True)
+    joined, whole = read_coordinates("picks.star"), read_coordinates("whole.star")
+    assert sorted(zip(joined.micrograph, joined.x, joined.y, strict=True)) == sorted(
+        zip(whole.micrograph, whole.x, whole.y, strict=True))

@@ -1,0 +1,20 @@
+"""Processes of the core that a run has started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def serving(project: str, run: str) -> list[int]:
+    """Those that stay and answer, of the run with the folder `run` in the project in the folder `project`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"serve" in words and any(run.encode() in word for word in words) \
+                    and os.path.samefile(entry / "cwd", project):
+                found.append(int(entry.name))
+        except OSError:  # it has ended, or is no process
+            continue
+    return found
