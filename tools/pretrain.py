@@ -1,15 +1,18 @@
 """Make the weights that a training starts from: pupicker/weights/NETWORK.safetensors.
 
     python tools/pretrain.py [--network conv47] [--scenes 2400] [--updates 12000] [--patches 32] [--threads 2]
-        [--device cpu] [--examples FILE] [--output FILE]
+        [--device cpu] [--precision auto] [--examples FILE] [--output FILE]
 
 The network learns to tell centres of particles from everything else (pupicker/engine/pretraining) on simulated
 micrographs of thousands of made-up particles (pupicker/simulation/random_scene.py), in which the truth is known.  No
 real micrograph and no known structure is used, so that a model that starts from these weights can be judged on any of
 them.  Contamination is left out of the scenes as training leaves it out of micrographs
-(pupicker/core/detection/contamination.py).  The average precision on scenes that training has not seen is printed and
+(pupicker/core/detection/contamination.py).  A last layer for cells is fitted to what the network sees in some of the
+scenes (pupicker/core/networks/cell_head.py).  The average precision on scenes that training has not seen is printed and
 goes into the file's header.
 
+--threads are for the simulation; on a processor one thread trains, so that the file does not depend on their number.
+The same processor makes the same file; another one adds in another order, and has bfloat16 or not (--precision).
 Simulating takes longer than training on a GPU: --examples keeps the scenes for the next network.
 """
 
@@ -30,18 +33,24 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import pupicker
+from pupicker.core.detection.picking_network import picking_network
 from pupicker.core.image.histograms import histogram, stack_histograms
 from pupicker.core.image.normalization import JointFit, fit
 from pupicker.core.networks import DEFAULT_NETWORK, build
+from pupicker.core.networks.cell_head import CellNetwork
+from pupicker.engine.models.model_file import CELL_HEAD
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example, example_of, load_examples, save_examples
 from pupicker.engine.pretraining.loop import average_precision, pretrain
+from pupicker.engine.runtime.device import placed, precision_name, set_precision
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
+from pupicker.shared.options import PRECISION
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
 WEIGHTS = Path(pupicker.__file__).parent / "weights"
 HELD_OUT = 60
+ORIENTATIONS = 2
 
 
 def simulated(seed: int, index: int) -> tuple[Tensor, JointFit, Tensor]:
@@ -86,6 +95,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--precision", default=PRECISION.default, choices=PRECISION.choices)
     parser.add_argument("--examples", type=Path, help="file to keep the scenes in, or to take them from")
     parser.add_argument("--output", type=Path, help="default: the package's own file for the network")
     args = parser.parse_args()
@@ -103,20 +113,25 @@ def main() -> None:
         examples = kept_examples(args)
     except InputError as error:
         raise SystemExit(f"{error}: {', '.join(f'--{name}' for name in error.parameters)}") from error
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     torch.backends.cudnn.benchmark = True  # all minibatches have one size
-    network = build(args.network).to(args.device).channels_last()
+    set_precision(args.precision)
+    network = placed(build(args.network), args.device).channels_last()
     batches = Batches(examples[HELD_OUT:], DIAMETER_PX, network, args.patches, args.seed, args.device)
     weights = pretrain(network.train(), batches, args.updates)
     network.cpu().load_state_dict(weights)
-    precision = average_precision(network.eval(), examples[:HELD_OUT], DIAMETER_PX)
+    seen = [image.float() for image, _ in examples[HELD_OUT : 2 * HELD_OUT]]
+    picking = picking_network(network.eval(), seen, ORIENTATIONS, args.seed, sum(image.numel() for image in seen))
+    precision = average_precision(picking, examples[:HELD_OUT], DIAMETER_PX)
     header = {
         "network": args.network, "made_by": "tools/pretrain.py", "scenes": args.scenes, "updates": args.updates,
         "patches": args.patches, "seed": args.seed, "particles": int(sum(len(xy) for _, xy in examples)),
-        "average_precision_on_unseen_scenes": round(precision, 4), "software": {"pupicker": pupicker.__version__,
-        "torch": torch.__version__, "numpy": np.__version__},
+        "precision": precision_name(args.device), "average_precision_on_unseen_scenes": round(precision, 4),
+        "software": {"pupicker": pupicker.__version__, "torch": torch.__version__, "numpy": np.__version__},
     }
+    if isinstance(picking, CellNetwork):
+        weights |= {CELL_HEAD + name: t for name, t in picking.head.state_dict().items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(output) as temporary:
         save_file({name: t.contiguous() for name, t in weights.items()}, str(temporary),

@@ -17,6 +17,7 @@ from pupicker.commands.arguments import (
     add_options,
     add_results,
     check_output_file,
+    chosen_device,
     finish,
     report_of_failure,
     worded,
@@ -59,9 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.picking.picker import Picker, PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
-    from pupicker.engine.runtime.device import resolve_device, set_threads
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
 
     def make(_: Report) -> Picker:
@@ -109,10 +109,7 @@ def pick_all(
         report.require_some()
     if not targets:
         write_coordinates(args.output, CoordinateTable.concatenate(tables))
-    report.results.update(
-        {"picks": counts, "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang, "preparation": picker.recipe.to_record()}
-    )
+    report.results.update({"picks": counts, **picker.to_record()})
     if args.html:
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
 

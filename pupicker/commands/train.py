@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.arguments import check_output_file, finish, first_geometry, report_of_failure, worded
+from pupicker.commands.arguments import (
+    check_output_file,
+    chosen_device,
+    finish,
+    first_geometry,
+    report_of_failure,
+    worded,
+)
 from pupicker.commands.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
@@ -30,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import save_model
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
     from pupicker.engine.training.dataset import load_training_set
@@ -39,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.training.status import TrainingStatus
     from pupicker.engine.training.train import train
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     check(args)
     origin = _origin(args)
     options, network = training_options(args), network_of(args)

@@ -11,7 +11,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 NORMS = ("batch", "group", "affine", "none")
 
-NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31", "dense63")
+NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")
 """Those of pupicker itself; the first is the default."""
 
 GENERAL_NETWORKS = ("conv31", "conv47")

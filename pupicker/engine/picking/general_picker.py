@@ -13,12 +13,13 @@ import torch
 
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import Geometry
-from pupicker.core.networks import DEFAULT_NETWORK, Classifier, build
+from pupicker.core.networks import DEFAULT_NETWORK
 from pupicker.core.networks.inference import for_inference
-from pupicker.engine.models.initial_weights import GENERAL, load_start
+from pupicker.engine.models.initial_weights import general_network
 from pupicker.engine.picking.picker import MicrographPicker, PickingOptions, WorkingPicks
 from pupicker.engine.preparation.recipe import Recipe, network_image
 from pupicker.engine.preparation.working_micrograph import Resampled
+from pupicker.engine.runtime.device import placed, precision_name
 
 DEFAULT_THRESHOLD = 1.0
 """Within 0.04 of the best F1 on training micrographs of apoferritin, beta-galactosidase and three simulated sets."""
@@ -45,7 +46,8 @@ class GeneralPicker(MicrographPicker):
         self.threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
         self.min_distance_ang = options.min_distance_ang or geometry.min_distance_ang
         self.recipe = Recipe.of_geometry(geometry, options.pixel_size_ang, options.keep_borders, options.exclusion)
-        self._network = for_inference(general_network(DEFAULT_NETWORK).to(device))
+        self._network = for_inference(placed(general_network(DEFAULT_NETWORK), device))
+        self.precision = precision_name(device)
 
     def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """``score`` is the network's logit; no probability."""
@@ -58,11 +60,3 @@ class GeneralPicker(MicrographPicker):
             self.threshold, ORIENTATIONS, micrograph.excluded,
         )
         return WorkingPicks(*leave_cut_borders(xy, logit, image, micrograph.cut, geometry))
-
-
-def general_network(name: str) -> Classifier:
-    """The general model of a network of pupicker's."""
-    with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
-        network = build(name)
-    network.load_state_dict(dict(load_start(GENERAL, name, network).weights or {}))
-    return network

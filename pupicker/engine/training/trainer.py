@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pupicker.core.detection.picking_network import picking_network
 from pupicker.core.networks import Classifier
 from pupicker.core.regions.patches import patch_grid
 from pupicker.core.scores.early_stopping import best_epoch, pu_average_precision
@@ -37,6 +38,9 @@ from pupicker.engine.training.options import Hooks, Snapshot, Task, refit_update
 from pupicker.engine.training.particle_count import FIRST_ESTIMATE, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
 from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
+
+TAUGHT_ORIENTATIONS = 2
+"""Of a micrograph: the map that a layer for cells is fitted to is averaged over them."""
 
 _NONE = Hooks()
 
@@ -167,7 +171,7 @@ class Training:
         network = self.fitting.network
         return make_sampler(
             micrographs, held_out, self.geometry.training_radius_px,
-            patch_grid(network.map_field_px, network.output_stride, network.cell), self.task.device,
+            patch_grid(network.receptive_field_px, network.total_stride), self.task.device,
             self.geometry.ring_px if self.options.ring_negatives else None,
         )
 
@@ -223,8 +227,9 @@ class Training:
         if self.split.validation:
             best = copy.deepcopy(self.fitting.average)
             best.load_state_dict(self._snapshots[self.best_updates].weights)
-            held_out = self._candidates(best, held_out=True, orientations=self.options.orientations)
-        found = self._candidates(network, held_out=False, orientations=self.options.orientations)
+            held_out = self._candidates(self._picking(best), held_out=True, orientations=self.options.orientations)
+        picking = self._picking(network)
+        found = self._candidates(picking, held_out=False, orientations=self.options.orientations)
         self.count.settle(held_out or found)
         self._judge()
         number, interval = number_of_particles(self.count, held_out, self._mean_pixels())
@@ -232,7 +237,12 @@ class Training:
             curve=tuple(self.curve), validation=Validation(self.best_validation, self.best_updates),
             particles_per_micrograph=number, particles_interval=interval, crowding=self.crowding(),
         )
-        return calibrated_model(network, self.data, self.task, self.count, Evidence(found, held_out), record)
+        return calibrated_model(picking, self.data, self.task, self.count, Evidence(found, held_out), record)
+
+    def _picking(self, network: Classifier) -> Classifier:
+        """The network as it picks, fitted to what it sees in representative micrographs."""
+        images = [self.data.micrographs[i].image for i in representative(self.data.micrographs)]
+        return picking_network(network, images, TAUGHT_ORIENTATIONS, self.options.fitting.seed)
 
     # ------------------------------------------------------------------ records
     def crowding(self) -> str | None:
