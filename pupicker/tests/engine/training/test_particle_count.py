@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from pupicker.core.geometry import max_particles
-from pupicker.core.networks import build
 from pupicker.core.regions.regions import mean_disc_area
-from pupicker.engine.models.initial_weights import load_start
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.initial_count import general_density
 from pupicker.engine.training.options import TrainingOptions
