@@ -14,6 +14,7 @@ from pupicker.commands.parsing.arguments import (
     add_device,
     add_option,
     add_results,
+    chosen_device,
     finish,
     named,
     print_rows,
@@ -61,14 +62,13 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.commands.parsing.grid import make_cells
     from pupicker.engine.cross_validation.table import Table
     from pupicker.engine.reports.plots import plot_cross_validation
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
     from pupicker.engine.runtime.run_report import Report
     from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.shared.atomic import write_text
     from pupicker.shared.json_files import write_json
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     if args.output.is_file():
         raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
     cells = make_cells(args.grid, _given(args), add_learning_arguments)

@@ -11,6 +11,7 @@ from pupicker.commands.parsing.arguments import (
     add_device,
     add_options,
     check_output_file,
+    chosen_device,
     print_json,
     print_rows,
     worded,
@@ -136,16 +137,15 @@ def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) ->
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.preparation.recipe import Recipe
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import UsageError
 
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")
-    threads = set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
     model = load_model(args.model)
     recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders)
-    return RegionScorer(model, recipe, resolve_device(args.device), threads).average_precision(paths, truth, report)
+    return RegionScorer(model, recipe, device, threads).average_precision(paths, truth, report)
 
 
 def _summary(result: Evaluation, radius: float, region: float | None) -> dict[str, Any]:

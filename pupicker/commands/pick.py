@@ -17,6 +17,7 @@ from pupicker.commands.parsing.arguments import (
     add_options,
     add_results,
     check_output_file,
+    chosen_device,
     finish,
     report_of_failure,
     worded,
@@ -74,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.picking.picker import Picker, PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
-    from pupicker.engine.runtime.device import resolve_device, set_threads
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
 
     def make(_: Report) -> Picker:
@@ -111,11 +111,8 @@ def pick_all(
         with report_of_failure(report, args, args.output):
             work.run(threads)
         work.output.finish([path for path, _ in report.quarantined], args.report is not None)
-    report.results.update(
-        {"picks": work.counts, "threshold": work.threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang, "command_line": args.command_line,
-         "preparation": picker.recipe.to_record()}
-    )
+    report.results.update({"picks": work.counts, **picker.to_record(), "threshold": work.threshold,
+                           "command_line": args.command_line})
     if args.html:
         from pupicker.engine.files.coordinates import CoordinateTable
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import (
     check_output_file,
+    chosen_device,
     finish,
     reading_of,
     report_of_failure,
@@ -37,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import load_model, save_model
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
     from pupicker.engine.runtime.sole_writer import sole_writer
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.training.status import TrainingStatus
     from pupicker.engine.training.train import train
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     check(args)
     origin = _origin(args)
     options, network = training_options(args), network_of(args)

@@ -12,7 +12,7 @@ EXIT_TERMINATED = 143  # by SIGTERM, as a shell says it
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 NORMS = ("batch", "group", "affine", "none")
 
-NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31", "dense63")
+NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")
 """Those of pupicker itself; the first is the default."""
 
 GENERAL_NETWORKS = ("conv31", "conv47")

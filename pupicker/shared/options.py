@@ -69,8 +69,7 @@ PARTICLES_PER_MICROGRAPH = Option(
 NETWORK = Option(
     "network", str, "Network",
     "conv47 (sees the particle's surroundings too), conv31 (the paper's), conv63, conv127 (deeper, larger fields),"
-    " resnet31, dense63 (the layers of conv47, scores 16 positions at once: many times faster, needs more labels), or"
-    " one that an installed package offers", default=NETWORKS[0], metavar="NAME",
+    " resnet31, or one that an installed package offers", default=NETWORKS[0], metavar="NAME",
 )
 WIDTH = Option("width", int, "Width", "channels of the network's first layer", automatic="32", minimum=1, metavar="N")
 DROPOUT = Option(
@@ -245,6 +244,11 @@ DEVICE = Option(
     "device", str, "Device", "where to compute", default="auto", pattern=r"auto|cpu|cuda(:\d{1,2})?",
     wording="auto, cpu, cuda or cuda:N", metavar="auto|cpu|cuda|cuda:N",
 )
+PRECISION = Option(
+    "precision", str, "Precision", "numbers that networks compute features in; auto: bfloat16 where the processor"
+    " has instructions for it, which changes scores by some hundredths, else float32", default="auto",
+    choices=("auto", "float32", "bfloat16"),
+)
 THREADS = Option(
     "threads", int, "Threads", "processor threads, 0: all cores", default=0, minimum=0, maximum=MOST_THREADS,
     metavar="N",
@@ -261,6 +265,7 @@ SETTLE = Option(
 
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, THREADS, PART, SETTLE,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, PRECISION, THREADS, PART,
+    SETTLE,
 )
 """What several commands are asked, or another one than the training."""

@@ -14,6 +14,8 @@ from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 from pupicker.shared import options
 
 if TYPE_CHECKING:
+    import torch
+
     from pupicker.core.geometry import Geometry, Overrides
     from pupicker.engine.files.coordinates import Reading
     from pupicker.engine.runtime.run_report import Report
@@ -124,8 +126,16 @@ def reading_of(args: argparse.Namespace) -> Reading:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """``--device`` and ``--threads``."""
-    add_options(parser, options.DEVICE, options.THREADS)
+    """``--device``, ``--precision`` and ``--threads``."""
+    add_options(parser, options.DEVICE, options.PRECISION, options.THREADS)
+
+
+def chosen_device(args: argparse.Namespace) -> tuple[torch.device, int]:
+    """What :func:`add_device` asked for, which holds from now on: the device and the number of threads."""
+    from pupicker.engine.runtime.device import resolve_device, set_precision, set_threads
+
+    set_precision(args.precision)
+    return resolve_device(args.device), set_threads(args.threads)
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

@@ -208,7 +208,7 @@ def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str
     if not output:
         return {}
     folder = Path(output)
-    format_of(Path(f"a.{suffix}"))  # an unknown one is an error now
+    format_to_write(Path(f"a.{suffix}"))  # an unknown one is an error now
     if folder.is_file():
         raise InputError(f"{folder}: is a file; give a folder for the tables", "output")
     return {name: folder / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}

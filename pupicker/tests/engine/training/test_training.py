@@ -179,14 +179,12 @@ class Nothing:
     """A sampler of noise, always the same, without labelled negatives."""
 
     has_negatives = False
-    grid = PatchGrid(31, 4, 2)
 
     def draw(self, positives, unlabelled, generator, negatives=0):
         crops = torch.randn((positives + negatives, 1, 31, 31), generator=generator)
         patches = torch.randn((unlabelled // 4, 1, 35, 35), generator=generator)
-        marked = torch.ones((len(crops), 1), dtype=torch.bool)
         counted = torch.rand((len(patches), 4), generator=generator) < 0.8
-        return Minibatch(crops, marked, patches, counted, crops, patches)
+        return Minibatch(crops, patches, counted, crops, patches)
 
 
 def test_fitting_ignores_global_random_numbers():
@@ -241,8 +239,7 @@ def test_autoencoder_learns_to_draw_with_every_objective(objective):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_can_be_fitted(name):
-    net = build(name, width=2)
-    grid = patch_grid(net.map_field_px, net.output_stride, net.cell)
+    grid = patch_grid(NETWORKS[name].receptive_field_px, NETWORKS[name].total_stride)
     sampler = make_sampler(DATA.micrographs, [torch.zeros(5, dtype=torch.bool)] * 3, 2.4, grid, CPU)
     fitting = Fitting(replace(FITTING, network=name, network_settings={"width": 2, "norm": "group"}), CPU)
     before = fitting.state()
@@ -262,7 +259,7 @@ def test_calibration_is_that_of_as_many_orientations_as_the_model_takes(referenc
     expected = model.record.particles_per_micrograph * len(labels)
     fits = {}
     for number in (1, 2):
-        found = find_candidates(model.network, DATA.micrographs, labels, none, GEOMETRY, number)
+        found = find_candidates(model.picking_network, DATA.micrographs, labels, none, GEOMETRY, number)
         fits[number] = calibrate(found.scores, found.hits, found.labels, expected)
     # Up to rounding: some processors add in another order where the memory lies otherwise.
     assert model.orientations == 2 and model.calibration.to_dict() == pytest.approx(fits[2].to_dict(), rel=1e-9)
