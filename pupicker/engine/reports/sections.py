@@ -15,6 +15,7 @@ import torch
 
 import pupicker
 from pupicker.core.image.background import gaussian_mean
+from pupicker.engine.files.packed import require_file
 from pupicker.engine.models.model_card import title_of
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.runtime.errors import InputError
@@ -68,11 +69,12 @@ def read_object(path: Path) -> dict[str, Any]:
     InputError
         If there is no such file, or something else in it.
     """
+    require_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a JSON object, {{...}}, not {type(content).__name__}")
