@@ -14,7 +14,7 @@ from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import load_model, save_model
 from pupicker.engine.runtime.errors import InputError
 
-WRONG = (None, "x", -1, 0, 1e300, float("nan"), [], {}, True, [1, "a"], {"a": []})
+WRONG: tuple[object, ...] = (None, "x", -1, 0, 1e300, float("nan"), [], {}, True, [1, "a"], {"a": []})
 
 
 @pytest.fixture

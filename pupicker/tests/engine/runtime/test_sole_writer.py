@@ -31,7 +31,7 @@ def holding():
         process = subprocess.Popen([sys.executable, "-c", HOLD, str(output)], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True)
         processes.append(process)
-        assert process.stdout.readline() == "held\n"
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
         return process
 
     yield start
