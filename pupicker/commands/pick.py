@@ -87,7 +87,7 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.reports.provenance import Provenance, read_names
     from pupicker.engine.runtime.run_report import Report
 
     check_format(args)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,8 +15,6 @@ from pathlib import Path
 from pupicker.engine.runtime.errors import InputError
 
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?:\.[^.]+)?")  # the names of pupicker.shared.atomic
-WAITING = ".waiting-"
-"""Beginning of the names of the hidden folders of a preprocessing."""
 
 
 @contextmanager
@@ -66,9 +63,6 @@ def sole_writer_of_tables(folder: Path, targets: Iterable[Path]) -> Iterator[Non
             if other != own:
                 _check_other(other, folder, names)
         _clear(folder, {target.stem for target in targets})
-        if not list(folder.glob(".run-*.lock"))[1:]:  # nobody else is there: what waits, waits for nobody
-            for waiting in folder.glob(f"{WAITING}*"):
-                shutil.rmtree(waiting, ignore_errors=True)
         yield
     finally:
         _release(own, descriptor)
