@@ -212,7 +212,8 @@ def _lowest_useful(scores: np.ndarray, values: np.ndarray) -> float | None:
 def _places(pixel_size_ang: float) -> Iterator[Place]:
     """All but the labels' own; a table in A has to be scaled by the inverse pixel size."""
     scales = dict.fromkeys((*SCALES, round(1 / pixel_size_ang, 6)))
-    for scale, swap, flip_x, flip_y in itertools.product(scales, *[(False, True)] * 3):
+    either = (False, True)
+    for scale, swap, flip_x, flip_y in itertools.product(scales, either, either, either):
         if (scale, swap, flip_x, flip_y) != (1.0, False, False, False):
             yield Place(scale, swap, flip_x, flip_y)
 

@@ -52,7 +52,11 @@ class _Waiting:
         if fits:
             self._pixels[path] = pixels
         else:
-            np.save(self._files[path], pixels.numpy())
+            try:
+                np.save(self._files[path], pixels.numpy())
+            except OSError as error:  # a full disk does not say which
+                error.filename = error.filename or str(self._files[path])
+                raise
 
     def take(self, path: Path) -> Tensor:
         """What was put there, once."""

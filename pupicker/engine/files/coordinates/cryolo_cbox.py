@@ -23,7 +23,7 @@ from pupicker.shared.atomic import write_text
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.formats import Layout
 
-SUFFIXES = (".cbox",)
+SUFFIXES: tuple[str, ...] = (".cbox",)
 
 _X, _Y, _Z, _WIDTH, _HEIGHT, _SCORE = "CoordinateX", "CoordinateY", "CoordinateZ", "Width", "Height", "Confidence"
 _COLUMNS = (_X, _Y, _Z, _WIDTH, _HEIGHT, "Depth", "EstWidth", "EstHeight", _SCORE, "NumBoxes", "Angle")

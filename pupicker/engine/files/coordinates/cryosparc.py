@@ -24,7 +24,7 @@ from pupicker.shared.atomic import atomic_path
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.formats import Layout
 
-SUFFIXES = (".cs",)
+SUFFIXES: tuple[str, ...] = (".cs",)
 
 _X, _Y = "location/center_x_frac", "location/center_y_frac"
 _SHAPE, _PATH = "location/micrograph_shape", "location/micrograph_path"

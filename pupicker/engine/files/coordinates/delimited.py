@@ -29,7 +29,7 @@ from pupicker.shared.columns import OPTIONAL, POSITION
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.formats import Layout
 
-SUFFIXES = (".tsv", ".csv", ".txt", ".tab", ".coords", ".coord")
+SUFFIXES: tuple[str, ...] = (".tsv", ".csv", ".txt", ".tab", ".coords", ".coord")
 
 _TITLES = {
     "micrograph": ("micrograph", "micrographname", "micname", "imagename", "image", "filename", "mic"),

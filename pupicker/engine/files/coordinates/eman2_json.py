@@ -13,7 +13,7 @@ from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
 
-SUFFIXES = (".json",)
+SUFFIXES: tuple[str, ...] = (".json",)
 
 
 def recognises(sample: Sample) -> bool:

@@ -18,7 +18,7 @@ from pupicker.shared.atomic import write_text
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.formats import Layout
 
-SUFFIXES = (".box",)
+SUFFIXES: tuple[str, ...] = (".box",)
 
 _UNSET_SCORE = "-3"  # what EMAN1 writes for manual picks; a real score has decimals
 

@@ -25,6 +25,7 @@ from pupicker.engine.files.coordinates import (
     xmipp,
 )
 from pupicker.engine.files.coordinates.source import Source
+from pupicker.engine.files.packed import require_file
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import TABLE_SUFFIXES
@@ -86,6 +87,7 @@ def format_of(path: Path) -> CoordinateFormat:
         There is no such file.
     """
     named = BY_SUFFIX.get(path.suffix.lower())
+    require_file(path)
     try:
         sample = Sample.of(path)
     except OSError:

@@ -25,7 +25,7 @@ from pupicker.engine.runtime.errors import InputError
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.formats import Layout
 
-SUFFIXES = (".star",)
+SUFFIXES: tuple[str, ...] = (".star",)
 
 X, Y, MICROGRAPH, SCORE = "rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName", "rlnAutopickFigureOfMerit"
 SCORE_SD = "pupickerScoreSd"  # RELION reads over columns that it does not know

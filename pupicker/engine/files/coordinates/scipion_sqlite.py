@@ -17,7 +17,7 @@ from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
 
-SUFFIXES = (".sqlite", ".db")
+SUFFIXES: tuple[str, ...] = (".sqlite", ".db")
 
 _SCORES = ("_pupickerScore", "_rlnAutopickFigureOfMerit", "_cryoloScore", "_topazScore", "_xmipp_zScore")
 

@@ -21,7 +21,7 @@ from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
 
-SUFFIXES = ()  # .csv and .json, which are other tables' too: told by the content alone
+SUFFIXES: tuple[str, ...] = ()  # .csv and .json, which are other tables' too: told by the content alone
 
 _SHAPE, _ATTRIBUTES = "region_shape_attributes", "region_attributes"
 

@@ -14,7 +14,7 @@ from pupicker.engine.files.sample import Sample
 from pupicker.engine.files.star import StarTable, read_star
 from pupicker.engine.runtime.errors import InputError
 
-SUFFIXES = (".pos", ".xmd")
+SUFFIXES: tuple[str, ...] = (".pos", ".xmd")
 
 _X, _Y, _Z, _MICROGRAPH, _SCORE, _ENABLED = "xcoor", "ycoor", "zcoor", "micrograph", "cost", "enabled"
 _AUTOMATIC = "particles_auto"  # a second block, of what the machine picked
