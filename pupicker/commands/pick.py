@@ -81,7 +81,7 @@ def pick_all(
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
     from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
     from pupicker.engine.files.coordinates.formats import format_of
-    from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.reports.provenance import Provenance, read_names
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.progress import Progress
     from pupicker.engine.runtime.run_report import Report

@@ -20,7 +20,8 @@ from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.reports.figures import PICK, Circles, marked_micrograph, picks_per_micrograph, score_histogram
 from pupicker.engine.reports.html import HtmlReport
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
+from pupicker.engine.reports.provenance import Provenance
+from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
 
 ALARMING_SHARE = 0.1
