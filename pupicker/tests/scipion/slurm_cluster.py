@@ -6,6 +6,7 @@ Nothing outside of its folder is touched, and it ends with the test.  Needs Debi
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -14,6 +15,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import pupicker
+
+GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "guide" / "site-install.md"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
 SOON_S = 60.0
 CONFIGURATION = """
@@ -52,6 +56,12 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
 
 
+def guide_blocks(language: str) -> list[str]:
+    """Those of the site guide; none where it is not beside the package."""
+    text = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else ""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def _path() -> str:
     return os.environ["PATH"] + ":/usr/sbin:/sbin"
 
@@ -74,6 +84,8 @@ class SlurmCluster:
         conf = self.folder / "slurm.conf"
         conf.write_text(CONFIGURATION.format(
             host=host, user=user, folder=self.folder, ports=_free_ports(2), cpus=os.cpu_count()))
+        if self._version() >= (23, 11):  # the ones before need none, and do not know the word
+            (self.folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         os.environ["SLURM_CONF"] = str(conf)
         at = {name: f"--{name}-file={self.folder / ('munge.' + name)}" for name in ("key", "pid", "log", "seed")}
         self._start("munged", "--foreground", "--force", f"--socket={self.folder / 'munge.socket'}", *at.values())
@@ -95,6 +107,11 @@ class SlurmCluster:
             os.environ.pop("SLURM_CONF", None)
         else:
             os.environ["SLURM_CONF"] = self._before
+
+    @staticmethod
+    def _version() -> tuple[int, ...]:
+        text = subprocess.run([str(shutil.which("slurmd", path=_path())), "-V"], capture_output=True, text=True).stdout
+        return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
     def run(self, *words: str) -> str:
         """Output of a program of Slurm."""
