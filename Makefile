@@ -16,6 +16,7 @@ JOBS ?= 4
 SLOW ?= 0
 TOPAZ ?= .venv-topaz
 export PYTHON WHEELS TORCH
+unexport PYTHONDONTWRITEBYTECODE  # else some hundred processes compile the package each for itself
 
 WHICH_TESTS = $(if $(filter-out 0,$(SLOW)),,-m "not slow")
 

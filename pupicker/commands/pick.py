@@ -87,7 +87,7 @@ def pick_all(
 
     from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
     from pupicker.engine.files.coordinates.formats import format_of
-    from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.reports.provenance import Provenance, read_names
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.progress import Progress
     from pupicker.engine.runtime.run_report import Report

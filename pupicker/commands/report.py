@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.reports.picking import Picking, picking_report
-    from pupicker.engine.reports.sections import Provenance, read_names, read_object
+    from pupicker.engine.reports.provenance import Provenance, read_names, read_object
     from pupicker.engine.runtime.device import set_threads
 
     set_threads(args.threads)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pupicker.core.geometry import Geometry
     from pupicker.core.networks import Classifier
     from pupicker.engine.models.model_file import Model
-    from pupicker.engine.reports.sections import Provenance
+    from pupicker.engine.reports.provenance import Provenance
     from pupicker.engine.training.dataset import Sources
 
 HELP = "Train a model on a few labelled particles."
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _origin(args: argparse.Namespace) -> Provenance:
     """Check what is written and named before the work begins."""
-    from pupicker.engine.reports.sections import Provenance, read_names
+    from pupicker.engine.reports.provenance import Provenance, read_names
     from pupicker.engine.runtime.errors import UsageError
 
     if args.only_html and not args.html:

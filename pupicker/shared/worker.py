@@ -102,7 +102,9 @@ class _Process:
         self._lock = threading.Lock()
         self._tickets: Dict[int, Ticket] = {}
         self._ended = False
-        self.first: Any = queue.Queue()
+        self._refusal = ""  # why nothing it says can be understood
+        self.ready: Answer = {}
+        self.begun = threading.Event()  # it is ready, or has ended
         # A session of its own: Ctrl-C of a terminal is for who asks.
         self.child: Any = subprocess.Popen(command, env=None if environ is None else dict(environ),
                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
@@ -130,6 +132,8 @@ class _Process:
             status = self.child.wait(timeout=CLOSE_S)
         except subprocess.TimeoutExpired:
             return "it closed its output"
+        if self._refusal:
+            return self._refusal
         error = read_json(self._outcome_file).get("error") if self._outcome_file else ""
         if error:
             return str(error)
@@ -156,26 +160,34 @@ class _Process:
 
     def _read(self) -> None:
         """In a thread: hand the answers out until it ends."""
-        begun = False
         for line in self.child.stdout:
             try:
                 answer = json.loads(line.decode("utf-8"))
             except ValueError:  # cut off by its death
                 continue
-            if not begun:
-                begun = True
-                self.first.put(answer)
+            if not isinstance(answer, dict):
+                continue
+            if not self.begun.is_set():
+                self._greeted(answer)
                 continue
             with self._lock:
-                last = answer["event"] in LAST
+                last = answer.get("event") in LAST
                 ticket = (self._tickets.pop if last else self._tickets.get)(answer.get("id"), None)
             if ticket is not None:
                 ticket.put(answer)
         self._ended = True
-        if not begun:
-            self.first.put({})
+        self.begun.set()
         self._bury()
         self.child.stdout.close()
+
+    def _greeted(self, answer: Answer) -> None:
+        """It has said what it is."""
+        if answer.get("protocol") == PROTOCOL_VERSION:
+            self.ready = answer
+            self.begun.set()
+        else:
+            self._refusal = "it speaks version %s, this program %d" % (answer.get("protocol"), PROTOCOL_VERSION)
+            self.child.kill()
 
     def _bury(self) -> None:
         """Tell all who wait that nothing comes any more."""
@@ -204,8 +216,6 @@ class Worker:
     ----------
     starts
         How often it was started.
-    ready
-        What it said of itself when it was.
     """
 
     def __init__(self, command: Sequence[str], environ: Optional[Mapping[str, str]] = None, log: Any = None,
@@ -215,7 +225,6 @@ class Worker:
         self._lock = threading.RLock()
         self._number = 0
         self.starts = 0
-        self.ready: Answer = {}
 
     # ------------------------- requests -------------------------
     def ask(self, do: str, tell: Optional[Callable[[Answer], None]] = None, **fields: Any) -> Answer:
@@ -243,15 +252,9 @@ class Worker:
         return answer
 
     def send(self, do: str, **fields: Any) -> Ticket:
-        """Ask; the process is started if it does not run.
-
-        Raises
-        ------
-        WorkerDied
-            It does not start.
-        """
+        """Ask; the process is started if it does not run.  Never waits: a process that does not start has died."""
         with self._lock:
-            process = self.start()
+            process = self._running()
             self._number += 1
             ticket = Ticket(self._number)
         process.send(ticket, dict(fields, do=do, id=ticket.id, protocol=PROTOCOL_VERSION))
@@ -263,8 +266,8 @@ class Worker:
             self.send("cancel", request=ticket.id)
 
     # ------------------------- process -------------------------
-    def start(self) -> _Process:
-        """Start the process if it does not run, and wait until it is ready.
+    def start(self) -> Answer:
+        """Start the process if it does not run, wait until it is ready, and return what it says of itself.
 
         Raises
         ------
@@ -272,23 +275,22 @@ class Worker:
             It ends before it is.
         """
         with self._lock:
-            if self._process is not None and self._process.is_running():
-                return self._process
+            process = self._running()
+        if not process.begun.wait(START_S):
+            process.end(0.0)
+            raise WorkerDied("pupicker serve does not start: it said nothing for %d s" % START_S)
+        if not process.ready:
+            raise WorkerDied("pupicker serve does not start: %s" % process.why_it_ended())
+        return process.ready
+
+    def _running(self) -> _Process:
+        """The process that runs, or a new one."""
+        if self._process is None or not self._process.is_running():
             if self._outcome_file and os.path.exists(self._outcome_file):
                 os.remove(self._outcome_file)
-            process = self._process = _Process(self._command, self._environ, self._log, self._outcome_file)
+            self._process = _Process(self._command, self._environ, self._log, self._outcome_file)
             self.starts += 1
-            try:
-                self.ready = process.first.get(timeout=START_S)
-                reason = "" if self.ready else process.why_it_ended()
-            except queue.Empty:
-                self.ready, reason = {}, "it said nothing for %d s" % START_S
-            if not reason and self.ready.get("protocol") != PROTOCOL_VERSION:
-                reason = "it speaks version %s, this program %d" % (self.ready.get("protocol"), PROTOCOL_VERSION)
-            if reason:
-                process.end(0.0)
-                raise WorkerDied("pupicker serve does not start: %s" % reason)
-            return process
+        return self._process
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.is_running()

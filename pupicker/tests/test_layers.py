@@ -275,11 +275,10 @@ def loaded_modules(code):
     return set(json.loads(result.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("layer", CORE_LAYERS)
-def test_importing_the_core_loads_no_scipion(layer):
+def test_importing_the_core_loads_no_scipion():
     modules = sorted(
         ".".join(("pupicker", *path.relative_to(PACKAGE).with_suffix("").parts))
-        for path in (PACKAGE / layer).rglob("*.py")
+        for layer in CORE_LAYERS for path in (PACKAGE / layer).rglob("*.py")
     )
     loaded = loaded_modules("\n".join(f"import {name.replace('.__init__', '')}" for name in modules))
     assert {"pyworkflow", "pwem", "tkinter"} & loaded == set()
@@ -301,30 +300,29 @@ def test_importing_the_plugin_loads_no_torch_and_no_core(tmp_path):
     assert [name for name in loaded if name.startswith(tuple(f"pupicker.{layer}." for layer in CORE_LAYERS))] == []
 
 
-@pytest.mark.parametrize(
-    "command", ["evaluate --picks {} --truth {} --radius 5", "convert {} {}.star"], ids=lambda text: text.split()[0])
-def test_commands_on_tables_load_no_torch(tmp_path, command):
+def test_commands_on_tables_load_no_torch(tmp_path):
     """Loading it takes longer than all that they do."""
-    table = tmp_path / "picks.tsv"
-    table.write_text("micrograph\tx\ty\tscore\nmic\t10\t20\t1.5\n")
-    words = [word.replace("{}", str(table)) for word in command.split()]
-    loaded = loaded_modules(f"from pupicker.commands.main import main\nassert main({words!r}) == 0")
-    assert "torch" not in loaded
+    table = str(tmp_path / "picks.tsv")
+    Path(table).write_text("micrograph\tx\ty\tscore\nmic\t10\t20\t1.5\n")
+    lines = ["from pupicker.commands.main import main"]
+    evaluate = ["evaluate", "--picks", table, "--truth", table, "--radius", "5"]
+    for words in (evaluate, ["convert", table, f"{table}.star"]):
+        lines.append(f"assert main({words!r}) == 0")
+    assert "torch" not in loaded_modules("\n".join(lines))
 
 
-@pytest.mark.parametrize("command", ["pick", "preprocess"])
-def test_what_reads_mrc_files_loads_nothing_for_others_nor_for_pages(command, tmp_path):
+def test_what_reads_mrc_files_loads_nothing_for_others_nor_for_pages(tmp_path):
     """A tenth of a second and more each."""
-    words = {"pick": ["--model", "none.pupicker", "--output", str(tmp_path / "picks.tsv")],
-             "preprocess": ["--output", str(tmp_path / "out"), "--target-pixel-size", "9"]}[command]
-    loaded = loaded_modules(
-        "import numpy\nfrom pupicker.commands.main import main\n"
-        "from pupicker.engine.files.micrographs import write_mrc\n"
-        f"write_mrc({str(tmp_path / 'a.mrc')!r}, numpy.ones((300, 300), 'float32'), 6.0)\n"
-        f"assert main([{command!r}, {str(tmp_path / 'a.mrc')!r}, *{words!r}]) == 1"
-    )
+    file = str(tmp_path / "a.mrc")
+    lines = ["import numpy", "from pupicker.commands.main import main",
+             "from pupicker.engine.files.micrographs import write_mrc",
+             f"write_mrc({file!r}, numpy.ones((300, 300), 'float32'), 6.0)"]
+    for words in (["pick", file, "--model", "none.pupicker", "--output", str(tmp_path / "picks.tsv")],
+                  ["preprocess", file, "--output", str(tmp_path / "out"), "--target-pixel-size", "9"]):
+        lines.append(f"assert main({words!r}) == 1")
+    loaded = loaded_modules("\n".join(lines))
     assert "torch" in loaded
-    assert {"gemmi", "tifffile", "matplotlib", "torch._dynamo"} & loaded == set()
+    assert {"gemmi", "tifffile", "matplotlib", "jinja2", "torch._dynamo"} & loaded == set()
 
 
 def test_the_environment_of_the_core_gets_what_the_extra_asks_for():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,8 +80,26 @@ def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, thread
     """
     output.mkdir(parents=True, exist_ok=True)
     targets = _targets(paths, output)
-    with TemporaryDirectory(prefix=".waiting-", dir=output) as folder:
-        return _preprocess(targets, recipe, threads, report, _Waiting(Path(folder), MEMORY_BYTES))
+    with waiting_folder(output) as folder:
+        return _preprocess(targets, recipe, threads, report, _Waiting(folder, MEMORY_BYTES))
+
+
+@contextmanager
+def waiting_folder(output: Path) -> Iterator[Path]:
+    """A hidden folder in `output`, gone at the end; those of runs that were killed go first.
+
+    A run holds a lock in its own, so that one whose lock is free belongs to nobody.  Where the file system knows no
+    locks, none is removed.
+    """
+    for left in output.glob(".waiting-*/lock"):
+        with suppress(OSError), left.open("rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.parent)
+    with TemporaryDirectory(prefix=".waiting-", dir=output) as name, (Path(name) / "free").open("wb") as lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            Path(lock.name).rename(Path(name) / "lock")  # which others see only once it is held
+        yield Path(name)
 
 
 def _preprocess(

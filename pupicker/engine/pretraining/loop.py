@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pupicker.core.adamw import AdamW
 from pupicker.core.detection.candidates import pick_image
 from pupicker.core.geometry import MATCH_RADIUS, MIN_DISTANCE
 from pupicker.core.networks import Classifier
@@ -40,17 +41,14 @@ def pretrain(network: Classifier, batches: Batches, updates: int) -> dict[str, T
     state = network.state_dict()
     names = [name for name, value in state.items() if value.is_floating_point()]
     live, mean = [state[name] for name in names], [state[name].clone() for name in names]
-    optimizer = torch.optim.AdamW(
-        network.parameters(), betas=(0.9, 0.99), weight_decay=options.WEIGHT_DECAY.default)
+    optimizer = AdamW(network.parameters(), options.WEIGHT_DECAY.default)
     total, start = torch.zeros((), device=live[0].device), time.monotonic()
     for update in range(1, updates + 1):
         falling = 0.05 + 0.475 * (1 + math.cos(math.pi * update / updates))
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, update / WARM_UP_UPDATES) * falling
         loss = _loss(network, batches)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        optimizer.step(LEARNING_RATE * min(1.0, update / WARM_UP_UPDATES) * falling)
         torch._foreach_lerp_(mean, live, 1 - min(DECAY, update / (update + 10)))
         total += loss.detach()
         if update % REPORT_UPDATES == 0:

@@ -1,5 +1,5 @@
 """Pages in HTML, from the templates in ``templates/``.
 
-``png`` (small files), ``html`` (the page), ``sections`` and ``figures`` (what both kinds show), ``plots``;
-``training``, ``picking``.
+``provenance`` (where it comes from), ``png`` (small files), ``html`` (the page), ``sections`` and ``figures`` (what
+both kinds show), ``plots``; ``training``, ``picking``.
 """

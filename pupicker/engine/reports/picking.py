@@ -27,7 +27,8 @@ from pupicker.engine.reports.figures import (
     score_histogram,
 )
 from pupicker.engine.reports.html import HtmlReport
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
+from pupicker.engine.reports.provenance import Provenance
+from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
 
 DRAWN = ("curve", "expected_curve")

@@ -23,7 +23,8 @@ from pupicker.engine.reports.figures import (
 )
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.reports.picking import DRAWN
-from pupicker.engine.reports.sections import Provenance, for_the_eye, how_it_was_made, plain_rows, what_was_not_used
+from pupicker.engine.reports.provenance import Provenance
+from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.validation import representative

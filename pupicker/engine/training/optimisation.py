@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pupicker.core.adamw import AdamW
 from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
@@ -97,10 +98,7 @@ class Fitting:
         self.average: Classifier = copy.deepcopy(self.network).eval()
         self.decoder = decoder.to(device) if decoder is not None else None
         decoded = list(self.decoder.parameters()) if self.decoder is not None else []
-        self._optimizer = torch.optim.AdamW(
-            [*self.network.parameters(), *decoded], lr=options.learning_rate, betas=(0.9, 0.99),
-            weight_decay=options.weight_decay,
-        )
+        self._optimizer = AdamW([*self.network.parameters(), *decoded], options.weight_decay)
         self._generator = torch.Generator().manual_seed(options.seed)
         self.updates = 0
 
@@ -188,9 +186,7 @@ class Fitting:
 
     def _step(self) -> None:
         self.updates += 1
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.options.learning_rate * min(1.0, self.updates / WARM_UP_UPDATES)
-        self._optimizer.step()
+        self._optimizer.step(self.options.learning_rate * min(1.0, self.updates / WARM_UP_UPDATES))
         decay = min(self.options.decay, self.updates / (self.updates + 10))
         with torch.no_grad():
             for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
@@ -205,8 +201,8 @@ class Fitting:
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         if self.decoder is not None:
             tensors |= {f"decoder.{k}": v for k, v in self.decoder.state_dict().items()}
-        for index, slots in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
+        for number, slots in self._optimizer.state.items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in slots.items()}
         tensors["generator"] = self._generator.get_state()
         tensors["updates"] = torch.tensor(self.updates)
         return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -223,9 +219,8 @@ class Fitting:
             self.decoder.load_state_dict(part("decoder."))
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in part("optimizer.").items():
-            index, slot = name.split(".", 1)
-            slots.setdefault(int(index), {})[slot] = value
-        whole = self._optimizer.state_dict()
-        self._optimizer.load_state_dict({"state": slots, "param_groups": whole["param_groups"]})
+            number, slot = name.split(".", 1)
+            slots.setdefault(int(number), {})[slot] = value
+        self._optimizer.restore(slots)
         self._generator.set_state(tensors["generator"])
         self.updates = int(tensors["updates"])

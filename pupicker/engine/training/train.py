@@ -24,6 +24,7 @@ from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.task_geometry import first_geometry
+from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import resolve_device
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
@@ -31,6 +32,7 @@ from pupicker.engine.training.initial_count import general_density
 from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Interrupted, Training
+from pupicker.shared.options import THREADS
 
 AnyPath = str | os.PathLike[str]
 
@@ -114,7 +116,13 @@ def train_from_files(
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     threads
         That read micrographs, 0: one a core, four at most.
+
+    Raises
+    ------
+    InputError, UsageError
+        The labels or all of the micrographs cannot be used, or an option makes no sense.
     """
+    check_options({"threads": threads}, [THREADS])
     options = options or TrainingOptions()
     fitting = options.fitting
     given = [micrographs] if isinstance(micrographs, (str, os.PathLike)) else list(micrographs)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -148,6 +150,43 @@ def test_nothing_is_left_of_a_run_that_failed(preprocess, simulated, tmp_path, m
     monkeypatch.setattr(preprocessing, "write_mrc", full)
     assert "No space left" in preprocess(simulated.unseen, "--target-pixel-size", 18).error(1)
     assert [path.name for path in (tmp_path / "out").iterdir()] in ([], ["report.json"])
+
+
+def started(output):
+    """A process that is in the middle of preprocessing into a folder, and its hidden folder there."""
+    known = set(output.iterdir())
+    ready, told = os.pipe()
+    number = os.fork()
+    if not number:
+        with preprocessing.waiting_folder(output) as folder:
+            (folder / "0.npy").write_bytes(b"pixels")
+            os.write(told, b"x")
+            signal.pause()
+    assert os.read(ready, 1) == b"x"
+    os.close(ready)
+    os.close(told)
+    (folder,) = set(output.iterdir()) - known
+    return number, folder
+
+
+def kill(number):
+    os.kill(number, signal.SIGKILL)
+    os.waitpid(number, 0)
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_one(preprocess, simulated, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    killed, left = started(output)
+    running, kept = started(output)
+    try:
+        kill(killed)
+        assert (left / "0.npy").exists()
+        assert preprocess(simulated.unseen[:1], "--target-pixel-size", 18).code == 0
+        assert not left.exists() and (kept / "0.npy").exists()
+        assert [path for path in output.glob(".*") if path != kept] == []
+    finally:
+        kill(running)
 
 
 @pytest.mark.parametrize("options", [

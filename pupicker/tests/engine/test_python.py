@@ -94,12 +94,13 @@ def test_options_that_cannot_be(values, words):
 
 
 @pytest.mark.parametrize("threads", [-1, 100000])
-def test_threads_that_cannot_be(simulated, model_path, threads):
+def test_threads_that_cannot_be(tmp_path, threads):
+    """Said before any file is looked for."""
     words = f"the threads {threads} must be from 0 to 512"
     with pytest.raises(UsageError, match=words):
-        pupicker.pick(simulated.unseen, model_path, device="cpu", threads=threads)
+        pupicker.pick(tmp_path / "none", tmp_path / "none.pupicker", device="cpu", threads=threads)
     with pytest.raises(UsageError, match=words):
-        pupicker.train(simulated.labelled, simulated.labels, 160, device="cpu", threads=threads)
+        pupicker.train(tmp_path / "none", tmp_path / "none.star", 160, device="cpu", threads=threads)
 
 
 def rows_of(page, name):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -17,23 +14,14 @@ from pathlib import Path
 import pytest
 
 from pupicker.tests.scipion.core_processes import serving
-from pupicker.tests.scipion.slurm_cluster import SlurmCluster, missing_programs
+from pupicker.tests.scipion.slurm_cluster import SlurmCluster, guide_blocks, missing_programs
 from pupicker.tests.scipion.workflow import TrainedTestCase
 
-import pupicker  # isort: skip
-from pupicker.engine.files.coordinates import read_coordinates  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
 from pupicker.shared.json_files import read_json  # isort: skip
 
-REPOSITORY = Path(pupicker.__file__).resolve().parents[1]
-GUIDE = REPOSITORY / "docs" / "guide" / "site-install.md"
 TIMEOUT_S = 300
 MANY_UPDATES = 2000
-
-
-def blocks(language):
-    """Those of the site guide."""
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
@@ -43,12 +31,12 @@ class TestSlurm(TrainedTestCase):
     def setUpClass(cls):
         if missing_programs():
             raise unittest.SkipTest(f"needs Slurm (slurm-wlm, munge): no {missing_programs()[0]}")
-        if not GUIDE.is_file():
+        if not guide_blocks("ini"):
             raise unittest.SkipTest("needs the repository: docs is not beside the package")
         cls.cluster = SlurmCluster(Path(tempfile.mkdtemp(prefix="pupicker_slurm_")))
         cls.addClassCleanup(shutil.rmtree, cls.cluster.folder)
         cls.enterClassContext(cls.cluster)
-        (hosts,) = blocks("ini")
+        (hosts,) = guide_blocks("ini")
         path = Path(os.environ["SCIPION_HOSTS"])
         cls.addClassCleanup(path.write_text, path.read_text())
         path.write_text(hosts)
@@ -118,28 +106,3 @@ class TestSlurm(TrainedTestCase):
 
     def updates(self, run):
         return read_json(os.path.join(self.proj.path, run._getStatusPath())).get("updates", 0)
-
-
-@pytest.mark.slow
-def test_an_array_job_of_the_guide(tmp_path, monkeypatch, simulated, model_path):
-    """The block as it stands, with other names of files; a part without micrographs is none the less done."""
-    if missing_programs():
-        pytest.skip(f"needs Slurm (slurm-wlm, munge): no {missing_programs()[0]}")
-    script, join = (block for block in blocks("sh") if "--part" in block or "convert parts/" in block)
-    (tmp_path / "parts").mkdir()
-    (tmp_path / "micrographs").symlink_to(simulated.folder)
-    (tmp_path / "model.pupicker").symlink_to(model_path)
-    command = f"{sys.executable} -m pupicker"
-    script = script.replace("pupicker pick", f"{command} pick --threads 1").replace("=4", "=1")
-    (tmp_path / "job.sh").write_text(script)
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.chdir(tmp_path)
-    with SlurmCluster(tmp_path / "slurm") as cluster:
-        cluster.run("sbatch", "--wait", "--output=log-%a.txt", "job.sh")
-        assert set(cluster.jobs().values()) == {"COMPLETED"}, "".join(p.read_text() for p in tmp_path.glob("log-*"))
-    assert len(list((tmp_path / "parts").iterdir())) == 8 > len(simulated.micrographs)
-    for line in (join.strip(), "pupicker pick micrographs --model model.pupicker --output whole.star --threads 1"):
-        subprocess.run([*command.split(), *line.split()[1:]], check=True)
-    joined, whole = read_coordinates("picks.star"), read_coordinates("whole.star")
-    assert sorted(zip(joined.micrograph, joined.x, joined.y, strict=True)) == sorted(
-        zip(whole.micrograph, whole.x, whole.y, strict=True))

@@ -40,8 +40,8 @@ import tempfile
 import time
 from typing import Any
 
-CORE = ("torch", "torch._dynamo", "matplotlib.figure", "matplotlib.backends.backend_agg", "imagecodecs", "tifffile",
-        "gemmi", "mrcfile", "safetensors.torch", "html", "statistics")
+CORE = ("torch", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "jinja2", "imagecodecs",
+        "tifffile", "gemmi", "mrcfile", "safetensors.torch", "html", "statistics")
 """What training, picking and their reports import."""
 SCIPION = ("pwem.protocols", "pwem.objects", "pwem.convert", "pyworkflow.project", "pyworkflow.protocol.executor")
 """What a run imports; not the plugins, which read their variables when they are loaded."""

@@ -6,6 +6,7 @@ Nothing outside of its folder is touched, and it ends with the test.  Needs Debi
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -14,6 +15,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import pupicker
+
+GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "guide" / "site-install.md"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
 SOON_S = 60.0
 CONFIGURATION = """
@@ -50,6 +54,12 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscr
 def missing_programs() -> list[str]:
     """Those that are not installed."""
     return [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
+
+
+def guide_blocks(language: str) -> list[str]:
+    """Those of the site guide; none where it is not beside the package."""
+    text = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else ""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def _path() -> str:

@@ -30,7 +30,7 @@ DIAMETER = 120.0
 WIDTH, HEIGHT = 480, 416
 MARGIN, SPACING = 40, 62
 PARTICLES = 20
-UPDATES = 30
+UPDATES = 12
 
 
 def makeMicrographs(folder, names, seed=7):

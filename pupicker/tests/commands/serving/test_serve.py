@@ -151,8 +151,15 @@ def test_a_killed_process_is_answered_and_started_again(model_path, simulated):
 
 
 def test_what_does_not_start_is_said(capfd, tmp_path):
-    with Worker(["false"]) as other, pytest.raises(WorkerDied, match="does not start: exit status 1"):
-        other.ask("info")
+    with Worker(["false"]) as other:
+        with pytest.raises(WorkerDied, match="does not start: exit status 1"):
+            other.start()
+        with pytest.raises(WorkerDied, match="ended: exit status 1"):
+            other.ask("info")
+    with Worker(["echo", '{"event": "ready", "protocol": 2}']) as newer:
+        with pytest.raises(WorkerDied, match="speaks version 2, this program 1"):
+            newer.start()
+        assert newer.send("info").wait(SOON_S)["event"] == "died"
     assert "there is no such model file" in run(capfd, "serve", "--model", tmp_path / "none").error(1)
 
 

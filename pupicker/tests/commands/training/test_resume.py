@@ -25,7 +25,7 @@ def training(simulated, model):
     return [
         "train", *map(str, simulated.labelled), "--picks", str(simulated.labels), "--diameter", str(DIAMETER_ANG),
         "--output", str(model), "--updates", "300", "--batch-size", "32", "--threads", "1", "--seed", "4",
-        "--network", "conv31",
+        "--network", "conv31", "--width", "16", "--start", "random",
     ]
 
 

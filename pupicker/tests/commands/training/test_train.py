@@ -59,7 +59,7 @@ def test_json_is_the_model_card_and_the_report(train, simulated, tmp_path):
 
 def test_as_many_updates_as_asked_for(train):
     """The last epoch is shorter."""
-    result = train("--json", "--validation-fraction", 0, quick=("--updates", 150, "--batch-size", 32, "--threads", 1))
+    result = train("--json", "--validation-fraction", 0, "--width", 8, "--start", "random", "--updates", 150)
     assert [epoch["updates"] for epoch in result.json["curve"]] == [100, 150]
 
 

@@ -194,6 +194,7 @@ def test_the_digest_is_the_same_on_another_processor(simulated):
             "from pupicker.engine.files.coordinates import read_coordinates as read;"
             "paths = list(map(Path, sys.argv[2:])); print(load(paths, read(sys.argv[1], paths)).digest)")
     arguments = [sys.executable, "-c", code, str(simulated.labels), *map(str, simulated.labelled)]
-    digests = [subprocess.run(arguments, capture_output=True, text=True, check=True,
-                              env={**os.environ, "ATEN_CPU_CAPABILITY": kind}).stdout for kind in ("default", "avx2")]
-    assert digests[0] == digests[1] and len(digests[0].strip()) == 64
+    plain = subprocess.run(arguments, capture_output=True, text=True, check=True,
+                           env={**os.environ, "ATEN_CPU_CAPABILITY": "default"}).stdout.strip()
+    own = load(simulated.labelled, read_coordinates(simulated.labels, simulated.labelled)).digest
+    assert plain == own and len(own) == 64
