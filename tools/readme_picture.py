@@ -1,8 +1,9 @@
 """``python tools/readme_picture.py DATA``: takes the pictures on real micrographs anew.
 
-They show the window of the scores, for the README, and the one that labels, for the guide.  Learns from a hundred
-labels on the training micrographs of apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks the test
-micrographs in a Scipion project, and opens the windows on a virtual screen.  Needs what tools/guide_pictures.py needs.
+They show the window of the scores, for the README, and the one that labels, for the guide.  It learns from a hundred
+labels on the training micrographs of apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks
+the test micrographs in a Scipion project, and opens the windows on a virtual screen.  Needs what
+tools/guide_pictures.py needs.
 """
 
 from __future__ import annotations
