@@ -171,8 +171,8 @@ class _Process:
                 self._greeted(answer)
                 continue
             with self._lock:
-                last = answer.get("event") in LAST
-                ticket = (self._tickets.pop if last else self._tickets.get)(answer.get("id"), None)
+                id: Any = answer.get("id")
+                ticket = self._tickets.pop(id, None) if answer.get("event") in LAST else self._tickets.get(id)
             if ticket is not None:
                 ticket.put(answer)
         self._ended = True

@@ -76,6 +76,25 @@ class TestStreaming(TrainedTestCase):
         self.assertNotIn("Quarantined", "\n".join(picking.summary()))
         self.assertEqual(serving(self.proj.path, picking._getExtraPath()), [])
 
+    @pytest.mark.slow
+    def testStopEndsTheProcessThatPicks(self):
+        """And Continue ends with the same picks as a run that was not stopped."""
+        run = self.newPicking(self.mics, self.training, streamingBatchSize=1)
+        self.proj.launchProtocol(run, wait=False)
+        deadline = time.time() + TIMEOUT_S
+        while not serving(self.proj.path, run._getExtraPath()):
+            self.assertLess(time.time(), deadline)
+            time.sleep(0.1)
+            updateRun(self.proj, run)
+        self.proj.stopProtocol(run)
+        self.assertTrue(run.isAborted())
+        while serving(self.proj.path, run._getExtraPath()):
+            self.assertLess(time.time(), deadline)
+            time.sleep(0.1)
+        self.launchProtocol(run)
+        self.assertEqual(sorted((c.getMicId(), c.getPosition()) for c in run.outputCoordinates),
+                         sorted((c.getMicId(), c.getPosition()) for c in self.picking.outputCoordinates))
+
     def corrupted(self, name):
         """An import whose second of three micrographs is cut off afterwards."""
         folder = os.path.join(self.raw, name)

@@ -84,6 +84,8 @@ class SlurmCluster:
         conf = self.folder / "slurm.conf"
         conf.write_text(CONFIGURATION.format(
             host=host, user=user, folder=self.folder, ports=_free_ports(2), cpus=os.cpu_count()))
+        if self._version() >= (23, 11):  # the ones before need none, and do not know the word
+            (self.folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         os.environ["SLURM_CONF"] = str(conf)
         at = {name: f"--{name}-file={self.folder / ('munge.' + name)}" for name in ("key", "pid", "log", "seed")}
         self._start("munged", "--foreground", "--force", f"--socket={self.folder / 'munge.socket'}", *at.values())
@@ -105,6 +107,11 @@ class SlurmCluster:
             os.environ.pop("SLURM_CONF", None)
         else:
             os.environ["SLURM_CONF"] = self._before
+
+    @staticmethod
+    def _version() -> tuple[int, ...]:
+        text = subprocess.run([str(shutil.which("slurmd", path=_path())), "-V"], capture_output=True, text=True).stdout
+        return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
 
     def run(self, *words: str) -> str:
         """Output of a program of Slurm."""
