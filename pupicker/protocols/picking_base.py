@@ -245,8 +245,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
         lines = self._progressSummary()
         expected = self.expectedParticles.get()
-        lines += ["*%d picks* with a score of %s in %d micrographs%s" % (
-                      output.getSize(), self._getThresholdText(), picked,
+        lines += ["*%d picks* in %d micrographs, score threshold %s%s" % (
+                      output.getSize(), picked, self._getThresholdText(),
                       ", about *%d particles* among them by their probabilities" % expected if expected else ""),
                   "%0.1f a micrograph%s, box size %s px" % (
                       output.getSize() / max(1, picked), self.picksSpread.get() or "", output.getBoxSize())]

@@ -123,7 +123,7 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
         return self.method.get() == BASELINE_GENERAL and bool(ProtPuPickerPickingBase.usesGpu(self))
 
     def _getThresholdText(self) -> str:
-        return "%g or more" % self.minScore.get() if self.minScore.get() is not None else "the default of the method"
+        return "%g" % self.minScore.get() if self.minScore.get() is not None else "that of the method"
 
     def _usesViews(self) -> bool:
         return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None

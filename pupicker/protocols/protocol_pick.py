@@ -80,7 +80,7 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
         return ("%d particle candidates were picked with a convolutional neural network trained by positive-unlabelled "
-                "learning [Bepler2019], score %s." % (output.getSize(), self._getThresholdText()))
+                "learning [Bepler2019], score threshold %s." % (output.getSize(), self._getThresholdText()))
 
     def _citations(self) -> List[str]:
         return ["Bepler2019"]
@@ -95,11 +95,11 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
 
     def _getThresholdText(self) -> str:
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
-            return "%0.2f or more" % self.threshold.get()
+            return "%0.2f" % self.threshold.get()
         model = self.inputModel.get()  # None: deleted since
         if model is None:
-            return "that of the model or more"
-        return "%0.2f or more (of the model)" % (model.getSuggestedThreshold() or 0)
+            return "that of the model"
+        return "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
 
     def _getModelDigest(self) -> str:
         return file_digest(self._getModelPath())

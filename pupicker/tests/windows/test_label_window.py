@@ -20,7 +20,7 @@ from pupicker.tests.scipion.screen import (
 )
 from pupicker.tests.shared_data import shared
 
-PIXEL_SIZE, DIAMETER, SIDE = 7.08, 191.0, 448
+PIXEL_SIZE, DIAMETER, SIDE = 7.08, 191.0, 384
 """Of the micrographs of beta-galactosidase (EMPIAR-10017), binned by four; a part of each is enough here."""
 
 
