@@ -121,7 +121,7 @@ def agreement(run: Run, models: dict[str, Path]) -> None:
             run.pick(chosen, chosen.test, models[name], output, device)
             tables.append(read_coordinates(output, chosen.test))
         radius_px = CLOSE * chosen.diameter_ang / chosen.pixel_size_ang
-        same = evaluate(*tables, radius_px)
+        same = evaluate(tables[0], tables[1], radius_px)
         run.note("agreement", name, {"picks": [len(table) for table in tables], "same": int(same.hit.sum()),
                                      "share": round(float(same.hit.mean()), 5)})
 

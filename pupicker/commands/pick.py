@@ -164,10 +164,12 @@ class _Work:
     def _keep(self, found: Picked) -> None:
         name, box_size = str(found.path), self._picker.geometry.box_size_px(found.pixel_size_ang)
         if self._weaker:
-            from pupicker.engine.files.coordinates.formats import format_to_write
+            import numpy as np
 
-            format_to_write(self._weaker[name]).write(self._weaker[name], found.table, box_size)
-            found = replace(found, table=found.table.select(found.table.score >= self.threshold))
+            from pupicker.engine.files.coordinates.formats import Layout, format_to_write
+
+            format_to_write(self._weaker[name]).write(self._weaker[name], found.table, Layout(box_size))
+            found = replace(found, table=found.table.select(np.asarray(found.table.score) >= self.threshold))
         self.counts[name] = len(found.table)
         self._pixels += found.working_pixels
         self.output.add(found, box_size)
