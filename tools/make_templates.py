@@ -76,15 +76,12 @@ def import_micrographs(flow: Workflow, **settings: Any) -> Any:
 
 def train_and_pick(flow: Workflow, micrographs: Any, **picking: Any) -> Any:
     """Labels from files, training, picking; returns the run that picks."""
-    from pwem.protocols import ProtImportCoordinates
-
-    from pupicker.protocols import ProtPuPickerPick, ProtPuPickerTrain
+    from pupicker.protocols import ProtPuPickerImportLabels, ProtPuPickerPick, ProtPuPickerTrain
 
     source = (micrographs, "outputMicrographs")
-    labels = flow.add(ProtImportCoordinates, "import labels", {"inputMicrographs": source}, filesPattern="")
-    flow.ask(labels, "filesPath", "Labelled particles (STAR file, or box files with *)", "/path/to/labels.star", STRING,
-             "labels")
-    flow.ask(labels, "boxSize", "Box size of the labels (px)", 200, INTEGER, "boxSize")
+    labels = flow.add(ProtPuPickerImportLabels, "import labels", {"inputMicrographs": source})
+    flow.ask(labels, "labelsPath", "Labelled particles (STAR, TSV, CSV, box; a file or a folder)",
+             "/path/to/labels.star", STRING, "labels")
     train = flow.add(ProtPuPickerTrain, "train", {"inputCoordinates": (labels, "outputCoordinates")})
     flow.ask(train, "diameter", "Particle diameter (Å)", 150.0, DECIMAL, "diameter")
     return flow.add(ProtPuPickerPick, "pick", {"inputMicrographs": source, "inputModel": (train, "outputModel")},

@@ -1,8 +1,9 @@
-"""``python tools/readme_picture.py DATA``: takes the picture of the README anew.
+"""``python tools/readme_picture.py DATA``: takes the pictures on real micrographs anew.
 
-It shows the window of the scores on a real micrograph.  Learns from a hundred labels on the training micrographs of
-apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks the test micrographs in a Scipion
-project, and opens the window on a virtual screen.  Needs what tools/guide_pictures.py needs.
+They show the window of the scores, for the README, and the one that labels, for the guide.  It learns from a hundred
+labels on the training micrographs of apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks
+the test micrographs in a Scipion project, and opens the windows on a virtual screen.  Needs what
+tools/guide_pictures.py needs.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ def run_project(data: Path, folder: Path) -> tuple[Path, list[int]]:
                                        diameter_px, folder / "truth.sqlite")
     train = project.run(ProtPuPickerTrain, "train", {"inputCoordinates": (labels, "outputCoordinates")},
                         diameter=DIAMETER_ANG, useGpu=False)
-    pick = project.run(ProtPuPickerPick, "pick", {  # a box as wide as the particle: the window draws boxes
+    pick = project.run(ProtPuPickerPick, "pick", {
         "inputMicrographs": (test, "outputMicrographs"), "inputModel": (train, "outputModel"),
-    }, useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=ALL_BUT_NOISE, boxSize=diameter_px)
+    }, useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=ALL_BUT_NOISE)
     evaluate = project.run(ProtPuPickerEvaluate, "evaluate", {
         "inputCoordinates": (pick, "outputCoordinates"), "referenceCoordinates": (truth, "outputCoordinates"),
     }, diameter=DIAMETER_ANG)
@@ -82,6 +83,9 @@ def main() -> int:
     taken.mkdir()
     run_on_screen("viewers_driver", project, taken, *ids)
     store(Image.open(taken / "scores.png").convert("RGB"), IMAGES / "window.png")
+    run_on_screen("label_driver", folder / "train", data / SET / "truth" / "particles_1.5A.star", taken, DIAMETER_ANG,
+                  "second")
+    store(Image.open(taken / "label.png").convert("RGB"), IMAGES / "label_window.png")
     return 0
 
 

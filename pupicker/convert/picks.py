@@ -64,6 +64,26 @@ def readPicks(path: str) -> List[Pick]:
     return sorted(picks, key=lambda pick: -pick.score)
 
 
+def weakPicks(folder: str, micId: int, least: float, below: float) -> List[Pick]:
+    """Picks of a micrograph that score at least `least` and less than `below`; none if there is no table of it."""
+    path = os.path.join(folder, linkName(micId) + ".tsv")
+    picks = readPicks(path) if os.path.exists(path) else []
+    return [pick for pick in picks if least <= pick.score < below]
+
+
+def coordinateLike(like: Any, pick: Pick, mic: Any) -> Any:
+    """A coordinate with the attributes of another one, which those of a set must have; values of `pick`."""
+    coord = like.clone()
+    coord.setObjId(None)
+    coord.setPosition(math.floor(pick.x + 0.5), math.floor(pick.y + 0.5))
+    coord.setMicrograph(mic)
+    values = {SCORE: pick.score, "_rlnAutopickFigureOfMerit": pick.score, PROBABILITY: pick.probability}
+    for name, value in values.items():
+        if hasattr(coord, name):
+            getattr(coord, name).set(value)
+    return coord
+
+
 def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
     """Scipion coordinates of `picks` (best first) on `mic`, at most one a pixel.
 

@@ -147,7 +147,7 @@ def geometry(
     if diameter_ang < 4 * pixel_size_ang:
         raise ValueError(
             f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
-            " check both, the diameter is in A"
+            " check both, the diameter is in Å"
         )
     working = given.working_pixel_size_ang or max(pixel_size_ang, diameter_ang / particle_px)
     radius = given.training_radius_px or max(SMALLEST_TRAINING_RADIUS_PX, TRAINING_RADIUS * diameter_ang / working)
@@ -163,15 +163,15 @@ def describe(geometry: Geometry, pixel_size_ang: float, receptive_field_px: int)
     fill = diameter / working
     own = " (that of the micrographs, nothing finer exists)" if abs(working - pixel_size_ang) < 1e-6 else ""
     return [
-        ("working pixel size", f"{working:.3g} A",
+        ("working pixel size", f"{working:.3g} Å",
          f"the particle is {fill:.0f} px, the receptive field {receptive_field_px} px{own}"),
-        ("training radius", f"{geometry.training_radius_px:.3g} px = {geometry.training_radius_px * working:.3g} A",
+        ("training radius", f"{geometry.training_radius_px:.3g} px = {geometry.training_radius_px * working:.3g} Å",
          f"{geometry.training_radius_px * working / diameter:.2f} of the diameter: positive centres"),
-        ("minimum distance", f"{geometry.min_distance_ang:.4g} A",
+        ("minimum distance", f"{geometry.min_distance_ang:.4g} Å",
          f"{geometry.min_distance_ang / diameter:.2f} of the diameter between two picks"),
-        ("background", f"{geometry.background_ang:.4g} A", "grey level that varies on a larger scale is removed"),
+        ("background", f"{geometry.background_ang:.4g} Å", "grey level that varies on a larger scale is removed"),
         ("box size",
-         f"{geometry.box_size_ang:.4g} A = {geometry.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} A",
+         f"{geometry.box_size_ang:.4g} Å = {geometry.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} Å",
          f"{geometry.box_size_ang / diameter:.2f} diameters, even"),
     ]
 

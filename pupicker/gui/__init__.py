@@ -1,5 +1,5 @@
-"""Windows of the plugin (tk): a canvas that shows a micrograph, and dialogs around it.
+"""Dialogs of the plugin, which help to fill a form.
 
-In the order of use: ``micrograph_image`` (pixels for the eye), ``micrograph_canvas``, ``micrograph_dialog``, and on it
-``diameter_dialog``, ``prior_dialog``, ``detection_dialog``.
+In the order of use: ``micrograph_reader`` (any format of Scipion), ``micrograph_dialog`` (a list, and one of them), and
+on it ``diameter_dialog``, ``prior_dialog``, ``detection_dialog``; ``label_dialog`` (the window that labels).
 """

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import math
 import tkinter as tk
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pyworkflow.gui import dialog
 
 from pupicker.convert.picks import Pick, readPicks
-from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 from pupicker.plugin.child_process import ChildProcess
+from pupicker.window.colours import scoreColours, scoreRange
 
 LOWEST_SCORE = -6.0  # end of the slider, unless a lower one is given: below it hardly anything is a particle
+HIGHEST_SCORE = 12.0  # the other end: what is surer needs no decision
 STEP = 0.1
 POLL_MS = 150
+
+
+class Preview(NamedTuple):
+    """How picks are made.
+
+    Attributes
+    ----------
+    start
+        ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
+        ``picks.tsv`` into its folder.
+    known
+        Picks that an earlier preview made with the same settings, by (id of the micrograph, minimum distance); new
+        ones are added.
+    """
+
+    start: Callable[[Any, float, float], ChildProcess]
+    known: Dict[Tuple[int, float], List[Pick]]
 
 
 class DetectionDialog(MicrographDialog):
@@ -23,9 +41,8 @@ class DetectionDialog(MicrographDialog):
 
     Parameters
     ----------
-    start
-        ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
-        ``picks.tsv`` into its folder.
+    preview
+        How picks are made.
     radiusPx
         Of the circles, in pixels of the micrographs.
     threshold
@@ -34,14 +51,13 @@ class DetectionDialog(MicrographDialog):
         Smallest distance of two picks in Å; 0: that of the model.
     """
 
-    def __init__(self, parent: Any, entries: List[Entry], start: Callable[[Any, float, float], ChildProcess],
-                 radiusPx: float, threshold: float, minDistanceAng: float) -> None:
-        self._start, self._radius = start, radiusPx
+    def __init__(self, parent: Any, entries: List[Entry], preview: Preview, radiusPx: float, threshold: float,
+                 minDistanceAng: float) -> None:
+        self._start, self._known, self._radius = preview.start, preview.known, radiusPx
         self.threshold, self.minDistanceAng = threshold, minDistanceAng
         # whole steps, to which the slider rounds
         self._lowest = min(LOWEST_SCORE, STEP * math.floor(threshold / STEP))
         self._highest = max(-LOWEST_SCORE, STEP * math.ceil(threshold / STEP))
-        self._picks: Dict[int, List[Pick]] = {}
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process
         MicrographDialog.__init__(self, parent, "Detection preview", entries,
@@ -55,9 +71,9 @@ class DetectionDialog(MicrographDialog):
         frame.columnconfigure(1, weight=1)
         tk.Label(frame, text="Threshold (score)").grid(row=0, column=0, sticky="w")
         self.slider = tk.Scale(frame, from_=self._lowest, to=self._highest, orient="horizontal",
-                               showvalue=False, resolution=STEP, command=lambda value: self.setThreshold(float(value)))
+                               showvalue=False, resolution=STEP, command=lambda value: self._slid(float(value)))
         self.slider.grid(row=0, column=1, columnspan=2, sticky="ew", padx=6)
-        self.text = tk.Label(frame, width=34, anchor="w")
+        self.text = tk.Label(frame, width=48, anchor="w")
         self.text.grid(row=0, column=3)
         tk.Label(frame, text="Minimum distance (Å, 0 = of the model)").grid(row=1, column=0, columnspan=2, sticky="w")
         self.distance = tk.StringVar(self, value="%g" % self.minDistanceAng)
@@ -75,20 +91,32 @@ class DetectionDialog(MicrographDialog):
         self.slider.set(self.threshold)
         self.draw()
 
+    def _slid(self, threshold: float) -> None:
+        """What the slider says; it rounds what it was set to, and that is no wish of the user."""
+        if abs(threshold - self.threshold) > STEP / 2:
+            self.setThreshold(threshold)
+
     def draw(self) -> None:
-        picks = self._picks.get(self.current.getObjId()) if self.current is not None else None
+        picks = self._picks()
         if picks is None:
             self.text.config(text="%0.1f" % self.threshold)
             return
-        kept = [(pick.x, pick.y, GREEN) for pick in picks if pick.score >= self.threshold]
-        self.canvas.drawCircles(kept, self._radius)
-        self.text.config(text="%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks)))
-        self.list.set(self.list.selection()[0], "note", len(kept))
+        limits = scoreRange([pick.score for pick in picks])
+        kept = [pick for pick in picks if pick.score >= self.threshold]
+        colours = scoreColours([pick.score for pick in kept], limits)
+        self.canvas.drawCircles([(pick.x, pick.y, colour) for pick, colour in zip(kept, colours)], self._radius)
+        text = "%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks))
+        self.text.config(text=text + expectation([pick.probability for pick in kept]))
+        self.note(len(kept))
+
+    def _picks(self) -> Optional[List[Pick]]:
+        """Of the micrograph that is shown; None: not yet."""
+        return None if self.current is None else self._known.get((self.current.getObjId(), self.minDistanceAng))
 
     # ------------------------- picking -------------------------
     def micrographShown(self) -> None:
         self._stop()
-        if self.current.getObjId() in self._picks:
+        if self._picks() is not None:
             return
         self.info("picking…")
         try:
@@ -111,9 +139,9 @@ class DetectionDialog(MicrographDialog):
             self._failed(error)
             return
         self._stop()
-        self._picks[self.current.getObjId()] = picks
+        self._known[self.current.getObjId(), self.minDistanceAng] = picks
         if picks:
-            self.slider.config(to=max(float(self.slider["to"]), round(picks[0].score + STEP, 1)))
+            self.slider.config(to=max(float(self.slider["to"]), min(HIGHEST_SCORE, round(picks[0].score + STEP, 1))))
         self.draw()
 
     def _failed(self, error: Exception) -> None:
@@ -123,9 +151,8 @@ class DetectionDialog(MicrographDialog):
     def pickAgain(self) -> Any:
         """Take over the minimum distance and pick anew."""
         if self._readDistance():
-            self._picks.clear()
-            for number in range(len(self.entries)):
-                self.list.set(str(number), "note", "")
+            for number in self.list.rows():
+                self.list.setValues(number, [""])
             self._select()
 
     def _readDistance(self) -> bool:
@@ -159,3 +186,11 @@ class DetectionDialog(MicrographDialog):
             self._process.close()
             self._process = None
         MicrographDialog.destroy(self)
+
+
+def expectation(probabilities: List[Optional[float]]) -> str:
+    """How many of the kept are particles by their probabilities; empty where these are not known."""
+    known = [value for value in probabilities if value is not None]
+    if not known:
+        return ""
+    return ", about %d particles (%d %%)" % (round(sum(known)), round(100 * sum(known) / len(known)))

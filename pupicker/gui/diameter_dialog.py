@@ -5,9 +5,11 @@ from __future__ import annotations
 import tkinter as tk
 from typing import Any, Dict, List, Optional, Tuple
 
-from pupicker.gui.micrograph_canvas import GREEN
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
+from pupicker.window.micrograph_canvas import GREEN, Mouse
+from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 
+USUAL_DIAMETER_ANG = 150.0  # to start with, where nothing is known
 SMALLEST_PX = 4  # of a diameter, in pixels of the micrograph
 PARTICLES_SHOWN = 6  # across the window after "zoom in": enough to judge by, large enough to see the rim
 
@@ -24,7 +26,7 @@ class DiameterDialog(MicrographDialog):
     pixelSizeAng
         Of the micrographs, in Å.
     diameterAng
-        Where to start; None: half the box of the labels, or a tenth of the image.
+        Where to start; None: that of a usual particle.
     """
 
     def __init__(self, parent: Any, entries: List[Entry], points: Dict[int, List[Tuple[float, float]]],
@@ -33,7 +35,7 @@ class DiameterDialog(MicrographDialog):
         width = entries[0].mic.getXDim() or 1000
         self.largest = width * pixelSizeAng / 2
         self.smallest = min(SMALLEST_PX * pixelSizeAng, self.largest / 2)
-        self.diameterAng = min(max(diameterAng or self.largest / 5, self.smallest), self.largest)
+        self.diameterAng = min(max(diameterAng or USUAL_DIAMETER_ANG, self.smallest), self.largest)
         MicrographDialog.__init__(self, parent, "Particle diameter", entries,
                                   "Wheel: diameter. Ctrl + wheel: zoom. Drag: move. Click: circle there. "
                                   "Double click: whole micrograph.")
@@ -51,13 +53,33 @@ class DiameterDialog(MicrographDialog):
         self.text.grid(row=0, column=2)
         tk.Button(frame, text="Zoom in", command=self.zoomIn).grid(row=0, column=3)
         self.canvas.onWheel = lambda direction: self.setDiameter(self.diameterAng + direction * self.step)
-        self.canvas.onClick = self._addCircle
+        self.plot = RadialPlot(frame)
+        self.plot.grid(row=1, column=1, columnspan=3, sticky="e", pady=(4, 0))
+        tk.Label(frame, text=self._advice(), anchor="w", justify="left", wraplength=440, fg="#606060").grid(
+            row=1, column=0, columnspan=2, sticky="nw", pady=4)
+        self.canvas.mouse = Mouse(click=self._addCircle)
         self._tell()
 
     @property
     def step(self) -> float:
         """Smallest change in Å: one for most particles, finer for small ones."""
         return 1.0 if self.smallest > 1 else 0.1
+
+    def _advice(self) -> str:
+        return ("The red line should stand where the curve reaches the background."
+                if self._points else "Click on some particles: the curve shows their mean, from the centre outwards.")
+
+    def micrographShown(self) -> None:
+        self._measure()
+
+    def _measure(self) -> None:
+        """The radial average of the particles on the micrograph shown."""
+        if self.current is None or not self._points.get(self.current.getObjId()):
+            return
+        reachPx = REACH * max(self.diameterAng, USUAL_DIAMETER_ANG) / self._pixelSize
+        sums = radialSums(self.canvas.pixels(), self._points[self.current.getObjId()], reachPx)
+        self.plot.show(*sums, reachPx * self._pixelSize)
+        self.plot.draw(self.diameterAng)
 
     def setDiameter(self, diameterAng: float) -> None:
         """Change the diameter; it stays within what can be drawn."""
@@ -67,6 +89,7 @@ class DiameterDialog(MicrographDialog):
 
     def _tell(self) -> None:
         self.slider.set(self.diameterAng)
+        self.plot.draw(self.diameterAng)
         self.text.config(text="%0.4g Å = %0.1f px" % (self.diameterAng, self.diameterAng / self._pixelSize))
 
     def zoomIn(self) -> None:
@@ -74,12 +97,11 @@ class DiameterDialog(MicrographDialog):
         middle = self.canvas.toMicrograph(*(int(self.canvas[side]) / 2 for side in ("width", "height")))
         x, y = min(self._here(), key=lambda point: (point[0] - middle[0]) ** 2 + (point[1] - middle[1]) ** 2,
                    default=middle)
-        shown = int(self.canvas["width"]) / (self.canvas.toWindow(1, 0)[0] - self.canvas.toWindow(0, 0)[0])
-        self.canvas.zoom(shown / (PARTICLES_SHOWN * self.diameterAng / self._pixelSize))
-        self.canvas.centreOn(x, y)
+        self.canvas.showPlace(x, y, PARTICLES_SHOWN * self.diameterAng / self._pixelSize)
 
     def _addCircle(self, x: float, y: float) -> None:
         self._points.setdefault(self.current.getObjId(), []).append((x, y))
+        self._measure()
         self.draw()
 
     def _here(self) -> List[Tuple[float, float]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import tkinter as tk
-from tkinter import ttk
 from typing import Any, List, NamedTuple
 
 from pyworkflow.gui import dialog
 
-from pupicker.gui.micrograph_canvas import MicrographCanvas
-from pupicker.gui.micrograph_image import MicrographError
-
-NAME_WIDTH = 28  # characters; of a longer name the end is shown, which tells micrographs apart
+from pupicker.gui.micrograph_reader import readMicrograph
+from pupicker.window.image_bar import ImageBar
+from pupicker.window.micrograph_canvas import MicrographCanvas
+from pupicker.window.micrograph_image import MicrographError
+from pupicker.window.micrograph_list import MicrographList
 
 
 class Entry(NamedTuple):
@@ -44,47 +43,41 @@ class MicrographDialog(dialog.Dialog):
                                                              ("Cancel", dialog.RESULT_CANCEL)])
 
     def body(self, bodyFrame: Any) -> None:
-        table = tk.Frame(bodyFrame)
-        table.grid(row=0, column=0, rowspan=3, sticky="ns", padx=(0, 8))
-        table.rowconfigure(0, weight=1)
-        self.list = ttk.Treeview(table, columns=("note",), selectmode="browse", height=18)
-        self.list.heading("#0", text="Micrograph", anchor="w")
-        self.list.heading("note", text=self.getNoteHeading(), anchor="e")
-        self.list.column("#0", width=230)
-        self.list.column("note", width=70, anchor="e", stretch=False)
+        columns = [self.getNoteHeading()] if self.getNoteHeading() else []
+        self.list = MicrographList(bodyFrame, columns)
+        self.list.grid(row=0, column=0, rowspan=4, sticky="ns", padx=(0, 8))
         for number, entry in enumerate(self.entries):
-            self.list.insert("", "end", iid=str(number), text=self._shortName(entry.mic), values=(entry.note,))
-        bar = ttk.Scrollbar(table, command=self.list.yview)
-        self.list.configure(yscrollcommand=bar.set)
-        self.list.grid(row=0, column=0, sticky="ns")
-        bar.grid(row=0, column=1, sticky="ns")
-        self.canvas = MicrographCanvas(bodyFrame)
+            self.list.add(str(number), entry.mic.getMicName() or entry.mic.getFileName(),
+                          [entry.note] if columns else [])
+        self.canvas = MicrographCanvas(bodyFrame, height=max(300, min(640, self.winfo_screenheight() - 400)))
         self.canvas.grid(row=0, column=1)
         self.canvas.onView = self.draw
-        tk.Label(bodyFrame, text=self._hint, anchor="w", fg="#606060").grid(row=1, column=1, sticky="ew")
+        self.bar = ImageBar(bodyFrame, self.canvas)
+        self.bar.grid(row=1, column=1, sticky="ew", pady=(4, 0))
+        tk.Label(bodyFrame, text=self._hint, anchor="w", fg="#606060").grid(row=2, column=1, sticky="ew")
         controls = tk.Frame(bodyFrame)
-        controls.grid(row=2, column=1, sticky="ew", pady=(6, 0))
+        controls.grid(row=3, column=1, sticky="ew", pady=(6, 0))
         self.createControls(controls)
-        self.list.bind("<<TreeviewSelect>>", lambda event: self._select())
-        self.list.selection_set("0")  # the event comes when the window is up
+        self.list.table.bind("<<TreeviewSelect>>", lambda event: self._select())
+        self.list.choose("0")  # the event comes when the window is up
         self.initial_focus = self.canvas
-
-    @staticmethod
-    def _shortName(mic: Any) -> str:
-        name = os.path.basename(mic.getMicName() or mic.getFileName())
-        return name if len(name) <= NAME_WIDTH else "…" + name[1 - NAME_WIDTH:]
 
     def _select(self) -> None:
         """Show the micrograph that is selected in the list."""
-        self.current = self.entries[int(self.list.selection()[0])].mic
+        self.current = self.entries[int(self.list.chosen() or 0)].mic
+        self.canvas.pixelSizeAng = self.current.getSamplingRate() or 0.0
         try:
             index, path = self.current.getLocation()
-            self.canvas.showMicrograph(path, index)
+            self.canvas.showPixels(readMicrograph(path, index))
         except MicrographError as error:
             self.current = None
             dialog.showError("Micrograph", str(error), self)
         else:
             self.micrographShown()
+
+    def note(self, text: Any) -> None:
+        """Say something beside the name of the micrograph that is shown."""
+        self.list.setValues(self.list.chosen() or "0", [text])
 
     # ------------------------- for subclasses -------------------------
     def getNoteHeading(self) -> str:

@@ -22,6 +22,7 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
     """Base of the protocols that learn from labels; each has its own train step and output."""
 
     _label: Optional[str] = None  # Scipion shows no protocol without one
+    _training = ""  # what tells the steps of one training from those of another
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -34,6 +35,7 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
         start = self.startModel.get() if self.startMode.get() == START_MODEL else None
         training = digest_of(inputs, self._filesDigest(mics), withFormerNames(self._getTrainingArguments()),
                              file_digest(start.getPath()) if start else None, self._getMasksDigest(mics))
+        self._training = training
         self._insertFunctionStep(self.convertInputStep, inputs, needsGPU=False)
         self._insertFunctionStep(self.trainStep, training)
         self._insertFunctionStep(self.createOutputStep, training, needsGPU=False)
@@ -63,19 +65,23 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
         """Run a command that learns; `outputs` are its options for what comes out."""
         self._cleanQuarantine()
         names = self._getNamesById()
+        outputs = outputs + ["--report", self._getReportPath(), "--status", self._getStatusPath()]
+        self._runCore(command, self._getLearningArguments(names) + outputs, name, gpu=True)
+        self._quarantineReported(read_json(self._getReportPath()), names)
+
+    def _getLearningArguments(self, names: Dict[int, str]) -> List[Any]:
+        """The data and all that decides what is learnt; links to the micrographs of these ids are made."""
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         writeMicrographStar(self._linkLabelledMicrographs(names), starFile)
         arguments = [starFile, "--pixel-size", repr(self._getMicrographs().getSamplingRate()),
-                     "--threads", self.getBinThreads(), "--report", self._getReportPath(),
-                     "--status", self._getStatusPath()] + outputs + self._getTrainingArguments()
+                     "--threads", self.getBinThreads()] + self._getTrainingArguments()
         if self._usesLabels():
             arguments += ["--picks", self._getLabelsFile()]
         if self.inputNegatives.get() is not None:
             arguments += ["--negatives", self._getNegativesFile()]
         arguments += self._linkMasks((mic for mic in self._getMicrographs() if mic.getObjId() in names),
                                      self._getInputFolder())
-        self._runCore(command, arguments, name, gpu=True)
-        self._quarantineReported(read_json(self._getReportPath()), names)
+        return arguments
 
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPath(self._getInputFolder())

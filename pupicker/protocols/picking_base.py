@@ -8,13 +8,13 @@ from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
 from pwem.protocols import ProtParticlePickingAuto
-from pyworkflow.object import Integer
+from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
+from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
-from pupicker.protocols.batch_records import batchRecord, joinBatches, relink
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.protocols.picking_state import PickingState
@@ -40,6 +40,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         ProtParticlePickingAuto.__init__(self, **kwargs)
         self.emptyMicrographs = Integer(0)
         self.pickedMicrographs = Integer(0)
+        self.expectedParticles = Float(0.0)  # by the probabilities; stays 0 where they are not known
+        self.picksSpread = String()  # known at the end
 
     # --------------------------- of the picker -------------------------------
     def _getModelDigest(self) -> str:
@@ -54,9 +56,17 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         """Of the report at the end."""
         return []
 
+    def _getThresholdText(self) -> str:
+        """The lowest score of a pick, for the summary."""
+        raise NotImplementedError
+
     def _getPickArguments(self) -> List[str]:
         """Options that decide which picks come out."""
         raise NotImplementedError
+
+    def _getCandidateArguments(self) -> List[str]:
+        """What keeps weaker picks too, beside the output."""
+        return []
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -147,7 +157,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         earlier = read_json(record)
         write_json(record, batchRecord({}, mics, links, earlier))  # now: a killed batch leaves tables too
         options = ["--pixel-size", repr(self.getInputMicrographs().getSamplingRate())] + self._getPickArguments()
-        options += self._linkMasks(mics, folder)
+        options += self._getCandidateArguments() + self._linkMasks(mics, folder)
         self._noteWithoutMask(mics, folder)
         report = self._pickLinks(mics, links, name, options)
         self._quarantineReported(report, {mic.getObjId(): mic.getMicName() for mic in mics})
@@ -159,7 +169,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
         writeMicrographStar(links, starFile)
         arguments = self._getCommandArguments() + [starFile, "--output", self.getCoordsDir(), "--format", "tsv",
-                                                   "--threads", self.getBinThreads(), "--report", reportFile]
+                                                   "--skip-done", "--threads", self.getBinThreads(),
+                                                   "--report", reportFile]
         try:
             self._runCore(self._command, arguments + options, name, gpu=self.allowsGpu())
         except CoreError:
@@ -172,6 +183,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         """Waits for the last micrograph; the output was filled on the way.  Then all is known for the report."""
         self._checkSomethingIsPicked()
         self._noteUnpicked()
+        self._noteSpread()
         try:
             self._writeHtmlReport()
         except CoreError as error:  # the picks are whole without it
@@ -214,12 +226,13 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
                 continue  # quarantined; or written before an interruption, but not yet ticked off
             picks = readPicks(path)
             coordinates = list(iterCoordinates(picks, mic))
+            self.expectedParticles.sum(sum(pick.probability or 0.0 for pick in picks))
             for coordinate in coordinates:
                 outputCoords.append(coordinate)
             self._count(mic, [pick.score for pick in picks])
             self.pickedMicrographs.increment()
             self.emptyMicrographs.sum(0 if coordinates else 1)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles)
 
     def _cleanExtraFiles(self) -> None:
         pwutils.cleanPattern(self._getExtraPath("batch_*"))
@@ -231,8 +244,12 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
             return (self._progressSummary() or ["No coordinates yet."]) + self._quarantineSummary()
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
         lines = self._progressSummary()
-        lines += ["Picked *%d particles* in %d micrographs (%0.1f a micrograph), box size %s px"
-                 % (output.getSize(), picked, output.getSize() / max(1, picked), output.getBoxSize())]
+        expected = self.expectedParticles.get()
+        lines += ["*%d picks* in %d micrographs, score threshold %s%s" % (
+                      output.getSize(), picked, self._getThresholdText(),
+                      ", about *%d particles* among them by their probabilities" % expected if expected else ""),
+                  "%0.1f a micrograph%s, box size %s px" % (
+                      output.getSize() / max(1, picked), self.picksSpread.get() or "", output.getBoxSize())]
         if picked and empty == picked:
             lines.append("*No micrograph has a single pick*: lower the threshold, and check that the micrographs are "
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")

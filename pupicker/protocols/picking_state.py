@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter as Counting
 from statistics import median
 from typing import Any, Dict, Iterable, List, Optional, Set
 
@@ -14,7 +15,7 @@ from pupicker.convert.micrographs import linkName, micIdsIn
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.forms.exclusion import ExclusionForm
-from pupicker.protocols.forms.run import Counter, PickingRun
+from pupicker.protocols.forms.run import Counter, PickingRun, Value
 from pupicker.protocols.progress_text import pickingProgress
 from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.shared.counters import Counters
@@ -28,6 +29,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     pickedMicrographs: Counter
     emptyMicrographs: Counter
+    expectedParticles: Counter
+    picksSpread: Value
     _counters: Counters
     _arrived: Dict[int, float]  # when a micrograph arrived, by its id, in seconds of the clock
     _answers: Dict[int, Any]  # what the process that picks said of a micrograph, by its id
@@ -42,7 +45,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     def getSummary(self, coordSet: Any) -> str:
         """Comment of the output set, shown in the summary."""
-        return "%d particles, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+        return "%d picks, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
 
     # --------------------------- at the start --------------------------------
     def _takeUpEarlierPicks(self, digest: str) -> None:
@@ -70,8 +73,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         The base class skips micrographs that are marked as done and appends to the existing output, so marks, tables
         and the content of the set go together.  The set itself stays, because other runs may point to it.
         """
-        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self._getBatchesDir(), self._getHtmlPath(),
-                          self._getWithoutMaskFile())
+        pwutils.cleanPath(self._getExtraPath("DONE"), self.getCoordsDir(), self.getCandidatesDir(),
+                          self._getBatchesDir(), self._getHtmlPath(), self._getWithoutMaskFile())
         self._cleanQuarantine()
         self._resetCounters()  # a run that is restarted keeps them
         if output is not None:
@@ -84,7 +87,9 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def _resetCounters(self) -> None:
         self.emptyMicrographs.set(0)
         self.pickedMicrographs.set(0)
-        self._store(self.pickedMicrographs, self.emptyMicrographs)
+        self.expectedParticles.set(0.0)
+        self.picksSpread.set(None)
+        self._store(self.pickedMicrographs, self.emptyMicrographs, self.expectedParticles, self.picksSpread)
 
     def _retryQuarantined(self) -> None:
         """Quarantined micrographs count as done for the base class: their marks go, so that they are tried again."""
@@ -165,6 +170,17 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         if unpicked:
             self.warning("Not picked: %s" % ", ".join(unpicked))
 
+    def _noteSpread(self) -> None:
+        """How the picks are spread over the micrographs, for the summary."""
+        output = getattr(self, OUTPUT, None)
+        if output is None or not output.getSize():
+            return
+        (ids,) = readColumns(output.getFileName(), ["_micId"])
+        counts = sorted(Counting(ids or ()).values())
+        counts = [0] * (self.pickedMicrographs.get() - len(counts)) + counts
+        self.picksSpread.set(" (median %d, %d to %d)" % (counts[len(counts) // 2], counts[0], counts[-1]))
+        self._store(self.picksSpread)
+
     # --------------------------- INFO functions ------------------------------
     def _leftOutSummary(self) -> List[str]:
         """Micrographs that were picked without a mask, or not at all."""
@@ -184,7 +200,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         """How far a run is that is still active."""
         if not self.isActive() or self.getInputMicrographs() is None:
             return []
-        marker, picked = self._getMarker(), self.pickedMicrographs.get()
+        # a micrograph has its table before its batch ends
+        marker, picked = self._getMarker(), max(self.pickedMicrographs.get(), len(self._getPickedIds()))
         elapsedS = time.time() - marker["started"] if "started" in marker else 0.0
         return [pickingProgress(picked, self.getInputMicrographs().getSize(), elapsedS, marker.get("picked", 0))]
 
@@ -192,6 +209,10 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def getCoordsDir(self) -> str:
         """Folder of the tables of picks, one for each micrograph."""
         return self._getExtraPath("picks")
+
+    def getCandidatesDir(self) -> str:
+        """Folder of the tables that hold weaker picks too; a picker need not make it."""
+        return self._getExtraPath("candidates")
 
     def _getPicksFile(self, mic: Any) -> str:
         return os.path.join(self.getCoordsDir(), linkName(mic.getObjId()) + ".tsv")

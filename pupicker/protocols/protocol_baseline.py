@@ -16,7 +16,7 @@ from pupicker.constants import (
     CONTRAST_CHOICES,
 )
 from pupicker.convert.picks import writeViewsStar
-from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors
+from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, tooLarge
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared import options
@@ -84,6 +84,7 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
                       label="Particles are", help="_dark_ on bright ice, as micrographs come, or _bright_: inverted "
                                                   "micrographs, and negative stain.")
         self._definePickLengths(form)
+        form.addSection(label="Where")
         self._defineExclusionParams(form)
         self._defineStreaming(form)
 
@@ -100,7 +101,8 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = diameterErrors(self) + self._validateLengths() + fieldErrors(self, [THRESHOLD, ROTATION_STEP])
+        errors = diameterErrors(self) + tooLarge(self, self.getInputMicrographs()) + self._validateLengths()
+        errors += fieldErrors(self, [THRESHOLD, ROTATION_STEP])
         return errors + self._validateNames() + self._validateExclusion(self.getInputMicrographs())
 
     def getMethods(self, output: Any) -> str:
@@ -119,6 +121,9 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
     def usesGpu(self) -> bool:
         """Only a network runs on one; the filters need no slot."""
         return self.method.get() == BASELINE_GENERAL and bool(ProtPuPickerPickingBase.usesGpu(self))
+
+    def _getThresholdText(self) -> str:
+        return "%g" % self.minScore.get() if self.minScore.get() is not None else "that of the method"
 
     def _usesViews(self) -> bool:
         return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import Any, Dict, List
 
@@ -11,7 +12,7 @@ from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
-from pupicker.protocols.forms.fields import OptionField, fieldErrors
+from pupicker.protocols.forms.fields import OptionField, fieldErrors, optionOf
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.learning_base import ProtPuPickerLearningBase
 from pupicker.shared import options
@@ -64,7 +65,7 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
         FOLDS.addTo(form, label="Folds (number of parts)", help=(
             "Number of parts into which the labelled micrographs are dealt; each is left out once. No more than there "
             "are labelled micrographs; more folds take longer and tell more."))
-        form.addParam("grid", params.TextParam, default="updates=200,400,800", height=5, width=50,
+        form.addParam("grid", params.TextParam, default="updates=200,400,800", height=3, width=50,
                       label="Options to try", help=GRID_HELP)
 
     # --------------------------- STEPS functions -----------------------------
@@ -88,6 +89,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
             if not (sign and name.strip() and values.strip(" ,")):
                 errors.append("*Options to try*: %r is not of the form name=value,value; write for example "
                               "updates=400,800 and each option on a line of its own." % line)
+            else:
+                errors += axisErrors(name, values)
         coordSet = self.inputCoordinates.get()
         if not errors and coordSet is not None and len(self._matchLabels().points) < 2:
             errors.append("*Labelled particles*: they are on one micrograph only, and whole micrographs are left out. "
@@ -139,6 +142,29 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
     def getTable(self) -> Dict[str, Any]:
         """Content of the table; empty if it is not there yet."""
         return read_json(self.getTablePath())
+
+
+def axisErrors(name: str, values: str) -> List[str]:
+    """What is wrong with one of the options to try, in one line; the command line would say it after the start."""
+    key = name.strip().lstrip("-").replace("-", "_")
+    known = {option.name: option for option in options.TRAINING + options.OTHERS}
+    option = known.get(key) or known.get(key[len("no_"):] if key.startswith("no_") else "")
+    if option is None:
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = "; do you mean %s?" % optionOf(near[0])[2:] if near else "."
+        return ["*Options to try*: there is no option %s%s" % (name.strip(), hint)]
+    for value in (value.strip() for value in values.split(",") if value.strip()):
+        problem = "" if option.kind is bool else option.problem(_read(value, option.kind))
+        if problem:
+            return ["*Options to try*: %s." % problem]
+    return []
+
+
+def _read(value: str, kind: Any) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        return value
 
 
 def cellText(cell: Dict[str, Any]) -> str:

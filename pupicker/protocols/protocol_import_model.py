@@ -99,7 +99,7 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
     @staticmethod
     def _getLibraryText() -> str:
         models = Plugin.getLibraryModels()
-        return "Models of this site: %s." % (", ".join(models) if models else "none")
+        return "Models of this site: %s." % ", ".join(models) if models else ""
 
     def _getCopyPath(self) -> str:
         return self._getExtraPath("model" + MODEL_SUFFIX)

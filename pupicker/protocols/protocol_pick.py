@@ -79,8 +79,8 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
     # --------------------------- INFO functions ------------------------------
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
-        return ("%d particles were picked with a convolutional neural network trained by positive-unlabelled learning "
-                "[Bepler2019], score threshold %s." % (output.getSize(), self._getThresholdText()))
+        return ("%d particle candidates were picked with a convolutional neural network trained by positive-unlabelled "
+                "learning [Bepler2019], score threshold %s." % (output.getSize(), self._getThresholdText()))
 
     def _citations(self) -> List[str]:
         return ["Bepler2019"]
@@ -97,13 +97,18 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             return "%0.2f" % self.threshold.get()
         model = self.inputModel.get()  # None: deleted since
-        return "that of the model" if model is None else "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
+        if model is None:
+            return "that of the model"
+        return "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
 
     def _getModelDigest(self) -> str:
         return file_digest(self._getModelPath())
 
     def _getCommandArguments(self) -> List[str]:
         return ["--model", self._getModelPath()]
+
+    def _getCandidateArguments(self) -> List[str]:
+        return ["--candidates", self.getCandidatesDir()]
 
     def _getReportArguments(self) -> List[str]:
         return ["--model", self._getModelPath()]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any, Dict, Iterable, List, Tuple
 
-from pwem.objects import SetOfCoordinates
+from pwem.objects import Coordinate, SetOfCoordinates
 from pwem.protocols import ProtParticles
 from pyworkflow.constants import NEW
 from pyworkflow.protocol import params
@@ -21,6 +22,10 @@ from pupicker.constants import (
     PROBABILITY,
     SCORE,
 )
+from pupicker.convert.corrections import Corrected, readCorrections, scoredPlaces
+from pupicker.convert.origin import modelOf
+from pupicker.convert.picks import coordinateLike, weakPicks
+from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
@@ -57,7 +62,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                            "whole set.\n_fractions of the set_: the same as a share of all.\n_probabilities_: lowest "
                            "probability of being a particle, for coordinates of _pupicker - pick_.\n_of the model_: "
                            "the threshold that training found, for coordinates picked with a lower one.")
-        form.addParam("scores", params.StringParam, default="3 1 -1", condition="mode==%d" % CUT_SCORES,
+        form.addParam("scores", params.StringParam, default="3", condition="mode==%d" % CUT_SCORES,
                       label=LISTS[CUT_SCORES].label,
                       help="One or several scores, separated by spaces, in the unit of the score attribute. For "
                            "pupicker a log-likelihood ratio: 0 means undecided, 3 keeps only the surest.")
@@ -78,15 +83,23 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                       help="The model that the particles were picked with; its suggested threshold is applied to "
                            "%s." % SCORE)
         form.addParam("attribute", params.StringParam, default=SCORE, condition="mode<%d" % CUT_PROBABILITIES,
+                      expertLevel=params.LEVEL_ADVANCED,
                       label="Score attribute",
                       help="Name of the number by which particles are ranked; a larger one is better. %s from "
                            "pupicker, _topazScore, _cryoloScore, _rlnAutopickFigureOfMerit, or what the set has: the "
                            "wand lists them." % SCORE)
 
+        form.addHidden("corrections", params.StringParam, default="",
+                       help="File of what was corrected by hand in the scores window: what is taken away, and added.")
+
+        form.addHidden("candidates", params.StringParam, default="",
+                       help="Folder of tables with weaker picks of the same picking, for a threshold below its own.")
+
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         model = [file_digest(self.inputModel.get().getPath())] if self.mode.get() == CUT_MODEL else []
-        digest = digest_of(self._setDigest(self.inputCoordinates.get()), self._getAttribute(), self._getValues(), model)
+        digest = digest_of(self._setDigest(self.inputCoordinates.get()), self._getAttribute(), self._getValues(), model,
+                           *self._correctionsDigest())
         self._insertFunctionStep(self.createOutputStep, digest, needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------
@@ -102,16 +115,60 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         outputs = [(threshold, OUTPUT + "%d" % number, self._newOutput(number, coordSet))
                    for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
         self._emptyOtherOutputs([name for _, name, _ in outputs])
+        corrected = readCorrections(self.corrections.get() or "")
         for coord, score in self._iterScored(coordSet, attribute):
             for threshold, _, output in outputs:
-                if score >= threshold:
+                if score >= threshold and corrected.keeps(coord):
                     output.append(coord)
+        self._addWeaker(corrected, coordSet, scores[-1], [(threshold, output) for threshold, _, output in outputs])
+        self._addCorrections(corrected, coordSet, [output for _, _, output in outputs])
         for threshold, name, output in outputs:
             output.setObjComment("%s ≥ %0.6g: %d particles" % (self._getScoreName(), threshold, output.getSize()))
             self._defineOutputs(**{name: output})
             self._defineSourceRelation(self.inputCoordinates, output)
             if self.mode.get() == CUT_MODEL:
                 self._defineSourceRelation(self.inputModel, output)
+
+    def _addWeaker(self, corrected: Corrected, coordSet: Any, lowest: float, outputs: List[Any]) -> None:
+        """Picks that the picking found and did not register, for thresholds below the `lowest` score of the set."""
+        folder, least = self.candidates.get() or "", min(threshold for threshold, _ in outputs)
+        if not folder or least >= lowest:
+            return
+        like = coordSet.getFirstItem().clone()
+        for mic in coordSet.getMicrographs():
+            for pick in weakPicks(folder, mic.getObjId(), least, lowest):
+                coord = coordinateLike(like, pick, mic)
+                for threshold, output in outputs:
+                    if pick.score >= threshold and corrected.keeps(coord):
+                        output.append(coord)
+
+    def _correctionsDigest(self) -> List[str]:
+        path = self.corrections.get() or ""
+        return [file_digest(path)] if path and os.path.exists(path) else []
+
+    def _addCorrections(self, corrected: Corrected, coordSet: Any, outputs: List[Any]) -> None:
+        """Picks that were added by hand, with the score of the model, and a set of the places that are no particles."""
+        mics = {mic.getObjId(): mic.clone() for mic in coordSet.getMicrographs()
+                if mic.getObjId() in corrected.added or mic.getObjId() in corrected.negatives}
+        if corrected.added:
+            like = coordSet.getFirstItem().clone()
+            with coreWorker(self._getExtraPath()) as worker:
+                scored = scoredPlaces(corrected.added, mics, modelOf(self.inputCoordinates.getObjValue()), worker,
+                                      self._getExtraPath())
+            for micId, picks in scored.items():
+                for pick in picks:
+                    for output in outputs:
+                        output.append(coordinateLike(like, pick, mics[micId]))
+        if corrected.negatives:
+            negatives = self._createSetOfCoordinates(coordSet.getMicrographs(asPointer=True), suffix="_negatives")
+            negatives.setBoxSize(coordSet.getBoxSize())
+            for micId, points in corrected.negatives.items():
+                for x, y in points:
+                    negative = Coordinate(x=round(x), y=round(y))
+                    negative.setMicrograph(mics[micId])
+                    negatives.append(negative)
+            self._defineOutputs(outputNegatives=negatives)
+            self._defineSourceRelation(self.inputCoordinates, negatives)
 
     @staticmethod
     def _iterScored(coordSet: Any, attribute: str) -> Iterable[Tuple[Any, float]]:

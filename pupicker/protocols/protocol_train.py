@@ -11,6 +11,7 @@ from pyworkflow.constants import NEW
 import pupicker
 from pupicker.constants import START_MODEL
 from pupicker.objects import PuPickerModel
+from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.learning_base import ProtPuPickerLearningBase
 from pupicker.protocols.progress_text import trainingProgress
 from pupicker.shared.choices import MODEL_SUFFIX
@@ -37,12 +38,17 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
     _devStatus = NEW
     _possibleOutputs = {"outputModel": PuPickerModel}
 
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        ProtPuPickerLearningBase._insertAllSteps(self)
+        # after the model is registered: it takes minutes, and nobody has to wait for it
+        self._insertFunctionStep(self.reportStep, self._training)
+
     # --------------------------- STEPS functions -----------------------------
     def trainStep(self, training: str) -> List[str]:
-        model, namesFile = self._getModelPath(), self._getExtraPath("names.json")
+        model = self._getModelPath()
         pwutils.cleanPath(self._getStatusPath(), self._getHtmlPath())
-        write_json(namesFile, self._getInput()["micrographs"])
-        outputs = ["--output", model, "--html", self._getHtmlPath(), "--names", namesFile]
+        outputs = ["--output", model]
         if self._startedBefore(digest_of(pupicker.__version__, training)):
             outputs.append("--resume")
         self._runLearning("train", "train", outputs)
@@ -59,10 +65,23 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
         if self.startMode.get() == START_MODEL:
             self._defineSourceRelation(self.startModel, model)
 
+    def reportStep(self, training: str) -> None:
+        """Draw the report; the model is whole without it."""
+        namesFile = self._getExtraPath("names.json")
+        write_json(namesFile, self._getInput()["micrographs"])
+        arguments = self._getLearningArguments(self._getNamesById())
+        try:
+            self._runCore("train", [*arguments, "--output", self._getModelPath(), "--only-html", "--html",
+                                    self._getHtmlPath(), "--names", namesFile], "report", gpu=True)
+        except CoreError as error:
+            self.warning("There is no HTML report: %s" % error)
+
     # --------------------------- INFO functions ------------------------------
     def _summary(self) -> List[str]:
         model, inputs = getattr(self, "outputModel", None), self._getInput()
         progress = trainingProgress(read_json(self._getStatusPath()), self.isActive())
+        if self.isActive() and read_json(self._getStatusPath()).get("stage") == "done":
+            progress = ["The report is being drawn ..."]
         if model is None:
             lines = progress or ["No model yet."]
         else:  # while it is trained anew, with what was known of it before

@@ -4,7 +4,8 @@ It offers the viewers of an object in the alphabetical order of their names here
 first for coordinates that have them (for others that viewer is not offered), before the coordinate viewer of pwem, that
 is named ``ACoordinateViewer`` for the same reason.
 
-``browser`` is the window that most are; ``viewer_scores`` with ``scored_set`` and ``scores`` (the arithmetic),
+``browser`` is the window that most are, ``threshold_control`` a part of two of them; ``viewer_scores`` with
+``scored_set`` and ``scores`` (the arithmetic), ``corrections`` with ``pick_editing`` (by hand), ``gallery``,
 ``viewer_training`` and ``viewer_cross_validation`` with ``model_header``, ``viewer_model``, ``viewer_evaluation``.
 """
 

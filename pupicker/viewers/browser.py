@@ -5,19 +5,23 @@ from __future__ import annotations
 import functools
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 from matplotlib.backends.backend_tkagg import FigureCanvasTkAgg
 from matplotlib.figure import Figure
 from pyworkflow.gui.gui import Window
 from pyworkflow.viewer import View
 
-from pupicker.gui.micrograph_canvas import Circle, MicrographCanvas
-from pupicker.gui.micrograph_image import MicrographError
+from pupicker.gui.micrograph_reader import readMicrograph
 from pupicker.viewers.scored_set import MicrographEntry
+from pupicker.window.image_bar import ImageBar
+from pupicker.window.micrograph_canvas import Circle, MicrographCanvas
+from pupicker.window.micrograph_image import MicrographError
+from pupicker.window.micrograph_list import MicrographList
 
 PANEL_WIDTH_PX = 400
-LOW_PASS_PX = 1.0  # to start with: particles stand out of the noise
+SHOWN_DIAMETERS = 12  # across the window around a particle that is shown large
+SIZE_PX = (1400, 860)  # of a window on a large screen
 
 
 class WindowView(View):
@@ -38,29 +42,47 @@ class MicrographBrowser(Window):
     """Base of the viewers' windows.
 
     A viewer overrides :meth:`circles` and :meth:`count`, and puts what it likes into :attr:`panel`.  The arrow keys go
-    to the next and the previous micrograph.
+    to the next and the previous micrograph, *h* hides the circles.
     """
 
+    hints = ("Arrow keys: next and previous micrograph. h: hide the circles. A click on a heading sorts.",
+             "Wheel: zoom. Drag: move. Double click: all of it.")
+
     def __init__(self, title: str, parent: Any, micrographs: Sequence[MicrographEntry], radiusPx: float,
-                 columns: Sequence[str]) -> None:
-        Window.__init__(self, title, parent, minsize=(1000, 600))
-        self.root.geometry("1400x860")
-        self.radiusPx = radiusPx
-        self._paths = {entry.micId: entry.path for entry in micrographs}
-        self.root.columnconfigure(0, weight=0)
-        self.root.columnconfigure(1, weight=1)
+                 columns: Sequence[str], pixelSizeAng: float = 0.0) -> None:
+        Window.__init__(self, title, parent, minsize=(900, 560))
+        self.root.geometry("%dx%d" % (min(SIZE_PX[0], self.root.winfo_screenwidth() - 40),
+                                      min(SIZE_PX[1], self.root.winfo_screenheight() - 60)))
+        self.radiusPx, self._shown = radiusPx, 0
+        self._places = {entry.micId: (entry.path, entry.image) for entry in micrographs}
+        self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        self.table = self._makeTable(micrographs, columns)
-        middle = ttk.Frame(self.root)
-        middle.grid(row=0, column=1, sticky="news", padx=6, pady=6)
+        parts = ttk.PanedWindow(self.root, orient=tk.HORIZONTAL)  # the list can be made wider
+        parts.grid(row=0, column=0, sticky="news", padx=6, pady=6)
+        self.list = MicrographList(parts, columns)
+        self.table = self.list.table
+        for entry in micrographs:
+            self.list.add(str(entry.micId), entry.name)
+        self.table.bind("<<TreeviewSelect>>", lambda event: self._showSelected())
+        parts.add(self.list, weight=0)
+        middle = ttk.Frame(parts)
+        parts.add(middle, weight=1)
+        self.title = ttk.Label(middle)
+        self.title.pack(anchor=tk.W)
+        for line in reversed(self.hints):
+            hint = ttk.Label(middle, text=line)
+            hint.pack(anchor=tk.W, side=tk.BOTTOM, fill=tk.X)
+            hint.bind("<Configure>", lambda event: event.widget.configure(wraplength=event.width))
         self.canvas = MicrographCanvas(middle)
+        self.canvas.onView, self.canvas.pixelSizeAng = self.refreshCircles, pixelSizeAng
+        self.bar = ImageBar(middle, self.canvas)
+        self.bar.pack(fill=tk.X, pady=(6, 0), side=tk.BOTTOM)
         self.canvas.pack(fill=tk.BOTH, expand=True)
-        self.canvas.lowPassPx, self.canvas.onView = LOW_PASS_PX, self.refreshCircles
-        self._makeImageControls(middle)
         self.panel = ttk.Frame(self.root, width=PANEL_WIDTH_PX)
-        self.panel.grid(row=0, column=2, sticky="ns", padx=6, pady=6)
+        self.panel.grid(row=0, column=1, sticky="ns", padx=6, pady=6)
         for key, step in (("<Right>", 1), ("<Down>", 1), ("<Left>", -1), ("<Up>", -1)):
             self.root.bind(key, functools.partial(self._onArrow, step))
+        self.onKey("h", self.bar.hideCircles)
 
     # ------------------------- what a viewer overrides -------------------------
     def circles(self, micId: int) -> List[Circle]:
@@ -72,74 +94,55 @@ class MicrographBrowser(Window):
         raise NotImplementedError
 
     # ------------------------- parts -------------------------
-    def _makeTable(self, micrographs: Sequence[MicrographEntry], columns: Sequence[str]) -> Any:
-        frame = ttk.Frame(self.root)
-        frame.grid(row=0, column=0, sticky="ns", padx=(6, 0), pady=6)
-        table = ttk.Treeview(frame, columns=["name", *columns], show="headings", selectmode="browse")
-        for title, width in [("name", 200)] + [(column, 62) for column in columns]:
-            table.heading(title, text="micrograph" if title == "name" else title)
-            table.column(title, width=width, anchor=tk.W if title == "name" else tk.E, stretch=title == "name")
-        bar = ttk.Scrollbar(frame, command=table.yview)
-        table.configure(yscrollcommand=bar.set)
-        table.pack(side=tk.LEFT, fill=tk.BOTH, expand=True)
-        bar.pack(side=tk.RIGHT, fill=tk.Y)
-        for entry in micrographs:
-            table.insert("", tk.END, iid=str(entry.micId), values=[entry.name] + [""] * len(columns))
-        table.bind("<<TreeviewSelect>>", lambda event: self._showSelected())
-        return table
-
-    def _makeImageControls(self, parent: Any) -> None:
-        bar = ttk.Frame(parent)
-        bar.pack(fill=tk.X, pady=(6, 0))
-        for title, low, high, name in (("Low-pass (px of the view)", 0.0, 8.0, "lowPassPx"),
-                                       ("Contrast", 0.3, 3.0, "contrast")):
-            ttk.Label(bar, text=title).pack(side=tk.LEFT)
-            scale = ttk.Scale(bar, from_=low, to=high, length=130, value=getattr(self.canvas, name),
-                              command=functools.partial(self._onFilter, name))
-            scale.pack(side=tk.LEFT, padx=(6, 18))
-        for line in ("Arrow keys: next and previous micrograph", "Wheel: zoom. Drag: move. Double click: all of it."):
-            ttk.Label(parent, text=line).pack(anchor=tk.W)
-
-    def addFigure(self, heightInch: float) -> Figure:
+    def addFigure(self, heightInch: float, layout: Any = "constrained") -> Figure:
         """A figure in the panel, as wide as it is; `figure.canvas.draw_idle()` shows changes."""
-        figure = Figure(figsize=(PANEL_WIDTH_PX / 100, heightInch), dpi=100, layout="constrained")
+        figure = Figure(figsize=(PANEL_WIDTH_PX / 100, heightInch), dpi=100, layout=layout)
         FigureCanvasTkAgg(figure, master=self.panel).get_tk_widget().pack(fill=tk.X)
         return figure
 
     # ------------------------- events -------------------------
-    def _onFilter(self, name: str, value: Any) -> None:
-        setattr(self.canvas, name, float(value))
-        self.canvas.refresh()
+    def onKey(self, key: str, action: Callable[[], None]) -> None:
+        """Do something when a key is pressed, but not while the user writes into a field."""
+        def pressed(event: Any) -> Optional[str]:
+            if isinstance(event.widget, (ttk.Entry, tk.Entry)):
+                return None
+            action()
+            return "break"
+        self.root.bind("<%s>" % key, pressed)
 
     def _onArrow(self, step: int, event: Any) -> Optional[str]:
         if isinstance(event.widget, (ttk.Entry, tk.Entry, ttk.Scale)):
             return None  # there the arrows move the cursor or the handle
-        rows = self.table.get_children()
-        if rows:
-            place = min(max(rows.index(str(self.micId())) + step, 0), len(rows) - 1) if self.micId() else 0
-            self.select(int(rows[place]))
+        self.list.step(step)
         return "break"
 
     def micId(self) -> int:
         """Id of the micrograph that is shown; 0 if none is."""
-        chosen = self.table.selection()
-        return int(chosen[0]) if chosen else 0
+        return int(self.list.chosen() or 0)
 
     def select(self, micId: int) -> None:
         """Show a micrograph."""
-        self.table.selection_set(str(micId))
-        self.table.see(str(micId))
+        self.list.choose(str(micId))
+
+    def showPlace(self, micId: int, x: float, y: float) -> None:
+        """Show a particle of a micrograph large, with a mark."""
+        self.select(micId)
+        self._showSelected()
+        self.canvas.showPlace(x, y, SHOWN_DIAMETERS * 2 * self.radiusPx)
+        self.canvas.mark(x, y, 1.6 * self.radiusPx)
 
     def selectFirst(self) -> None:
         """Show the first micrograph of the list, if there is one."""
-        rows = self.table.get_children()
+        rows = self.list.rows()
         if rows:
             self.select(int(rows[0]))
 
     def _showSelected(self) -> None:
-        if self.micId():
+        if self.micId() and self.micId() != self._shown:  # Tk tells again later what was chosen by the program
+            self._shown = self.micId()
+            self.title.configure(text=self.list.name(str(self.micId())))
             try:
-                self.canvas.showMicrograph(self._paths[self.micId()])  # draws the circles, too
+                self.canvas.showPixels(readMicrograph(*self._places[self.micId()]))  # draws the circles, too
             except MicrographError as error:
                 self.canvas.showText(str(error))
 
@@ -150,49 +153,5 @@ class MicrographBrowser(Window):
 
     def refreshCounts(self) -> None:
         """Fill the columns of the list anew."""
-        for row in self.table.get_children():
-            self.table.item(row, values=[self.table.set(row, "name"), *self.count(int(row))])
-
-
-class ThresholdControl:
-    """Slider and entry for a threshold on the score; `changed()` is called after a change, once the window is idle."""
-
-    def __init__(self, parent: Any, low: float, high: float, value: float, changed: Callable[[], None]) -> None:
-        self.value, self._changed, self._parent = value, changed, parent
-        self._pending: Dict[str, Any] = {}
-        bar = ttk.Frame(parent)
-        bar.pack(fill=tk.X, pady=4)
-        ttk.Label(bar, text="Threshold (score)").pack(side=tk.LEFT)
-        self.entry = ttk.Entry(bar, width=9, justify=tk.RIGHT)
-        self.entry.pack(side=tk.RIGHT)
-        self.scale = ttk.Scale(parent, from_=low, to=max(high, low + 1e-6), value=value,
-                               command=lambda text: self.set(float(text)))
-        self.scale.pack(fill=tk.X)
-        for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
-            self.entry.bind(key, lambda event: self._onEntry())
-        self._showValue()
-
-    def set(self, value: float) -> None:
-        """Take a new threshold."""
-        self.value = value
-        self._showValue()
-        if "idle" not in self._pending:
-            self._pending["idle"] = self._parent.after_idle(self._notify)
-
-    def _notify(self) -> None:
-        self._pending.clear()
-        self._changed()
-
-    def _showValue(self) -> None:
-        self.entry.delete(0, tk.END)
-        self.entry.insert(0, "%.2f" % self.value)
-
-    def _onEntry(self) -> None:
-        try:
-            value = float(self.entry.get())
-        except ValueError:
-            self._showValue()
-            return
-        if abs(value - self.value) >= 0.005:
-            self.scale.configure(value=value)
-            self.set(value)
+        for row in self.list.rows():
+            self.list.setValues(row, self.count(int(row)))

@@ -7,6 +7,7 @@ from typing import Any, List, NamedTuple, Optional
 import numpy as np
 
 from pupicker.constants import PROBABILITY, SCORE
+from pupicker.convert.picks import weakPicks
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns
 
 
@@ -20,6 +21,7 @@ class MicrographEntry(NamedTuple):
     micId: int
     name: str
     path: str
+    image: int = 0  # in a stack, from 1
 
 
 class ScoredSet(NamedTuple):
@@ -32,6 +34,7 @@ class ScoredSet(NamedTuple):
     score: Any
     probability: Any
     boxSize: int
+    pixelSizeAng: float = 0.0
 
 
 def readArrays(path: str, names: List[str]) -> List[Any]:
@@ -58,9 +61,26 @@ def readMicrographs(micSet: Any) -> List[MicrographEntry]:
     """Micrographs of a set, in its order."""
     if micSet is None:
         raise ViewerError("The micrographs of this set are gone from the project.")
-    ids, names, paths = readArrays(micSet.getFileName(), ["id", "_micName", "_filename"])
+    ids, names, paths, indices = readArrays(micSet.getFileName(), ["id", "_micName", "_filename", "_index"])
     names = paths if names is None else names
-    return [MicrographEntry(int(micId), str(name), str(path)) for micId, name, path in zip(ids, names, paths)]
+    indices = np.zeros(len(ids), dtype=int) if indices is None else indices
+    return [MicrographEntry(int(micId), str(name), str(path), int(index or 0))
+            for micId, name, path, index in zip(ids, names, paths, indices)]
+
+
+def withWeaker(data: ScoredSet, folder: str) -> ScoredSet:
+    """The picks of a set with those of the tables in `folder` that score less than all of it, behind them."""
+    lowest = float(data.score.min())
+    rows = [(entry.micId, pick.x, pick.y, pick.score, pick.probability or 0.0) for entry in data.micrographs
+            for pick in weakPicks(folder, entry.micId, -np.inf, lowest)]
+    if not rows:
+        return data
+    micId, x, y, score, probability = (np.array(column) for column in zip(*rows))
+    known = None if data.probability is None else np.concatenate([data.probability, probability])
+    # whole pixels, as Scipion stores them
+    return data._replace(micId=np.concatenate([data.micId, micId]), x=np.concatenate([data.x, np.floor(x + 0.5)]),
+                         y=np.concatenate([data.y, np.floor(y + 0.5)]), score=np.concatenate([data.score, score]),
+                         probability=known)
 
 
 def readScoredSet(coordSet: Any) -> ScoredSet:
@@ -70,4 +90,5 @@ def readScoredSet(coordSet: Any) -> ScoredSet:
         raise ViewerError("These coordinates have no %s: show them with another viewer." % SCORE)
     known: Optional[Any] = None if probability is None else probability.astype(float)
     return ScoredSet(readMicrographs(coordSet.getMicrographs()), micId.astype(int), x.astype(float), y.astype(float),
-                     score.astype(float), known, coordSet.getBoxSize() or 0)
+                     score.astype(float), known, coordSet.getBoxSize() or 0,
+                     coordSet.getMicrographs().getSamplingRate() or 0.0)

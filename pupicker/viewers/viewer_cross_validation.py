@@ -15,6 +15,7 @@ from pupicker.protocols import ProtPuPickerCrossValidate
 from pupicker.viewers.browser import WindowView
 
 BEST, OTHER = "#d62728", "#1f77b4"
+BESIDE = 0.15  # of the distance of two rows
 COLUMNS = (("options", 330), ("average precision", 160), ("recall", 130), ("picks / micrograph", 170), ("note", 430))
 
 
@@ -45,10 +46,12 @@ def drawCells(figure: Any, table: Dict[str, Any]) -> None:
     for axes, name in ((left, "average_precision"), (right, "recall")):
         for place, cell in enumerate(cells):
             colour = BEST if cell["cell"] == table["best"] else OTHER
-            axes.plot([fold[name] for fold in cell["folds"]], [place] * len(cell["folds"]), "o", color=colour,
-                      alpha=0.3, markersize=4)
+            # beside the mean, so that equal folds do not hide behind it
+            axes.plot([fold[name] for fold in cell["folds"]], [place + BESIDE] * len(cell["folds"]), "o", color=colour,
+                      alpha=0.4, markersize=5)
             axes.errorbar(cell[name], place, xerr=cell[name + "_error"], fmt="o", color=colour, capsize=3)
         axes.grid(alpha=0.3)
+        axes.set_xlim(right=min(1.0, axes.get_xlim()[1]) + 0.01)
     left.set(xlabel="average precision of what was left out")
     left.set_yticks(range(len(cells)))
     left.set_yticklabels([cell["cell"] for cell in cells], fontsize=8)
@@ -65,7 +68,7 @@ class CrossValidationWindow(Window):
         self.root.geometry("1240x680")
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
+        figure = Figure(figsize=(10, min(4.0, 1.2 + 0.5 * len(table["cells"]))), dpi=100, layout="constrained")
         drawCells(figure, table)
         FigureCanvasTkAgg(figure, master=self.root).get_tk_widget().grid(row=0, column=0, sticky="news")
         rows = tableRows(table)

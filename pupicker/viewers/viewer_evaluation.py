@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import os
 import tkinter as tk
 from tkinter import ttk
@@ -13,16 +14,17 @@ from pyworkflow.viewer import View, Viewer
 
 from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
-from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerEvaluate
 from pupicker.shared.columns import MATCHES
-from pupicker.viewers.browser import MicrographBrowser, ThresholdControl, WindowView
+from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve, thinned
+from pupicker.viewers.threshold_control import ThresholdControl, nearest, usualLimits
+from pupicker.window.micrograph_canvas import Circle
 
 OUTCOMES = ("hit", "false", "missed")
 HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
-COLOURS = ("#2ca02c", "#e03030", "#ffd400")
+COLOURS = ("#35d07f", "#ff5050", "#ffd400")
 
 
 class Matches(NamedTuple):
@@ -68,7 +70,8 @@ def drawReliability(axes: Any, bins: Sequence[Dict[str, float]]) -> None:
               [max(0.0, one["observed_high"] - one["observed"]) for one in bins]]
     axes.errorbar([one["probability"] for one in bins], observed, yerr=errors, fmt="o-", color="#1f77b4", capsize=2,
                   markersize=4)
-    axes.set(xlabel="probability", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set(xlabel="probability of the picks", ylabel="share of hits", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_title("calibration; dashed: probabilities that are right", fontsize=9)
 
 
 class Evaluation(NamedTuple):
@@ -79,6 +82,7 @@ class Evaluation(NamedTuple):
     bestThreshold: float
     averagePrecision: float
     reliability: Sequence[Dict[str, float]] = ()  # none: the picks have no probability
+    pixelSizeAng: float = 0.0
 
 
 class EvaluationWindow(MicrographBrowser):
@@ -86,17 +90,24 @@ class EvaluationWindow(MicrographBrowser):
 
     def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], found: Evaluation) -> None:
         MicrographBrowser.__init__(self, "pupicker: evaluation", parent, micrographs, found.radiusPx,
-                                   ["hits", "false", "missed"])
+                                   ["hits", "false", "missed"], found.pixelSizeAng)
         self.matches = found.matches
         self._every = Matches(*map(np.concatenate, zip(NO_MATCHES, *found.matches.values())))
         score = self._every.score[self._every.outcome != MISSED]
-        low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
-        self.threshold = ThresholdControl(self.panel, low, high, found.bestThreshold, self._thresholdChanged)
+        self._limits = usualLimits(score)
+        self.threshold = ThresholdControl(self.panel, self._limits, found.bestThreshold, self._thresholdChanged)
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
+        legend = tk.Frame(self.panel, background="#606060")
+        legend.pack(fill=tk.X)
         for colour, meaning in zip(COLOURS, ("hit", "false pick", "missed particle")):
-            tk.Label(self.panel, text="○ " + meaning, foreground=colour, background="#303030",
-                     anchor=tk.W).pack(fill=tk.X)
+            tk.Label(legend, text="○ " + meaning, foreground=colour, background="#606060").pack(side=tk.LEFT, padx=8)
+        buttons = ttk.Frame(self.panel)
+        buttons.pack(fill=tk.X, pady=6)
+        for kind, text, key in ((FALSE, "Next false pick (f)", "f"), (MISSED, "Next missed (m)", "m")):
+            ttk.Button(buttons, text=text, command=functools.partial(self.goToNext, kind)).pack(side=tk.LEFT, padx=2)
+            self.onKey(key, functools.partial(self.goToNext, kind))
+        self._visited: Dict[int, int] = {}  # how far each kind was looked through
         self._drawFigure(found)
         self.selectFirst()
         self._thresholdChanged()
@@ -106,6 +117,8 @@ class EvaluationWindow(MicrographBrowser):
         panels = 3 if found.reliability else 2
         self._figure = self.addFigure(2.3 * panels if found.reliability else 5.6)
         above, below = self._figure.add_subplot(panels, 1, 1), self._figure.add_subplot(panels, 1, 2)
+        self._figure.canvas.mpl_connect("button_press_event", functools.partial(self._clickedFigure, below))
+        self._figure.canvas.mpl_connect("motion_notify_event", functools.partial(self._clickedFigure, below))
         if found.reliability:
             drawReliability(self._figure.add_subplot(panels, 1, 3), found.reliability)
         isPick = self._every.outcome != MISSED
@@ -118,9 +131,26 @@ class EvaluationWindow(MicrographBrowser):
         for values, name, colour in ((precision, "precision", "#1f77b4"), (recall, "recall", "#2ca02c"),
                                      (f1, "F1", "#d62728")):
             below.plot(cut, values, label=name, color=colour)
-        below.set(xlabel="threshold (score)", ylim=(0, 1.02))
+        below.set(xlabel="threshold (score); drag the line", ylim=(0, 1.02), xlim=self._limits)
         below.legend(frameon=False, fontsize=8)
         self._line = below.axvline(found.bestThreshold, color="black", linestyle="--")
+
+    def _clickedFigure(self, axes: Any, event: Any) -> None:
+        if event.inaxes is axes and event.button == 1:
+            self.threshold.move(nearest(float(event.xdata), self._limits))
+
+    def goToNext(self, kind: int) -> None:
+        """Show the next false pick, the surest first, or the next missed particle, micrograph by micrograph."""
+        places = []
+        for micId, some in self.matches.items():
+            for row in np.flatnonzero(some.outcomeAt(self.threshold.value) == kind):
+                places.append((-some.score[row] if kind == FALSE else 0.0, micId, some.x[row], some.y[row]))
+        if not places:
+            return
+        place = self._visited.get(kind, -1) + 1
+        self._visited[kind] = place
+        _, micId, x, y = sorted(places)[place % len(places)]
+        self.showPlace(micId, x, y)
 
     def circles(self, micId: int) -> List[Circle]:
         some = self.matches.get(micId, NO_MATCHES)
@@ -156,5 +186,5 @@ class PuPickerEvaluationViewer(Viewer):
         except ViewerError as error:
             return [self.errorMessage(str(error), "pupicker evaluation")]
         found = Evaluation(matches, obj.diameter.get() / micSet.getSamplingRate() / 2, obj.bestThreshold.get() or 0.0,
-                           obj.averagePrecision.get() or 0.0, obj.getReliability())
+                           obj.averagePrecision.get() or 0.0, obj.getReliability(), micSet.getSamplingRate() or 0.0)
         return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, found), self.formWindow)]

@@ -27,8 +27,9 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
 
 def cardRows(model: Any) -> List[Tuple[str, str]]:
     """Title and value of all that the project knows of a model."""
-    values = [(title, getattr(model, name).get()) for title, name in ROWS]
-    return [(title, formatValue(value)) for title, value in values if value is not None]
+    values = [(title, name, getattr(model, name).get()) for title, name in ROWS]
+    return [(title, "%0.0f" % value if name.startswith("_particles") else formatValue(value))
+            for title, name, value in values if value is not None]
 
 
 class ModelWindow(Window):
@@ -44,7 +45,7 @@ class ModelWindow(Window):
             table.column(column, width=width)
         for key, value in cardRows(model):
             table.insert("", tk.END, text=key, values=(value,))
-        everything = table.insert("", tk.END, text="Everything in the file", open=True)
+        everything = table.insert("", tk.END, text="Everything in the file", open=False)
         for key, value in headerRows(header):
             table.insert(everything, tk.END, text=key, values=(value,))
         bar = ttk.Scrollbar(self.root, command=table.yview)

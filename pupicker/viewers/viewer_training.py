@@ -10,16 +10,17 @@ from pyworkflow.viewer import View, Viewer
 
 from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
-from pupicker.gui.micrograph_canvas import Circle
 from pupicker.protocols import ProtPuPickerTrain
 from pupicker.shared.columns import POSITION
 from pupicker.shared.json_files import read_json
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
+from pupicker.window.micrograph_canvas import Circle
 
 LABEL = "#2ca02c"
-LEGEND: Dict[str, Any] = {"fontsize": 8, "framealpha": 0.8, "edgecolor": "none"}  # readable also on top of a curve
+LEGEND: Dict[str, Any] = {"fontsize": 8, "framealpha": 0.6, "edgecolor": "none", "loc": "best"}
 STAGES = (("selection", "#1f77b4"), ("refit", "#ff7f0e"))  # of a training, with their colours
+STAGE_NAMES = {"selection": "finding the length", "refit": "again, on all labels"}
 Points = Dict[int, List[Tuple[float, float]]]
 
 
@@ -46,7 +47,7 @@ def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
         epochs = [epoch for epoch in report["curve"] if epoch["stage"] == stage]
         updates = [epoch["updates"] for epoch in epochs]
         if epochs:
-            loss.plot(updates, [epoch["loss"] for epoch in epochs], ".-", color=colour, label=stage)
+            loss.plot(updates, [epoch["loss"] for epoch in epochs], ".-", color=colour, label=STAGE_NAMES[stage])
             number.plot(updates, [epoch["particles_per_micrograph"] for epoch in epochs], ".-", color=colour)
     loss.legend(**LEGEND)
     loss.set(ylabel="loss")
@@ -63,7 +64,8 @@ def drawValidation(axes: Any, report: Dict[str, Any]) -> None:
         if known:
             axes.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
                       color=colour)
-            axes.axvline(best, color="black", linestyle="--", label="chosen: %d updates" % (best or 0))
+            axes.axvline(best, color="black", linestyle="--",
+                         label="chosen: %d updates, the last as good\nas the best within its error" % (best or 0))
             axes.legend(**LEGEND)
     if not axes.lines:
         axes.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=axes.transAxes)
@@ -103,8 +105,8 @@ class TrainingWindow(MicrographBrowser):
     """Labels on the micrographs beside the curves."""
 
     def __init__(self, parent: Any, micrographs: Sequence[MicrographEntry], labels: Points, radiusPx: float,
-                 report: Dict[str, Any]) -> None:
-        MicrographBrowser.__init__(self, "pupicker: training", parent, micrographs, radiusPx, ["labels"])
+                 report: Dict[str, Any], pixelSizeAng: float = 0.0) -> None:
+        MicrographBrowser.__init__(self, "pupicker: training", parent, micrographs, radiusPx, ["labels"], pixelSizeAng)
         self.labels = labels
         drawCurves(self.addFigure(8.2), report)
         self.refreshCounts()
@@ -133,5 +135,6 @@ class PuPickerTrainingViewer(Viewer):
         except ViewerError as error:
             return [self.errorMessage(str(error), "pupicker training")]
         radiusPx = obj.diameter.get() / micSet.getSamplingRate() / 2
-        return [WindowView(lambda parent: TrainingWindow(parent, micrographs, labels, radiusPx, report),
+        return [WindowView(lambda parent: TrainingWindow(parent, micrographs, labels, radiusPx, report,
+                                                          micSet.getSamplingRate() or 0.0),
                            self.formWindow)]

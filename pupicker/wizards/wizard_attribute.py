@@ -29,7 +29,8 @@ class PuPickerAttributeWizard(Wizard):
                                                   "others.", form.root)
             return
         provider = ListTreeProviderString([String(name) for name in names])
-        chosen = dialog.ListDialog(form.root, "Score attribute", provider, "Of the score a larger value is better.",
+        chosen = dialog.ListDialog(form.root, "Score attribute", provider,
+                                   "A larger value should mean a better particle.",
                                    selectmode="browse")
         if chosen.resultYes():
             field = "attribute" if hasattr(form.protocol, "attribute") else "scoreAttribute"

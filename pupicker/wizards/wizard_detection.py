@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, Dict, List, Tuple
 
 from pyworkflow.gui import dialog
 from pyworkflow.wizard import Wizard
 
 from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.convert.micrographs import linkMicrograph
-from pupicker.gui.detection_dialog import DetectionDialog
+from pupicker.convert.picks import Pick
+from pupicker.gui.detection_dialog import DetectionDialog, Preview
 from pupicker.plugin.child_process import ChildProcess
 from pupicker.plugin.plugin import Plugin
 from pupicker.protocols import ProtPuPickerPick
+from pupicker.shared.digests import digest_of, file_state
 from pupicker.wizards.wizard_diameter import micrographEntries
+
+KNOWN: Dict[str, Dict[Tuple[int, float], List[Pick]]] = {}  # picks of the previews so far, by what they were made with
 
 
 class PuPickerDetectionWizard(Wizard):
@@ -37,14 +42,18 @@ class PuPickerDetectionWizard(Wizard):
             dialog.showWarning("Detection preview", messages[0], form.root)
             return
         given = protocol.thresholdMode.get() == THRESHOLD_GIVEN
-        threshold = protocol.threshold.get() if given else model.getSuggestedThreshold()
-        chosen = DetectionDialog(
-            form.root, micrographEntries(micSet, {}),
-            lambda mic, distance, lowest: startPicking(protocol, mic, distance, lowest),
-            model.getDiameterAng() / micSet.getSamplingRate() / 2, threshold or 0.0, protocol.minDistance.get() or 0.0)
+        threshold = (protocol.threshold.get() if given else model.getSuggestedThreshold()) or 0.0
+        distance = protocol.minDistance.get() or 0.0
+        # what was picked stays known as long as Scipion runs: a second look need not wait
+        what = digest_of(micSet.getFileName(), file_state(model.getPath()), protocol._getExclusionArguments(),
+                         protocol._getMasksFolder())
+        preview = Preview(functools.partial(startPicking, protocol), KNOWN.setdefault(what, {}))
+        chosen = DetectionDialog(form.root, micrographEntries(micSet, {}), preview,
+                                 model.getDiameterAng() / micSet.getSamplingRate() / 2, threshold, distance)
         if chosen.resultYes():
-            form.setVar("thresholdMode", THRESHOLD_GIVEN)
-            form.setVar("threshold", round(chosen.threshold, 2))
+            if given or abs(chosen.threshold - threshold) >= 0.01:  # who only looked keeps that of the model
+                form.setVar("thresholdMode", THRESHOLD_GIVEN)
+                form.setVar("threshold", round(chosen.threshold, 2))
             form.setVar("minDistance", chosen.minDistanceAng)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 BLUE, RED, GREEN, ORANGE, GREY = "#1f77b4", "#d62728", "#2ca02c", "#ff9f1c", "#888888"
 PICK, LABEL = "#35d07f", "#ffd23f"
 _IMAGE_SIDE_INCH = 7.0
+READABLE_CIRCLES, PART_DIAMETERS = 150, 14
+"""More circles on a whole micrograph are a mesh; then a part of so many diameters across is shown."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,13 @@ def expected_precision_recall(
 
 
 def score_histogram(score: FloatArray, probability: FloatArray | None, threshold: float | None) -> Figure:
-    """Histogram of the scores; with probabilities also the expected precision of stricter thresholds."""
+    """Histogram of the scores; with probabilities also the expected precision of stricter thresholds.
+
+    Only scores of a model have probabilities, and only those are log-likelihood ratios.
+    """
     figure, (axes,) = _figure(8, 3.6)
     axes.hist(score, bins=min(60, max(10, round(len(score) ** 0.5))), color="#9ec5e8")
-    axes.set(xlabel="score (log-likelihood ratio)", ylabel="picks")
+    axes.set(xlabel="score" if probability is None else "score (log-likelihood ratio)", ylabel="picks")
     if threshold is not None:
         axes.axvline(threshold, color=RED, linestyle="--", label=f"threshold {threshold:.2f}")
     if probability is not None:
@@ -116,6 +121,29 @@ def picks_per_micrograph(counts: Sequence[int]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="upper right")
     return figure
+
+
+def readable_part(
+    image: npt.NDArray[np.float32], circles: Sequence[Circles]
+) -> tuple[npt.NDArray[np.float32], Sequence[Circles]]:
+    """A part of a micrograph ``(h, w)`` in which circles can be told apart: all of it, unless they are many.
+
+    Returns it with the circles that lie on it, in its pixels.
+    """
+    groups = [group for group in circles if len(group.xy)]
+    side = round(PART_DIAMETERS * 2 * max((group.radius_px for group in groups), default=0.0))
+    if sum(len(group.xy) for group in groups) <= READABLE_CIRCLES or side >= 0.9 * max(image.shape):
+        return image, circles
+    middle = np.median(np.concatenate([group.xy for group in groups]), axis=0)
+    low = [int(np.clip(round(m - side / 2), 0, max(0, n - side)))
+           for m, n in zip(middle, image.shape[::-1], strict=True)]
+    part = image[low[1] : low[1] + side, low[0] : low[0] + side]
+    shown = []
+    for group in circles:
+        xy = group.xy - np.array(low)
+        inside = np.all((xy >= 0) & (xy < np.array(part.shape[::-1])), axis=1)
+        shown.append(replace(group, xy=xy[inside]))
+    return part, shown
 
 
 def marked_micrograph(image: npt.NDArray[np.float32], circles: Sequence[Circles]) -> Figure:

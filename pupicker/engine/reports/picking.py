@@ -18,11 +18,21 @@ from pupicker.engine.files.micrographs import read_image
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
-from pupicker.engine.reports.figures import PICK, Circles, marked_micrograph, picks_per_micrograph, score_histogram
+from pupicker.engine.reports.figures import (
+    PICK,
+    Circles,
+    marked_micrograph,
+    picks_per_micrograph,
+    readable_part,
+    score_histogram,
+)
 from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.reports.provenance import Provenance
 from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
+
+DRAWN = ("curve", "expected_curve")
+"""What of a model's card is a figure in the report of its training."""
 
 ALARMING_SHARE = 0.1
 """More micrographs without a pick than this share of all call for a look."""
@@ -102,7 +112,7 @@ def picking_report(picking: Picking, origin: Provenance) -> HtmlReport:
     what_was_not_used(page, picking.run, origin)
     if picking.model is not None:
         page.section("Model")
-        page.table(("", ""), plain_rows({k: v for k, v in card(picking.model).items() if k != "curve"}))
+        page.table(("", ""), plain_rows({k: v for k, v in card(picking.model).items() if k not in DRAWN}))
     how_it_was_made(page, origin)
     return page
 
@@ -147,8 +157,9 @@ def _examples(page: HtmlReport, picking: Picking, counts: dict[Path, int], origi
         except InputError as error:
             page.paragraph(f"{origin.shown(path)} cannot be shown ({str(error).replace(f'{path}: ', '')}).")
         else:
-            caption = f"{origin.shown(path)}, {chosen[path]}, smoothed"
-            page.figure(marked_micrograph(image, [circles]), caption, half=True)
+            part, shown = readable_part(image, [circles])
+            caption = f"{origin.shown(path)}, {chosen[path]}, smoothed{'' if part is image else '; a part of it'}"
+            page.figure(marked_micrograph(part, shown), caption, half=True)
 
 
 def _marked(picking: Picking, recipe: Recipe | None, path: Path) -> tuple[np.ndarray, Circles]:

@@ -18,11 +18,14 @@ from pupicker.engine.reports.figures import (
     expected_precision_recall,
     marked_micrograph,
     particles_curve,
+    readable_part,
     training_curve,
 )
 from pupicker.engine.reports.html import HtmlReport
+from pupicker.engine.reports.picking import DRAWN
 from pupicker.engine.reports.provenance import Provenance
 from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
+from pupicker.engine.runtime.device import placed
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.validation import representative
@@ -55,7 +58,7 @@ def training_report(
     _examples(page, model, [(data.micrographs[i], *found[i]) for i in shown], origin)
     what_was_not_used(page, report.to_dict(), origin)
     page.section("Model")
-    page.table(("", ""), plain_rows({name: value for name, value in content.items() if name != "curve"}))
+    page.table(("", ""), plain_rows({name: value for name, value in content.items() if name not in DRAWN}))
     page.paragraph("Lengths, and what they follow from:")
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
     page.table(("", "", ""), describe(model.geometry, pixel_size, model.network.receptive_field_px))
@@ -80,7 +83,7 @@ def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
 def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """All candidates of a training micrograph: ``(n, 2)`` x, y in working pixels, ``(n,)`` logits, best first."""
     geometry = model.geometry
-    network = model.network.to(device).eval()
+    network = placed(model.picking_network, device)
     distance_px = geometry.min_distance_ang / geometry.working_pixel_size_ang
     xy, logit = pick_image(network, micrograph.image.to(device), distance_px, orientations=model.orientations,
                            excluded=micrograph.excluded)
@@ -124,5 +127,7 @@ def _examples(
             Circles(good.numpy(), radius, PICK, "picks at the suggested threshold"),
             Circles(micrograph.labels.numpy(), 0.7 * radius, LABEL, "labels"),
         ]
-        figure = marked_micrograph(for_the_eye(micrograph.image, radius), groups)
-        page.figure(figure, f"{origin.shown(micrograph.path)}, as the network sees it, smoothed", half=True)
+        image = for_the_eye(micrograph.image, radius)
+        part, inside = readable_part(image, groups)
+        caption = f"{origin.shown(micrograph.path)}, as the network sees it, smoothed"
+        page.figure(marked_micrograph(part, inside), caption + ("" if part is image else "; a part of it"), half=True)

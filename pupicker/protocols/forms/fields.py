@@ -92,6 +92,18 @@ def fieldErrors(protocol: Any, fields: Iterable[OptionField]) -> List[str]:
 DIAMETER = OptionField("diameter", options.DIAMETER)
 
 
+def tooLarge(protocol: Any, micSet: Any) -> List[str]:
+    """Whether the diameter of the particle is more than a micrograph holds."""
+    if micSet is None or not micSet.getSize() or micSet.getDim() is None or not protocol.diameter.get():
+        return []
+    side = min(micSet.getDim()[:2]) * micSet.getSamplingRate()
+    if protocol.diameter.get() <= side:
+        return []
+    return ["*%s*: %g Å was found, and the micrographs measure %0.0f Å only. Give the longest extent of the particle "
+            "in Å, and check the pixel size of the micrographs." % (plainLabel(DIAMETER.label), protocol.diameter.get(),
+                                                                    side)]
+
+
 def diameterErrors(protocol: Any) -> List[str]:
     """What is wrong with the diameter of the particle, with what it is: most who err give the box size."""
     return [text + " It is the longest extent of the particle, not the box size, which is usually 1.5 to 2 times "

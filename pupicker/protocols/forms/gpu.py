@@ -23,6 +23,12 @@ class GpuForm(Run):
                             "training takes the first; picking runs as many batches at once as there are GPUs, if "
                             "the number of Scipion threads is one more than that. Change it where others use GPU 0.")
 
+    def _warnGpu(self) -> List[str]:
+        """Whether a GPU is asked for that this machine has not; the run may be meant for another one."""
+        if not self.usesGpu() or self.useQueue() or Plugin.hasGpu():
+            return []
+        return ["There is no GPU on this machine: choose 'Use GPU: No' unless the run goes to another one."]
+
     def getGpuList(self) -> List[int]:
         """GPUs for which Scipion keeps slots; none on the processor, where steps must not wait for one."""
         return super().getGpuList() if self.usesGpu() else []

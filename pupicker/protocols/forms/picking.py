@@ -33,6 +33,7 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         """The micrographs, as the base class of Scipion defines them, with this help, and the GPU."""
         ProtParticlePickingAuto._defineParams(self, form)
         form.getParam("inputMicrographs").help.set(help)
+        form.getParam("inputMicrographs").label.set("Input micrographs")
         self._defineGpuParams(form)
 
     def _definePickLengths(self, form: Any) -> None:
@@ -68,13 +69,13 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         """Scipion's streaming knows micrographs by name, and so does what follows: one of two would be lost."""
         micSet = self.getInputMicrographs()
         repeated = repeatedNames(micSet) if micSet is not None and os.path.exists(micSet.getFileName()) else []
-        return ["*Input Micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
+        return ["*Input micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
                 "of their own, or pick the sets that were joined one by one."
                 % (", ".join(repeated[:3]), ", ..." if len(repeated) > 3 else "")] if repeated else []
 
     def _warnings(self) -> List[str]:
         gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)
-        return [] if gpus <= batches else [
+        return self._warnGpu() if gpus <= batches else [
             "%d of the %d GPUs will be idle: a batch uses one. Set the Scipion threads to %d."
             % (gpus - batches, gpus, gpus + 1)]
 
@@ -112,6 +113,7 @@ class ModelPickingForm(PickingForm):
             "Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score over the eight "
             "orientations of the image, turned and mirrored; same unit as the score. It hardly tells false picks from "
             "right ones; sort by the score for that. Picking takes somewhat longer."))
+        form.addSection(label="Where")
         self._defineExclusionParams(form, ofModel=True)
         self._defineStreaming(form)
 

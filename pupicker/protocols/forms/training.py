@@ -18,7 +18,7 @@ from pupicker.constants import (
     START_MODEL,
 )
 from pupicker.protocols.forms.exclusion import ExclusionForm
-from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, optionOf
+from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, optionOf, tooLarge
 from pupicker.protocols.forms.gpu import GpuForm
 from pupicker.protocols.forms.labels import PSEUDO_LABEL_COUNT, LabelsForm
 from pupicker.protocols.forms.network import NetworkForm
@@ -75,9 +75,11 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         self._definePrior(form)
         self._defineStart(form)
         self._defineObjective(form)
-        self._defineExclusionParams(form)
         self._defineCourse(form)
+        form.addSection(label="Network")
         self._defineNetworkParams(form)
+        form.addSection(label="Where")
+        self._defineExclusionParams(form)
 
     @staticmethod
     def _definePrior(form: Any) -> None:
@@ -98,9 +100,8 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
 
     @staticmethod
     def _defineStart(form: Any) -> None:
-        expert = params.LEVEL_ADVANCED
         form.addParam("startMode", params.EnumParam, choices=list(START_CHOICES), default=START_AUTO,
-                      expertLevel=expert, label=options.START.label,
+                      label=options.START.label,
                       help="Weights that training starts from.\n_automatic_: those of the general model, which comes "
                            "with pupicker and was trained on simulated particles of all kinds; worth many labels. "
                            "There is one for conv47 and one for conv31, with batch normalisation; other networks start "
@@ -108,7 +109,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
                            "in the paper; it needs more labels, and serves to compare.\n_earlier model_: goes on "
                            "learning, for example after more particles were labelled.")
         form.addParam("startModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
-                      expertLevel=expert, condition="startMode==%d" % START_MODEL, label="Earlier model",
+                      condition="startMode==%d" % START_MODEL, label="Earlier model",
                       help="Its weights are the start; it should be of the same or a similar particle, of about the "
                            "same diameter. It is not changed.")
 
@@ -155,6 +156,7 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         errors += self._validateStart() + self._validatePseudoLabels()
         errors += ["*%s*: the set is still growing. Wait until the run that makes it has ended, or schedule this one."
                    % self.getParam(name).getLabel() for name in self._getGrowingInputs()]
+        errors += tooLarge(self, self._getMicrographs())
         return (errors + self._validateNetwork() + self._validateLabels()
                 + self._validateExclusion(self._getMicrographs()))
 
@@ -180,8 +182,8 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
     def _warnings(self) -> List[str]:
         coordSet, diameter = self.inputCoordinates.get(), self.diameter.get()
         if not self._usesLabels() or coordSet is None or coordSet.getMicrographs() is None:
-            return []
-        warnings = []
+            return self._warnGpu()
+        warnings = self._warnGpu()
         if coordSet.getSize() < FEW_LABELS:
             warnings.append("There are only %d labelled particles; label ten or more, better a hundred."
                             % coordSet.getSize())

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+
+import pytest
 
 VOID = {"meta", "img", "br"}
 
@@ -60,3 +66,22 @@ class Page(HTMLParser):
         for image in self.images:
             assert image["src"].startswith("data:image/png;base64,iVBOR")
             assert image["alt"]
+
+
+MEASURE = """<script>document.body.setAttribute("data-measured", JSON.stringify({
+  height: document.body.scrollHeight, overflow: document.documentElement.scrollWidth - window.innerWidth,
+  first: Array.from(document.querySelectorAll("td:first-child")).map(td => [td.textContent, td.clientWidth])}))
+</script>"""
+
+
+def in_a_browser(path, folder):
+    """What headless Chromium makes of a report in a window of 1300 px: heights and widths in px."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("needs the system package chromium")
+    measured = folder / "measured.html"
+    measured.write_text(path.read_text(encoding="utf-8").replace("</body>", MEASURE + "</body>"), encoding="utf-8")
+    done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,900",
+                           f"--user-data-dir={folder / 'browser'}", "--dump-dom", measured.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(html.unescape(re.search('data-measured="(.*?)"', done.stdout).group(1)))

@@ -14,7 +14,7 @@ import pytest
 from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.tests.commands.command_line import run
-from pupicker.tests.commands.html_page import Page
+from pupicker.tests.commands.html_page import Page, in_a_browser
 from pupicker.tests.simulated import HEIGHT, PARTICLES, PIXEL_SIZE_ANG, WIDTH
 
 NASTY = "<b>&'.mrc"
@@ -54,6 +54,11 @@ def test_report_of_a_training(train, simulated, broken, tmp_path):
         [str(broken), "all pixels have the same value 1; leave it out or compute it again"]]
     assert "pupicker train" in page.text and "--seed 7" in page.text and f"--html {target}" in page.text
     rows = {row[0]: row[1:] for row in page.rows if len(row) > 1}
+    again = train("--html", target, "--only-html", "--seed", 7, micrographs=[*simulated.labelled, broken])
+    assert again.code == 3 and Page(target).sections == page.sections and "--only-html" not in Page(target).text
+    shown = in_a_browser(target, tmp_path)
+    assert shown["overflow"] <= 0 and shown["height"] < 6000
+    assert min(width / len(text) for text, width in shown["first"] if len(text) < 30) > 5  # in one line
     assert rows["labels"] == [str(3 * PARTICLES)] and rows["seed"] == ["7"] and "torch" in rows
 
 

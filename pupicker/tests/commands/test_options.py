@@ -14,6 +14,7 @@ from pupicker.tests.commands.command_line import run
 LINES = {
     "preprocess": ("m.mrc", "--output", "o"), "train": ("m.mrc", "--diameter", 100, "--output", "o"),
     "cross-validate": ("m.mrc", "--diameter", 100, "--output", "o"),
+    "label": ("m.mrc",),
     "pick": ("m.mrc", "--model", "m", "--output", "o"),
     "baseline": ("dog", "m.mrc", "--diameter", 100, "--output", "o"),
     "evaluate": ("--picks", "p.star", "--truth", "t.star", "--radius", 5),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import unittest
+from unittest import mock
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
@@ -16,6 +17,7 @@ from pyworkflow.protocol import params  # isort: skip
 from pyworkflow.wizard import DESKTOP_TKINTER  # isort: skip
 
 import pupicker  # isort: skip
+from pupicker import Plugin  # isort: skip
 from pupicker.constants import (  # isort: skip
     AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
     NETWORK_DEFAULT, NETWORK_OTHER, NORM_CHOICES, PSEUDO_LABELS,
@@ -243,7 +245,9 @@ class TestMessages(unittest.TestCase):
         (warning,) = run._warnings()
         self.assertIn("2 of the 3 GPUs", warning)
         run.numberOfThreads.set(4)
-        self.assertEqual(run._warnings(), [])
+        for there, expected in ((True, []), (False, ["There is no GPU on this machine"])):
+            with mock.patch.object(Plugin, "hasGpu", return_value=there):
+                self.assertEqual([text.split(":")[0] for text in run._warnings()], expected)
 
     def testImportModel(self):
         self.assertMessage(ProtPuPickerImportModel(), "choose the model file")

@@ -119,7 +119,7 @@ class TestSiteDefaults(PluginTestCase):
         for folder in ("", "/nowhere"):
             self.setVariable(PUPICKER_MODELS, folder)
             self.assertEqual(Plugin.getLibraryModels(), [])
-        self.assertIn("Models of this site: none.", ProtPuPickerImportModel()._validate()[0])
+        self.assertNotIn("Models of this site", ProtPuPickerImportModel()._validate()[0])
 
 
 class TestBinaries(PluginTestCase):

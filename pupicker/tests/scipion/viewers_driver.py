@@ -60,6 +60,15 @@ def main():
         result["kept"] = int(shown.kept().sum())
         result["listed"] = sum(int(shown.table.set(row, "kept")) for row in shown.table.get_children())
         result["circles"], result["here"] = len(shown.canvas.find_withtag("circles")), shown.count(shown.micId())[0]
+        edit(shown, result)
+        shown.openGallery()
+        settle(shown.gallery, 1)
+        photograph(shown.gallery, os.path.join(folder, "gallery.png"))
+        next(iter(shown.gallery.cells.values())).event_generate("<Button-1>")
+        settle(shown.root)
+        result["negatives"] = shown.corrections.session.number("not_particles")
+        shown.gallery.destroy()
+        result["corrected"] = int(shown.kept().sum()) + shown.corrections.session.number("added")
         shown.button.invoke()
         limit = time.monotonic() + 150
         while (shown.newRun is None or shown.newRun.isActive()) and time.monotonic() < limit:
@@ -71,6 +80,31 @@ def main():
             json.dump(result, stream)
 
     drive(window, everything, 300)
+
+
+def edit(shown, result):
+    """Take one pick away, mark one as no particle, add one, undo and redo; as the mouse does."""
+    picks = [(shown.data.x[row], shown.data.y[row]) for row in shown._rowsOf(shown.micId()) if shown.kept()[row]]
+
+    def press(button, x, y):
+        place = dict(zip(("x", "y"), map(int, shown.canvas.toWindow(x, y)), strict=True))
+        shown.canvas.event_generate(f"<ButtonPress-{button}>", **place)
+        shown.canvas.event_generate(f"<ButtonRelease-{button}>", **place)
+        settle(shown.root, 0.1)
+
+    width, height = shown.canvas.shape
+    far = max(((x, y) for x in range(20, width - 20, 20) for y in range(20, height - 20, 20)),
+              key=lambda place: min((place[0] - x) ** 2 + (place[1] - y) ** 2 for x, y in picks))
+    press(1, *picks[0])
+    press(3, *picks[1])
+    press(1, *far)
+    shown.root.focus_force()
+    shown.root.event_generate("<Control-z>")
+    settle(shown.root, 0.2)
+    result["undone"] = shown.corrections.session.number("added")
+    shown.root.event_generate("<Control-y>")
+    settle(shown.root, 0.2)
+    result["edits"] = shown.changes["text"]
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def press(dialog, text):
 # ------------------------- what the user does -------------------------
 def changeDiameter(dialog, result):
     yield 500
-    result["start"], result["note"] = dialog.diameterAng, dialog.list.set("0", "note")
+    result["start"], result["note"] = dialog.diameterAng, (*dialog.list.table.item("0", "values"), "")[1]
     result["circles"] = len(dialog.canvas.find_withtag("circles"))
     result["mapping"] = dialog.canvas.toMicrograph(*dialog.canvas.toWindow(17, 230))
     for _ in range(5):

@@ -13,7 +13,9 @@ import mrcfile  # isort: skip
 import numpy as np  # isort: skip
 import tifffile  # isort: skip
 
-from pupicker.gui.micrograph_image import MicrographError, lowPass, readMicrograph, renderRegion  # isort: skip
+from pupicker.gui.micrograph_reader import readMicrograph  # isort: skip
+from pupicker.window.micrograph_image import (  # isort: skip
+    Look, MicrographError, Pyramid, lowPass, renderRegion)
 
 WIDTH, HEIGHT = 300, 200
 X, Y = 230, 60  # of a bright square
@@ -53,7 +55,7 @@ class TestReadMicrograph(unittest.TestCase):
         os.chmod(path, stat.S_IREAD)
         np.testing.assert_array_equal(readMicrograph(path), pixels)
         self.assertEqual(os.stat(path).st_mtime_ns, before)
-        renderRegion(readMicrograph(path), (0, 0), 0.5, (150, 100))
+        renderRegion(Pyramid(readMicrograph(path)), (0, 0), 0.5, (150, 100))
 
     def testImageOfAStack(self):
         stack = np.stack([makePixels(), makePixels(20), makePixels(30)])
@@ -82,35 +84,36 @@ class TestRenderRegion(unittest.TestCase):
         for scale in (0.2, 0.37, 0.5, 0.99, 1.0, 1.7, 3.0):
             for corner in ((0.0, 0.0), (101.3, 7.9), (-20.0, -35.5)):
                 size = (int((WIDTH - corner[0]) * scale) + 1, int((HEIGHT - corner[1]) * scale) + 1)
-                picture = renderRegion(makePixels(), corner, scale, size)
+                picture = renderRegion(Pyramid(makePixels()), corner, scale, size)
                 self.assertEqual(picture.size, size)
                 self.assertSquareAt(picture, (X + 0.5 - corner[0]) * scale, (Y + 0.5 - corner[1]) * scale)
 
     def testReducingAveragesTheNoiseAway(self):
         noise = np.random.default_rng(1).normal(0, 30, (HEIGHT, WIDTH)).astype(np.float32)
         noise[Y - 20:Y + 20, X - 20:X + 20] += 30
-        full, small = (renderRegion(noise, (0, 0), scale, (int(WIDTH * scale), int(HEIGHT * scale)))
+        full, small = (renderRegion(Pyramid(noise), (0, 0), scale, (int(WIDTH * scale), int(HEIGHT * scale)))
                        for scale in (1.0, 0.1))
         inside, outside = np.asarray(small)[4:8, 21:25].mean(), np.asarray(small)[:, :15]
         self.assertGreater((inside - outside.mean()) / outside.std(), 4)
         self.assertEqual(full.size, (WIDTH, HEIGHT))
 
     def testOutsideIsGrey(self):
-        picture = np.asarray(renderRegion(makePixels(), (-50, -50), 1.0, (WIDTH, HEIGHT)))
+        picture = np.asarray(renderRegion(Pyramid(makePixels()), (-50, -50), 1.0, (WIDTH, HEIGHT)))
         self.assertEqual(set(picture[:40].ravel()), {128})
-        self.assertEqual(set(np.asarray(renderRegion(makePixels(), (5000, 5000), 1.0, (9, 9))).ravel()), {128})
+        self.assertEqual(set(np.asarray(renderRegion(Pyramid(makePixels()), (5000, 5000), 1.0, (9, 9))).ravel()), {128})
 
     def testInvalidPixelsDoNotHideTheOthers(self):
         pixels = makePixels()
         pixels[:20], pixels[20:30, :50], pixels[150, 7] = np.nan, np.inf, -np.inf
-        picture = renderRegion(pixels, (0, 0), 1.0, (WIDTH, HEIGHT))
+        picture = renderRegion(Pyramid(pixels), (0, 0), 1.0, (WIDTH, HEIGHT))
         self.assertSquareAt(picture, X + 0.5, Y + 0.5)
         self.assertEqual(np.asarray(picture)[5, 5], 0)
-        self.assertEqual(renderRegion(np.full((9, 9), np.nan, np.float32), (0, 0), 1.0, (9, 9)).size, (9, 9))
+        self.assertEqual(renderRegion(Pyramid(np.full((9, 9), np.nan, np.float32)), (0, 0), 1.0, (9, 9)).size, (9, 9))
 
     def testContrastPutsMorePixelsAtTheEnds(self):
-        ends = [np.isin(np.asarray(renderRegion(makePixels(), (0, 0), 1.0, (WIDTH, HEIGHT), contrast=contrast)),
-                        (0, 255)).mean() for contrast in (0.5, 1, 4)]
+        shown = [renderRegion(Pyramid(makePixels()), (0, 0), 1.0, (WIDTH, HEIGHT), Look(contrast=contrast))
+                 for contrast in (0.5, 1, 4)]
+        ends = [np.isin(np.asarray(picture), (0, 255)).mean() for picture in shown]
         self.assertEqual(ends[0], 0)
         self.assertLess(ends[1], ends[2])
 
@@ -125,10 +128,11 @@ class TestRenderRegion(unittest.TestCase):
         # the same blur on the screen, whatever the zoom
         widths = []
         for scale in (1.0, 3.0):
-            shown = np.asarray(renderRegion(noise, (0, 0), scale, (600, 450), lowPassPx=6.0), dtype=float)[:190, :290]
+            shown = renderRegion(Pyramid(noise), (0, 0), scale, (600, 450), Look(lowPassPx=6.0))
+            shown = np.asarray(shown, dtype=float)[:190, :290]
             shown -= shown.mean()
             widths.append((shown[:, 4:] * shown[:, :-4]).mean() / shown.var())
         self.assertAlmostEqual(widths[0], widths[1], delta=0.1)
 
     def testFlatImage(self):
-        self.assertEqual(len(set(np.asarray(renderRegion(np.ones((9, 9)), (0, 0), 1.0, (9, 9))).ravel())), 1)
+        self.assertEqual(len(set(np.asarray(renderRegion(Pyramid(np.ones((9, 9))), (0, 0), 1.0, (9, 9))).ravel())), 1)

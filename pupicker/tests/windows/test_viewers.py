@@ -31,7 +31,7 @@ from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinne
 from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches  # isort: skip
 
 BOX = 44
-PICTURES = ("model", "training", "evaluation", "scores")
+PICTURES = ("model", "training", "evaluation", "scores", "gallery")
 
 
 def test_expectation_of_kept_picks():
@@ -142,6 +142,14 @@ class TestViewers(WorkflowTestCase):
         self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))
         self.assertFalse(PuPickerScoresViewer.can_handle_this_instance(self.reference.outputCoordinates))
 
+    def testAnEditInAnotherViewerLeavesTheScoresOpen(self):
+        """Its set is larger and has no scores."""
+        scored, edited = self.picking.outputCoordinates, self.reference.outputCoordinates
+        run = SimpleNamespace(iterOutputAttributes=lambda: [("coordinates_2", edited), ("outputCoordinates", scored)])
+        with mock.patch.object(type(edited), "getSize", lambda some: 10 ** 6 if some is edited else 5):
+            (view,) = PuPickerScoresViewer(project=self.proj)._visualize(run)
+        self.assertIsInstance(view, WindowView)
+
     def testScoredCoordinatesAreShownHereFirst(self):
         domain = pyworkflow.Config.getDomain()
         for coordinates, first in ((self.picking.outputCoordinates, "PuPickerScoresViewer"),
@@ -199,7 +207,12 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual((result["listed"], result["circles"]), (result["kept"], result["here"]))
         made = self.proj.getProtocol(result["run"])
         self.assertTrue(made.isFinished(), result["state"])
-        self.assertEqual(made.outputCoordinates1.getSize(), result["kept"])
+        self.assertEqual(result["undone"], 0)
+        self.assertIn("1 added, 1 taken away, 1 marked as no particle", result["edits"])
+        self.assertEqual(result["corrected"], result["kept"] - 1)  # what the gallery marked scores less
+        self.assertEqual(made.outputCoordinates1.getSize(), result["corrected"])
+        self.assertEqual(made.outputNegatives.getSize(), result["negatives"])
+        self.assertTrue(all(np.isfinite(coord._pupickerScore.get()) for coord in made.outputCoordinates1))
         self.assertEqual(made.outputCoordinates1.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
-        self.assertIn(f"{result['kept']} picks", result["state"])
+        self.assertIn(f"{result['corrected']} picks", result["state"])
         assert_shows_something(folder, PICTURES)

@@ -91,7 +91,7 @@ class TestTemplateProjects(WorkflowTestCase):
         header = "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnMicrographName #3\n"
         Path(cls.labels).write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
         cls.given = {
-            "micrographs": os.path.join(cls.raw, "*.mrc"), "pixelSize": PIXEL_SIZE, "voltage": 300, "boxSize": 44,
+            "micrographs": os.path.join(cls.raw, "*.mrc"), "pixelSize": PIXEL_SIZE, "voltage": 300,
             "labels": cls.labels, "diameter": DIAMETER, "timeout": 5, "model": "/nowhere/model.pupicker",
             "volume": os.path.join(cls.raw, "mic1.mrc"), "voxelSize": PIXEL_SIZE, "particleBox": 44,
             "symmetry": "C1", "scores": "3 1 -1",
@@ -156,7 +156,7 @@ class TestTemplateProjects(WorkflowTestCase):
         project.saveProtocol(train)
         _, runs = self.scheduled("pick", "--one-by-one")
         self.assertEqual([run.getClassName() for run in runs],
-                         ["ProtImportMicrographs", "ProtImportCoordinates", "ProtPuPickerTrain", "ProtPuPickerPick"])
+                         ["ProtImportMicrographs", "ProtPuPickerImportLabels", "ProtPuPickerTrain", "ProtPuPickerPick"])
         for before, after in pairwise(runs):
             self.assertLessEqual(before.endTime.get(), after.initTime.get())
         self.assertPicksAreSound(runs[-1], self.truth)

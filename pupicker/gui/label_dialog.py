@@ -1,0 +1,45 @@
+"""The window that labels, for the micrographs of a run."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from typing import Any, Dict, List, Tuple
+
+from pupicker.gui.micrograph_reader import readMicrograph
+from pupicker.window.label_helper import LabelHelper, LabelMicrograph
+from pupicker.window.label_session import LabelSession
+from pupicker.window.label_window import LabelWindow
+
+
+def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tuple[int, str]], session: LabelSession,
+                     worker: Any, folder: str) -> bool:
+    """Open the window and wait until it is closed; whether *Done* was pressed.
+
+    Parameters
+    ----------
+    micrographs
+        The list, with the files that the core reads.
+    locations
+        Index and file of each in Scipion, by its key.
+    session
+        The labels.
+    worker
+        Client of ``pupicker serve``, not started yet.
+    folder
+        For the models.
+
+    Raises
+    ------
+    Exception
+        There is no screen; the message is one line.
+    """
+    try:
+        root = tk.Tk()
+    except tk.TclError as error:
+        raise Exception("The window cannot be opened (%s): run it on the computer that you sit at, without a queue."
+                        % error) from error
+    window = LabelWindow(root, micrographs, session, lambda one: readMicrograph(locations[one.key][1],
+                                                                               locations[one.key][0]),
+                         LabelHelper(worker, session, micrographs, folder))
+    root.mainloop()
+    return window.finished

@@ -1,0 +1,189 @@
+"""Labelling particles by hand, with suggestions that learn from the labels."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Dict, List
+
+import pyworkflow.utils as pwutils
+from pwem.objects import Coordinate, SetOfCoordinates
+from pwem.protocols import ProtParticlePicking
+from pyworkflow.constants import NEW
+from pyworkflow.object import Boolean
+from pyworkflow.protocol import params
+from pyworkflow.utils import Message
+
+from pupicker.convert.labels import matchLabels
+from pupicker.convert.micrographs import linkName
+from pupicker.objects import PuPickerModel
+from pupicker.plugin.child_process import coreWorker
+from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
+from pupicker.protocols.forms.run import Value
+from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.shared.json_files import read_json
+from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
+from pupicker.window.label_helper import LabelMicrograph
+from pupicker.window.label_session import NOT_PARTICLES, PARTICLES, LabelSession
+
+OUTPUTS = {PARTICLES: ("outputCoordinates", ""), NOT_PARTICLES: ("outputNegatives", "_negatives")}
+
+
+class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
+    """
+    Opens a window in which you click particles. It needs nothing but micrographs, and is the first step of a project.
+
+    A left click labels a particle, a click on a circle removes it, a right click says that there is no particle, the
+    wheel changes the diameter. Suggestions of a general model stand there from the start as thin circles; accept them,
+    or correct them: a model learns from what you click, in the background, and suggests anew. What is clicked is on
+    disk at once.
+
+    _Done_ registers the labels, the places that are no particles, and the last model, with which _pupicker - pick_ can
+    follow at once; _pupicker - train_ makes a better one of the labels. Run it again (_Continue_) to go on labelling.
+    """
+
+    _label = "label"
+    _devStatus = NEW
+    _possibleOutputs = {"outputCoordinates": SetOfCoordinates, "outputNegatives": SetOfCoordinates,
+                        "outputModel": PuPickerModel}
+    inputMicrographs: Value
+    inputCoordinates: Value
+    diameter: Value
+
+    def __init__(self, **kwargs: Any) -> None:
+        ProtParticlePicking.__init__(self, **kwargs)
+        self.done = Boolean(False)
+
+    # --------------------------- DEFINE param functions ----------------------
+    def _defineParams(self, form: Any) -> None:
+        form.addSection(label=Message.LABEL_INPUT)
+        self._defineGpuParams(form)
+        form.addParam("inputMicrographs", params.PointerParam, pointerClass="SetOfMicrographs", important=True,
+                      label="Input micrographs",
+                      help="Micrographs to label, as they came from motion correction, neither filtered nor "
+                           "normalised. A handful is enough; they are shown in their order, and the window says which "
+                           "to label next.")
+        form.addParam("inputCoordinates", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
+                      label="Begin with (optional)",
+                      help="Coordinates of any picker on these micrographs, to correct them. Only a first start "
+                           "reads them; afterwards the labels are those of the window.")
+        DIAMETER.addTo(form, allowsNull=True, default=None, label="Particle diameter (Å, optional)", help=(
+            "Longest extent of the particle in Å. Empty: found in the window, where the wheel changes the circles and "
+            "the mean of the labels tells the diameter."))
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        # the time: each start opens the window
+        self._insertFunctionStep(self.labelStep, repr(time.time()))
+        self._insertFunctionStep(self.createOutputStep, repr(time.time()), needsGPU=False)
+
+    # --------------------------- STEPS functions -----------------------------
+    def labelStep(self, start: str) -> None:
+        """Open the window and wait until it is closed."""
+        from pupicker.gui.label_dialog import labelMicrographs  # only this step needs a screen
+
+        micSet = self.inputMicrographs.get()
+        folder = self._getExtraPath("micrographs")
+        links = {os.path.splitext(os.path.basename(link))[0]: link
+                 for link in self._linkMicrographs((mic.clone() for mic in micSet), folder)}
+        mics = {linkName(mic.getObjId()): mic.clone() for mic in micSet if linkName(mic.getObjId()) in links}
+        if not mics:
+            raise Exception("None of the micrographs can be read: see the summary.")
+        rate = micSet.getSamplingRate()
+        entries = [LabelMicrograph(key, mic.getMicName(), links[key], rate) for key, mic in mics.items()]
+        session = self._beginSession(micSet)
+        with open(self._getLogsPath("serve.log"), "w", encoding="utf-8") as log:
+            worker = coreWorker(self._getExtraPath(), ["--threads", "0"], self._chosenGpu(), log)
+            try:
+                self.done.set(labelMicrographs(entries, {key: mic.getLocation() for key, mic in mics.items()}, session,
+                                               worker, self._getExtraPath()))
+            finally:
+                worker.close()
+        self._store(self.done)
+
+    def _beginSession(self, micSet: Any) -> LabelSession:
+        """The labels so far; at the first start those that were given."""
+        begun = os.path.exists(self._getLabelsFile())
+        session = LabelSession(self._getLabelsFile())
+        if not begun:
+            session.setDiameter(self.diameter.get() or 0.0)
+            coordSet = self.inputCoordinates.get()
+            points = matchLabels(coordSet, micSet).points if coordSet is not None else {}
+            for micId, places in points.items():
+                session.add(linkName(micId), places)
+            session.save()
+        return session
+
+    def createOutputStep(self, start: str) -> None:
+        """Register what was labelled, if *Done* was pressed."""
+        if not self.done.get():
+            return
+        session = LabelSession(self._getLabelsFile())
+        for kind, (name, suffix) in OUTPUTS.items():
+            if session.number(kind):
+                output = self._newCoordinates(session, kind, suffix)
+                self._defineOutputs(**{name: output})
+                self._defineSourceRelation(self.inputMicrographs, output)
+        card = read_json(self._getExtraPath("model.json"))
+        if card:
+            model = PuPickerModel(card["path"])
+            model.setInfo(card)
+            self._defineOutputs(outputModel=model)
+            self._defineSourceRelation(self.inputMicrographs, model)
+
+    def _newCoordinates(self, session: LabelSession, kind: str, suffix: str) -> Any:
+        """A set of the places of one kind."""
+        micSet = self.inputMicrographs.get()
+        output = self._createSetOfCoordinates(self.inputMicrographs, suffix=suffix)
+        output.setBoxSize(even_box_size_px(BOX_SIZE * session.diameterAng, micSet.getSamplingRate()))
+        for mic in micSet:
+            for x, y in session.places(linkName(mic.getObjId()), kind):
+                coord = Coordinate(x=round(x), y=round(y))
+                coord.setMicrograph(mic)
+                output.append(coord)
+        return output
+
+    def _cleanExtraFiles(self) -> None:
+        pwutils.cleanPath(self._getExtraPath("micrographs"))
+
+    # --------------------------- INFO functions ------------------------------
+    def _validate(self) -> List[str]:
+        errors = fieldErrors(self, [DIAMETER._replace(optional=True)]) + tooLarge(self, self.inputMicrographs.get())
+        coordSet = self.inputCoordinates.get()
+        if coordSet is not None and coordSet.getMicrographs() is None:
+            errors.append("*Begin with*: the micrographs of these coordinates are gone from the project.")
+        return errors
+
+    def _warnings(self) -> List[str]:
+        return self._warnGpu()
+
+    def _summary(self) -> List[str]:
+        session = self._getSession()
+        if not session["labels"]:
+            return ["No labels yet."] + self._quarantineSummary()
+        lines = ["*%d labels* on %d micrographs, %d places that are no particles, diameter %0.0f Å"
+                 % (session["labels"], session["micrographs"], session["negatives"], session["diameter"])]
+        if getattr(self, "outputModel", None) is not None:
+            lines += self.outputModel.getSummary()
+        if not self.done.get():
+            lines.append("They are kept, but not registered: run it again (_Continue_) and press _Done_ in the window.")
+        return lines + self._quarantineSummary()
+
+    def _getSession(self) -> Dict[str, Any]:
+        session = LabelSession(self._getLabelsFile())
+        return {"labels": session.number(), "micrographs": len(session.labelled()),
+                "negatives": session.number(NOT_PARTICLES), "diameter": session.diameterAng}
+
+    def _methods(self) -> List[str]:
+        session = self._getSession()
+        return ["%d particles were labelled by hand on %d micrographs." % (session["labels"], session["micrographs"])
+                ] if session["labels"] else []
+
+    # --------------------------- UTILS functions -----------------------------
+    def _chosenGpu(self) -> str:
+        """Number of the GPU; empty: the processor."""
+        gpus = self.getGpuList()
+        return str(gpus[0]) if gpus else ""
+
+    def _getLabelsFile(self) -> str:
+        return self._getExtraPath("labels.json")

@@ -1,0 +1,81 @@
+"""What windows compute before they draw: names, colours, scale bars, means of labels, corrections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+
+from pupicker.convert.corrections import readCorrections  # isort: skip
+from pupicker.viewers.corrections import Corrections  # isort: skip
+from pupicker.viewers.pick_editing import nearThreshold  # isort: skip
+from pupicker.viewers.scored_set import ScoredSet  # isort: skip
+from pupicker.viewers.threshold_control import usualLimits  # isort: skip
+from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
+from pupicker.window.label_window import isInside  # isort: skip
+from pupicker.window.micrograph_list import cutMiddle  # isort: skip
+from pupicker.window.radial_average import BINS, radialSums  # isort: skip
+from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
+
+
+def test_names_keep_both_ends():
+    assert cutMiddle("Falcon_2012_06_12-14_33_35_0.mrc", 20) == "Falcon…4_33_35_0.mrc"
+    assert len(cutMiddle("x" * 50, 20)) == 20 and cutMiddle("short.mrc", 20) == "short.mrc"
+
+
+@pytest.mark.parametrize(("longest", "length", "text"), [(137, 100, "100 Å"), (49.9, 20, "20 Å"), (900, 500, "50 nm"),
+                                                         (0.3, 0.2, "0.2 Å")])
+def test_scale_bars_have_round_lengths(longest, length, text):
+    assert roundLength(longest) == pytest.approx(length) and lengthText(roundLength(longest)) == text
+
+
+def test_an_outlier_changes_no_colours_and_no_axis():
+    scores = np.append(np.linspace(-6, 6, 1000), 500.0)
+    assert scoreRange(scores)[1] < 6.1 and len(set(scoreColours(scores, scoreRange(scores)))) > 50
+    low, high = usualLimits(scores)
+    assert low == -6 and high == 8.0
+    assert usualLimits(np.array([-2.0, 3.0])) == (-2.0, 3.0)
+
+
+def test_the_mean_of_labels_shows_their_radius():
+    rows, columns = np.mgrid[:200, :200]
+    image = np.zeros((200, 200), np.float32)
+    for x, y in ((60, 60), (140, 130)):
+        image -= (np.hypot(columns - x, rows - y) < 20) * 1.0
+    total, number = radialSums(image, [(60, 60), (140, 130)], 40.0)
+    mean = total / number
+    assert len(mean) == BINS and mean[:18].max() < mean[22:].min()
+
+
+def test_a_lasso():
+    corners = [(0, 0), (10, 0), (10, 10), (5, 5), (0, 10)]
+    assert [isInside(corners, point) for point in ((2, 2), (5, 8), (5, 4), (11, 5))] == [True, False, True, False]
+
+
+def test_picks_near_the_threshold_come_weakest_first():
+    score = np.array([5.0, 0.2, -0.1, 9.0, 1.0])
+    assert score[nearThreshold(score, score > 0, 0.0, 3)].tolist() == [-0.1, 0.2, 1.0]
+
+
+def test_corrections_are_kept_and_read_again(tmp_path):
+    """What the window writes is what the protocol reads."""
+    data = ScoredSet([], np.array([1, 1, 2]), np.array([10.0, 50.0, 5.0]), np.array([20.0, 60.0, 5.0]),
+                     np.array([3.0, 2.0, 1.0]), None, 30)
+    rows = {1: np.array([0, 1]), 2: np.array([2])}
+    path = str(tmp_path / "corrections.json")
+    made = Corrections(path, data, rows)
+    kept = np.ones(3, dtype=bool)
+    made.toggle(1, 11, 21, 5, kept, asNegative=False)  # on the first pick
+    made.toggle(1, 51, 59, 5, kept, asNegative=True)
+    made.toggle(1, 90, 90, 5, kept & ~made.gone, asNegative=False)
+    made.exclude(2)
+    assert made.gone.tolist() == [True, True, True] and made.number() == 4
+    again = Corrections(path, data, rows)
+    assert again.gone.tolist() == [True, True, True]
+    found = readCorrections(path)
+    assert found.added == {1: [(90.0, 90.0)]} and found.negatives == {1: [(50.0, 60.0)]}
+    assert found.gone == {(1, 10, 20), (1, 50, 60)} and found.excluded == {2}
+    assert again.undo() == 0  # a new window has nothing to undo
+    assert made.undo() == 2 and not made.isExcluded(2) and made.gone.tolist() == [True, True, False]
+    assert readCorrections("").gone == set()

@@ -1,0 +1,268 @@
+"""Behind the window that labels: suggestions of the general model, then of models that learn from the labels.
+
+One process of the core (docs/serve.md) is asked and answers when it has found something; the window looks now and then
+what has come (:meth:`LabelHelper.poll`) and never waits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.worker import WorkerError
+from pupicker.window.label_session import NOT_PARTICLES, LabelSession
+
+LOWEST_LOGIT, LOWEST_SCORE = -1.0, -6.0  # of suggestions: of the general model, of one that was trained
+AHEAD = 6  # micrographs after the shown one for which suggestions are made when there is nothing else to do
+FEWEST_LABELS = 5  # to train with
+SETTLE_S = 0.8  # after the diameter has changed, before suggestions are asked for it
+IDLE_S = 6.0  # without a click, and the model is trained anew
+NEW_LABELS = 5  # that must have come since the last training
+UPDATES = 25  # of a training between clicks: it goes on where the last one ended
+
+
+class LabelMicrograph(NamedTuple):
+    """A micrograph of the list: `key` names it in the labels, `path` is the file that the core reads."""
+
+    key: str
+    name: str
+    path: str
+    pixelSizeAng: float
+
+
+class Suggestions(NamedTuple):
+    """What a model finds on a micrograph: lists of one length, best first; scores are logits of the general model or
+    log-likelihood ratios of a trained one.
+    """
+
+    x: List[float]
+    y: List[float]
+    score: List[float]
+    nullLevel: Optional[float]  # what the network says of nothing: it tells thick ice from thin
+    model: str  # "": the general one
+
+
+class LabelHelper:
+    """Asks the core for suggestions and trainings, one thing at a time.
+
+    Parameters
+    ----------
+    worker
+        Client of ``pupicker serve``; started here, in a thread.
+    session
+        The labels.
+    micrographs
+        The list.
+    folder
+        For the models; the last one is found there again.
+
+    Attributes
+    ----------
+    state
+        What is being done, in words.
+    error
+        Why the last request failed; empty if it did not.
+    model, threshold, averagePrecision
+        The last model that was trained (its file; empty: none yet), its suggested threshold, and how good it is on
+        labels that it had not seen (None: not known).
+    """
+
+    def __init__(self, worker: Any, session: LabelSession, micrographs: Sequence[LabelMicrograph], folder: str) -> None:
+        self._worker, self._session, self._folder = worker, session, folder
+        self._micrographs = list(micrographs)
+        self._byPath = {one.path: one for one in micrographs}
+        self.state, self.error = "starting ...", ""
+        self.model, self.threshold, self.averagePrecision = "", 1.0, None
+        self.known: Dict[str, Suggestions] = {}
+        self._asked: Any = None  # ticket of suggestions, and for which micrograph
+        self._askedKey, self._failed = "", set()  # type: ignore[var-annotated]
+        self._training: Any = None
+        self._progress = ""
+        self._wanted = False  # a training, by the user
+        self._trainedWith = 0  # labels and places that are none of the last training
+        self._since, self._settled = time.monotonic(), 0.0
+        self._takeUp(read_json(os.path.join(folder, "model.json")))
+        self._starting = threading.Thread(target=self._start, daemon=True)
+        self._starting.start()
+
+    # ------------------------- for the window -------------------------
+    def touched(self) -> None:
+        """The user has changed something."""
+        self._since = time.monotonic()
+
+    def labels(self) -> int:
+        """Labels and places that are none, all together."""
+        return self._session.number() + self._session.number(NOT_PARTICLES)
+
+    def canTrain(self) -> bool:
+        """Whether there is enough, and nothing is trained."""
+        return self._session.number() >= FEWEST_LABELS and self._training is None and not self._starting.is_alive()
+
+    def isTraining(self) -> bool:
+        return self._training is not None
+
+    def diameterChanged(self) -> None:
+        """Suggestions were for another diameter."""
+        if not self.model:
+            self._settled = time.monotonic() + SETTLE_S
+            self.forget()
+
+    def forget(self) -> None:
+        """Suggest anew."""
+        self.known.clear()
+        self._failed.clear()
+        if self._asked is not None:
+            self._worker.cancel(self._asked)
+            self._asked = None
+
+    def poll(self, shownKey: str) -> bool:
+        """Take what has come and ask for what is missing, first for the micrograph that is shown; whether there is
+        something new to show.
+        """
+        if self._starting.is_alive():
+            return False
+        if not self._worker.is_running() and self.error:
+            self.state = "no suggestions"
+            return False
+        try:
+            return self._work(shownKey)
+        except WorkerError as error:  # it died and does not start again
+            self.error, self._asked, self._training = str(error), None, None
+            return False
+
+    def _work(self, shownKey: str) -> bool:
+        new = self._takeTraining()
+        new = self._takeSuggestions() or new
+        idle = time.monotonic() - self._since
+        due = idle > IDLE_S and self.labels() >= self._trainedWith + NEW_LABELS
+        if self.canTrain() and (due or self._wanted):
+            self.train()
+        if self._asked is None and time.monotonic() > self._settled:
+            self._ask(shownKey)
+        self.state = self._progress if self._training is not None else (
+            "looking for suggestions ..." if self._asked is not None else "")
+        return new
+
+    def train(self, now: bool = False) -> None:
+        """Train with the labels so far, from the last model on, in the background; `now`: with the next poll."""
+        if now:
+            self._wanted = True
+            return
+        self._wanted = False
+        labels = {self._pathOf(key): points for key, points in self._session.labelled().items() if self._pathOf(key)}
+        if not labels:
+            return
+        negatives = {self._pathOf(key): points for key, points in self._session.labelled(NOT_PARTICLES).items()
+                     if self._pathOf(key)}
+        rest = [path for path in negatives if path not in labels]
+        self._trainedWith = self.labels()
+        number = 1 + int(self.model.rsplit("_", 1)[-1].split(".")[0]) if self.model else 1
+        self._progress, self.error = "training: reading micrographs ...", ""
+        self._training = self._worker.send(
+            "train", micrographs=list(labels) + rest, labels=_asLists(labels), negatives=_asLists(negatives) or None,
+            output=os.path.join(self._folder, "model_%03d.pupicker" % number), diameter=self._session.diameterAng,
+            pixel_size=self._micrographs[0].pixelSizeAng, updates=UPDATES, refit=False,
+            start=self.model or "general")
+
+    def mostUseful(self) -> str:
+        """Key of the micrograph whose labels would help most: the one with the most doubtful suggestions, or with ice
+        unlike that of the others; empty if nothing is known.
+        """
+        values = {key: self.usefulness(key) for key in self.known if not self._session.places(key)}
+        return max(values, key=lambda key: values[key]) if values else ""
+
+    def usefulness(self, key: str) -> float:
+        """How much labels there would help, for comparison with other micrographs: 0 to about 2."""
+        found = self.known.get(key)
+        if found is None or not found.score:
+            return 0.0
+        near = sum(abs(score - self.threshold) < 1.0 for score in found.score)
+        doubtful = near / max(1, sum(score > self.threshold - 1.0 for score in found.score))
+        levels = sorted(some.nullLevel for some in self.known.values() if some.nullLevel is not None)
+        if found.nullLevel is None or len(levels) < 3:
+            return doubtful
+        middle = levels[len(levels) // 2]
+        spread = max(abs(levels[-1] - middle), abs(levels[0] - middle)) or 1.0
+        return doubtful + abs(found.nullLevel - middle) / spread
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close(1.0)
+
+    # ------------------------- the process -------------------------
+    def _start(self) -> None:
+        try:
+            self._worker.start()
+            self.state = ""
+        except Exception as error:  # whatever it is, the window says it
+            self.error = str(error)
+
+    def _pathOf(self, key: str) -> str:
+        return next((one.path for one in self._micrographs if one.key == key), "")
+
+    def _ask(self, shownKey: str) -> None:
+        """Ask for the suggestions that are needed next."""
+        keys = [one.key for one in self._micrographs]
+        place = keys.index(shownKey) if shownKey in keys else 0
+        wanted = keys[place:place + 1] if self._training is not None else keys[place:place + 1 + AHEAD]
+        missing = [key for key in wanted if key not in self.known and key not in self._failed]
+        if not missing or not self._session.diameterAng:
+            return
+        one = self._micrographs[keys.index(missing[0])]
+        fields: Dict[str, Any] = {"micrographs": [one.path], "pixel_size": one.pixelSizeAng}
+        if self.model:
+            self._asked = self._worker.send("pick", model=self.model, threshold=LOWEST_SCORE, **fields)
+        else:
+            self._asked = self._worker.send("suggest", diameter=self._session.diameterAng, threshold=LOWEST_LOGIT,
+                                            **fields)
+        self._askedKey = one.key
+
+    def _takeSuggestions(self) -> bool:
+        if self._asked is None:
+            return False
+        new = False
+        for answer in self._asked.poll():
+            if answer["event"] == "micrograph":
+                order = sorted(range(len(answer["x"])), key=lambda i: -answer["score"][i])
+                x, y, score = ([answer[name][i] for i in order] for name in ("x", "y", "score"))
+                self.known[self._askedKey] = Suggestions(x, y, score, answer.get("null_level"), self.model)
+                new = True
+            elif answer["event"] in ("error", "died", "quarantined"):
+                self._failed.add(self._askedKey)
+                self.error = str(answer.get("error") or answer.get("reason"))
+        if self._asked.last is not None:
+            if self._askedKey not in self.known:
+                self._failed.add(self._askedKey)
+            self._asked = None
+        return new
+
+    def _takeTraining(self) -> bool:
+        if self._training is None:
+            return False
+        for answer in self._training.poll():
+            if answer["event"] == "progress" and answer.get("updates_total"):
+                self._progress = "training: %d of %d updates" % (answer["updates"], answer["updates_total"])
+            elif answer["event"] in ("error", "died"):
+                self.error = str(answer["error"])
+            elif answer["event"] == "result":
+                self._training = None
+                self._takeUp(dict(answer["card"], path=answer["model"]))
+                write_json(os.path.join(self._folder, "model.json"), dict(answer["card"], path=answer["model"]))
+                self.forget()
+                return True
+        if self._training is not None and self._training.last is not None:
+            self._training = None
+        return False
+
+    def _takeUp(self, card: Dict[str, Any]) -> None:
+        """Go on with a model."""
+        if card.get("path") and os.path.exists(card["path"]):
+            self.model, self.threshold = str(card["path"]), float(card.get("suggested_threshold") or 0.0)
+            self.averagePrecision = (card.get("validation") or {}).get("average_precision")
+
+
+def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:
+    return {path: [[x, y] for x, y in points] for path, points in places.items()}

@@ -1,0 +1,148 @@
+"""The right side of the window that labels: diameter, counts, suggestions, training."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from tkinter import ttk
+from typing import Any
+
+from pupicker.window.label_session import NOT_PARTICLES
+from pupicker.window.radial_average import REACH, RadialPlot, radialSums
+
+WIDTH_PX = 270
+LOWEST, HIGHEST = -4.0, 8.0  # of the slider of suggestions
+START = 1.0  # of the general model: logits above it are mostly particles
+AVERAGE_MS = 250
+ENOUGH = 20  # labels for a first model that is of use
+
+
+class LabelPanel(ttk.Frame):
+    """Shows what a :class:`~pupicker.window.label_window.LabelWindow` knows, and calls its actions."""
+
+    def __init__(self, parent: Any, window: Any) -> None:
+        ttk.Frame.__init__(self, parent, width=WIDTH_PX)
+        self._window = window
+        self._average = ""  # id of the next measurement
+        self._makeDiameter()
+        self.counts = self._text()
+        buttons = ttk.Frame(self)
+        buttons.pack(fill=tk.X, pady=4)
+        for text, action in (("Undo", window.undo), ("Redo", window.redo)):
+            ttk.Button(buttons, text=text, command=action).pack(side=tk.LEFT, padx=2)
+        self._makeSuggestions()
+        ttk.Separator(self).pack(fill=tk.X, pady=10)
+        self.model = self._text()
+        self.trainButton = ttk.Button(self, text="Train now (t)", command=window.train)
+        self.trainButton.pack(anchor=tk.W, pady=2)
+        self.stateText = self._text()
+        ttk.Button(self, text="Done (Ctrl+D)", command=window.done).pack(side=tk.BOTTOM, fill=tk.X, pady=(8, 0))
+        ttk.Label(self, text="Labels are on disk at every click; close the window and go on whenever you like.",
+                  wraplength=WIDTH_PX, foreground="#505050").pack(side=tk.BOTTOM, anchor=tk.W)
+
+    def _text(self) -> Any:
+        label = ttk.Label(self, wraplength=WIDTH_PX, justify=tk.LEFT)
+        label.pack(anchor=tk.W, pady=2)
+        return label
+
+    def _makeDiameter(self) -> None:
+        bar = ttk.Frame(self)
+        bar.pack(fill=tk.X)
+        ttk.Label(bar, text="Particle diameter (Å)").pack(side=tk.LEFT)
+        self.diameter = ttk.Entry(bar, width=8, justify=tk.RIGHT)
+        self.diameter.pack(side=tk.RIGHT)
+        for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
+            self.diameter.bind(key, lambda event: self._typedDiameter())
+        self.plot = RadialPlot(self, WIDTH_PX - 4, 100)
+        self.plot.pack(pady=(4, 10))
+        self._write()
+
+    def _makeSuggestions(self) -> None:
+        ttk.Separator(self).pack(fill=tk.X, pady=10)
+        bar = ttk.Frame(self)
+        bar.pack(fill=tk.X)
+        ttk.Label(bar, text="Suggestions with a score of").pack(side=tk.LEFT)
+        self.value = ttk.Label(bar, text="%0.1f" % START)
+        self.value.pack(side=tk.RIGHT)
+        self.slider = ttk.Scale(self, from_=LOWEST, to=HIGHEST, value=START, command=lambda text: self._slid())
+        self.slider.pack(fill=tk.X)
+        self.suggested = self._text()
+        self.acceptButton = ttk.Button(self, text="Accept all shown (a)", command=self._window.accept)
+        self.acceptButton.pack(anchor=tk.W, pady=2)
+        ttk.Button(self, text="Most useful micrograph (u)", command=self._window.goToMostUseful).pack(
+            anchor=tk.W, pady=2)
+
+    # ------------------------- events -------------------------
+    def threshold(self) -> float:
+        """Lowest score of the suggestions that are shown."""
+        return float(self.slider.get())
+
+    def _slid(self) -> None:
+        self.value.configure(text="%0.1f" % self.threshold())
+        self._window.changed(everything=True)
+
+    def _typedDiameter(self) -> None:
+        try:
+            value = float(self.diameter.get())
+        except ValueError:
+            value = 0.0
+        if value > 0 and abs(value - self._window.session.diameterAng) > 0.05:
+            self._window.setDiameter(value)
+        else:
+            self._write()
+
+    def _write(self) -> None:
+        self.diameter.delete(0, tk.END)
+        self.diameter.insert(0, "%0.0f" % self._window.session.diameterAng)
+
+    # ------------------------- content -------------------------
+    def modelChanged(self) -> None:
+        """Another model makes the suggestions: its own threshold is where to start."""
+        self.slider.set(min(max(self._window.helper.threshold, LOWEST), HIGHEST))
+        self.refresh()
+
+    def averageSoon(self) -> None:
+        """Measure the labels once the user pauses: it takes longer than a click may."""
+        if self._average:
+            self.after_cancel(self._average)
+        self._average = self.after(AVERAGE_MS, self.showAverage)
+
+    def showAverage(self) -> None:
+        """Measure the labels of the micrograph that is shown."""
+        self._average = ""
+        window = self._window
+        points, pixels = window.session.places(window.key()), window.canvas.pixels()
+        if points and pixels is not None:
+            reachPx = 2 * REACH * window.radiusPx()
+            self.plot.show(*radialSums(pixels, points, reachPx), reachPx * window.pixelSizeAng())
+        self.plot.draw(window.session.diameterAng)
+
+    def refresh(self) -> None:
+        """Everything anew."""
+        window = self._window
+        session = window.session
+        self._write()
+        self.plot.draw(session.diameterAng)
+        self.averageSoon()
+        number, none = session.number(), session.number(NOT_PARTICLES)
+        advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
+        self.counts.configure(text="%d labels on %d micrographs, %d places that are no particles.%s"
+                              % (number, len(session.labelled()), none, advice))
+        shown = len(window.suggestions())
+        self.suggested.configure(text="%d suggestions shown on this micrograph" % shown)
+        self.acceptButton.state(["!disabled" if shown else "disabled"])
+        self.refreshState()
+
+    def refreshState(self) -> None:
+        """What goes on behind the window."""
+        helper = self._window.helper
+        if helper is None:
+            self.stateText.configure(text="No suggestions.")
+            return
+        self.trainButton.state(["!disabled" if helper.canTrain() else "disabled"])
+        self.stateText.configure(text=helper.error or helper.state)
+        text = "Suggestions of the general model, which has seen no particle of yours."
+        if helper.model:
+            text = "Suggestions of a model that learnt from your labels."
+            if helper.averagePrecision is not None and self._window.session.number() >= ENOUGH:
+                text += " Average precision about %0.1f, on labels that it had not seen." % helper.averagePrecision
+        self.model.configure(text=text)
