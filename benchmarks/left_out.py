@@ -107,8 +107,9 @@ def with_weights(judged: BenchmarkSet, table: Path, weights: Path, network: list
              judged.diameter_ang, "--pixel-size", judged.pixel_size_ang, "--output", path, "--start", "random",
              "--updates", 1, "--validation-fraction", 0, "--threads", 1, "--device", DEVICE, *network], work / "log")
     model = load_model(path)
-    model.network.load_state_dict(load_file(str(weights)))
-    save_model(path, model)
+    own = {name: t for name, t in load_file(str(weights)).items() if not name.startswith("cell_head.")}
+    model.network.load_state_dict(own)
+    save_model(path, replace(model, cell_head=None))
     return path
 
 

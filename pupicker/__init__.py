@@ -9,8 +9,8 @@ Three layers, imports only downward:
 
 For Python programs: :func:`train`, :func:`pick`, :func:`evaluate`, :func:`load_model`, :func:`save_model`,
 :func:`read_micrograph`, :func:`read_coordinates`, :func:`write_coordinates`, :class:`CoordinateTable`,
-:class:`TrainingOptions`, :class:`PickingOptions` and :class:`PuPickerError` (docs/python.md).  They and ``Plugin`` are
-looked up when they are asked for, so that ``import pupicker`` loads neither torch nor Scipion.
+:class:`TrainingOptions`, :class:`PickingOptions`, :func:`set_precision` and :class:`PuPickerError` (docs/python.md).
+They and ``Plugin`` are looked up when they are asked for, so that ``import pupicker`` loads neither torch nor Scipion.
 """
 
 from typing import TYPE_CHECKING, List
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.picking.pick import pick
     from pupicker.engine.picking.picker import PickingOptions
+    from pupicker.engine.runtime.device import set_precision
     from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.training.options import TrainingOptions
     from pupicker.engine.training.train import train_from_files as train
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "1.1.0"
 
 # Raised when a training or a picking gives other numbers than before (tests/golden.py); benchmark records carry it.
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 
 _logo = "pupicker_logo.png"
 _references = ["Bepler2019"]
@@ -47,13 +48,14 @@ _PUBLIC = {
     "read_coordinates": "pupicker.engine.files.coordinates:read_coordinates",
     "read_micrograph": "pupicker.engine.files.micrographs:read_image",
     "save_model": "pupicker.engine.models.model_file:save_model",
+    "set_precision": "pupicker.engine.runtime.device:set_precision",
     "train": "pupicker.engine.training.train:train_from_files",
     "write_coordinates": "pupicker.engine.files.coordinates:write_coordinates",
 }
 
 __all__ = ["METHOD_VERSION", "CoordinateTable", "PickingOptions", "PuPickerError", "TrainingOptions", "__version__",
-           "evaluate", "load_model", "pick", "read_coordinates", "read_micrograph", "save_model", "train",
-           "write_coordinates"]
+           "evaluate", "load_model", "pick", "read_coordinates", "read_micrograph", "save_model", "set_precision",
+           "train",           "write_coordinates"]
 
 
 def __getattr__(name: str) -> object:

@@ -27,7 +27,7 @@ SCIPION_EM_MINIMUM = (3, 11)  # as requirements.txt says
 
 # Form choices, besides those of shared.choices; the index is what Scipion stores, so only ever append.
 NETWORK_OTHER, NETWORK_DEFAULT = 4, 5
-NETWORK_CHOICES = ("conv31", "conv63", "conv127", "resnet31", "of another package", "conv47", "dense63")
+NETWORK_CHOICES = (*choices.NETWORKS[1:5], "of another package", choices.NETWORKS[0], *choices.NETWORKS[5:])
 NORM_CHOICES = choices.NORMS
 AUTOENCODER_NONE, AUTOENCODER_AUTO, AUTOENCODER_GIVEN = range(3)
 AUTOENCODER_CHOICES = ("none", "automatic", "given weight")

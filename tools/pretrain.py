@@ -1,16 +1,20 @@
 """Make the weights that a training starts from: pupicker/weights/NETWORK.safetensors.
 
     python tools/pretrain.py [--network conv47] [--scenes 2400] [--updates 12000] [--patches 32] [--threads 2]
-        [--device cpu] [--examples FILE] [--output FILE]
+        [--device cpu] [--precision auto] [--examples FILE] [--start FILE] [--output FILE]
 
 The network learns to tell centres of particles from everything else (pupicker/engine/pretraining) on simulated
 micrographs of thousands of made-up particles (pupicker/simulation/random_scene.py), in which the truth is known.  No
 real micrograph and no known structure is used, so that a model that starts from these weights can be judged on any of
 them.  Contamination is left out of the scenes as training leaves it out of micrographs
-(pupicker/core/detection/contamination.py).  The average precision on scenes that training has not seen is printed and
+(pupicker/core/detection/contamination.py).  A last layer for cells is fitted to what the network sees in some of the
+scenes (pupicker/core/networks/cell_head.py).  The average precision on scenes that training has not seen is printed and
 goes into the file's header.
 
-Simulating takes longer than training on a GPU: --examples keeps the scenes for the next network.
+--threads are for the simulation; on a processor one thread trains, so that the file does not depend on their number.
+The same processor makes the same file; another one adds in another order, and has bfloat16 or not (--precision).
+Simulating takes longer than training on a GPU: --examples keeps the scenes for the next network.  --start goes on from
+the weights of a file; with --updates 0 only its layer for cells is fitted anew.
 """
 
 from __future__ import annotations
@@ -26,22 +30,30 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import pupicker
+from pupicker.core.detection.picking_network import picking_network
 from pupicker.core.image.histograms import histogram, stack_histograms
 from pupicker.core.image.normalization import JointFit, fit
 from pupicker.core.networks import DEFAULT_NETWORK, build
+from pupicker.core.networks.cell_head import CellNetwork
+from pupicker.engine.models.model_file import CELL_HEAD, with_cell_head
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example, example_of, load_examples, save_examples
 from pupicker.engine.pretraining.loop import average_precision, pretrain
+from pupicker.engine.runtime.device import placed, precision_name, set_precision
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
+from pupicker.shared.options import PRECISION
 from pupicker.simulation.random_scene import DIAMETER_PX, random_scene
 
 WEIGHTS = Path(pupicker.__file__).parent / "weights"
 HELD_OUT = 60
+ORIENTATIONS = 2
+HEADER = "pupicker_weights"
 
 
 def simulated(seed: int, index: int) -> tuple[Tensor, JointFit, Tensor]:
@@ -76,6 +88,12 @@ def kept_examples(args: argparse.Namespace) -> list[Example]:
     return examples
 
 
+def made_of(path: Path) -> dict[str, object]:
+    """How the weights of a file were made, as it says."""
+    with safe_open(str(path), framework="pt") as stored:
+        return dict(json.loads(stored.metadata()[HEADER]))
+
+
 def arguments() -> argparse.Namespace:
     """Of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,7 +104,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--precision", default=PRECISION.default, choices=PRECISION.choices)
     parser.add_argument("--examples", type=Path, help="file to keep the scenes in, or to take them from")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to go on from (default: random ones)")
     parser.add_argument("--output", type=Path, help="default: the package's own file for the network")
     args = parser.parse_args()
     if args.scenes <= HELD_OUT:
@@ -103,24 +123,33 @@ def main() -> None:
         examples = kept_examples(args)
     except InputError as error:
         raise SystemExit(f"{error}: {', '.join(f'--{name}' for name in error.parameters)}") from error
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     torch.backends.cudnn.benchmark = True  # all minibatches have one size
-    network = build(args.network).to(args.device).channels_last()
+    set_precision(args.precision)
+    network = placed(build(args.network), args.device).channels_last()
+    if args.start is not None:
+        network.load_state_dict(with_cell_head(network, load_file(args.start))[0])
     batches = Batches(examples[HELD_OUT:], DIAMETER_PX, network, args.patches, args.seed, args.device)
     weights = pretrain(network.train(), batches, args.updates)
     network.cpu().load_state_dict(weights)
-    precision = average_precision(network.eval(), examples[:HELD_OUT], DIAMETER_PX)
+    seen = [image.float() for image, _ in examples[HELD_OUT : 2 * HELD_OUT]]
+    picking = picking_network(network.eval(), seen, ORIENTATIONS, args.seed, sum(image.numel() for image in seen))
+    precision = average_precision(picking, examples[:HELD_OUT], DIAMETER_PX)
     header = {
         "network": args.network, "made_by": "tools/pretrain.py", "scenes": args.scenes, "updates": args.updates,
         "patches": args.patches, "seed": args.seed, "particles": int(sum(len(xy) for _, xy in examples)),
-        "average_precision_on_unseen_scenes": round(precision, 4), "software": {"pupicker": pupicker.__version__,
-        "torch": torch.__version__, "numpy": np.__version__},
+        "precision": precision_name(args.device), "average_precision_on_unseen_scenes": round(precision, 4),
+        "software": {"pupicker": pupicker.__version__, "torch": torch.__version__, "numpy": np.__version__},
     }
+    if args.start is not None:
+        header["start"] = made_of(args.start)
+    if isinstance(picking, CellNetwork):
+        weights |= {CELL_HEAD + name: t for name, t in picking.head.state_dict().items()}
     output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(output) as temporary:
         save_file({name: t.contiguous() for name, t in weights.items()}, str(temporary),
-                  metadata={"pupicker_weights": json.dumps(header)})
+                  metadata={HEADER: json.dumps(header)})
     sys.stdout.write(json.dumps(header, indent=1) + "\n")
 
 

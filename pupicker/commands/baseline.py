@@ -14,6 +14,7 @@ from pupicker.commands.parsing.arguments import (
     add_option,
     add_options,
     add_results,
+    chosen_device,
     first_geometry,
 )
 from pupicker.commands.pick import add_output, pick_all
@@ -61,10 +62,9 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.picking.general_picker import GeneralPicker
     from pupicker.engine.picking.picker import PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
-    from pupicker.engine.runtime.device import resolve_device, set_threads
 
     _check_ignored(args)
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
 
     def make(report: Report) -> MicrographPicker:

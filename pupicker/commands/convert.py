@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from pupicker.commands.parsing.arguments import add_option
+from pupicker.commands.parsing.arguments import add_option, add_table, reading_of
 from pupicker.shared import options
 
-HELP = "Convert coordinate tables between RELION STAR, tsv/csv and EMAN box, one file or one per micrograph."
-EXAMPLE = "pupicker convert picks.star boxes --per-micrograph .box --box-size 180 --scale 4"
+HELP = "Convert coordinate tables: RELION, cryoSPARC, crYOLO, EMAN, Topaz, Xmipp, Scipion, tsv/csv."
+EXAMPLE = ("pupicker convert picks.star boxes --per-micrograph .box --box-size 180 --scale 4\n"
+           "  pupicker convert picks.star AutoPick/job009 --per-micrograph _autopick.star")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "input", metavar="IN", help="table (.star .tsv .csv .txt .box), or folder with one per micrograph"
+        "input", metavar="IN", help="table of any format (told from its content), folder with one per micrograph,"
+        " job of RELION, output of crYOLO"
     )
     parser.add_argument(
         "output", metavar="OUT",
-        help="table to write, format by its extension; a name without extension is a folder with one per micrograph",
+        help="table to write, format by its extension: .star, .tsv, .csv, .txt (Topaz), .box (whole pixels), .cbox"
+        " (crYOLO), .cs (cryoSPARC; needs --micrographs); a name without extension is a folder with one per micrograph",
     )
     add_option(parser, options.SCALE)
     parser.add_argument(
@@ -27,10 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --scale: the smaller micrographs are averages of whole pixels, which moves their grid by half a"
         " pixel; without it they were made by Fourier cropping, as pupicker preprocess and nearly all programs do",
     )
-    add_option(parser, options.BOX_SIZE_PX.but(help="side of the boxes on the new micrographs; .box needs it"))
+    add_table(parser, scale=False)
+    add_option(parser, options.PIXEL_SIZE.but(
+        help="of the new micrographs; only the origins of a refinement need it",
+        automatic="from the table or their headers"))
+    add_option(parser, options.BOX_SIZE_PX.but(help="side of the boxes on the new micrographs; .box and .cbox need it"))
     parser.add_argument(
         "--per-micrograph", metavar="SUFFIX",
-        help="write a folder with one table per micrograph named MICROGRAPH + SUFFIX, e.g. .box or _autopick.star",
+        help="write a folder with one table per micrograph named MICROGRAPH + SUFFIX, e.g. .box or _autopick.star; with"
+        " _autopick.star or _manualpick.star also the index autopick.star or manualpick.star, which Extract of RELION 4"
+        " and 5 takes (give OUT as it is called from the folder of the project)",
     )
     parser.add_argument(
         "--micrographs", nargs="+", default=[], metavar="MIC",
@@ -41,16 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say on stdout what was written."""
-    from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
+    from pupicker.engine.files.coordinates import INDEXED, read_coordinates, write_coordinates, write_folder_index
     from pupicker.engine.files.listing import list_micrographs
     from pupicker.engine.runtime.errors import UsageError
 
     if args.averaged and args.scale == 1.0:
         raise UsageError("--averaged: says what --scale means; give that, or leave it out")
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
-    table = read_coordinates(args.input, micrographs)
-    if args.scale != 1.0:
-        table = table.scaled(args.scale, args.averaged)
+    table = read_coordinates(args.input, micrographs, reading_of(args))
     write_coordinates(args.output, table, micrographs, args.box_size, args.per_micrograph)
     sys.stdout.write(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
+    if args.per_micrograph in INDEXED:
+        names = [*table.names(), *(str(path) for path in micrographs or () if not len(table.of(str(path))))]
+        index = write_folder_index(Path(args.output), names, args.per_micrograph)
+        sys.stdout.write(f"index for RELION: {index}\n")
     return 0

@@ -14,9 +14,11 @@ from pupicker.commands.parsing.arguments import (
     add_device,
     add_option,
     add_results,
+    chosen_device,
     finish,
     named,
     print_rows,
+    reading_of,
     report_of_failure,
     worded,
 )
@@ -60,13 +62,13 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.commands.parsing.grid import make_cells
     from pupicker.engine.cross_validation.table import Table
     from pupicker.engine.reports.plots import plot_cross_validation
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.shared.atomic import write_text
     from pupicker.shared.json_files import write_json
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     if args.output.is_file():
         raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         except UsageError as error:
             raise cell.blamed(error) from None
     report = Report("cross-validate", word=worded)
-    with report_of_failure(report, args, args.output / "table"):
+    with report_of_failure(report, args, args.output / "table"), sole_writer(args.output):
         work = _Work(args, cells, device, threads, report)
         results, failures = work.run()
     table = Table([cell.title for cell in cells], [dict(cell.values) for cell in cells], results, failures)
@@ -195,7 +197,8 @@ class _Work:
         from pupicker.engine.training.dataset import load_training_set
 
         key = repr((paths, args.picks, args.negatives, args.pixel_size, args.keep_borders, geometry,
-                    args.margin, args.masks, args.exclude_contamination))
+                    args.margin, args.masks, args.exclude_contamination, reading_of(args),
+                    args.check_labels))
         if self._data is None or self._data[0] != key:
             report = self.report if self._data is None else Report("cross-validate", word=worded)
             self._data = None  # before the next ones are read: both may not fit

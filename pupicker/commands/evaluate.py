@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import (
     add_device,
-    add_option,
     add_options,
     check_output_file,
+    chosen_device,
     print_json,
     print_rows,
     worded,
@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--matches", type=Path, metavar="TSV",
                         help="write every pick as hit or false, and every missed particle")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    add_option(parser, options.KEEP_BORDERS)
+    add_options(parser, options.NAME_PATTERN.but(
+        help=f"{options.NAME_PATTERN.help}; of both tables"), options.KEEP_BORDERS)
     add_device(parser)
 
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.core.scores.reliability import reliability
     from pupicker.engine.evaluation.picks import evaluate, write_matches
-    from pupicker.engine.files.coordinates import read_coordinates
+    from pupicker.engine.files.coordinates import Reading, read_coordinates
     from pupicker.engine.reports.plots import PLOT_SUFFIXES, plot_precision_recall
     from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.runtime.run_report import Report
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
             check_output_file(getattr(args, option), f"--{option}")
     if args.plot and args.plot.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
-    picks, truth = read_coordinates(args.picks), read_coordinates(args.truth)
+    reading = Reading(name_pattern=args.name_pattern)
+    picks, truth = (read_coordinates(table, reading=reading) for table in (args.picks, args.truth))
     only = _only(args)
     radius = _radius(args, [*(only or ()), *picks.names(), *truth.names()])
     result = evaluate(picks, truth, radius, only)
@@ -135,16 +137,15 @@ def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) ->
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.preparation.recipe import Recipe
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.errors import UsageError
 
     if not args.micrographs:
         raise UsageError("--model needs --micrographs with the files that it shall score")
-    threads = set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
     model = load_model(args.model)
     recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders)
-    return RegionScorer(model, recipe, resolve_device(args.device), threads).average_precision(paths, truth, report)
+    return RegionScorer(model, recipe, device, threads).average_precision(paths, truth, report)
 
 
 def _summary(result: Evaluation, radius: float, region: float | None) -> dict[str, Any]:

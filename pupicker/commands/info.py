@@ -9,6 +9,7 @@ from typing import Any
 
 from pupicker.commands.parsing.arguments import add_option, print_json, print_rows
 from pupicker.shared import options
+from pupicker.shared.choices import MODEL_SUFFIX
 
 HELP = "Show a model, a micrograph, or what follows from a particle diameter."
 EXAMPLE = "pupicker info model.pupicker\n  pupicker info micrograph.mrc --diameter 180"
@@ -25,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES
     from pupicker.engine.runtime.errors import UsageError
+    from pupicker.shared.names import MICROGRAPH_SUFFIXES, OTHER_MICROGRAPH_SUFFIXES, micrograph_suffix
 
-    is_micrograph = args.file.suffix.lower() in MICROGRAPH_SUFFIXES
+    is_micrograph = micrograph_suffix(args.file) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES
     if not is_micrograph and (args.pixel_size is not None or args.diameter is not None):
         raise UsageError(f"--pixel-size and --diameter are for a micrograph, and {args.file} is none: what a model"
                          " stores is shown as it is")
@@ -48,12 +49,30 @@ def _model(path: Path) -> Described:
     from pupicker.engine.models.model_card import card, title_of
     from pupicker.engine.models.model_file import load_model
 
+    _refuse_others(path)
     model = load_model(path)
     content = card(model)
     curves = ("curve", "expected_curve")
     plain = [(title_of(name), _text(value), "") for name, value in content.items() if name not in curves]
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
     return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
+
+
+def _refuse_others(path: Path) -> None:
+    """Say what a file is that is neither model nor micrograph."""
+    from pupicker.engine.files.coordinates.formats import is_table
+    from pupicker.engine.files.packed import require_file
+    from pupicker.engine.files.sample import Sample
+    from pupicker.engine.runtime.errors import InputError
+
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    require_file(path)
+    sample = Sample.of(path)
+    table = bool(sample.head.strip()) and is_table(path)
+    kind = "a table of coordinates (pupicker convert reads it)" if table else sample.kind
+    if kind and sample.suffix != MODEL_SUFFIX:
+        raise InputError(f"{path}: not a pupicker model, nor a micrograph: it is {kind}")
 
 
 def _micrograph(args: argparse.Namespace) -> Described:

@@ -26,6 +26,7 @@ from typing import Any
 
 PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MINIMUM_PYTHON = (3, 10)
+TERMINATED = 143
 REMEDY = "set PUPICKER_PYTHON to the Python of an environment that has the core of pupicker"
 
 
@@ -101,7 +102,8 @@ def main() -> int:
     exit_code, error = run_command(sys.argv[2:])
     if error:
         sys.stderr.write(error.replace("\n", " ") + "\n")
-    write_outcome(sys.argv[1], exit_code, stderr.last)
+    if exit_code != TERMINATED:  # that is no outcome of its own: whoever ended it knows
+        write_outcome(sys.argv[1], exit_code, stderr.last)
     return exit_code
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import shlex
@@ -15,11 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pupicker
-from pupicker.commands.parsing.arguments import named, worded
+from pupicker.commands.parsing.arguments import check_output_file, named, worded
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
+from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
 from pupicker.engine.runtime.progress import progress_on
-from pupicker.shared.choices import EXIT_FAILED
+from pupicker.shared.choices import EXIT_FAILED, EXIT_TERMINATED
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
@@ -55,10 +57,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     args = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     args.command_line = shlex.join(["pupicker", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        with _heard(), progress_on(sys.stderr):
+        with _heard(), progress_on(sys.stderr), terminated_by_signal():
             check_options(vars(args), args.options)
+            _check_written(args)
             code = int(args.run(args))
         sys.stdout.flush()
         return code
@@ -78,9 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"pupicker {args.command}: error: out of memory ({' '.join(str(error).split())[:200]}); give"
                          " fewer or smaller micrographs, another --device, or a machine with more memory\n")
         return EXIT_FAILED
+    except Terminated:
+        sys.stderr.write(f"pupicker {args.command}: terminated\n")
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         sys.stderr.write(f"pupicker {args.command}: interrupted\n")
         return 130
+
+
+def _check_written(args: argparse.Namespace) -> None:
+    """Files beside the output that could not be written at the end are an error now."""
+    for name in ("report", "status"):
+        target = getattr(args, name, None)
+        if target is not None:
+            check_output_file(target, f"--{name}")
 
 
 class _Line(logging.Formatter):

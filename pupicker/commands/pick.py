@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from pupicker.commands.parsing.arguments import (
     add_options,
     add_results,
     check_output_file,
+    chosen_device,
     finish,
     report_of_failure,
     worded,
@@ -26,7 +27,8 @@ from pupicker.shared.choices import LOWEST_CANDIDATE
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
-    from pupicker.engine.picking.picker import MicrographPicker
+    from pupicker.engine.picking.output import OneTable, TablesInFolder
+    from pupicker.engine.picking.picker import MicrographPicker, Picked
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
@@ -52,10 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Where picks go."""
     parser.add_argument("--output", required=True, type=Path, metavar="FILE_OR_DIR",
-                        help="one table for all (.star, .tsv, .csv), or a folder with one per micrograph")
-    parser.add_argument("--format", choices=("star", "tsv", "csv", "box"),
-                        help="of the tables in a folder (default: star); a single table has that of its extension")
+                        help="one table for all (.star, .tsv, .csv, .txt of Topaz, .cs of cryoSPARC), or a folder with"
+                        " one per micrograph; in a folder the same command goes on where it was killed")
+    parser.add_argument("--format", choices=tuple(FORMATS),
+                        help="of the tables in a folder (default: star); relion: NAME_autopick.star with the index"
+                        " autopick.star that Extract takes; a single table has that of its extension")
+    parser.add_argument("--skip-done", action="store_true",
+                        help="leave out micrographs that have picks in the output already, from whatever run")
     add_options(parser, options.PART)
+
+
+FORMATS = {"star": ".star", "tsv": ".tsv", "csv": ".csv", "box": ".box", "txt": ".txt", "cbox": ".cbox", "cs": ".cs",
+           "relion": "_autopick.star"}
+"""Ends of the names of tables in a folder."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.picking.picker import Picker, PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
-    from pupicker.engine.runtime.device import resolve_device, set_threads
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
 
     def make(_: Report) -> Picker:
@@ -83,77 +93,101 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
-    import numpy as np
-
-    from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
-    from pupicker.engine.files.coordinates.formats import format_of
     from pupicker.engine.reports.provenance import Provenance, read_names
-    from pupicker.engine.runtime.errors import PuPickerError
-    from pupicker.engine.runtime.progress import Progress
     from pupicker.engine.runtime.run_report import Report
 
-    targets = _targets(args, paths)
+    check_format(args)
     if args.html:
         check_output_file(args.html, "--html")
-    paths, names = _part(args.part, paths), read_names(args.names)
-    report, progress = Report(args.command, word=worded), Progress(len(paths), "picking")
+    origin = Provenance(args.command_line, read_names(args.names))
+    report = Report(args.command, word=worded)
+    paths = _writable(args, _part(args.part, paths), report)
     with report_of_failure(report, args, args.output):
-        picker = make(report)
-    threshold, weaker = picker.threshold, _candidate_tables(args, paths)
-    if weaker:
-        picker.threshold = min(threshold, LOWEST_CANDIDATE)
-    tables: list[CoordinateTable] = []
-    counts: dict[str, int] = {}
-    with report_of_failure(report, args, args.output), _kept(args.output, [] if targets else tables) as stop:
-        for found in picker.pick_files(paths, threads, report, progress):
-            name, table = str(found.path), found.table
-            box_size = picker.geometry.box_size_px(found.pixel_size_ang)
-            if weaker:
-                format_of(weaker[name]).write(weaker[name], table, box_size)
-                table = table.select(np.asarray(table.score) >= threshold)
-            counts[name] = len(table)
-            if name in targets:
-                # At once, also without picks: an empty table says "done".
-                format_of(targets[name]).write(targets[name], table, box_size)
-            if not targets or args.html:
-                tables.append(table)
-            if stop() and len(counts) < len(paths):
-                raise PuPickerError(f"stopped after {len(counts)} of {len(paths)} micrographs")
         report.require_some()
-    if not targets:
-        write_coordinates(args.output, CoordinateTable.concatenate(tables))
-    report.results.update(
-        {"picks": counts, "threshold": threshold, "min_distance_ang": picker.min_distance_ang,
-         "box_size_ang": picker.geometry.box_size_ang, "command_line": args.command_line,
-         "preparation": picker.recipe.to_record()}
-    )
+        picker = make(report)
+    output = _output(args, paths)
+    with output.writing():
+        work = _Work(args, paths, picker, report, output)
+        with report_of_failure(report, args, args.output):
+            work.run(threads)
+        work.output.finish([path for path, _ in report.quarantined], args.report is not None)
+    report.results.update({"picks": work.counts, **picker.to_record(), "threshold": work.threshold,
+                           "command_line": args.command_line})
     if args.html:
+        from pupicker.engine.files.coordinates import CoordinateTable
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
 
-        picked, model = CoordinateTable.concatenate(tables), getattr(picker, "model", None)
-        picking = Picking(paths, picked, report.to_dict(), model)
-        picking_report(picking, Provenance(args.command_line, names)).write(args.html)
-    rows = [("micrographs", str(len(counts))), ("picks", str(sum(counts.values()))),
-            ("threshold", f"{threshold:.2f}"), ("written to", str(args.output))]
+        picked = CoordinateTable.concatenate(work.tables)
+        picking = Picking(paths, picked, report.to_dict(), getattr(picker, "model", None))
+        picking_report(picking, origin).write(args.html)
+    rows = [("micrographs", str(len(work.counts))), ("picks", str(sum(work.counts.values()))),
+            ("threshold", f"{work.threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)
 
 
-@contextmanager
-def _kept(output: Path, tables: list[CoordinateTable]) -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether to stop; if the block fails, `tables` so far go beside `output`."""
-    from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
-    from pupicker.engine.runtime.interruption import stop_on_signals
+class _Work:
+    """Picks what is not picked yet, and keeps it."""
 
-    unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
-    try:
-        with stop_on_signals() as stop:
-            yield stop
-    except BaseException:
-        if tables:
-            write_coordinates(unfinished, CoordinateTable.concatenate(tables))
-            logging.getLogger(__name__).info("the picks of %d micrographs are in %s", len(tables), unfinished)
-        raise
-    unfinished.unlink(missing_ok=True)
+    def __init__(
+        self, args: argparse.Namespace, paths: list[Path], picker: MicrographPicker, report: Report,
+        output: OneTable | TablesInFolder,
+    ) -> None:
+        self._args, self._paths, self._picker, self._report, self.output = args, paths, picker, report, output
+        self.counts: dict[str, int] = dict(output.done)
+        self.tables: list[CoordinateTable] = output.earlier() if args.html else []
+        self._pixels = 0
+        self.threshold, self._weaker = picker.threshold, _candidate_tables(args, paths)
+        if self._weaker:
+            picker.threshold = min(picker.threshold, LOWEST_CANDIDATE)
+
+    def run(self, threads: int) -> None:
+        """Until all are picked, or a signal asks to stop."""
+        from pupicker.engine.runtime.errors import PuPickerError
+        from pupicker.engine.runtime.interruption import stop_on_signals
+        from pupicker.engine.runtime.progress import Progress
+
+        todo = [path for path in self._paths if str(path) not in self.counts]
+        progress = Progress(len(todo), "picking")
+        with self.output.kept(), stop_on_signals() as stop:
+            for found in self._picker.pick_files(todo, threads, self._report, progress):
+                self._keep(found)
+                if stop() and len(self.counts) < len(self._paths):
+                    raise PuPickerError(f"stopped after {len(self.counts)} of {len(self._paths)} micrographs")
+            if not self.counts:
+                self._report.require_some()
+        if self._args.format == "relion":
+            from pupicker.engine.files.coordinates import write_folder_index
+
+            write_folder_index(self._args.output, list(self.counts), FORMATS["relion"])
+        self._say_numbers()
+
+    def _keep(self, found: Picked) -> None:
+        name, box_size = str(found.path), self._picker.geometry.box_size_px(found.pixel_size_ang)
+        if self._weaker:
+            import numpy as np
+
+            from pupicker.engine.files.coordinates.formats import Layout, format_to_write
+
+            format_to_write(self._weaker[name]).write(self._weaker[name], found.table, Layout(box_size))
+            found = replace(found, table=found.table.select(np.asarray(found.table.score) >= self.threshold))
+        self.counts[name] = len(found.table)
+        self._pixels += found.working_pixels
+        self.output.add(found, box_size)
+        if self._args.html:
+            self.tables.append(found.table)
+
+    def _say_numbers(self) -> None:
+        """Whether there are about as many picks as training says."""
+        from pupicker.core.regions.regions import mean_disc_area
+        from pupicker.engine.picking.output import expected_picks
+
+        model, density = getattr(self._picker, "model", None), None
+        if model is not None and self._args.threshold is None:
+            density = model.class_prior / mean_disc_area(model.geometry.training_radius_px)
+        fresh = {name: count for name, count in self.counts.items() if name not in self.output.done}
+        text = expected_picks(fresh, density, self._pixels)
+        if text:
+            logging.getLogger(__name__).warning("%s", text)
 
 
 def _candidate_tables(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
@@ -178,25 +212,66 @@ def _part(part: str | None, paths: list[Path]) -> list[Path]:
     return paths[index - 1 :: number]
 
 
-def _targets(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
-    """The table of each micrograph; none if one table is for all."""
-    from pupicker.engine.files.coordinates.formats import format_of
+def in_folder(args: argparse.Namespace) -> bool:
+    """Whether the output is a folder with one table for each micrograph."""
+    return args.output.suffix == "" or args.output.is_dir()
+
+
+def check_format(args: argparse.Namespace) -> None:
+    """Raise at an output that cannot be: an unknown format is an error now, not after an hour of picking."""
+    from pupicker.engine.files.coordinates import format_to_write
+    from pupicker.engine.runtime.errors import UsageError
+
+    if in_folder(args):
+        if args.output.exists() and not args.output.is_dir():
+            raise UsageError(f"--output {args.output}: is a file; give the name of a folder, or of a table")
+        return
+    format_to_write(args.output)
+    check_output_file(args.output)
+    if args.format and FORMATS[args.format] != args.output.suffix.lower():
+        raise UsageError(f"--format {args.format}: is for the tables in a folder, --output {args.output} is a single"
+                         " one")
+
+
+def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> list[Path]:
+    """`paths` without those whose names no table can hold, which are quarantined before the work."""
+    from pupicker.engine.picking.output import name_problem
+
+    suffix = Path(FORMATS[args.format or "star"]).suffix or ".star" if in_folder(args) else args.output.suffix.lower()
+    kept = []
+    for path in paths:
+        problem = name_problem(str(path), suffix)
+        if problem:
+            report.quarantine(path, f"{path}: {problem}")
+        else:
+            kept.append(path)
+    return kept
+
+
+def _output(args: argparse.Namespace, paths: list[Path]) -> OneTable | TablesInFolder:
+    """The table, or the tables, that picks go to."""
     from pupicker.engine.files.names import distinct_stems
+    from pupicker.engine.picking.output import OneTable, TablesInFolder
     from pupicker.engine.runtime.errors import UsageError
 
     output: Path = args.output
-    if output.suffix == "" or output.is_dir():
-        suffix = args.format or "star"
-        return {name: output / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
-    format_of(output)  # an unknown one is an error now, not after an hour of picking
-    check_output_file(output)
-    if args.format and f".{args.format}" != output.suffix.lower():
-        raise UsageError(f"--format {args.format}: is for the tables in a folder, --output {output} is a single one")
-    if output.suffix.lower() != ".box":
-        return {}
-    if len(paths) > 1:
-        raise UsageError(
-            f"--output {output}: a .box file holds one micrograph, {len(paths)} were given; give a folder and"
-            " --format box"
-        )
-    return {str(paths[0]): output}
+    if in_folder(args):
+        ending = FORMATS[args.format or "star"]
+        targets = {name: output / f"{stem}{ending}" for name, stem in distinct_stems(map(str, paths)).items()}
+        return TablesInFolder(output, targets, _identity(args), args.skip_done)
+    kind = output.suffix.lower()
+    if kind in (".box", ".cbox") and len(paths) > 1:
+        raise UsageError(f"--output {output}: a {kind} file holds one micrograph, {len(paths)} were given; give a"
+                         f" folder and --format {kind[1:]}")
+    return OneTable(output, paths, args.skip_done)
+
+
+def _identity(args: argparse.Namespace) -> str:
+    """Of what decides which picks come out: another model or option, and a folder is begun anew."""
+    from pupicker.shared.digests import digest_of, file_state
+
+    free = {"micrographs", "report", "json", "html", "names", "threads", "device", "command_line", "run", "options",
+            "skip_done", "part"}
+    chosen = {name: str(value) for name, value in vars(args).items() if name not in free}
+    files = [getattr(args, name, None) for name in ("model", "template")]
+    return digest_of(chosen, [file_state(str(file)) for file in files if file is not None])

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pupicker.commands.parsing.arguments import add_micrographs, add_names, add_option, check_output_file
+from pupicker.commands.parsing.arguments import (
+    add_micrographs,
+    add_names,
+    add_option,
+    add_table,
+    check_output_file,
+    reading_of,
+)
 from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."
@@ -23,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         " what precision to expect")
     parser.add_argument("--run-report", type=Path, metavar="FILE",
                         help="JSON report of pupicker pick: threshold, how micrographs were prepared, quarantined ones")
+    add_table(parser)
     add_option(parser, options.KEEP_BORDERS)
     add_names(parser)
     add_option(parser, options.THREADS)
@@ -43,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     set_threads(args.threads)
     check_output_file(args.output)
     paths = list_micrographs(args.micrographs)
-    table = read_coordinates(args.picks, paths)
+    table = read_coordinates(args.picks, paths, reading_of(args))
     meant = {str(path) for path in paths}
     table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
     results = read_object(args.run_report) if args.run_report else {}

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import add_device, add_exclusion, add_options, check_output_file
+from pupicker.commands.parsing.arguments import add_device, add_exclusion, add_options, check_output_file, chosen_device
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.serving.pickers import Pickers
     from pupicker.engine.serving.picking import Work
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     watched = _watched(args)
     if args.metrics:
         check_output_file(args.metrics, "--metrics")
-    device, threads, turns = resolve_device(args.device), set_threads(args.threads), Turns()
+    (device, threads), turns = chosen_device(args), Turns()
     pickers = Pickers(device, args.model, turns)
     if args.model:
         pickers.model(None)  # now: what cannot be used is no start

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import check_output_file, finish, report_of_failure, worded
+from pupicker.commands.parsing.arguments import (
+    check_output_file,
+    chosen_device,
+    finish,
+    reading_of,
+    report_of_failure,
+    worded,
+)
 from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
@@ -30,16 +38,16 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import load_model, save_model
-    from pupicker.engine.runtime.device import resolve_device, set_threads
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
+    from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.engine.training.dataset import load_training_set
     from pupicker.engine.training.options import Task
     from pupicker.engine.training.pseudo_labels import with_pseudo_labels
     from pupicker.engine.training.status import TrainingStatus
     from pupicker.engine.training.train import train
 
-    device, threads = resolve_device(args.device), set_threads(args.threads)
+    device, threads = chosen_device(args)
     check(args)
     origin = _origin(args)
     options, network = training_options(args), network_of(args)
@@ -50,16 +58,17 @@ def run(args: argparse.Namespace) -> int:
     task = Task(geometry, options, start, device, pixel_size)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
-    with report_of_failure(report, args, args.output):
+    with report_of_failure(report, args, args.output), sole_writer(args.output):
         data = load_training_set(sources, geometry, threads, report)
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)
         with stop_on_signals() as stop:
             model = load_model(args.output) if args.only_html else train(
                 data, task, checkpoint_path(args.output), args.resume, status, stop)
+        if not args.only_html:
+            save_model(args.output, model)
+            checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that is not written is in there
     if not args.only_html:
-        save_model(args.output, model)
-        checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that cannot be written is in there
         status.done(model.record)
     content = card(model)
     report.results.update(content)
@@ -113,10 +122,12 @@ def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:
     from pupicker.engine.preparation.exclusion import exclusion_for
     from pupicker.engine.training.dataset import Sources
 
-    labels, negatives = (
-        None if table is None else read_coordinates(table, paths) for table in (args.picks, args.negatives))
+    reading = reading_of(args)
+    labels = None if args.picks is None else read_coordinates(args.picks, paths, reading)
+    unscored = replace(reading, min_score=None)
+    negatives = None if args.negatives is None else read_coordinates(args.negatives, paths, unscored)
     exclusion = exclusion_for(None, args.margin, args.masks, args.exclude_contamination, paths)
-    return Sources(paths, labels, negatives, args.pixel_size, args.keep_borders, exclusion)
+    return Sources(paths, labels, negatives, args.pixel_size, args.keep_borders, exclusion, args.check_labels)
 
 
 def _labelled(source: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
 from pupicker.shared.columns import POSITION
-from pupicker.shared.names import micrograph_key
+from pupicker.shared.names import micrograph_key, plain_name
 
 Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
 
@@ -43,20 +43,29 @@ def repeatedNames(micSet: Any) -> List[str]:
 
 
 def _uniqueIds(names: Dict[int, str]) -> Dict[str, Optional[int]]:
-    """Name -> id, and key -> id, of micrographs; None where several share it (a key yields to a full name)."""
+    """Name -> id, key -> id and plain name -> id; None where several share it (a key yields to a full name)."""
     full: Dict[str, Optional[int]] = {}
     keys: Dict[str, Optional[int]] = {}
+    plains: Dict[str, Optional[int]] = {}
     for micId, name in names.items():
         full[name] = None if name in full else micId
         key = micrograph_key(name)
         keys[key] = None if key in keys else micId
+        plain = _plain(name)
+        plains[plain] = None if plain in plains else micId
     keys.update(full)
+    keys.update(plains)
     return keys
+
+
+def _plain(name: str) -> str:
+    """The plain name, marked: one that is equal to the key of another micrograph is not the same."""
+    return "\0" + plain_name(name)
 
 
 def _find(name: str, index: Dict[str, Optional[int]], ownIndex: Dict[str, Optional[int]]) -> Optional[int]:
     """Id of the micrograph that `name` means in the other set; None if there is none, or several in either set."""
-    for key in (name, micrograph_key(name)):
+    for key in (name, micrograph_key(name), _plain(name)):
         if ownIndex.get(key, 0) is None:
             return None  # the labels of several micrographs would come together on one
         if key in index:

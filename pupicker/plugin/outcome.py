@@ -11,7 +11,10 @@ from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 from pupicker.shared.json_files import read_json
 
 NO_FIELD = ("learning_rate", "width", "refit", "training_radius", "pixel_size", "keep_borders", "template_pixel_size",
-            "bright", "radius", "scale", "device", "part", "settle")  # options that no form has: the line keeps them
+            "bright", "radius", "device", "check_labels", "part", "settle") + tuple(
+                option.name for option in options.TABLE)
+"""Options that no form has: the line keeps them."""
+
 LABELS = dict(
     {option.name: option.label for option in options.TRAINING + options.OTHERS if option.name not in NO_FIELD}, **{
         "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",

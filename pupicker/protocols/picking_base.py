@@ -169,7 +169,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         starFile, reportFile = os.path.join(folder, "micrographs.star"), os.path.join(folder, "report.json")
         writeMicrographStar(links, starFile)
         arguments = self._getCommandArguments() + [starFile, "--output", self.getCoordsDir(), "--format", "tsv",
-                                                   "--threads", self.getBinThreads(), "--report", reportFile]
+                                                   "--skip-done", "--threads", self.getBinThreads(),
+                                                   "--report", reportFile]
         try:
             self._runCore(self._command, arguments + options, name, gpu=self.allowsGpu())
         except CoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -29,12 +30,20 @@ def atomic_path(target: Target) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename in (None, str(temporary), temporary):
+            error.filename = str(target)  # a full disk: which file it was is what the user wants to know
+        raise
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
 
 
 def write_text(target: Target, text: str) -> None:
-    """Write `text` as UTF-8 to `target` atomically."""
+    """Write `text` as UTF-8 to `target` atomically; OSError where it holds a name of a file that is no text."""
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise OSError(errno.EILSEQ, "a name in it is not UTF-8; rename that file", str(target)) from error
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)

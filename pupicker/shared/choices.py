@@ -6,12 +6,13 @@ MODEL_SUFFIX = ".pupicker"
 
 # Exit codes of the command line; the first and the last mean "there is a result".
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
+EXIT_TERMINATED = 143  # by SIGTERM, as a shell says it
 
 # Forms store an index into these: only ever append.
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
 NORMS = ("batch", "group", "affine", "none")
 
-NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31", "dense63")
+NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")
 """Those of pupicker itself; the first is the default."""
 
 GENERAL_NETWORKS = ("conv31", "conv47")

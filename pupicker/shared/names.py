@@ -7,29 +7,54 @@ dots: ``May08_04.33.57`` has no extension.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import PurePath
 from typing import Dict, Union
 
 MICROGRAPH_SUFFIXES = (".mrc", ".mrcs", ".tif", ".tiff")
 """Micrograph files that the core reads; compared without regard to case."""
 
-TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".box")
+OTHER_MICROGRAPH_SUFFIXES = (".png", ".dm3", ".dm4")
+"""Those that it reads too, where they are meant: pictures beside micrographs are often of something else."""
+
+PACKED_SUFFIXES = (".gz", ".bz2")
+"""Compressed micrographs have these behind their own extension."""
+
+TABLE_SUFFIXES = (".star", ".tsv", ".csv", ".txt", ".tab", ".coords", ".coord", ".box", ".cbox", ".cs", ".json", ".pos",
+                  ".xmd", ".sqlite", ".db")
 MASK_SUFFIXES = MICROGRAPH_SUFFIXES + (".png",)
 MASK_ENDING = "_mask"
 
 # Formats that the core does not read but that appear as extensions in tables of other programs and in sets of Scipion.
 _OTHER_IMAGE_SUFFIXES = (".eer", ".dm3", ".dm4", ".hdf", ".map", ".spi", ".xmp", ".png", ".jpg", ".jpeg")
-_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES)
+_IMAGE_SUFFIXES = frozenset(MICROGRAPH_SUFFIXES + _OTHER_IMAGE_SUFFIXES + PACKED_SUFFIXES)
 
 # RELION appends these to the micrograph's name in the name of a table; in front of an image extension they are
 # part of the micrograph's own name.
 _TABLE_ENDINGS = ("_autopick", "_manualpick")
+
+# What programs put before and behind the name of a micrograph when they make something of it: an index into a stack,
+# cryoSPARC's number; how it was averaged, who picked on it, what the file holds.
+_BEFORE = re.compile(r"^(?:\d+@|\d{15,22}_)")
+_BEHIND = re.compile(
+    r"[_.-](?:patch_aligned|rigid_aligned|local_aligned|full_aligned|aligned_mics?|aligned|dose_?weighted|"
+    r"non_?dose_?weighted|dws?|nodw|fractions|movies?|mics?|frames|motioncor2?|motion_?corrected|corrected|mc2|sum|"
+    r"avg|average|eer|denoised|topaz_?picks?|topaz|cryolo|gautomatch|automatch|auto_?picks?|manual_?picks?|picks?|"
+    r"picked|particles|coords|coordinates|boxes|info)$", re.IGNORECASE)
 
 Name = Union[str, "os.PathLike[str]"]
 
 
 class MaskError(ValueError):
     """Masks of a folder cannot be used; the message is one line that names the files."""
+
+
+def micrograph_suffix(name: Name) -> str:
+    """Extension of a micrograph in small letters, without that of a compressed file: ``a.mrc.gz`` -> ``.mrc``."""
+    stem, suffix = os.path.splitext(PurePath(name).name)
+    if suffix.lower() in PACKED_SUFFIXES:
+        suffix = os.path.splitext(stem)[1]
+    return suffix.lower()
 
 
 def table_stem(name: Name) -> str:
@@ -64,6 +89,23 @@ def micrograph_key(name: Name) -> str:
         if suffix.lower() not in _IMAGE_SUFFIXES:
             return stem
         stem = shorter
+
+
+def plain_name(name: Name) -> str:
+    r"""The :func:`micrograph_key` without what programs add to names, and without the folders of Windows.
+
+    ``000123456789012345678_mic_1_patch_aligned_doseweighted.mrc``, ``mic_1_topazpicks.star`` and
+    ``000004@Extract\job\mic_1.mrcs`` are all ``mic_1``.  Two names with one plain name may still be of two
+    micrographs: where it is not unique, nothing follows from it.
+    """
+    plain = micrograph_key(str(name).replace("\\", "/"))
+    for ending in (_BEFORE, _BEHIND):
+        while True:
+            shorter = micrograph_key(ending.sub("", plain))
+            if not shorter or shorter == plain:
+                break
+            plain = shorter
+    return plain
 
 
 def masks_by_key(folder: Name) -> Dict[str, str]:

@@ -69,8 +69,7 @@ PARTICLES_PER_MICROGRAPH = Option(
 NETWORK = Option(
     "network", str, "Network",
     "conv47 (sees the particle's surroundings too), conv31 (the paper's), conv63, conv127 (deeper, larger fields),"
-    " resnet31, dense63 (the layers of conv47, scores 16 positions at once: many times faster, needs more labels), or"
-    " one that an installed package offers", default=NETWORKS[0], metavar="NAME",
+    " resnet31, or one that an installed package offers", default=NETWORKS[0], metavar="NAME",
 )
 WIDTH = Option("width", int, "Width", "channels of the network's first layer", automatic="32", minimum=1, metavar="N")
 DROPOUT = Option(
@@ -199,9 +198,43 @@ FOLDS = Option(
     minimum=2, metavar="K",
 )
 SCALE = Option(
-    "scale", float, "Scale", "size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4",
-    default=1.0, minimum=0, minimum_excluded=True, metavar="S",
+    "scale", float, "Scale",
+    "size of the new micrographs over that of the old: 4 for picks on micrographs binned by 4", default=1.0, minimum=0,
+    minimum_excluded=True, metavar="S",
 )
+FRACTIONS = Option(
+    "fractions", bool, "Fractions", "the table has fractions of the micrographs' width and height, not pixels",
+    default=False,
+)
+SWAP_XY = Option(
+    "swap_xy", bool, "Swap x and y", "the table has rows as x and columns as y", default=False,
+)
+FLIP_X = Option(
+    "flip_x", bool, "Mirror x", "the table counts columns from the last one of the micrograph", default=False,
+)
+FLIP_Y = Option(
+    "flip_y", bool, "Mirror y", "the table counts rows from the last one of the micrograph", default=False,
+)
+CHECK_LABELS = Option(
+    "check_labels", bool, "Check of the labels",
+    "learn from labels also if the images say that they are mirrored, swapped, scaled or shifted", default=True,
+)
+MIN_SCORE = Option(
+    "min_score", float, "Lowest score", "rows of the table with a lower score are left out", automatic="all are taken",
+    metavar="S",
+)
+REFINED_ORIGINS = Option(
+    "refined_origins", bool, "Refined origins",
+    "leave coordinates of particles where they are, though a refinement moved their origins", default=True,
+)
+NAME_PATTERN = Option(
+    "name_pattern", str, "Pattern of names",
+    "regular expression with one group in parentheses: what that finds in a name of the table is the micrograph's name",
+    automatic="names are compared without folders, extensions and what programs add to them", metavar="REGEX",
+)
+TABLE = (SCALE, FRACTIONS, SWAP_XY, FLIP_X, FLIP_Y, MIN_SCORE, REFINED_ORIGINS, NAME_PATTERN)
+"""How a table of coordinates is meant."""
+
 BOX_SIZE_PX = Option(
     "box_size", int, "Box size", "side of the boxes", unit="px", minimum=1, metavar="PX",
 )
@@ -210,6 +243,11 @@ BOX_SIZE_PX = Option(
 DEVICE = Option(
     "device", str, "Device", "where to compute", default="auto", pattern=r"auto|cpu|cuda(:\d{1,2})?",
     wording="auto, cpu, cuda or cuda:N", metavar="auto|cpu|cuda|cuda:N",
+)
+PRECISION = Option(
+    "precision", str, "Precision", "numbers that networks compute features in; auto: bfloat16 where the processor"
+    " has instructions for it, which changes scores by some hundredths, else float32", default="auto",
+    choices=("auto", "float32", "bfloat16"),
 )
 THREADS = Option(
     "threads", int, "Threads", "processor threads, 0: all cores", default=0, minimum=0, maximum=MOST_THREADS,
@@ -227,6 +265,7 @@ SETTLE = Option(
 
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, SCALE, DEVICE, THREADS, PART, SETTLE,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, PRECISION, THREADS, PART,
+    SETTLE,
 )
 """What several commands are asked, or another one than the training."""

@@ -32,6 +32,7 @@ PIXEL_SIZE_ANG, DIAMETER_ANG = 6.0, 160.0
 WIDTH, HEIGHT, PARTICLES, MICROGRAPHS = 301, 267, 10, 4
 LABELLED = 3
 MATCH_PX = 1e-3
+COMMON = ("--threads", 1, "--precision", "float32")
 OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn")
 
 
@@ -79,18 +80,18 @@ def measure() -> dict[str, Any]:
         folder = Path(name)
         micrographs, labels = draw(folder)
         _run("baseline", "general", micrographs, "--diameter", DIAMETER_ANG, "--output", folder / "general.tsv",
-             "--threads", 1)
+             *COMMON)
         results: dict[str, Any] = {"general": {"picks": _picks(folder / "general.tsv")}}
         for training, options in _trainings():
             model, report = folder / f"{training}.pupicker", folder / f"{training}.json"
             _run("train", micrographs, "--picks", labels, "--diameter", DIAMETER_ANG, "--output", model, "--report",
-                 report, "--batch-size", 64, "--seed", 5, "--threads", 1, *options)
+                 report, "--batch-size", 64, "--seed", 5, *COMMON, *options)
             info = json.loads(report.read_text())
             results[training] = {
                 "losses": [epoch["loss"] for epoch in info["curve"]], "threshold": info["suggested_threshold"],
             }
             if training == "training":
-                _run("pick", micrographs, "--model", model, "--output", folder / "picks.tsv", "--threads", 1)
+                _run("pick", micrographs, "--model", model, "--output", folder / "picks.tsv", *COMMON)
                 results[training] |= {
                     "picks": _picks(folder / "picks.tsv"), "class_prior": info["class_prior"],
                     "validation": info["validation"]["average_precision"],

@@ -90,14 +90,14 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 
 @pytest.fixture(scope="session")
 def model_path(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model trained on the 42 labels of the first three micrographs for 200 updates."""
+    """A model of the quicker network, trained on the 42 labels of the first three micrographs for 200 updates."""
     from pupicker.commands.main import main
 
     with made_once(tmp_path_factory, "trained.pupicker") as path:
         if not path.exists():
             code = main([
                 "train", *map(str, simulated.labelled), "--picks", str(simulated.labels), "--diameter",
-                str(DIAMETER_ANG), "--output", str(path), "--updates", "200", *TRAINING_OPTIONS,
+                str(DIAMETER_ANG), "--output", str(path), "--updates", "200", "--network", "conv31", *TRAINING_OPTIONS,
             ])
             assert code == 0
     return path

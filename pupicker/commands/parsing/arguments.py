@@ -14,7 +14,10 @@ from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 from pupicker.shared import options
 
 if TYPE_CHECKING:
+    import torch
+
     from pupicker.core.geometry import Geometry, Overrides
+    from pupicker.engine.files.coordinates import Reading
     from pupicker.engine.runtime.run_report import Report
     from pupicker.shared.option import Option
 
@@ -87,7 +90,7 @@ def add_micrographs(parser: argparse.ArgumentParser) -> None:
     """``MIC...`` and ``--pixel-size``."""
     parser.add_argument(
         "micrographs", nargs="+", metavar="MIC",
-        help="micrographs (.mrc, .tif), folders of them, or a STAR file that lists them",
+        help="micrographs (.mrc, .tif, .mrc.gz, .png, .dm4), folders of them, or a STAR or text file that lists them",
     )
     add_option(parser, options.PIXEL_SIZE)
 
@@ -103,9 +106,36 @@ def add_exclusion(parser: argparse.ArgumentParser, of_model: bool = False) -> No
     add_option(parser, options.EXCLUDE_CONTAMINATION.but(**changes))
 
 
+def add_table(parser: argparse.ArgumentParser, scale: bool = True) -> None:
+    """How a given table of coordinates is meant; `scale`: whether that is asked too."""
+    if scale:
+        add_option(parser, options.SCALE.but(
+            help="size of the micrographs over that of the images that the table is of: 4 for a table of micrographs"
+            " binned by 4"))
+    add_options(parser, *(option for option in options.TABLE if option is not options.SCALE))
+
+
+def reading_of(args: argparse.Namespace) -> Reading:
+    """What the options of :func:`add_table` say."""
+    from pupicker.engine.files.coordinates import Reading
+
+    return Reading(
+        args.name_pattern, args.scale, getattr(args, "averaged", False), args.fractions, args.swap_xy, args.flip_x,
+        args.flip_y, args.min_score, args.refined_origins, args.pixel_size,
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """``--device`` and ``--threads``."""
-    add_options(parser, options.DEVICE, options.THREADS)
+    """``--device``, ``--precision`` and ``--threads``."""
+    add_options(parser, options.DEVICE, options.PRECISION, options.THREADS)
+
+
+def chosen_device(args: argparse.Namespace) -> tuple[torch.device, int]:
+    """What :func:`add_device` asked for, which holds from now on: the device and the number of threads."""
+    from pupicker.engine.runtime.device import resolve_device, set_precision, set_threads
+
+    set_precision(args.precision)
+    return resolve_device(args.device), set_threads(args.threads)
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from pupicker.commands.parsing.arguments import (
     add_micrographs,
     add_option,
     add_results,
+    add_table,
 )
 from pupicker.shared import options
 
@@ -41,7 +42,8 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     add_micrographs(parser)
     positives = parser.add_mutually_exclusive_group(required=True)
     positives.add_argument("--picks", "--labels", type=Path, metavar="FILE",
-                           help="labelled particles: .star, .tsv, .csv, .box, or a folder with one file per micrograph")
+                           help="labelled particles: a table of RELION, cryoSPARC, crYOLO, EMAN, Topaz, Xmipp, Scipion,"
+                           " tsv/csv; or a folder with one file per micrograph")
     prior = parser.add_mutually_exclusive_group()
     groups = {options.PSEUDO_LABELS: positives, options.CLASS_PRIOR: prior, options.PARTICLES_PER_MICROGRAPH: prior}
     for option in options.TRAINING:
@@ -50,6 +52,8 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
                         help="places that are no particles, in the same formats: false picks, carbon, contamination")
     parser.add_argument("--network-setting", action="append", default=[], metavar="NAME=VALUE",
                         help="any setting of the network, for one that has others; may be repeated")
+    add_table(parser)
+    add_option(parser, options.CHECK_LABELS)
     add_option(parser, options.KEEP_BORDERS)
     add_exclusion(parser)
 

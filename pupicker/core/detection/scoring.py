@@ -61,7 +61,7 @@ def score_image(
     stride = network.output_stride_for(1) if output_stride is None else output_stride
     field, unit = network.map_field_px, stride * network.cell
     height, width = image.shape
-    padded = padded_for(network, image, stride)
+    padded = network.padded(image, stride)
     step = max(unit, (tile_px or TILE_PX * network.cell) // unit * unit)
     scores = image.new_empty(tuple((side - field + 1) // stride for side in padded.shape))
     for top in range(0, height, step):
@@ -71,17 +71,6 @@ def score_image(
             i, j = top // stride, left // stride
             scores[i : i + part.shape[0], j : j + part.shape[1]] = part
     return scores[: -(-height // stride), : -(-width // stride)]
-
-
-def padded_for(network: Classifier, image: Tensor, output_stride: int | None = None) -> Tensor:
-    """The image ``(h, w)`` with zeros around it so that the network's map of it begins at its first pixel.
-
-    Half a field of them on each side, and as many more at the end as whole steps or cells need.
-    """
-    field, unit = network.map_field_px, (output_stride or network.output_stride) * network.cell
-    before = field // 2
-    bottom, right = (-(-side // unit) * unit + field - 1 - before - side for side in image.shape)
-    return F.pad(image, (before, right, before, bottom))
 
 
 @torch.inference_mode()

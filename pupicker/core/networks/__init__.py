@@ -5,7 +5,7 @@ file and one line, or a package of its own.
 
 In the order of use: ``registry``, ``base`` (dense evaluation at any stride), ``blocks`` with ``activation``,
 ``convolutional`` and ``residual``, ``statistics`` (batch normalisation of crops beside patches), ``autoencoder``,
-``inference`` (the same scores for less).
+``cell_head`` (four scores a step), ``inference`` (the same scores for less).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ every 2nd or 4th pixel in both directions gets **the same** score at a quarter o
 
 **A cell a step.**  The last layer may give several positions at once: ``cell``×``cell`` numbers, which are the scores
 of as many positions within one step of the stride (depth to space).  Neighbouring positions share nearly all of their
-pixels, so one pass at the full stride gives a map ``total_stride / cell`` pixels fine: for a stride of 8 and a cell of
-4 a 16th of what the first kind computes for it.  Such a network has this one output stride.
+pixels, so one pass at the full stride gives a map ``total_stride / cell`` pixels fine.  Such a network has this one
+output stride.  None is trained so; :mod:`.cell_head` makes it of a trained one.
 
 **Positions.**  Element (i, j) of a map of output stride ``s`` is centred on pixel ``(f // 2 + i s, f // 2 + j s)`` of
 the image, with the odd *map field* ``f = r - (total_stride - s)`` of a network with cells and ``f = r`` of any other;
@@ -82,6 +82,8 @@ class Classifier(nn.Module):
         What :meth:`from_settings` takes to build the same network again.
     head
         The last layer, a convolution with a bias: features to a logit, or to those of a cell, row by row.
+    precision
+        In which numbers features are computed; the head always computes in float32.
     """
 
     receptive_field_px: int
@@ -91,6 +93,7 @@ class Classifier(nn.Module):
     setting_names: ClassVar[tuple[str, ...]] = ()
     settings: dict[str, Any]
     head: nn.Conv2d
+    precision: torch.dtype = torch.float32
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Packages may still call it by the name of the first versions, ``fill``."""
@@ -106,11 +109,6 @@ class Classifier(nn.Module):
     def map_field_px(self) -> int:
         """Side of what a score is in the middle of; see the module's docstring."""
         return self.receptive_field_px - (self.total_stride - self.output_stride)
-
-    @property
-    def feature_field_px(self) -> int:
-        """Side of what the features of a position at the total stride are computed from."""
-        return self.receptive_field_px - self.total_stride * (self.head.kernel_size[0] - 1)
 
     def output_stride_for(self, wanted: int) -> int:
         """The output stride of a map that is about `wanted` pixels fine."""
@@ -150,9 +148,27 @@ class Classifier(nn.Module):
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         return self
 
+    def padded(self, image: Tensor, output_stride: int | None = None) -> Tensor:
+        """The image ``(h, w)`` with zeros around it so that the map of it begins at its first pixel.
+
+        Half a field of them on each side, and as many more at the end as whole steps or cells need.
+        """
+        field, unit = self.map_field_px, (output_stride or self.output_stride) * self.cell
+        before = field // 2
+        bottom, right = (-(-side // unit) * unit + field - 1 - before - side for side in image.shape)
+        return F.pad(image, (before, right, before, bottom))
+
     def features(self, x: Tensor, output_stride: int) -> Tensor:
         """Feature maps ``(n, c, h', w')`` of images ``(n, 1, h, w)``, at the total stride if there are cells."""
         raise NotImplementedError
+
+    def precise_features(self, x: Tensor, output_stride: int) -> Tensor:
+        """As :meth:`features`, computed in :attr:`precision`; float32."""
+        if self.precision == torch.float32:
+            return self.features(x, output_stride)
+        with torch.autocast(x.device.type, self.precision):
+            out = self.features(x, output_stride)
+        return out.float()
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits ``(n, h', w')`` of feature maps."""
@@ -171,7 +187,7 @@ class Classifier(nn.Module):
                              f" stride {self.total_stride}")
         if stride < 1 or self.total_stride % stride:
             raise ValueError(f"output stride {stride} does not divide the network's stride {self.total_stride}")
-        return self.logits(self.features(x, stride * self.cell))
+        return self.logits(self.precise_features(x, stride * self.cell))
 
 
 def check_settings(width: object, dropout: object, norm: object, norms: tuple[str, ...]) -> None:

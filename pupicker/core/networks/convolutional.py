@@ -1,13 +1,10 @@
-"""Plain convolutional networks: the paper's on regions of 31×31 pixels, and others of its kind.
+"""Plain convolutional networks: the paper's on regions of 31×31 pixels, and deeper ones of its kind.
 
 conv31: conv 7×7, 32, stride 2 → conv 5×5, 64, stride 2 → conv 5×5, 128 → linear; normalisation and PReLU behind every
 convolution; 258,148 parameters with the default settings.  Source: Bepler et al. (2018), "Classifier architecture".
 
 conv47 has stride 2 in the third layer too, and a fourth, 3×3, 256: a receptive field of 7 + 4·2 + 4·4 + 2·8 = 47
 pixels.  The particle is 22 of them wide, as in conv31; the rest shows what lies beside it.
-
-dense63 has the layers of conv47, and a last one that reads 3×3 of its features and gives the 4×4 positions of a cell: a
-map of every second pixel in one pass at stride 8 (:mod:`.base`), from 47 + 2·8 = 63 pixels.
 
 conv63 and conv127 have one and two more 5×5 convolutions of stride 2, each with twice the channels: receptive fields of
 7 + 4·2 + 4·4 + 4·8 = 63 and + 4·16 = 127 pixels, as the networks of these names that the authors' program has.  In them
@@ -42,7 +39,6 @@ class ConvNet(Classifier):
 
     layers: ClassVar[tuple[tuple[int, int], ...]]
     """Kernel size and stride of each."""
-    head_kernel: ClassVar[int] = 1
     setting_names: ClassVar[tuple[str, ...]] = ("width", "dropout", "norm")
 
     def __init__(self, width: int = 32, dropout: float = 0.0, norm: str = "batch") -> None:
@@ -56,7 +52,7 @@ class ConvNet(Classifier):
         for index, block in enumerate(self.blocks):
             self.add_module(f"block{index}", block)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Conv2d(channels[-1], self.cell**2, self.head_kernel)
+        self.head = nn.Conv2d(channels[-1], 1, 1)
 
     def features(self, x: Tensor, output_stride: int) -> Tensor:
         """conv31 at its own stride: 31×31 → 13×13 → 5×5 → 1×1."""
@@ -82,15 +78,6 @@ class Conv47(ConvNet):
     total_stride = 8
     particle_fraction = 22 / 47
     layers = ((7, 2), (5, 2), (5, 2), (3, 1))
-
-
-class Dense63(Conv47):
-    """conv47 that gives the positions of a cell at once."""
-
-    receptive_field_px = 63
-    cell = 4
-    particle_fraction = 22 / 63
-    head_kernel = 3
 
 
 class Conv63(ConvNet):

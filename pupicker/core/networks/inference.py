@@ -2,7 +2,7 @@ r"""A network as it is best evaluated: less to do for the same scores.
 
 Batch normalisation with stored statistics is a scale and a shift of each channel, :math:`y = a\,(w * x) + b`, and goes
 into the weights and the bias of the convolution before it: :math:`w' = a w`, :math:`b` its bias.  Activations overwrite
-their input.
+their input.  Weights are rounded to the network's precision once, not for every image.
 
 Limit: scores are the same up to rounding.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -32,6 +33,8 @@ def for_inference(network: Classifier) -> Classifier:
         if isinstance(convolution, StridedConv) and isinstance(norm, nn.BatchNorm2d):
             _fold(convolution, norm)
             module.norm = nn.Identity()
+        if isinstance(convolution, StridedConv) and ready.precision != torch.float32:
+            convolution.to(ready.precision)
         activation = getattr(module, "activation", None)
         if isinstance(activation, PReLU):
             module.activation = nn.LeakyReLU(float(activation.weight), inplace=True)

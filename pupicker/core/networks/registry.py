@@ -14,14 +14,14 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from pupicker.core.networks.base import Classifier
-from pupicker.core.networks.convolutional import Conv31, Conv47, Conv63, Conv127, Dense63
+from pupicker.core.networks.convolutional import Conv31, Conv47, Conv63, Conv127
 from pupicker.core.networks.residual import ResNet31
 from pupicker.shared.options import NETWORK
 
 GROUP = "pupicker.networks"
 DEFAULT_NETWORK: str = NETWORK.default
 NETWORKS: dict[str, type[Classifier]] = {
-    "conv47": Conv47, "conv31": Conv31, "conv63": Conv63, "conv127": Conv127, "resnet31": ResNet31, "dense63": Dense63,
+    "conv47": Conv47, "conv31": Conv31, "conv63": Conv63, "conv127": Conv127, "resnet31": ResNet31,
 }
 
 

@@ -8,11 +8,6 @@ Regions of a patch are not independent, which the objectives that count positive
 is at least about the training radius' double: then a particle is the positive region of few of them.  Networks whose
 stride is odd or less than :data:`SMALLEST_STRIDE_PX` get patches of a single region.
 
-A network that gives the scores of a whole cell at each step (:mod:`pupicker.core.networks.base`) scores every position
-of its map in a patch of :data:`REGIONS_PER_SIDE` steps on each side, and those of a single cell in a crop.  The regions
-of a patch then fall into *phases*, one for each place in a cell: those of one phase are a total stride apart, and as
-good as independent.
-
 A patch may be turned by any angle; the pixel that a region is centred on is then the nearest one.
 """
 
@@ -40,14 +35,11 @@ class PatchGrid:
         Distance of two neighbouring regions.
     per_side
         Regions on each side of the patch.
-    cell
-        Of them, how many the network scores at each step.
     """
 
     field_px: int
     stride_px: int = 1
     per_side: int = 1
-    cell: int = 1
 
     @property
     def side_px(self) -> int:
@@ -83,27 +75,14 @@ class PatchGrid:
         offset = torch.stack(torch.meshgrid(line, line, indexing="ij"), dim=-1).reshape(-1, 2)
         return (where[:, None] + offset @ transform.transpose(1, 2)).round().long()
 
-    @property
-    def crop(self) -> PatchGrid:
-        """The grid of the smallest square that the network scores: a single region, or a cell of them."""
-        return PatchGrid(self.field_px, self.stride_px, self.cell, self.cell)
-
-    def phases(self, per_region: Tensor) -> Tensor:
-        """Values ``(n, regions)`` as ``(cell², n, regions / cell²)``, one row for each phase."""
-        steps = self.per_side // self.cell
-        split = per_region.unflatten(1, (steps, self.cell, steps, self.cell))
-        return split.permute(2, 4, 0, 1, 3).flatten(3).flatten(0, 1)
+    def windows(self, patches: Tensor) -> Tensor:
+        """The regions themselves, ``(n * regions, 1, field, field)``, of patches ``(n, 1, side, side)``."""
+        cut = patches.unfold(2, self.field_px, self.stride_px).unfold(3, self.field_px, self.stride_px)
+        return cut.reshape(-1, 1, self.field_px, self.field_px)
 
 
-def windows(images: Tensor, field_px: int, step_px: int) -> Tensor:
-    """All squares ``(n * k², 1, field, field)`` of images ``(n, 1, side, side)`` a step apart, row by row."""
-    cut = images.unfold(2, field_px, step_px).unfold(3, field_px, step_px)
-    return cut.reshape(-1, 1, field_px, field_px)
-
-
-def patch_grid(field_px: int, stride_px: int, cell: int = 1) -> PatchGrid:
-    """The grid of patches for a network with this map field, output stride and cell."""
-    step_px = stride_px * cell
-    if cell == 1 and (step_px < SMALLEST_STRIDE_PX or step_px % 2):
+def patch_grid(field_px: int, stride_px: int) -> PatchGrid:
+    """The grid for a network with this receptive field and total stride."""
+    if stride_px < SMALLEST_STRIDE_PX or stride_px % 2:
         return PatchGrid(field_px)
-    return PatchGrid(field_px, stride_px, REGIONS_PER_SIDE * cell, cell)
+    return PatchGrid(field_px, stride_px, REGIONS_PER_SIDE)

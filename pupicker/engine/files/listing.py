@@ -1,14 +1,32 @@
-"""Which micrographs the user means: files, folders, STAR files."""
+"""Which micrographs the user means: files, folders, STAR files, lists; and what of a folder is none."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pupicker.engine.files.packed import require_file
+from pupicker.engine.files.sample import Sample
 from pupicker.engine.files.star import read_star
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.names import MICROGRAPH_SUFFIXES
+from pupicker.shared.names import MICROGRAPH_SUFFIXES, OTHER_MICROGRAPH_SUFFIXES, micrograph_key, micrograph_suffix
+
+_LIST_SUFFIXES = (".txt", ".lst", ".list", ".dat")
+_LISTED = 3
+
+# What programs write beside micrographs, under names of their own.
+_NO_MICROGRAPH = {
+    "power spectra": re.compile(r"(?:_ps|_pow|_power|_powerspectrum|_power_spectrum|_fft|_ctf|_diag|_avrot)$", re.I),
+    "gain references": re.compile(r"(?:^|[_.-])(?:gain|gain_?ref(?:erence)?|superref|countref|defects?|dark_?ref)"
+                                  r"(?:$|[_.-])", re.I),
+    "frames": re.compile(r"(?:_frames|\.frames|_fractions|_movie|_eer)$", re.I),
+}
+_WEIGHTED = re.compile(r"_dws?$|_doseweighted$", re.I)
+
+_log = logging.getLogger(__name__)
 
 
 def list_micrographs(arguments: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -17,15 +35,18 @@ def list_micrographs(arguments: Sequence[str | os.PathLike[str]]) -> list[Path]:
     Parameters
     ----------
     arguments
-        Each a micrograph, a folder (its micrographs sorted by name, without sub-folders and hidden files), or a STAR
-        file with ``_rlnMicrographName``, whose relative paths are looked for from the STAR file's folder, from the
-        current folder, and from the parents of the STAR file's folder, as RELION writes them from the project folder.
+        Each a micrograph; a folder (its micrographs sorted by name, without hidden files; those of its sub-folders if
+        it has none itself); a STAR file with ``_rlnMicrographName``; or a text file with a path on each line (also as
+        ``@FILE``).  Relative paths in such files are looked for from the file's folder, from the current folder, and
+        from the parents of the file's folder, as RELION writes them from the project folder.  Of a folder power
+        spectra, gain references, frames and what was not dose-weighted beside what was are left out by their names,
+        which is said.
 
     Returns
     -------
     list of Path
-        Without repetitions, in the order given.  Files that a STAR file names but that are missing stay in the list:
-        reading them fails with a clear line and only they are set aside.
+        Without repetitions, in the order given.  Files that a list names but that are missing stay in it: reading them
+        fails with a clear line and only they are set aside.
 
     Raises
     ------
@@ -43,7 +64,7 @@ def list_micrographs(arguments: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def resolve_from_star(name: str, star_path: Path) -> Path:
-    """Where a relative path in a STAR file leads; the path as it stands if it leads nowhere."""
+    """Where a relative path in a STAR file, or a list, leads; the path as it stands if it leads nowhere."""
     folder = star_path.absolute().parent
     for start in (star_path.parent, Path(), *folder.parents):
         if (start / name).exists():
@@ -53,14 +74,60 @@ def resolve_from_star(name: str, star_path: Path) -> Path:
 
 def _expand(argument: Path) -> Iterable[Path]:
     if argument.is_dir():
-        return sorted(path for path in argument.iterdir() if _is_micrograph(path) and not path.is_dir())
+        return _of_folder(argument)
     if not argument.exists():
+        if str(argument).startswith("@") and Path(str(argument)[1:]).is_file():
+            return _from_list(Path(str(argument)[1:]))
         raise InputError(f"{argument}: no such file or folder")
+    require_file(argument)
     if argument.suffix.lower() == ".star":
         return _from_star(argument)
-    if not _is_micrograph(argument):
-        raise InputError(f"{argument}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
-    return [argument]
+    if micrograph_suffix(argument) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES:
+        return [argument]
+    if argument.suffix.lower() in _LIST_SUFFIXES:
+        return _from_list(argument)
+    raise InputError(f"{argument}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """Micrographs of a folder; pictures and other formats only where there is nothing else."""
+    direct = _micrographs_among(folder.iterdir())
+    if not direct:
+        direct = _micrographs_among(path for path in folder.rglob("*") if not any(
+            part.startswith(".") for part in path.relative_to(folder).parts))
+        if direct:
+            _log.info("%s: has no micrographs itself; the %d in its sub-folders are taken, first %s", folder,
+                      len(direct), direct[0])
+    return _without_others(folder, direct)
+
+
+def _micrographs_among(paths: Iterable[Path]) -> list[Path]:
+    known = sorted(path for path in paths if not path.name.startswith(".") and micrograph_suffix(path) in
+                   MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES and path.is_file())
+    usual = [path for path in known if micrograph_suffix(path) in MICROGRAPH_SUFFIXES]
+    return usual or known
+
+
+def _without_others(folder: Path, paths: list[Path]) -> list[Path]:
+    """Without power spectra, gain references, frames, and what stands beside its dose-weighted version."""
+    kept = paths
+    for kind, pattern in _NO_MICROGRAPH.items():
+        others = [path for path in kept if pattern.search(micrograph_key(path))]
+        kept = _said(folder, kept, others, kind)
+    weighted = {path.parent / _WEIGHTED.sub("", micrograph_key(path)) for path in kept
+                if _WEIGHTED.search(micrograph_key(path))}
+    twins = [path for path in kept if path.parent / micrograph_key(path) in weighted]
+    return _said(folder, kept, twins, "micrographs that are there dose-weighted too")
+
+
+def _said(folder: Path, paths: list[Path], others: list[Path], kind: str) -> list[Path]:
+    """`paths` without the `others`, unless nothing would be left."""
+    if not others or len(others) == len(paths):
+        return paths
+    names = ", ".join(path.name for path in others[:_LISTED])
+    _log.info("%s: %d files look like %s and are left out: %s%s; give such a file by its own name to use it", folder,
+              len(others), kind, names, ", ..." if len(others) > _LISTED else "")
+    return [path for path in paths if path not in set(others)]
 
 
 def _from_star(path: Path) -> list[Path]:
@@ -70,5 +137,17 @@ def _from_star(path: Path) -> list[Path]:
     return [resolve_from_star(name, path) for name in dict.fromkeys(table.columns["rlnMicrographName"])]
 
 
-def _is_micrograph(path: Path) -> bool:
-    return path.suffix.lower() in MICROGRAPH_SUFFIXES and not path.name.startswith(".")
+def _from_list(path: Path) -> list[Path]:
+    """Paths of a text file, one a line; lines that begin with ``#`` are comments."""
+    sample = Sample.of(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if sample.text else []
+    except UnicodeDecodeError:
+        lines = []
+    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    wrong = [name for name in names
+             if micrograph_suffix(name) not in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES]
+    if wrong or not names:
+        found = f"{wrong[0][:80]!r} is none" if wrong else "it has none"
+        raise InputError(f"{path}: not a list of micrographs, one path a line: {found}")
+    return [resolve_from_star(name, path) for name in dict.fromkeys(names)]

@@ -10,11 +10,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 
 from pupicker.engine.files.micrographs import read_pixels
 from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.files.png import decode_png
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import MASK_SUFFIXES, MaskError, masks_by_key
 
@@ -96,11 +96,6 @@ def mask_at(mask: np.ndarray, shape: tuple[int, int], rows: np.ndarray, columns:
 
 def _read_png(path: Path) -> np.ndarray:
     try:
-        pixels = np.asarray(imagecodecs.png_decode(path.read_bytes()))
+        return decode_png(path, path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {os.strerror(error.errno or 0)}") from error
-    except Exception as error:  # the codec has exceptions of its own
-        raise InputError(f"{path}: cannot be read as PNG ({str(error).splitlines()[0]})") from error
-    if pixels.ndim != 2:
-        raise InputError(f"{path}: {pixels.shape[2]} colour channels, expected one; save it as grey scale")
-    return pixels

@@ -1,26 +1,29 @@
 """Micrograph files: header, pixel size, pixels.
 
 The pixels are always float32 in the order of the file: first row first, no flip.  Formats live in
-:mod:`pupicker.engine.files.mrc` and :mod:`pupicker.engine.files.tiff`.
+:mod:`pupicker.engine.files.mrc`, ``tiff``, ``png`` and ``digital_micrograph``; compressed files are unpacked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
 from pupicker.engine.files import mrc, tiff
 from pupicker.engine.files.listing import list_micrographs
-from pupicker.engine.files.micrograph_header import Header, resolve_pixel_size
+from pupicker.engine.files.micrograph_header import Hasher, Header, resolve_pixel_size
 from pupicker.engine.files.mrc import write_mrc
+from pupicker.engine.files.packed import open_unpacked
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.names import MICROGRAPH_SUFFIXES
+from pupicker.shared.names import MICROGRAPH_SUFFIXES, OTHER_MICROGRAPH_SUFFIXES, micrograph_suffix
 
 __all__ = [
     "MICROGRAPH_SUFFIXES", "Header", "Image", "list_micrographs", "open_micrograph", "read_header", "read_image",
@@ -51,6 +54,15 @@ class Image:
     digest: str | None = None
 
 
+class MicrographFile(Protocol):
+    """What a class of a format offers; it is made of the path and the open file."""
+
+    header: Header
+
+    def read_pixels(self, hasher: Hasher | None = None) -> np.ndarray:
+        """Pixels as they are stored."""
+
+
 class OpenMicrograph:
     """A micrograph file that is open; made by :func:`open_micrograph`.
 
@@ -60,7 +72,7 @@ class OpenMicrograph:
         Its size, type and pixel size.
     """
 
-    def __init__(self, path: Path, file: mrc.MrcImage | tiff.TiffImage) -> None:
+    def __init__(self, path: Path, file: MicrographFile) -> None:
         self._path, self._file = path, file
         self.header = file.header
 
@@ -95,10 +107,10 @@ def open_micrograph(path: str | os.PathLike[str]) -> Iterator[OpenMicrograph]:
     path = Path(path)
     kind = _kind(path)
     try:
-        with path.open("rb") as file:
+        with open_unpacked(path) as file:
             yield OpenMicrograph(path, kind(path, file))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -141,9 +153,19 @@ def _check_contrast(path: Path, lowest: np.float32, highest: np.float32) -> None
         raise InputError(f"{path}: all pixels have the same value {lowest:g}; leave it out or compute it again")
 
 
-def _kind(path: Path) -> type[mrc.MrcImage] | type[tiff.TiffImage]:
-    """The reader of the format of `path`."""
-    suffix = path.suffix.lower()
-    if suffix not in MICROGRAPH_SUFFIXES:
-        raise InputError(f"{path}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
-    return mrc.MrcImage if suffix.startswith(".mrc") else tiff.TiffImage
+def _kind(path: Path) -> Callable[[Path, BinaryIO], MicrographFile]:
+    """The reader of the format of `path`; the rare ones are loaded when one is met."""
+    suffix = micrograph_suffix(path)
+    if suffix in (".mrc", ".mrcs"):
+        return mrc.MrcImage
+    if suffix in MICROGRAPH_SUFFIXES:
+        return tiff.TiffImage
+    if suffix == ".png":
+        from pupicker.engine.files.png import PngImage
+
+        return PngImage
+    if suffix in OTHER_MICROGRAPH_SUFFIXES:
+        from pupicker.engine.files.digital_micrograph import DmImage
+
+        return DmImage
+    raise InputError(f"{path}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")

@@ -7,9 +7,6 @@ wrong byte-order stamp on 8-bit data a wrong shape.  Here everything is checked 
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -22,10 +19,14 @@ from mrcfile.dtypes import HEADER_DTYPE
 from mrcfile.utils import byte_order_from_machine_stamp, dtype_from_mode
 
 from pupicker.engine.files.micrograph_header import Hasher, Header
+from pupicker.engine.files.packed import open_unpacked
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
 _HEADER_BYTES = HEADER_DTYPE.itemsize
+_IMOD_STAMP, _STAMP_AT, _FLAGS_AT = 1146047817, slice(152, 156), slice(156, 160)
+_SIGNED_BYTES = 1  # bit of the flags of IMOD
+
 _REFUSED_MODES = {3: "complex 16-bit integers", 4: "complex numbers", 101: "packed 4-bit integers"}
 _CHUNK = 1 << 20
 _STORED_AS_THEY_ARE = ("int8", "int16", "uint16", "float16", "float32")
@@ -152,7 +153,7 @@ def read_stack(path: Path) -> Stack:
         If it cannot be read, is no MRC file of real numbers, or is truncated.
     """
     try:
-        with _unpacked(path) as file:
+        with open_unpacked(path) as file:
             _, layout = _find_layout(path, file)
             _check_real_and_whole(path, layout)
             file.seek(layout.offset)
@@ -163,17 +164,6 @@ def read_stack(path: Path) -> Stack:
     axes = [int(layout.header[field]) for field in ("mapc", "mapr", "maps")]
     return Stack(images.reshape(layout.images, layout.rows, layout.columns), (sizes[0], sizes[1], sizes[2]),
                  (axes[0], axes[1], axes[2]), layout.images > 1)
-
-
-def _unpacked(path: Path) -> BinaryIO:
-    """The file, or in memory what it holds where it is compressed."""
-    with path.open("rb") as file:
-        start = file.read(3)
-    unpack = gzip.open if start[:2] == b"\x1f\x8b" else bz2.open if start == b"BZh" else None
-    if unpack is None:
-        return path.open("rb")
-    with unpack(path, "rb") as packed:
-        return io.BytesIO(packed.read())
 
 
 def write_mrc(path: str | os.PathLike[str], pixels: np.ndarray, pixel_size_ang: float) -> None:
@@ -274,8 +264,23 @@ def _interpret(raw: bytes, byte_order: str, file_bytes: int) -> _Layout:
             dtype = dtype_from_mode(mode).newbyteorder(byte_order)
         except ValueError:
             dtype = None
+    if mode == 0 and _has_unsigned_bytes(raw, header, byte_order):
+        dtype = np.dtype(np.uint8)
     columns, rows, images, extended = (int(header[field]) for field in ("nx", "ny", "nz", "nsymbt"))
     return _Layout(header, columns, rows, images, mode, dtype, extended, file_bytes)
+
+
+def _has_unsigned_bytes(raw: bytes, header: Any, byte_order: str) -> bool:
+    """Whether the bytes of mode 0 are unsigned, though the format says that they are signed.
+
+    IMOD says it in flags of its own.  Programs of before the format said anything wrote unsigned bytes without a
+    word; then the statistics of the header are those of unsigned ones.
+    """
+    stamp, flags = (int(np.frombuffer(raw[place], f"{byte_order}i4")[0]) for place in (_STAMP_AT, _FLAGS_AT))
+    if stamp == _IMOD_STAMP:
+        return not flags & _SIGNED_BYTES
+    lowest, highest = float(header["dmin"]), float(header["dmax"])
+    return 0 <= lowest < highest and 127 < highest <= 255
 
 
 def _pixel_size_ang(layout: _Layout) -> float:

@@ -1,25 +1,33 @@
 """Names of micrographs: which row of a coordinate table belongs to which file.
 
 Tables name micrographs in many ways: with or without folders, with or without an extension, with the folders of another
-computer.  :func:`match_names` takes the closest match and refuses to guess between two equally close ones.
+computer, with what programs add to a name.  :func:`match_names` takes the closest match and refuses to guess between
+two equally close ones.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.names import micrograph_key
+from pupicker.shared.names import micrograph_key, plain_name
+
+_log = logging.getLogger(__name__)
+
+LISTED = 3
+"""So many names are examples."""
 
 
 def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, Path]:
     """Find the micrograph that each name of a coordinate table means.
 
     The very same path wins; then the path that shares the most trailing parts with the name (``job/a.mrc`` and
-    ``/data/job/a.mrc`` share two); then the path with the same :func:`micrograph_key`, in the folder that fits best.
+    ``/data/job/a.mrc`` share two); then the path with the same :func:`micrograph_key`, in the folder that fits best;
+    then the one path with the same :func:`plain_name` that no other name is of.
 
     Parameters
     ----------
@@ -48,7 +56,23 @@ def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, 
         if candidates:
             matched[name] = _closest(name, candidates)
     _release_contested(matched)
+    _see_through(matched, [name for name in dict.fromkeys(table_names) if name not in matched], by_key)
     return matched
+
+
+def say_matches(table: Path, matched: Mapping[str, Path], unmatched_rows: Mapping[str, int], rows: int) -> None:
+    """Log which names of a table were seen through, and how many of its `rows` are of other micrographs."""
+    through = {name: path for name, path in matched.items() if _is_decorated(name, path)}
+    if through:
+        name, path = next(iter(through.items()))
+        added = micrograph_key(name).replace(plain_name(name), "...")
+        _log.info("%s: %d of its names are matched without what programs add to them (%s): %r is taken for %s", table,
+                  len(through), added, name, path.name)
+    if unmatched_rows:
+        names = list(unmatched_rows)
+        _log.warning("%s: %d of its %d rows are left out: their %d micrographs are not among those given: %s%s", table,
+                     sum(unmatched_rows.values()), rows, len(names), ", ".join(names[:LISTED]),
+                     ", ..." if len(names) > LISTED else "", extra={"parameters": ("name_pattern",)})
 
 
 def distinct_stems(names: Iterable[str]) -> dict[str, str]:
@@ -81,6 +105,33 @@ def distinct_stems(names: Iterable[str]) -> dict[str, str]:
                 "rename one, or use one table for all micrographs"
             )
     return stems
+
+
+def _see_through(matched: dict[str, Path], names: Sequence[str], by_key: Mapping[str, Sequence[Path]]) -> None:
+    """Match `names` that are left by their plain names, to micrographs that are left (in place)."""
+    if not names:
+        return
+    taken = set(matched.values())
+    left: defaultdict[str, list[Path]] = defaultdict(list)
+    for paths in by_key.values():
+        for path in paths:
+            if path not in taken:
+                left[plain_name(path)].append(path)
+    of_path: dict[Path, str] = {}
+    for name in names:
+        candidates = left.get(plain_name(name), [])
+        if not candidates:
+            continue
+        path = _closest(name, candidates)
+        other = of_path.setdefault(path, name)
+        if other != name and not (micrograph_key(other) == micrograph_key(name) and _same_micrograph(name, other)):
+            raise InputError(f"micrographs {other!r} and {name!r} of the coordinate table both resemble {path}: keep"
+                             " only one of them in the table, or give a pattern for the names", "name_pattern")
+        matched[name] = path
+
+
+def _is_decorated(name: str, path: Path) -> bool:
+    return micrograph_key(name) != micrograph_key(path)
 
 
 def _closest(name: str, candidates: Sequence[Path]) -> Path:

@@ -19,10 +19,11 @@ from pupicker.shared.atomic import write_text
 if TYPE_CHECKING:
     from gemmi import cif
 
-_RESERVED = re.compile(r"(?:^|\s)(?:data_|loop_|save_|stop_|global_|[;$\[\]])|[^\x00-\x7f]", re.IGNORECASE)
+# Without regard to case for the keywords alone: there are letters beyond ASCII that are the same as one of ASCII then.
+_RESERVED = re.compile(r"(?:^|\s)(?:(?i:data_|loop_|save_|stop_|global_)|[;$\[\]])|[^\x00-\x7f]")
 _KEYWORD = re.compile(r"(?:data|loop|save|stop|global)_", re.IGNORECASE)
 # gemmi puts every value with an underscore into quotes, which the grammar does not ask for.
-_PLAIN = re.compile(r"(?!(?:data|save|loop|stop|global)_)[A-Za-z0-9+\-.,/][!#-&(-~]*", re.IGNORECASE)
+_PLAIN = re.compile(r"(?!(?i:data|save|loop|stop|global)_)[A-Za-z0-9+\-.,/][!#-&(-~]*")
 _TOKEN = re.compile(r'"[^"]*"(?=\s|$)|\'[^\']*\'(?=\s|$)|\S+')
 
 
@@ -98,8 +99,8 @@ def read_star(
     return None
 
 
-def write_star(path: str | os.PathLike[str], columns: Mapping[str, Sequence[str]]) -> None:
-    """Write one nameless block with one loop, as RELION 3.1 writes the picks of a micrograph; atomically.
+def write_star(path: str | os.PathLike[str], columns: Mapping[str, Sequence[str]], block: str = "") -> None:
+    """Write one block with one loop, nameless as RELION 3.1 writes the picks of a micrograph; atomically.
 
     Parameters
     ----------
@@ -107,8 +108,15 @@ def write_star(path: str | os.PathLike[str], columns: Mapping[str, Sequence[str]
         Target file.
     columns
         Values by label without the leading underscore; all of one length.
+    block
+        Its name, without ``data_``.
+
+    Raises
+    ------
+    InputError
+        A value holds both kinds of quotes, or a line break.
     """
-    lines = ["", "# version 30001", "", "data_", "", "loop_ "]
+    lines = ["", "# version 30001", "", f"data_{block}", "", "loop_ "]
     lines += [f"_{label} #{number} " for number, label in enumerate(columns, 1)]
     lines += [" ".join(_quote(value) for value in row) + " " for row in zip(*columns.values(), strict=True)]
     write_text(path, "\n".join(lines) + "\n \n")

@@ -29,8 +29,11 @@ def checkpoint_path(model_path: Path) -> Path:
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the one before."""
-    with atomic_path(path) as temporary:
-        save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(progress)})
+    try:
+        with atomic_path(path) as temporary:
+            save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(progress)})
+    except SafetensorError as error:  # a full disk, for one
+        raise InputError(f"{path}: cannot be written ({error})", "output") from error
 
 
 def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -47,6 +50,8 @@ def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not a checkpoint, or damaged ({error}); delete it and train anew") from error
+    if not isinstance(progress, dict):
+        raise InputError(f"{path}: not a checkpoint, or damaged; delete it and train anew")
     if progress.get("identity") != identity:
         raise InputError(
             f"{path}: belongs to a training with other data or options, or by another version; repeat those, or train"

@@ -19,8 +19,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pupicker.core.networks import Classifier
-from pupicker.engine.models.model_file import load_model
+from pupicker.core.networks import Classifier, build
+from pupicker.core.networks.cell_head import CellNetwork
+from pupicker.engine.models.model_file import load_model, with_cell_head
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared import choices
 
@@ -41,7 +42,7 @@ class Start:
     digest
         Of the weights, empty for random ones; part of what a training is identified by.
     weights
-        Named tensors, None for random ones.
+        Named tensors of the network, None for random ones.
     """
 
     name: str = RANDOM
@@ -64,7 +65,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     if name not in (AUTO, GENERAL):
         return _of_model(Path(name), network_name, network)
     path = WEIGHTS / f"{network_name}.safetensors"
-    weights = _read(path) if path.is_file() else None
+    weights = with_cell_head(network, _read(path))[0] if path.is_file() else None
     if weights is not None and _fits(weights, network):
         return _start(GENERAL, path, weights)
     reason = f"there is no general model for the network {_described(network_name, network)}"
@@ -91,6 +92,22 @@ def _of_model(path: Path, network_name: str, network: Classifier) -> Start:
 
 def _start(name: str, path: Path, weights: Mapping[str, Tensor]) -> Start:
     return Start(name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], weights)
+
+
+def general_network(name: str) -> Classifier:
+    """The general model of a network, as it picks.
+
+    Raises
+    ------
+    UsageError
+        There is none for it.
+    """
+    with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
+        network = build(name)
+    weights = load_start(GENERAL, name, network).weights
+    network.load_state_dict(dict(weights or {}))
+    _, head = with_cell_head(network, _read(WEIGHTS / f"{name}.safetensors"))
+    return (network if head is None else CellNetwork(network, head)).eval()
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pupicker.engine.models.model_file import SCHEMA_VERSION, Model
+from pupicker.engine.models.model_file import Model
 
 
 def card(model: Model) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def card(model: Model) -> dict[str, Any]:
     geometry, record, stored = model.geometry, model.record, model.record.to_dict()
     return {
         "kind": "model",
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": model.schema_version,
         "network": model.network_name,
         "network_settings": model.network.settings,
         "objective": record.objective,

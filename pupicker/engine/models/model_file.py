@@ -6,8 +6,10 @@ newer program reads all older versions.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,25 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, build, provider
+from pupicker.core.networks.cell_head import CellNetwork, empty_head
 from pupicker.core.scores.likelihood import Calibration
+from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: a last layer for cells may be there."""
+
+CELL_HEAD = "cell_head."
+"""Before the names of its tensors."""
+
 _HEADER_KEY = "pupicker"
 
 
@@ -36,7 +46,7 @@ class Model:
     Attributes
     ----------
     network, network_name
-        On the CPU, in evaluation mode; its registered name.
+        As it was trained, on the CPU, in evaluation mode; its registered name.
     mixture
         Normalisation of new micrographs.
     geometry
@@ -52,6 +62,8 @@ class Model:
     orientations
         Of a micrograph, over which logits are averaged; the calibration holds for this number only.  ``views`` in the
         file.
+    cell_head
+        Last layer with which it picks (:mod:`pupicker.core.networks.cell_head`); None: its own.
     exclusion
         Where training looked for nothing (:meth:`pupicker.engine.preparation.exclusion.Exclusion.to_header`); None: it
         looked everywhere.
@@ -67,11 +79,22 @@ class Model:
     record: TrainingRecord = field(default_factory=TrainingRecord)
     orientations: int = 1
     exclusion: dict[str, Any] | None = None
+    cell_head: nn.Conv2d | None = None
+
+    @property
+    def schema_version(self) -> int:
+        """The oldest that can hold it."""
+        return 1 if self.cell_head is None else 2
+
+    @property
+    def picking_network(self) -> Classifier:
+        """The network with the layer that it picks with."""
+        return self.network if self.cell_head is None else CellNetwork(self.network, self.cell_head).eval()
 
     def header(self) -> dict[str, Any]:
         """The JSON header."""
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": self.schema_version,
             "network": {
                 "name": self.network_name, "settings": self.network.settings, "package": provider(self.network_name),
             },
@@ -88,9 +111,36 @@ class Model:
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
     """Write a model atomically."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(model.header())})
+    tensors = dict(model.network.state_dict())
+    if model.cell_head is not None:
+        tensors |= {CELL_HEAD + name: t for name, t in model.cell_head.state_dict().items()}
+    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    header = {**model.header(), "weights_sha256": weights_digest(tensors)}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(header)})
+    except SafetensorError as error:  # a full disk, for one
+        raise InputError(f"{path}: cannot be written ({error})", "output") from error
+
+
+def weights_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes of weights, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_weights(path: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """InputError if the weights are not those that were written (models of before have no digest), or no numbers."""
+    stored = header.get("weights_sha256")
+    if stored is not None and stored != weights_digest(tensors):
+        raise InputError(f"{path}: damaged: its weights are not those that were written; copy it again")
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: damaged: its weights {name} are not all finite; copy it again, or train anew")
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -104,6 +154,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such model file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: no permission to read it")
     try:
         with safe_open(str(path), framework="pt") as stored:
             metadata = stored.metadata() or {}
@@ -114,23 +166,29 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     except KeyError as error:
         raise InputError(f"{path}: a safetensors file, but not a pupicker model") from error
     version = header.get("schema_version") if isinstance(header, dict) else None
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise InputError(
             f"{path}: has model format {version}, this version reads up to {SCHEMA_VERSION}; update pupicker"
         )
+    if not is_schema_number(version, SCHEMA_VERSION):
+        raise InputError(f"{path}: damaged: there is no model format {version!r}")
     try:
-        return _from_header(header, tensors)
+        check_header(header)
+        model = _from_header(header, tensors)
     except Unavailable as error:
         maker = header["network"].get("package") or "another version of pupicker"
         raise InputError(f"{path}: {error}; the network of this model is that of {maker}: install it") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error
+    _check_weights(path, header, tensors)
+    return model
 
 
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
     network = build(header["network"]["name"], **header["network"]["settings"])
-    network.load_state_dict(tensors)
+    of_network, cell_head = with_cell_head(network, tensors)
+    network.load_state_dict(of_network)
     network.eval()
     normalization = header["normalization"]
     mixture = Mixture(
@@ -140,8 +198,22 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
-        TrainingRecord.from_dict(header["details"]), _orientations(header), header.get("exclusion"),
+        TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
+        cell_head,
     )
+
+
+def with_cell_head(
+    network: Classifier, tensors: Mapping[str, torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], nn.Conv2d | None]:
+    """The tensors of the network itself, and its last layer for cells, if the others are one."""
+    own = {name: t for name, t in tensors.items() if not name.startswith(CELL_HEAD)}
+    others = {name.removeprefix(CELL_HEAD): t for name, t in tensors.items() if name.startswith(CELL_HEAD)}
+    if not others:
+        return own, None
+    head = empty_head(network)
+    head.load_state_dict(others)
+    return own, head.requires_grad_(False)
 
 
 def _orientations(header: dict[str, Any]) -> int:

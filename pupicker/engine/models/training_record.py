@@ -73,6 +73,8 @@ class TrainingRecord:
         Of the training alone.
     software
         Versions.
+    precision
+        Numbers that features were computed in: float32 or bfloat16.
     method_version
         :data:`pupicker.METHOD_VERSION`.
     curve
@@ -110,6 +112,7 @@ class TrainingRecord:
     seed: int | None = None
     training_seconds: float | None = None
     software: dict[str, str] | None = None
+    precision: str | None = None
     method_version: int | None = None
     curve: tuple[Epoch, ...] | None = None
     validation: Validation | None = None

@@ -1,4 +1,5 @@
 """Micrographs to coordinates.
 
-``pick`` (for Python programs), ``picker`` (with a model), ``general_picker`` and ``filter_picker`` (without labels).
+``pick`` (for Python programs), ``output`` (tables, while micrographs finish), ``picker`` (with a model),
+``general_picker`` and ``filter_picker`` (without labels).
 """

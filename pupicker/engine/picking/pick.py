@@ -82,9 +82,6 @@ def pick(
     readers = threads or len(os.sched_getaffinity(0))
     tables = [found.table for found in picker.pick_files(paths, readers, report, progress)]
     report.require_some()
-    report.results.update({
-        "threshold": picker.threshold, "min_distance_ang": picker.min_distance_ang,
-        "box_size_ang": picker.geometry.box_size_ang, "preparation": picker.recipe.to_record(),
-    })
+    report.results.update(picker.to_record())
     return Picks(CoordinateTable.concatenate(tables), list(report.done), list(report.quarantined),
                  picker.geometry.box_size_ang, picker.threshold, report.to_dict())

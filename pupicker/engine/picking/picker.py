@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.device import placed, precision_name
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
@@ -63,11 +65,20 @@ class PickingOptions:
 
 @dataclass(frozen=True)
 class Picked:
-    """Picks of one micrograph: its file, its pixel size, the table, the score of its background if that is known."""
+    """Picks of one micrograph: its file, its pixel size, the table.
+
+    Attributes
+    ----------
+    working_pixels
+        How many were looked at.
+    null_level
+        Score of the background, if that is known.
+    """
 
     path: Path
     pixel_size_ang: float
     table: CoordinateTable
+    working_pixels: int = 0
     null_level: float | None = None
 
 
@@ -96,12 +107,23 @@ class MicrographPicker(ABC):
         Lowest score, smallest distance of two picks.
     recipe
         How micrographs are prepared.
+    precision
+        Numbers that features of a network are computed in; None: there is no network.
     """
 
     geometry: Geometry
     threshold: float
     min_distance_ang: float
     recipe: Recipe
+    precision: str | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """What it picks with, for reports."""
+        return {
+            "threshold": self.threshold, "min_distance_ang": self.min_distance_ang,
+            "box_size_ang": self.geometry.box_size_ang, "preparation": self.recipe.to_record(),
+            **({} if self.precision is None else {"precision": self.precision}),
+        }
 
     @abstractmethod
     def working_picks(self, micrograph: Resampled) -> WorkingPicks:
@@ -132,7 +154,9 @@ class MicrographPicker(ABC):
         def use(micrograph: Resampled) -> tuple[Resampled, Picked]:
             found = self.working_picks(micrograph)
             table = self._in_file(micrograph, found)
-            return micrograph, Picked(micrograph.path, micrograph.pixel_size_ang, table, found.null_level)
+            excluded = 0 if micrograph.excluded is None else int(micrograph.excluded.sum())
+            looked_at = micrograph.pixels.numel() - excluded
+            return micrograph, Picked(micrograph.path, micrograph.pixel_size_ang, table, looked_at, found.null_level)
 
         for path, (micrograph, picked) in usable_with(paths, self.prepare, use, report, progress, threads):
             report.used(path, micrograph.n_invalid, micrograph.borders)
@@ -147,7 +171,7 @@ class Picker(MicrographPicker):
         self.model = model
         self.device = device
         self.options = options or PickingOptions()
-        self._network = for_inference(model.network.to(device))
+        self._network, self.precision = for_inference(placed(model.picking_network, device)), precision_name(device)
         chosen = self.options.threshold
         self.threshold = model.suggested_threshold if chosen is None else chosen
         self.geometry = model.geometry

@@ -24,6 +24,7 @@ from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.runtime.sole_writer import sole_writer_of_tables
 
 Written = dict[Path, tuple[Path, float]]
 
@@ -51,7 +52,11 @@ class _Waiting:
         if fits:
             self._pixels[path] = pixels
         else:
-            np.save(self._files[path], pixels.numpy())
+            try:
+                np.save(self._files[path], pixels.numpy())
+            except OSError as error:  # a full disk does not say which
+                error.filename = error.filename or str(self._files[path])
+                raise
 
     def take(self, path: Path) -> Tensor:
         """What was put there, once."""
@@ -80,7 +85,7 @@ def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, thread
     """
     output.mkdir(parents=True, exist_ok=True)
     targets = _targets(paths, output)
-    with waiting_folder(output) as folder:
+    with sole_writer_of_tables(output, targets.values()), waiting_folder(output) as folder:
         return _preprocess(targets, recipe, threads, report, _Waiting(folder, MEMORY_BYTES))
 
 

@@ -1,4 +1,4 @@
-"""Minibatches of patches of 4×4 regions or cells, all of which the truth labels.
+"""Minibatches of patches of 4×4 regions, all of which the truth labels.
 
 Half of the patches have one of their regions on the centre of a particle, half lie anywhere.  Contrast, grey level and
 noise of each patch vary.
@@ -44,7 +44,7 @@ class Batches:
     ) -> None:
         self._generator = torch.Generator(device).manual_seed(seed)
         self._device, self._patches = device, patches
-        self._grid = patch_grid(network.map_field_px, network.output_stride, network.cell)
+        self._grid = patch_grid(network.receptive_field_px, network.total_stride)
         height, width = examples[0][0].shape
         mask = torch.stack([disc_mask((height, width), xy, TRAINING_RADIUS * diameter_px) for _, xy in examples])
         self._centres = torch.cat([

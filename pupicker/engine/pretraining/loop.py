@@ -24,6 +24,7 @@ from pupicker.core.adamw import AdamW
 from pupicker.core.detection.candidates import pick_image
 from pupicker.core.geometry import MATCH_RADIUS, MIN_DISTANCE
 from pupicker.core.networks import Classifier
+from pupicker.core.networks.inference import for_inference
 from pupicker.core.scores.metrics import match_picks, precision_recall
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example
@@ -73,10 +74,10 @@ def _mean_where(values: Tensor, chosen: Tensor) -> Tensor:
 
 
 def average_precision(network: Classifier, examples: list[Example], diameter_px: float) -> float:
-    """Mean over scenes; the network is in evaluation mode on the CPU."""
-    values = []
-    for image, xy in examples:
-        found, logit = pick_image(network, image.float(), MIN_DISTANCE * diameter_px)
+    """Mean over scenes with particles; the network is in evaluation mode on the CPU."""
+    values, ready = [], for_inference(network)
+    for image, xy in (example for example in examples if len(example[1])):
+        found, logit = pick_image(ready, image.float(), MIN_DISTANCE * diameter_px)
         hits = match_picks(found.numpy(), logit.numpy(), xy.numpy(), MATCH_RADIUS * diameter_px) >= 0
         values.append(precision_recall([hits], [logit.numpy()], len(xy)).average_precision)
     return statistics.mean(values)

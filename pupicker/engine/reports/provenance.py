@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pupicker.engine.files.packed import require_file
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key
 
@@ -57,11 +58,12 @@ def read_object(path: Path) -> dict[str, Any]:
     InputError
         If there is no such file, or something else in it.
     """
+    require_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a JSON object, {{...}}, not {type(content).__name__}")

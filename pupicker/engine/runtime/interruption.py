@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while training: finish the update, keep the checkpoint, leave."""
+"""SIGTERM and Ctrl-C: a training finishes the update and keeps the checkpoint, all else ends with one line."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_asked: threading.Event | None = None
+
+
+class Terminated(BaseException):
+    """SIGTERM came where nothing has to be brought to an end first."""
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGTERM or SIGINT came; a second SIGINT acts as usual."""
+    """Yield a function that tells whether SIGTERM or SIGINT came; a second signal acts as usual, at once."""
+    global _asked
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
@@ -20,10 +27,37 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
     def remember(number: int, frame: FrameType | None) -> None:
         asked.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    outer, _asked = _asked, asked
     try:
         yield asked.is_set
     finally:
+        _asked = outer
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_asked() -> bool:
+    """Whether a signal came that a block of :func:`stop_on_signals` has noted: for loops that wait."""
+    return _asked is not None and _asked.is_set()
+
+
+@contextmanager
+def terminated_by_signal() -> Iterator[None]:
+    """Within the block SIGTERM raises :class:`Terminated`, so that the command line can say its line."""
+    usual = (signal.SIG_DFL, None)
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) not in usual:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

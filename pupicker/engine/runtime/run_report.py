@@ -85,6 +85,7 @@ class Report:
     def quarantine(self, path: Path, reason: str | PuPickerError) -> None:
         """Set a micrograph aside; logged at once, and said again in the report."""
         line = " ".join((self.word(reason) if isinstance(reason, PuPickerError) else reason).split())
+        line = line.encode("utf-8", "backslashreplace").decode()  # a name need not be text
         if not self.quarantined and isinstance(reason, PuPickerError):
             self._parameters = reason.parameters
         self.quarantined.append((path, line))
@@ -102,7 +103,7 @@ class Report:
         return {
             "command": self.command,
             "done": [str(p) for p in self.done],
-            "quarantined": [{"micrograph": str(p), "reason": reason} for p, reason in self.quarantined],
+            "quarantined": [{"micrograph": _text(p), "reason": reason} for p, reason in self.quarantined],
             "masked_pixels": self.masked,
             "borders_px": {name: list(widths) for name, widths in self.borders.items()},
             **({"excluded_share": self.excluded} if self.excluded else {}),
@@ -118,3 +119,8 @@ class Report:
     def exit_code(self) -> int:
         """Done, or done with micrographs were quarantined."""
         return EXIT_QUARANTINED if self.quarantined else EXIT_DONE
+
+
+def _text(path: Path) -> str:
+    """A path whose bytes are no text, with these written out."""
+    return str(path).encode("utf-8", "backslashreplace").decode()

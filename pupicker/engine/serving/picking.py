@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pupicker.engine.files.coordinates import CoordinateTable
-from pupicker.engine.files.coordinates.formats import format_of
+from pupicker.engine.files.coordinates.formats import Layout, format_to_write
 from pupicker.engine.files.names import distinct_stems
 from pupicker.engine.models.model_card import card
 from pupicker.engine.picking.picker import MicrographPicker, Picked
@@ -129,10 +129,10 @@ class _Tables:
         """Write what was found, at once, also where there is no pick; return the picks."""
         table, name = found.table, str(found.path)
         if self._weaker:
-            format_of(self._weaker[name]).write(self._weaker[name], table, box_size_px)
+            format_to_write(self._weaker[name]).write(self._weaker[name], table, Layout(box_size_px))
             table = table.select(np.asarray(table.score) >= threshold)
         if name in self._targets:
-            format_of(self._targets[name]).write(self._targets[name], table, box_size_px)
+            format_to_write(self._targets[name]).write(self._targets[name], table, Layout(box_size_px))
         return table
 
 
@@ -208,7 +208,7 @@ def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str
     if not output:
         return {}
     folder = Path(output)
-    format_of(Path(f"a.{suffix}"))  # an unknown one is an error now
+    format_to_write(Path(f"a.{suffix}"))  # an unknown one is an error now
     if folder.is_file():
         raise InputError(f"{folder}: is a file; give a folder for the tables", "output")
     return {name: folder / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pupicker.core.networks import Classifier
+from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.likelihood import Calibration, calibrate, with_total
 from pupicker.engine.models.model_file import Model
@@ -26,10 +27,13 @@ class Evidence:
         Those of the training micrographs, or of representative ones, and all their labels.
     held_out
         Those of held-out labels, from when the network had not seen them; None if nothing was held out.
+    orientations
+        Of a micrograph, over which the logits are averaged.
     """
 
     found: LabelledCandidates
     held_out: LabelledCandidates | None = None
+    orientations: int = 1
 
 
 def calibrated_model(
@@ -40,20 +44,22 @@ def calibrated_model(
     Parameters
     ----------
     network
-        In evaluation mode.
+        That picks, in evaluation mode: a trained one, or one with a layer for cells.
     count
         Of particles, as it is settled.
     evidence
-        With logits averaged over as many orientations as those of the model will be.
+        Made with `network`.
     """
     calibration = calibration_of(count, evidence)
     threshold, expected = expected_of_thresholds(
         calibration, evidence.found.scores, count.particles(evidence.found.pixels))
     recorded = replace(record, class_prior_source=count.source, **expected)
     prior = count.density * mean_disc_area(task.geometry.training_radius_px)
+    network = network.cpu()
+    trained, head = (network.base, network.head) if isinstance(network, CellNetwork) else (network, None)
     return Model(
-        network.cpu(), task.options.fitting.network, data.mixture, task.geometry, calibration, prior, threshold,
-        recorded, task.options.orientations, data.exclusion.to_header(),
+        trained, task.options.fitting.network, data.mixture, task.geometry, calibration, prior, threshold, recorded,
+        evidence.orientations, data.exclusion.to_header(), head,
     )
 
 

@@ -25,6 +25,7 @@ from pupicker.engine.preparation.exclusion import (
     with_exclusion,
     with_limit,
 )
+from pupicker.engine.preparation.label_placement import find_place, say_doubtful_rows, say_place
 from pupicker.engine.preparation.recipe import Recipe, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled, network_input
 from pupicker.engine.runtime.errors import InputError
@@ -53,6 +54,8 @@ class Sources:
         Whether borders without an image stay.
     exclusion
         Where nothing is looked for.
+    check_labels
+        Whether labels that the images say are in the wrong place are an error.
     """
 
     micrographs: Sequence[Path]
@@ -61,6 +64,7 @@ class Sources:
     pixel_size_ang: float | None = None
     keep_borders: bool = False
     exclusion: Exclusion = field(default_factory=Exclusion)
+    check_labels: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
         report.used(path, micrograph.n_invalid, micrograph.borders)
         loaded.append(replace(micrograph, invalid=None))  # as large as the file, and only picking asks for it
     report.require_some()
-    labels = labels_in_working_pixels(loaded, picks)
+    labels = _placed_labels(loaded, picks, geometry, sources.check_labels)
     exclusion = with_limit(exclusion, loaded, labels, geometry)
     loaded, labels = _with_exclusion(loaded, labels, exclusion, geometry, report)
     joint = fit(stack_histograms([m.histogram() for m in loaded]))
@@ -197,6 +201,23 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
         for m, image, label, other, area in zip(loaded, images, labels, others, areas, strict=True)
     ]
     return TrainingSet(micrographs, joint.mixture, digest, exclusion)
+
+
+def _placed_labels(
+    loaded: list[Resampled], picks: CoordinateTable, geometry: Geometry, check: bool
+) -> list[Tensor]:
+    """Labels in working pixels, held against the images first."""
+    finding = find_place(loaded, picks, geometry) if check else None
+    try:
+        labels = labels_in_working_pixels(loaded, picks)
+    except InputError as error:
+        if finding is None or not finding.elsewhere:
+            raise
+        raise InputError(f"{error}; {finding.cure}", *error.parameters, *finding.place.parameters) from error
+    if check:
+        say_place(finding)
+        say_doubtful_rows(loaded, picks, geometry)
+    return labels
 
 
 def _with_exclusion(

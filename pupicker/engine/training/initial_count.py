@@ -9,13 +9,13 @@ guess, worth :data:`PRIOR_LABELS` held-out labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from pupicker.core.geometry import Geometry
-from pupicker.core.networks import build
+from pupicker.engine.models.initial_weights import general_network
+from pupicker.engine.runtime.device import placed
 from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.validation import find_candidates, representative
 
@@ -24,14 +24,10 @@ PRIOR_LABELS = 5.0
 
 
 def general_density(
-    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, network: str, weights: Mapping[str, Tensor],
-    device: torch.device,
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, network: str, device: torch.device
 ) -> float:
-    """Particles per working pixel that the general model sees."""
-    with torch.random.fork_rng(devices=[]):  # the random weights that are replaced at once are nobody's business
-        general = build(network)
-    general.load_state_dict(weights)
+    """Particles per working pixel that the general model of a network sees."""
     some = [micrographs[index] for index in representative(micrographs)]
     none = [torch.zeros((0, 2), dtype=torch.float64) for _ in some]
-    found = find_candidates(general.to(device).eval(), some, none, none, geometry)
+    found = find_candidates(placed(general_network(network), device), some, none, none, geometry)
     return float((found.scores >= LOGIT).sum()) / found.pixels

@@ -31,12 +31,6 @@ RIM_SHARE = 0.1
 """The labelled area may differ by this share from that of as many average discs."""
 
 
-UNLABELLED, POSITIVE, NEGATIVE, RING, HIDDEN = range(5)
-"""Kinds of pixels; what is held out or excluded is hidden."""
-
-_LABELLED = (POSITIVE, NEGATIVE, RING)
-
-
 @dataclass(frozen=True)
 class Minibatch:
     """What one update sees.
@@ -44,9 +38,7 @@ class Minibatch:
     Attributes
     ----------
     crops
-        ``(positives + negatives, 1, side, side)`` augmented labelled crops, positive ones first.
-    labelled
-        ``(positives + negatives, regions)`` bool: which regions of the crops are what their crop is drawn for.
+        ``(positives + negatives, 1, field, field)`` augmented labelled regions, positive ones first.
     patches
         ``(n, 1, side, side)`` augmented patches.
     unlabelled
@@ -56,7 +48,6 @@ class Minibatch:
     """
 
     crops: Tensor
-    labelled: Tensor
     patches: Tensor
     unlabelled: Tensor
     crop_originals: Tensor
@@ -77,12 +68,12 @@ class Sampler:
         ``(m, 3)`` of pixels that are labelled as no particle; often empty.
     ring
         ``(l, 3)`` of pixels on rings around labelled particles; empty if they are not wanted.
-    kind
-        uint8, flat over the pixels of all micrographs: :data:`UNLABELLED` or what else is known of each.
+    excluded
+        bool, flat over the pixels of all micrographs: labelled, held out or excluded, hence not unlabelled.
     first_pixel
         ``(k + 1,)`` flat index where each micrograph begins.
     grid
-        Regions of a patch; crops have those of its :attr:`~pupicker.core.regions.patches.PatchGrid.crop`.
+        Regions of a patch; its field is the side of a crop.
     radius_px
         Training radius.
     held_out
@@ -95,7 +86,7 @@ class Sampler:
     positive: Tensor
     negative: Tensor
     ring: Tensor
-    kind: Tensor
+    excluded: Tensor
     first_pixel: Tensor
     grid: PatchGrid
     radius_px: float
@@ -106,11 +97,6 @@ class Sampler:
     def pixels(self) -> int:
         """Number of pixels of all micrographs in which particles are looked for."""
         return self.area
-
-    @property
-    def excluded(self) -> Tensor:
-        """Bool, flat over the pixels of all micrographs: labelled, held out or excluded, hence not unlabelled."""
-        return self.kind != UNLABELLED
 
     @property
     def has_negatives(self) -> bool:
@@ -137,37 +123,20 @@ class Sampler:
     ) -> Minibatch:
         """As many augmented labelled crops, and patches with about as many unlabelled regions."""
         on_rings = negatives if not len(self.negative) else negatives // 2 if len(self.ring) else 0
-        counts = (positives, negatives - on_rings, on_rings)
-        where = torch.cat([_some(among, count, generator) for among, count in
-                           zip((self.positive, self.negative, self.ring), counts, strict=True)])
-        crops, labelled = self._draw_crops(where, torch.tensor(_LABELLED).repeat_interleave(torch.tensor(counts)),
-                                           generator)
-        patches, counted = self._draw_patches(max(1, unlabelled * self.grid.cell**2 // self.grid.regions), generator)
-        return Minibatch(perturb(crops, generator), labelled, perturb(patches, generator), counted, crops, patches)
-
-    def _draw_crops(self, where: Tensor, kind: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Crops, and which of their regions have the `kind` ``(n,)`` of the pixels ``(n, 3)`` they are drawn for.
-
-        One region of each, any of them, is centred on its pixel.
-        """
-        transforms, crop = random_transforms(len(where), generator), self.grid.crop
-        marked = torch.ones((len(where), 1), dtype=torch.bool)
-        if crop.regions > 1:
-            which = torch.randint(crop.regions, (len(where),), generator=generator)
-            around = crop.centres(torch.zeros_like(where[:, 1:]), transforms)
-            own = torch.arange(len(where))
-            where = torch.cat([where[:, :1], where[:, 1:] - around[own, which]], dim=1)
-            pixels = crop.centres(where[:, 1:], transforms)
-            marked = self._kinds(where[:, 0], pixels) == kind[:, None]
-            marked[own, which] = True
-        return gather(self.stack, where, crop.side_px, transforms), marked
+        where = torch.cat([
+            _some(self.positive, positives, generator),
+            _some(self.negative, negatives - on_rings, generator), _some(self.ring, on_rings, generator),
+        ])
+        crops = gather(self.stack, where, self.grid.field_px, random_transforms(len(where), generator))
+        patches, counted = self._draw_patches(max(1, unlabelled // self.grid.regions), generator)
+        return Minibatch(perturb(crops, generator), perturb(patches, generator), counted, crops, patches)
 
     def _draw_patches(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Patches without added grey level and noise, and which of their regions are unlabelled: at least one is."""
         while True:
             where = self._draw_centres(count, generator)
             transforms = random_transforms(count, generator)
-            counted = self._kinds(where[:, 0], self.grid.centres(where[:, 1:], transforms)) == UNLABELLED
+            counted = self._unlabelled(where[:, 0], self.grid.centres(where[:, 1:], transforms))
             if bool(counted.any()):
                 return gather(self.stack, where, self.grid.side_px, transforms), counted
 
@@ -182,12 +151,12 @@ class Sampler:
         across = width[micrograph]
         return torch.stack([micrograph, within // across - reach, within % across - reach], dim=1)
 
-    def _kinds(self, micrograph: Tensor, pixels: Tensor) -> Tensor:
-        """What is known of the pixels ``(n, m, 2)`` of the micrographs ``(n,)``; :data:`HIDDEN` outside of an image."""
+    def _unlabelled(self, micrograph: Tensor, pixels: Tensor) -> Tensor:
+        """Which pixels ``(n, m, 2)`` of the micrographs ``(n,)`` are unlabelled; none outside of an image is."""
         shape = self._shapes[micrograph][:, None]
         inside = ((pixels >= 0) & (pixels < shape)).all(dim=2)
         flat = self.first_pixel[micrograph][:, None] + pixels[..., 0] * shape[..., 1] + pixels[..., 1]
-        return torch.where(inside, self.kind[torch.where(inside, flat, 0)], HIDDEN)
+        return inside & ~self.excluded[torch.where(inside, flat, 0)]
 
     @cached_property
     def _shapes(self) -> Tensor:
@@ -208,8 +177,8 @@ def make_sampler(
     `held_out` marks labels of each that are neither positive nor unlabelled; `ring_px` are the inner and outer radius
     of rings of negatives, None for none.
     """
-    masks: dict[int, list[Tensor]] = {kind: [] for kind in _LABELLED}
-    kinds, first, hidden_pixels = [], [0], 0
+    masks: dict[str, list[Tensor]] = {"positive": [], "negative": [], "ring": []}
+    excluded, first, hidden_pixels = [], [0], 0
     for index, (micrograph, hidden) in enumerate(zip(micrographs, held_out, strict=True)):
         shape = (int(micrograph.image.shape[0]), int(micrograph.image.shape[1]))
         mask = disc_mask(shape, micrograph.labels[~hidden], radius_px)
@@ -221,19 +190,16 @@ def make_sampler(
         if ring_px is not None:
             ring = ring_mask(shape, micrograph.labels[~hidden], *ring_px, others=micrograph.labels[hidden])
             ring &= ~(mask | held | none | outside)
-        known = torch.full(shape, UNLABELLED, dtype=torch.uint8)
-        known[held | outside] = HIDDEN
-        for kind, own in zip(_LABELLED, (mask, none, ring), strict=True):
-            masks[kind].append(_numbered(index, own))
-            known[own] = kind
+        for name, own in (("positive", mask), ("negative", none), ("ring", ring)):
+            masks[name].append(_numbered(index, own))
         hidden_pixels += int(held.sum())
-        kinds.append(known.reshape(-1))
+        excluded.append((mask | held | none | ring | outside).reshape(-1))
         first.append(first[-1] + mask.numel())
     margin = margin_for(grid.side_px) + grid.reach_px
     stack = stack_micrographs([m.image for m in micrographs], margin).to(device)
-    positive, negative, on_rings = (torch.cat(masks[kind]) for kind in _LABELLED)
     return Sampler(
-        stack, positive, negative, on_rings, torch.cat(kinds), torch.tensor(first), grid, radius_px,
+        stack, torch.cat(masks["positive"]), torch.cat(masks["negative"]), torch.cat(masks["ring"]),
+        torch.cat(excluded), torch.tensor(first), grid, radius_px,
         sum(m.pixels for m in micrographs), hidden_pixels,
     )
 

@@ -25,9 +25,9 @@ from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
 from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
-from pupicker.core.regions.patches import PatchGrid, windows
 from pupicker.core.scores.log_odds import shift_to_mean
 from pupicker.engine.runtime.checks import check_options
+from pupicker.engine.runtime.device import placed
 from pupicker.engine.training.minibatches import Sampler
 from pupicker.shared import options
 
@@ -91,10 +91,10 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
             network = build(options.network, **options.network_settings)
-            decoder = Decoder(network.head.in_channels, network.feature_field_px) if options.autoencoder else None
+            decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
         if weights is not None:
             network.load_state_dict(weights)
-        self.network: Classifier = network.to(device).channels_last()
+        self.network: Classifier = placed(network, device).channels_last()
         self.average: Classifier = copy.deepcopy(self.network).eval()
         self.decoder = decoder.to(device) if decoder is not None else None
         decoded = list(self.decoder.parameters()) if self.decoder is not None else []
@@ -130,39 +130,18 @@ class Fitting:
         unlabelled = self.options.batch_size - positives - negatives
         batch = sampler.draw(positives, unlabelled, self._generator, negatives)
         with statistics_kept(self.network) as statistics:
-            maps = self.network.features(batch.patches, stride)
+            maps = self.network.precise_features(batch.patches, stride)
         with statistics_applied(statistics):
-            labelled = self.network.features(batch.crops, stride)
-        rest = self.network.logits(maps).flatten(1)
-        known, marked = self.network.logits(labelled).flatten(1), batch.labelled.to(self.device)
-        positive, negative = (
-            logits[own] for logits, own in
-            zip(known.split([positives, negatives]), marked.split([positives, negatives]), strict=True))
-        loss = self._objective(sampler.grid, positive, rest, batch.unlabelled.to(self.device), prior)
-        loss = with_negatives(loss, negative)
+            labelled = self.network.precise_features(batch.crops, stride)
+        rest = self.network.logits(maps).flatten(1)[batch.unlabelled.to(self.device)]
+        positive, negative = self.network.logits(labelled)[:, 0, 0].split([positives, negatives])
+        loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
         if self.decoder is None:
             return loss
-        field = self.network.feature_field_px
-        originals = batch.crop_originals, batch.patch_originals
-        regions = torch.cat([windows(images, field, stride) for images in originals])
-        features = torch.cat([
-            of.permute(0, 2, 3, 1).reshape(-1, of.shape[1], 1, 1) for of in (labelled, maps)])
+        regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])
+        features = torch.cat([labelled, maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1], 1, 1)])
         term = float(self.options.autoencoder) * reconstruction_error(self.decoder(features), regions)
         return Loss(loss.objective + term, loss.value + term)
-
-    def _objective(
-        self, grid: PatchGrid, positive: Tensor, rest: Tensor, counted: Tensor, prior: float
-    ) -> Loss:
-        """Of logits ``(n,)`` and of those ``(m, regions)`` of patches that are counted: the mean over their phases.
-
-        The regions of one phase are as good as independent, which an objective of counts needs; neighbours in a map
-        are not.  Without cells there is one phase.
-        """
-        objective = OBJECTIVES[self.options.objective]
-        phases = [objective(positive, of[own], prior) for of, own in
-                  zip(grid.phases(rest).flatten(1), grid.phases(counted).flatten(1), strict=True) if bool(own.any())]
-        return Loss(torch.stack([loss.objective for loss in phases]).mean(),
-                    torch.stack([loss.value for loss in phases]).mean())
 
     def _start_at(self, sampler: Sampler, prior: float) -> None:
         """Let the network expect the class prior of what it will be trained on.
@@ -177,7 +156,7 @@ class Fitting:
             torch.manual_seed(self.options.seed)
             for _ in range(START_MINIBATCHES):
                 batch = sampler.draw(1, self.options.batch_size, generator)
-                maps = probe.logits(probe.features(batch.patches, probe.total_stride)).flatten(1)
+                maps = probe.logits(probe.precise_features(batch.patches, probe.total_stride)).flatten(1)
                 logits.append(maps[batch.unlabelled.to(self.device)].cpu())
             shift = shift_to_mean(torch.cat(logits), prior)
             for network in (self.network, self.average):

@@ -59,7 +59,8 @@ class TrainingOptions:
     refit
         Fit once more on everything.
     orientations
-        Of a micrograph, over which the finished model averages its logits; the curve is made with one.
+        Of a micrograph, over which logits are averaged: those of the finished model, or, if it has a layer for cells,
+        those that this layer is fitted to; the curve is made with one.
     ring_negatives
         Take places around labelled particles, where no other centre can be, for negatives.
     """

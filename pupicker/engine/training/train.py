@@ -25,7 +25,7 @@ from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.task_geometry import first_geometry
 from pupicker.engine.runtime.checks import check_options
-from pupicker.engine.runtime.device import resolve_device
+from pupicker.engine.runtime.device import precision_name, resolve_device
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
 from pupicker.engine.training.initial_count import general_density
@@ -143,7 +143,7 @@ def _general_density(data: TrainingSet, task: Task) -> float | None:
     start = task.start
     if start.name != GENERAL or start.weights is None:
         return None
-    return general_density(data.micrographs, task.geometry, task.options.fitting.network, start.weights, task.device)
+    return general_density(data.micrographs, task.geometry, task.options.fitting.network, task.device)
 
 
 def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Task) -> TrainingRecord:
@@ -158,7 +158,7 @@ def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Tas
         held_out_labels=sum(int(held.sum()) for held in split.held_out),
         refit=bool(split.validation) and options.refit, training_pixel_size_ang=task.pixel_size_ang,
         training_data_sha256=data.digest, seed=fitting.seed, software=versions,
-        method_version=pupicker.METHOD_VERSION,
+        method_version=pupicker.METHOD_VERSION, precision=precision_name(task.device),
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pupicker.core.detection.picking_network import picking_network
 from pupicker.core.networks import Classifier
 from pupicker.core.regions.patches import patch_grid
 from pupicker.core.scores.early_stopping import best_epoch, pu_average_precision
@@ -167,7 +168,7 @@ class Training:
         network = self.fitting.network
         return make_sampler(
             micrographs, held_out, self.geometry.training_radius_px,
-            patch_grid(network.map_field_px, network.output_stride, network.cell), self.task.device,
+            patch_grid(network.receptive_field_px, network.total_stride), self.task.device,
             self.geometry.ring_px if self.options.ring_negatives else None,
         )
 
@@ -180,7 +181,7 @@ class Training:
                              "class_prior", "particles_per_micrograph") from error
 
     # ------------------------------------------------------------------ validation and calibration
-    def _candidates(self, network: Classifier, held_out: bool, orientations: int = 1) -> LabelledCandidates:
+    def _candidates(self, network: Classifier, orientations: int = 1, *, held_out: bool) -> LabelledCandidates:
         """Those of held-out labels in the validation micrographs, or of all labels in representative micrographs."""
         chosen = self.split.validation if held_out else representative(self.data.micrographs)
         micrographs = [self.data.micrographs[i] for i in chosen]
@@ -223,8 +224,9 @@ class Training:
         if self.split.validation:
             best = copy.deepcopy(self.fitting.average)
             best.load_state_dict(self._snapshots[self.best_updates].weights)
-            held_out = self._candidates(best, held_out=True, orientations=self.options.orientations)
-        found = self._candidates(network, held_out=False, orientations=self.options.orientations)
+            held_out = self._candidates(*self._picking(best), held_out=True)
+        picking, orientations = self._picking(network)
+        found = self._candidates(picking, orientations, held_out=False)
         self.count.settle(held_out or found)
         self._judge()
         number, interval = number_of_particles(self.count, held_out, self._mean_pixels())
@@ -232,7 +234,14 @@ class Training:
             curve=tuple(self.curve), validation=Validation(self.best_validation, self.best_updates),
             particles_per_micrograph=number, particles_interval=interval, crowding=self.crowding(),
         )
-        return calibrated_model(network, self.data, self.task, self.count, Evidence(found, held_out), record)
+        evidence = Evidence(found, held_out, orientations)
+        return calibrated_model(picking, self.data, self.task, self.count, evidence, record)
+
+    def _picking(self, network: Classifier) -> tuple[Classifier, int]:
+        """The network as it picks, fitted to what it sees in representative micrographs, and in how many views."""
+        images = [self.data.micrographs[i].image for i in representative(self.data.micrographs)]
+        picking = picking_network(network, images, self.options.orientations, self.options.fitting.seed)
+        return picking, 1 if picking.cell > 1 else self.options.orientations
 
     # ------------------------------------------------------------------ records
     def crowding(self) -> str | None:

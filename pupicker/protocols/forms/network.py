@@ -52,9 +52,8 @@ class NetworkForm(Run):
                            "with pupicker for this one and conv31; the others start from random weights and need more "
                            "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "
                            "for particles whose detail is lost when they are shrunk to 22 pixels; 3 and 13 times "
-                           "slower.\n_dense63_: the layers of conv47, but it scores 16 positions at once and picks "
-                           "many times faster; needs more labels.\n_resnet31_: a small residual network, "
-                           "to compare.\n_of another package_: one of your own that an installed package offers.")
+                           "slower.\n_resnet31_: a small residual network, to compare.\n_of another "
+                           "package_: one of your own that an installed package offers.")
         form.addParam("networkName", params.StringParam, default="", expertLevel=expert,
                       condition="network==%d" % NETWORK_OTHER, label="Name of the network",
                       help="As the package names it among its entry points pupicker.networks. The package must be "

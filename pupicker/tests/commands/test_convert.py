@@ -31,7 +31,7 @@ def test_to_a_folder_of_scaled_boxes(picks):
     assert main(["convert", str(picks), str(folder), *options]) == 0
     assert (folder / "a.box").read_text() == "-10\t32\t20\t20\t0.5\n"  # centre 0, 42
     assert main(["convert", str(picks), str(folder), *options, "--averaged"]) == 0
-    assert (folder / "a.box").read_text() == "-8.5\t33.5\t20\t20\t0.5\n"  # centre 1.5, 43.5
+    assert (folder / "a.box").read_text() == "-8\t34\t20\t20\t0.5\n"  # centre 1.5, 43.5: a corner is a whole pixel
     assert sorted(path.name for path in folder.iterdir()) == ["a.box", "b.box"]
 
 
@@ -45,7 +45,18 @@ def test_micrographs_name_the_rows_and_get_a_table_each(picks):
     assert read_coordinates(folder).names() == [str(picks.parent / "mics" / f"{name}.mrc") for name in "ab"]
 
 
+def test_a_folder_for_relion_has_the_index_that_extract_takes(picks, capsys, monkeypatch):
+    monkeypatch.chdir(picks.parent)
+    assert main(["convert", "picks.tsv", "AutoPick/job009", "--per-micrograph", "_autopick.star"]) == 0
+    assert "index for RELION: AutoPick/job009/autopick.star" in capsys.readouterr().out
+    text = (picks.parent / "AutoPick/job009/autopick.star").read_text()
+    assert "data_coordinate_files" in text and "\nb AutoPick/job009/b_autopick.star" in text
+    assert read_coordinates("AutoPick/job009").names() == ["a", "b"]
+
+
 @pytest.mark.parametrize(("options", "code", "said"), [
+    (["--name-pattern", "("], 2, "the pattern '(' cannot be read"), (["--flip-y"], 1, "(--flip-y)"),
+    (["--fractions", "--scale", "2"], 2, "fractions have no scale"),
     (["--scale", "0"], 2, "the scale 0 must be above 0 (--scale)"), (["--scale", "nan"], 2, "the scale nan must be"),
     (["--averaged"], 2, "--averaged: says what --scale means"),
     (["--box-size", "-2"], 2, "the box size -2 px must be at least 1 (--box-size)"),

@@ -16,7 +16,7 @@ def test_model_as_json_has_what_other_programs_read(capsys, model_path):
     assert content["working_pixel_size_ang"] == pytest.approx(DIAMETER_ANG / 22)
     assert content["box_size_ang"] == 1.5 * DIAMETER_ANG and content["min_distance_ang"] == 0.45 * DIAMETER_ANG
     assert 0 < content["class_prior"] < 0.1
-    assert content["objective"] == "ge-binomial" and content["network"] == "conv47"
+    assert content["objective"] == "ge-binomial" and content["network"] == "conv31"
     assert content["labels"] == 3 * PARTICLES and content["micrographs"] == 3
     assert 0.5 < content["validation"]["average_precision"] <= 1
     assert content["validation"]["best_updates"] in (100, 200)
@@ -35,7 +35,7 @@ def test_model_as_table_gives_the_reasons(capsys, model_path):
     result = run(capsys, "info", model_path)
     assert result.code == 0 and result.err == ""
     rows = {line.split("  ")[0]: line for line in result.out.splitlines()}
-    assert "receptive field 47 px" in rows["working pixel size"]
+    assert "receptive field 31 px" in rows["working pixel size"]
     assert "of the diameter" in rows["training radius"] and "diameters, even" in rows["box size"]
 
 

@@ -29,6 +29,17 @@ def test_labels_find_their_micrograph_on_both_sides(key, ending):
         key + ending: Path(f"x/{key}.mrc")}
 
 
+@pytest.mark.parametrize("name", [
+    "012345678901234567890_a_patch_aligned_doseweighted.mrc", "a_aligned_mic_DW.mrc", "a_topazpicks",
+    "a_Fractions.tif"])
+def test_both_sides_see_through_what_programs_add_to_names(name):
+    assert _find(name, _uniqueIds({7: "a.mrc", 8: "b.mrc"}), _uniqueIds({1: name})) == 7
+    assert match_names([name], [Path("a.mrc"), Path("b.mrc")]) == {name: Path("a.mrc")}
+    assert _find(name, _uniqueIds({7: "a_sum.mrc", 8: "a_dw.mrc"}), _uniqueIds({1: name})) is None
+    with pytest.raises(InputError, match="ambiguous"):
+        match_names([name], [Path("a_sum.mrc"), Path("a_frames.mrc")])
+
+
 class Form(ExclusionForm):
     def __init__(self, folder):
         self.margin, self.masksFolder = Float(0.0), String(folder)

@@ -1,37 +1,53 @@
 """Reading and writing coordinate tables: a file, or a folder with one file per micrograph.
 
-``formats`` knows the format of a file: ``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, and ``numbers``,
-which they share.
+``formats`` tells the format of a file: ``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, ``cryolo_cbox``,
+``cryosparc``, ``eman2_json``, ``via``, ``xmipp``, ``scipion_sqlite``, and ``numbers``, which they share.  ``source`` is
+what a reader knows beside the file, ``folders`` which tables a folder holds, ``placement`` how positions become pixels
+of the micrographs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.formats import FORMATS, format_of
-from pupicker.engine.files.names import distinct_stems, match_names
+from pupicker.engine.files.coordinates.folders import tables_of
+from pupicker.engine.files.coordinates.formats import Layout, format_of, format_to_write
+from pupicker.engine.files.coordinates.placement import placed
+from pupicker.engine.files.coordinates.relion_star import write_index
+from pupicker.engine.files.coordinates.source import Reading, Source
+from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
+from pupicker.engine.files.names import distinct_stems, match_names, say_matches
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.names import micrograph_key, table_stem
+from pupicker.shared.names import micrograph_key, plain_name, table_stem
 
-__all__ = ["CoordinateTable", "read_coordinates", "write_coordinates"]
+__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "shapes_of",
+           "write_coordinates", "write_folder_index", "write_index"]
+
+INDEXED = ("_autopick.star", "_manualpick.star")
+"""Ends of the names of tables to which RELION has an index."""
 
 
 def read_coordinates(
-    path: str | os.PathLike[str], micrographs: Sequence[Path] | None = None,
+    path: str | os.PathLike[str], micrographs: Sequence[Path] | None = None, reading: Reading | None = None,
 ) -> CoordinateTable:
     """Read a coordinate table.
 
     Parameters
     ----------
     path
-        A file (``.star .tsv .csv .txt .box``), or a folder with one such file per micrograph.  Files that do not name
-        the micrograph in each row belong to the one they are named after (``a.box``, ``a_autopick.star``).
+        A file of any format in :mod:`pupicker.engine.files.coordinates.formats`, told from its content; or a folder
+        with one such file per micrograph, a job of RELION, the output of crYOLO.  Files that do not name the micrograph
+        in each row belong to the one they are named after (``a.box``, ``a_autopick.star``).
     micrographs
         If given, every name that :func:`~pupicker.engine.files.names.match_names` finds among them becomes that path,
-        as ``str(path)``; the other names stay as they are.
+        as ``str(path)``; the other names stay as they are, with a warning.
+    reading
+        How the table is meant, where it is not in pixels of the micrographs or its names are others.
 
     Returns
     -------
@@ -42,13 +58,31 @@ def read_coordinates(
     ------
     InputError
         Nothing there, an unknown format, missing columns, a coordinate or score that is no finite number (with its
-        line), or a name that fits several micrographs.
+        line), fractions or a third coordinate, a name that fits several micrographs, or no name that fits any.
     """
-    path = Path(path)
-    files = _tables_of(path) if path.is_dir() else [path]
-    named_after = _named_after(micrographs or [], path.is_dir())
-    table = CoordinateTable.concatenate([_read_file(file, named_after) for file in files])
-    return table.renamed(match_names(table.names(), micrographs)) if micrographs else table
+    path, reading = Path(path), reading or Reading()
+    files = tables_of(path) if path.is_dir() else [path]
+    known = list(micrographs or ())
+    named_after = _named_after(known, path.is_dir())
+    seen_through = {plain_name(micrograph) for micrograph in known}
+    of_table = replace(reading, pixel_size_ang=_pixel_size_of_table(known, reading))
+    only = str(known[0]) if len(known) == 1 and not path.is_dir() else None
+
+    def source_of(file: Path) -> Source:
+        key = micrograph_key(file)
+        meant = named_after.get(table_stem(file)) or named_after.get(key)
+        certain = meant is not None or not named_after or plain_name(key) in seen_through
+        return Source(meant or key, of_table, only, certain)
+
+    table = CoordinateTable.concatenate([_read_file(file, source_of(file)) for file in files])
+    if known:
+        table = _matched(path, table, known, reading.name_pattern)
+    elif reading.name_pattern is not None:
+        table = table.renamed({name: _named_by(name, reading.name_pattern) or name for name in table.names()})
+    try:
+        return placed(table, reading, _shape_among(known) if known else None)
+    except InputError as error:
+        raise InputError(f"{path}: {error}", *error.parameters) from error
 
 
 def write_coordinates(
@@ -60,8 +94,8 @@ def write_coordinates(
 ) -> None:
     """Write a coordinate table; each file atomically.
 
-    STAR carries the score as figure of merit and no probability; ``.tsv``, ``.csv`` and ``.txt`` carry both; ``.box``
-    the score.
+    STAR carries the score as figure of merit and no probability; ``.tsv`` and ``.csv`` carry both; ``.txt`` is that of
+    Topaz; ``.box`` (whole pixels) and ``.cbox`` have the score; ``.cs`` has fractions of the micrographs' size.
 
     Parameters
     ----------
@@ -71,9 +105,9 @@ def write_coordinates(
     table
         Names are written as they are.
     micrographs
-        For a folder: these get a file even if they have no particles.
+        For a folder: these get a file even if they have no particles.  For ``.cs``: say how large they are.
     box_size_px
-        Side of the boxes; only ``.box`` uses (and needs) it.
+        Side of the boxes; only ``.box`` and ``.cbox`` use (and need) it.
     per_micrograph_suffix
         End of the file names in a folder, e.g. ``.box`` or ``_autopick.star``; default ``.star``.  If given,
         `path` is a folder.
@@ -85,16 +119,97 @@ def write_coordinates(
     """
     path = Path(path)
     if per_micrograph_suffix is None and path.suffix and not path.is_dir():
-        format_of(path).write(path, table, box_size_px)
+        shapes = shapes_of(table.names(), micrographs) if path.suffix.lower() == ".cs" else {}
+        format_to_write(path).write(path, table, Layout(box_size_px, shapes))
         return
     suffix = per_micrograph_suffix or ".star"
     named = match_names(table.names(), [Path(name) for name in micrographs or ()])
     taken = {str(name) for name in named.values()}
     without = [str(name) for name in micrographs or () if str(Path(name)) not in taken]
+    shapes = shapes_of(table.names(), micrographs) if suffix.lower().endswith(".cs") else {}
     path.mkdir(parents=True, exist_ok=True)
     for name, stem in distinct_stems([*table.names(), *without]).items():
         target = path / f"{stem}{suffix}"
-        format_of(target).write(target, table.of(name), box_size_px)
+        format_to_write(target).write(target, table.of(name), Layout(box_size_px, shapes))
+
+
+def write_folder_index(folder: Path, names: Sequence[str], ending: str) -> Path:
+    """Write RELION's index of the tables in a folder, and return it: ``autopick.star`` for ``_autopick.star``.
+
+    `names` are those of the micrographs; the folder is written as it is called from the folder of the project.
+    """
+    index = folder / ending[1:]
+    write_index(index, {name: folder / f"{stem}{ending}" for name, stem in distinct_stems(names).items()})
+    return index
+
+
+def shapes_of(
+    names: Sequence[str], micrographs: Sequence[str | os.PathLike[str]] | None = None
+) -> dict[str, tuple[int, int]]:
+    """Rows and columns of those micrographs that can be read, by their names in a table."""
+    found = match_names(names, [Path(name) for name in micrographs]) if micrographs else {}
+    shapes = {name: _shape(found.get(name, Path(name))) for name in names}
+    return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def _shape(path: Path) -> tuple[int, int] | None:
+    try:
+        header = read_header(path)
+    except InputError:
+        return None
+    return header.height, header.width
+
+
+def _shape_among(micrographs: Sequence[Path]) -> Callable[[str], tuple[int, int] | None]:
+    """Rows and columns by name; each header is read once."""
+    given = {str(path): path for path in micrographs}
+    known: dict[str, tuple[int, int] | None] = {}
+
+    def shape_of(name: str) -> tuple[int, int] | None:
+        if name not in known:
+            known[name] = _shape(given[name]) if name in given else None
+        return known[name]
+
+    return shape_of
+
+
+def _pixel_size_of_table(micrographs: Sequence[Path], reading: Reading) -> float | None:
+    """Pixel size of the images that the table is of, as far as the user or a header says it."""
+    pixel_size = reading.pixel_size_ang
+    if pixel_size is None and micrographs:
+        try:
+            pixel_size = resolve_pixel_size(read_header(micrographs[0]), None)
+        except InputError:
+            return None
+    return None if pixel_size is None else pixel_size * reading.scale
+
+
+def _matched(
+    path: Path, table: CoordinateTable, micrographs: Sequence[Path], pattern: str | None
+) -> CoordinateTable:
+    """The table with the paths of the micrographs for names; none at all is an error, a part is said."""
+    meant = {name: _named_by(name, pattern) for name in table.names()}
+    found = match_names([name for name in meant.values() if name], micrographs)
+    matched = {name: found[short] for name, short in meant.items() if short in found}
+    if meant and not matched:
+        first = next(iter(meant))
+        by_pattern = "" if pattern is None else f" (which the pattern makes {meant[first]!r})"
+        raise InputError(
+            f"{path}: none of its {len(table)} rows is on one of the {len(micrographs)} micrographs: the table names"
+            f" {first!r}{by_pattern}, the first micrograph is {micrographs[0].name!r}; give its micrographs, or a"
+            " pattern that says which part of its names is a micrograph's", "name_pattern",
+        )
+    rows = {name: len(table.of(name)) for name in meant if name not in matched}
+    say_matches(path, matched, rows, len(table))
+    return table.renamed(matched)
+
+
+def _named_by(name: str, pattern: str | None) -> str | None:
+    """The part of a name that a pattern says is the micrograph's; None: the pattern does not fit."""
+    if pattern is None:
+        return name
+    found = re.search(pattern, name)
+    return found.group(1) if found else None
 
 
 def _named_after(micrographs: Sequence[Path], one_each: bool) -> dict[str, str]:
@@ -107,29 +222,8 @@ def _named_after(micrographs: Sequence[Path], one_each: bool) -> dict[str, str]:
         return {}
 
 
-def _tables_of(folder: Path) -> list[Path]:
-    """The tables of a folder, which must be of one format; hidden files are not looked at."""
-    files = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in FORMATS and not path.name.startswith(".")
-    )
-    if not files:
-        raise InputError(f"{folder}: no coordinate tables ({', '.join(FORMATS)}) in this folder")
-    suffixes = sorted({file.suffix.lower() for file in files})
-    if len(suffixes) > 1:
-        raise InputError(f"{folder}: holds tables of several formats ({', '.join(suffixes)}); leave one format in it")
-    first: dict[str, Path] = {}
-    for file in files:
-        other = first.setdefault(micrograph_key(file), file)
-        if other != file:
-            raise InputError(f"{folder}: {other.name} and {file.name} are of one micrograph; leave only one of them")
-    return files
-
-
-def _read_file(path: Path, named_after: Mapping[str, str]) -> CoordinateTable:
-    """One file; `named_after` gives the micrograph for a file name without extension, where it is known."""
-    key = micrograph_key(path)
-    micrograph = named_after.get(table_stem(path)) or named_after.get(key) or key
+def _read_file(path: Path, source: Source) -> CoordinateTable:
     try:
-        return format_of(path).read(path, micrograph)
+        return format_of(path).read(path, source)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error

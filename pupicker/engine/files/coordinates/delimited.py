@@ -1,36 +1,69 @@
-"""Tables with a header line: tab, comma or blank separated.
+"""Tables of text: tab, comma or blank separated, with a header line that names the columns, or two columns without.
 
-Columns, in any order and case: micrograph (or image_name), x (or x_coord), y (or y_coord), and optionally score,
-probability and score_sd; others are ignored.  Without a micrograph column the rows belong to the micrograph the file is
-named after.
+Columns, in any order and case: micrograph, x, y, and optionally score, probability and score_sd, under the names that
+the programs of the field give them (:data:`_TITLES`); others are ignored.  Without a micrograph column the rows belong
+to the micrograph the file is named after.  ``.txt`` is written with the columns of Topaz, which reads nothing else.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.numbers import to_numbers
+from pupicker.engine.files.coordinates.numbers import refuse_depth, to_numbers
+from pupicker.engine.files.coordinates.source import Source
+from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.files.sample import Sample, all_numbers
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
-_COLUMNS = {
-    "image_name": "micrograph", "x_coord": "x", "y_coord": "y", **{name: name for name in POSITION + OPTIONAL},
+if TYPE_CHECKING:
+    from pupicker.engine.files.coordinates.formats import Layout
+
+SUFFIXES: tuple[str, ...] = (".tsv", ".csv", ".txt", ".tab", ".coords", ".coord")
+
+_TITLES = {
+    "micrograph": ("micrograph", "micrographname", "micname", "imagename", "image", "filename", "mic"),
+    "x": ("x", "xcoord", "xcoordinate", "coordinatex", "coordx", "xcenter", "centerx", "xcentre", "xpx"),
+    "y": ("y", "ycoord", "ycoordinate", "coordinatey", "coordy", "ycenter", "centery", "ycentre", "ypx"),
+    "z": ("z", "zcoord", "zcoordinate", "coordinatez", "coordz"),
+    "score": ("score", "autopickfigureofmerit", "figureofmerit", "confidence", "fom"),
+    "probability": ("probability",),
+    "score_sd": ("scoresd",),
 }
+"""Titles of each column in the order in which they count, in small letters without ``_``, ``-``, blanks and ``rln``."""
+
+_TOPAZ = ("image_name", "x_coord", "y_coord", "score")
 
 
-def read(path: Path, micrograph: str) -> CoordinateTable:
+def recognises(sample: Sample) -> bool:
+    """By the titles of the columns, or two numbers a line where the extension says that it is a table."""
+    rows = sample.rows()
+    if not rows:
+        return sample.suffix in SUFFIXES and bool(sample.text)
+    places = _places(rows[0])
+    named = "x" in places and "y" in places
+    return named or (sample.suffix in SUFFIXES and all(len(row) == 2 and all_numbers(row) for row in rows))
+
+
+def read(path: Path, source: Source) -> CoordinateTable:
     """Read a table; a file without any line is an empty table."""
     lines = _split(path)
     if not lines:
         return CoordinateTable.empty()
-    (_, header), *rows = lines
+    if len(lines[0][1]) == 2 and all_numbers(lines[0][1]):
+        header, rows = ["x", "y"], lines
+    else:
+        (_, header), *rows = lines
     places = _find_columns(path, header)
     needed = max(places.values()) + 1
     for number, fields in rows:
@@ -40,20 +73,33 @@ def read(path: Path, micrograph: str) -> CoordinateTable:
     def column(name: str) -> np.ndarray:
         return to_numbers([fields[places[name]] for _, fields in rows], name, path, lambda row: rows[row][0])
 
-    names = [fields[places["micrograph"]] if "micrograph" in places else micrograph for _, fields in rows]
+    if "z" in places:
+        refuse_depth(path, header[places["z"]], column("z"))
+    if "micrograph" in places:
+        names = [fields[places["micrograph"]] for _, fields in rows]
+    else:
+        names = [_meant(path, source)] * len(rows)
     return CoordinateTable(
         np.array(names, dtype=object), column("x"), column("y"),
         *(column(name) if name in places else None for name in OPTIONAL),
     )
 
 
-def write(path: Path, table: CoordinateTable, box_size_px: int | None = None) -> None:
-    """Write all columns that the table has, in full precision; ``.csv`` with commas, any other name with tabs."""
+def write(path: Path, table: CoordinateTable, layout: Layout) -> None:
+    """Write all columns that the table has, in full precision; ``.csv`` with commas, any other name with tabs.
+
+    ``.txt`` is for Topaz: names without folders and extensions, its titles, no probability.
+    """
     columns: dict[str, Sequence[object]] = {name: getattr(table, name).tolist() for name in POSITION}
     for name in OPTIONAL:
         values = getattr(table, name)
         if values is not None:
             columns[name] = values.tolist()
+    if path.suffix.lower() in (".txt", ".tab"):
+        stems = distinct_stems(table.names())
+        columns["micrograph"] = [stems[name] for name in table.micrograph.tolist()]
+        columns = {title: columns[name] for title, name in zip(_TOPAZ, (*POSITION, "score"), strict=True)
+                   if name in columns}
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="," if path.suffix.lower() == ".csv" else "\t", lineterminator="\n")
     writer.writerow(columns)
@@ -61,8 +107,20 @@ def write(path: Path, table: CoordinateTable, box_size_px: int | None = None) ->
     write_text(path, buffer.getvalue())
 
 
+def _meant(path: Path, source: Source) -> str:
+    """The micrograph of a file that names none."""
+    if source.certain:
+        return source.micrograph
+    if source.only is not None:
+        logging.getLogger(__name__).info("%s: names no micrograph; its rows are taken for the only one given, %s", path,
+                                         source.only)
+        return source.only
+    raise InputError(f"{path}: names no micrograph, and is named after none of those given: give the one micrograph"
+                     " that it is of, call the file like that, or add a column micrograph")
+
+
 def _split(path: Path) -> list[tuple[int, list[str]]]:
-    """Line number and fields of each line that is not blank."""
+    """Line number and fields of each line that is neither blank nor a comment."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,13 +136,21 @@ def _split(path: Path) -> list[tuple[int, list[str]]]:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from error
 
 
-def _find_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Place of each known column; the first of two spellings counts."""
+def _places(header: Sequence[str]) -> dict[str, int]:
+    """Place of each known column."""
+    titles = [re.sub(r"[_\-\s\"]", "", title).lower() for title in header]
+    titles = [title.removeprefix("rln") for title in titles]
     places: dict[str, int] = {}
-    for place, title in enumerate(header):
-        name = _COLUMNS.get(title.lower())
-        if name is not None:
-            places.setdefault(name, place)
+    for name, spellings in _TITLES.items():
+        spelling = next((spelling for spelling in spellings if spelling in titles), None)
+        if spelling is not None:
+            places[name] = titles.index(spelling)
+    return places
+
+
+def _find_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Place of each known column; x and y must be there."""
+    places = _places(header)
     if "x" not in places or "y" not in places:
         found = " ".join(", ".join(header).split())[:80]  # an unclosed quote makes titles of many lines
         raise InputError(f"{path}: the first line must name the columns micrograph, x, y (score); found: {found}")

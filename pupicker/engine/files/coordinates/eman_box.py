@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.numbers import to_numbers
+from pupicker.engine.files.coordinates.source import Source
+from pupicker.engine.files.sample import Sample, all_numbers
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
+
+if TYPE_CHECKING:
+    from pupicker.engine.files.coordinates.formats import Layout
+
+SUFFIXES: tuple[str, ...] = (".box",)
 
 _UNSET_SCORE = "-3"  # what EMAN1 writes for manual picks; a real score has decimals
 
 
-def read(path: Path, micrograph: str) -> CoordinateTable:
-    """Read the centres of the boxes, ``x + width / 2``; all of them belong to `micrograph`."""
+def recognises(sample: Sample) -> bool:
+    """Numbers alone, four or more a line, of which the third and fourth are one positive size."""
+    rows = sample.rows()
+    return bool(rows) and all(len(row) >= 4 and all_numbers(row[:4]) and row[2] == row[3] and float(row[2]) > 0
+                              for row in rows)
+
+
+def read(path: Path, source: Source) -> CoordinateTable:
+    """Read the centres of the boxes, ``x + width / 2``; all are of the micrograph the file is named after."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -31,33 +47,38 @@ def read(path: Path, micrograph: str) -> CoordinateTable:
     x, y, width, height = (column(place, name) for place, name in enumerate(("x", "y", "width", "height")))
     scored = all(len(fields) > 4 for _, fields in rows) and any(fields[4] != _UNSET_SCORE for _, fields in rows)
     score = column(4, "score") if scored else None
-    names = np.full(len(rows), micrograph, dtype=object)
+    names = np.full(len(rows), source.micrograph, dtype=object)
     return CoordinateTable(names, x + width / 2, y + height / 2, score)
 
 
-def write(path: Path, table: CoordinateTable, box_size_px: int | None) -> None:
-    """Write boxes of `box_size_px` around the particles of one micrograph.
+def write(path: Path, table: CoordinateTable, layout: Layout) -> None:
+    """Write boxes around the particles of one micrograph, corners in whole pixels: many programs read nothing else.
 
     Raises
     ------
     InputError
         No box size, or particles of several micrographs, which the format cannot tell apart.
     """
-    if box_size_px is None:
-        raise InputError(f"{path}: a .box file needs a box size in pixels")
-    if len(table.names()) > 1:
-        raise InputError(
-            f"{path}: a .box file holds one micrograph, the table {len(table.names())}; write a folder of tables"
-        )
-    corners = [(table.x - box_size_px / 2).tolist(), (table.y - box_size_px / 2).tolist()]
+    size = checked_size(path, table, layout)
     scores = [[]] * len(table) if table.score is None else [[repr(score)] for score in table.score.tolist()]
     lines = [
-        "\t".join([_text(x), _text(y), str(box_size_px), str(box_size_px), *score])
-        for x, y, score in zip(*corners, scores, strict=True)
+        "\t".join([_corner(x, size), _corner(y, size), str(size), str(size), *score])
+        for x, y, score in zip(table.x.tolist(), table.y.tolist(), scores, strict=True)
     ]
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
-def _text(value: float) -> str:
-    """Whole numbers as such: many programs expect no fraction."""
-    return str(int(value)) if value.is_integer() else repr(value)
+def checked_size(path: Path, table: CoordinateTable, layout: Layout) -> int:
+    """The box size, where the table can be written as boxes of one micrograph; raises as :func:`write`."""
+    kind = path.suffix.lower()
+    if layout.box_size_px is None:
+        raise InputError(f"{path}: a {kind} file needs a box size in pixels")
+    if len(table.names()) > 1:
+        raise InputError(
+            f"{path}: a {kind} file holds one micrograph, the table {len(table.names())}; write a folder of tables"
+        )
+    return layout.box_size_px
+
+
+def _corner(centre: float, size: int) -> str:
+    return str(math.floor(centre - size / 2 + 0.5))

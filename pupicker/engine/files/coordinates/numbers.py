@@ -44,3 +44,18 @@ def _number_or_nan(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def check_finite(values: np.ndarray, column: str, path: Path) -> np.ndarray:
+    """The same values, float64; InputError with the first row that is no finite number."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise InputError(f"{path}: row {int(bad[0]) + 1}: {column} is {values[bad[0]]}, expected a finite number")
+    return np.asarray(values, dtype=np.float64)
+
+
+def refuse_depth(path: Path, column: str, z: np.ndarray) -> None:
+    """InputError where a third coordinate differs between particles: they are those of a tomogram."""
+    if z.size and np.any(z != z[0]):
+        raise InputError(f"{path}: {column} goes from {z.min():g} to {z.max():g}: particles in 3D, of a tomogram;"
+                         " micrographs have two coordinates. Remove that column only if the images are projections")

@@ -137,19 +137,18 @@ def test_general_picks_depend_on_no_other_micrograph(baseline, simulated, tmp_pa
     np.testing.assert_array_equal(alone.score, among.score)
 
 
-@pytest.mark.parametrize("source", ["general", "template", "dog"])
-def test_training_without_labels(capsys, simulated, tmp_path, source):
+@pytest.mark.parametrize(("words", "source", "count"), [
+    (("--pseudo-labels", "general", "--pseudo-label-count", 30), "general", 30),
+    (("--proposals", "template", "--proposal-count", 20), "template", 20), (("--pseudo-labels", "dog"), "dog", 75),
+])
+def test_training_without_labels(capsys, simulated, tmp_path, words, source, count):
+    """By the words of today and of before, so many or as many as are the default."""
     model = tmp_path / "m.pupicker"
-    result = run(capsys, "train", *simulated.labelled, "--pseudo-labels", source, "--pseudo-label-count", 30,
-                 "--diameter", DIAMETER_ANG, "--output", model, *QUICK)
+    result = run(capsys, "train", *simulated.labelled, *words, "--diameter", DIAMETER_ANG, "--output", model, *QUICK)
     assert result.code == 0
     assert f"pseudo-labels ({source}), no labels" in result.out
     record = load_model(model).record
-    assert record.pseudo_labels == source
-    assert record.labels == 30
-    again = run(capsys, "train", *simulated.labelled, "--proposals", source, "--diameter", DIAMETER_ANG, "--output",
-                model, *QUICK, "--json")
-    assert again.json["labels"] == 75
+    assert (record.pseudo_labels, record.labels) == (source, count)
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ def cross_validate(capsys, simulated, folder):
 
 
 GRID = ("--grid", "updates=1,100")
+SMALL = ("--width", 8)  # where it does not matter what is learnt
 
 
 @pytest.mark.slow
@@ -58,12 +59,12 @@ def test_more_updates_are_better_and_the_best_is_named(cross_validate, folder, s
 
 def test_what_is_done_is_not_done_again(cross_validate, tmp_path):
     """The new cell is trained, and one fold that is gone."""
-    assert cross_validate("--grid", "updates=1,2", output=tmp_path).code == 0
+    assert cross_validate(*SMALL, "--grid", "updates=1,2", output=tmp_path).code == 0
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "folds").iterdir()}
     assert len(before) == 4
     first, *rest = sorted(before)
     first.unlink()
-    result = cross_validate("--grid", "updates=1,2,3", output=tmp_path)
+    result = cross_validate(*SMALL, "--grid", "updates=1,2,3", output=tmp_path)
     assert result.code == 0 and "train it with" in result.out and "updates=" in result.out
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "folds").iterdir()}
     assert len(after) == 6 and first in after and all(after[path] == before[path] for path in rest)
@@ -80,7 +81,7 @@ def test_a_failed_cell_does_not_stop_the_others(cross_validate, folder):
 
 
 def test_axes_multiply_and_options_without_a_value_are_yes_or_no(cross_validate, tmp_path, simulated):
-    result = cross_validate("--grid", "keep-borders=yes,no", "--grid", "seed=1,2", "--updates", "5", "--json",
+    result = cross_validate(*SMALL, "--grid", "keep-borders=yes,no", "--grid", "seed=1,2", "--updates", "5", "--json",
                             "--validation-fraction", "0", output=tmp_path)
     assert [cell["cell"] for cell in result.json["cells"]] == [
         "keep-borders=yes, seed=1", "keep-borders=yes, seed=2", "keep-borders=no, seed=1", "keep-borders=no, seed=2"]
@@ -102,7 +103,7 @@ def test_an_axis_takes_the_place_of_what_is_given(given, name, attribute, meant)
 
 
 def test_fewer_labelled_micrographs_than_folds(cross_validate, tmp_path, simulated):
-    result = cross_validate("--folds", "9", "--updates", "5", "--json", output=tmp_path)
+    result = cross_validate(*SMALL, "--folds", "9", "--updates", "5", "--json", output=tmp_path)
     assert result.json["folds"] == 3 and "3 folds" in result.err
     one = cross_validate("--updates", "5", output=tmp_path, micrographs=simulated.micrographs[2:])
     assert "two or more" in one.error(1)
@@ -132,7 +133,7 @@ def test_what_is_no_axis_keeps_its_name(cross_validate, tmp_path):
 
 def test_a_warning_is_said_once_for_all_folds(cross_validate, tmp_path):
     options = [option for option in TRAINING_OPTIONS if option not in ("--particles-per-micrograph", "14")]
-    result = cross_validate("--particles-per-micrograph", "300", "--grid", "updates=1,2", output=tmp_path,
+    result = cross_validate(*SMALL, "--particles-per-micrograph", "300", "--grid", "updates=1,2", output=tmp_path,
                             options=options)
     assert result.code == 0 and len(list((tmp_path / "folds").iterdir())) == 4
     assert result.err.count("fit side by side") == 1

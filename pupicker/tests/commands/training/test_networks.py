@@ -105,8 +105,8 @@ def test_network_of_an_installed_package(simulated, site, tmp_path):
     assert code == 1 and str(model) in error and "no network 'tiny'; known: conv47, conv31, conv63," in error
     assert "the network of this model is that of tinynets 0.3: install it" in error
     assert process(*train)[:2] == (
-        2, "pupicker train: error: there is no network 'tiny'; known: conv47, conv31, conv63, conv127, resnet31,"
-        " dense63 (--network)"
+        2, "pupicker train: error: there is no network 'tiny'; known: conv47, conv31, conv63, conv127, resnet31"
+        " (--network)"
     )
 
 
@@ -116,7 +116,7 @@ def test_network_of_an_installed_package(simulated, site, tmp_path):
     (("--network", "broken"), "the network 'broken' of tinynets 0.3 cannot be loaded (ModuleNotFoundError"),
     (("--network", "number"), "the network 'number' of tinynets 0.3 is no pupicker.core.networks.Classifier"),
     (("--network", "conv63"), "the network 'conv63' is offered by pupicker and tinynets 0.3: remove one"),
-    (("--network", "other"), "known: conv47, conv31, conv63, conv127, resnet31, dense63, broken, number, tiny"),
+    (("--network", "other"), "known: conv47, conv31, conv63, conv127, resnet31, broken, number, tiny"),
 ])
 def test_what_a_package_cannot_offer(simulated, site, tmp_path, options, words):
     code, error, _ = process("train", *simulated.labelled, "--picks", simulated.labels, "--diameter", DIAMETER_ANG,
@@ -148,7 +148,7 @@ def test_terms_and_settings_change_the_model(train, tmp_path):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (("--network", "conv32"), ("no network 'conv32'", "known: conv47, conv31, conv63, conv127, resnet31, dense63")),
+    (("--network", "conv32"), ("no network 'conv32'", "known: conv47, conv31, conv63, conv127, resnet31")),
     (("--network-setting", "depth=3"), ("no setting 'depth'", "width, dropout, norm")),
     (("--network-setting", "depth"), ("--network-setting depth", "NAME=VALUE")),
     (("--width", 4, "--network-setting", "width=8"), ("--network-setting width=8", "given twice")),

@@ -116,6 +116,12 @@ def test_a_noisier_half_gets_the_spread_of_the_other_and_a_quiet_one_at_most_twi
     assert float(flat[:, 240:].std()) == pytest.approx(0.05 * LARGEST_GAIN, rel=0.05)
 
 
+def test_what_is_quiet_is_raised_twofold_and_no_more():
+    image = noise(200, 300)
+    image[:, 200:] *= 0.01
+    assert float(flatten(image, 10.0)[:, 240:].std()) == pytest.approx(0.02, rel=0.05)
+
+
 def test_a_particle_keeps_its_contrast():
     """A disc whose diameter is the Gaussian's standard deviation, as the geometry sets it."""
     y, x = torch.meshgrid(torch.arange(160.0), torch.arange(160.0), indexing="ij")

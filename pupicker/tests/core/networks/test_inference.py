@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file
 
+import pupicker
 from pupicker.core.networks import NETWORKS, build
 from pupicker.core.networks.blocks import NORMS
+from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.networks.inference import for_inference
 
 
@@ -43,8 +48,25 @@ def test_scores_are_the_same(name, norm):
 
 
 def test_a_network_in_training_is_copied_as_it_is_evaluated():
-    net = trained("dense63", "batch").train()
-    image = torch.randn(1, 1, 63, 71)
+    net = CellNetwork(trained("conv47", "batch")).train()
+    torch.nn.init.normal_(net.head.weight)
+    image = torch.randn(1, 1, 55, 63)
     ready = for_inference(net)
     assert net.training and not ready.training and not any(p.requires_grad for p in ready.parameters())
     torch.testing.assert_close(ready(image), net.eval()(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("file", sorted((Path(pupicker.__file__).parent / "weights").glob("*.safetensors")),
+                         ids=lambda file: file.stem)
+@torch.no_grad()
+def test_bfloat16_changes_scores_by_hundredths(file):
+    """The last layer sums in float32, or neighbours would have the same score."""
+    net = build(file.stem).eval()
+    net.load_state_dict({name: t for name, t in load_file(file).items() if not name.startswith("cell_head.")})
+    image = torch.randn(1, 1, 151, 151, generator=torch.Generator().manual_seed(1))
+    expected = net(image)
+    net.precision = torch.bfloat16
+    for found in (net(image), for_inference(net)(image)):
+        difference = (found - expected).abs()
+        assert found.dtype == torch.float32 and len(found.unique()) > 0.99 * found.numel()
+        assert 0 < float(difference.mean()) < 0.02 and float(difference.max()) < 0.15

@@ -33,14 +33,12 @@ def name(request):
 
 def strides(name):
     """Every output stride at which a network can be evaluated."""
-    net = build(name, width=1)
-    if net.cell > 1:
-        return [net.output_stride]
-    return [stride for stride in range(1, net.total_stride + 1) if net.total_stride % stride == 0]
+    total = build(name, width=1).total_stride
+    return [stride for stride in range(1, total + 1) if total % stride == 0]
 
 
 @pytest.mark.parametrize(("name", "number"), [("conv31", 258_148), ("conv47", 553_701), ("conv63", 1_077_989),
-                                              ("conv127", 4_356_070), ("resnet31", 150_631), ("dense63", 590_324)])
+                                              ("conv127", 4_356_070), ("resnet31", 150_631)])
 def test_number_of_parameters(name, number):
     """conv31's is the paper's; the others are counted by hand from their docstrings."""
     assert sum(p.numel() for p in build(name).parameters()) == number
@@ -68,8 +66,7 @@ def test_pixels_outside_have_no_influence_even_when_they_are_not_numbers(name):
     image = torch.full((1, 1, field + 2 * total, field + 2 * total), float("nan"), dtype=torch.float64)
     image[..., total : total + field, total : total + field] = crop = torch.randn(1, 1, field, field).double()
     with torch.no_grad():
-        own = slice(net.cell, 2 * net.cell)
-        torch.testing.assert_close(net(image)[0, own, own], net(crop)[0], rtol=0, atol=1e-12)
+        assert float(net(image)[0, 1, 1]) == pytest.approx(float(net(crop)), abs=1e-12)
 
 
 @pytest.mark.parametrize("more", [(0, 0), (1, 14), (16, 5)])
@@ -78,47 +75,28 @@ def test_output_shape(name, more):
     field = net.receptive_field_px
     for stride in strides(name):
         scores = net(torch.zeros(2, 1, field + more[0], field + more[1], dtype=torch.float64), stride)
-        steps = [side // (stride * net.cell) + 1 for side in more]
-        assert scores.shape == (2, steps[0] * net.cell, steps[1] * net.cell)
+        assert scores.shape == (2, more[0] // stride + 1, more[1] // stride + 1)
 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_dense_scores_are_those_of_single_crops(name, norm):
     """Whatever normalises them; without tricks: every crop is cut out and scored by itself."""
     net = network(name, width=2, norm=norm, dropout=0.3)
-    field, step = net.receptive_field_px, net.total_stride if net.cell > 1 else 1
-    image = torch.randn(1, 1, field + 4 * step, field + 3 * step, dtype=torch.float64)
-    crops = torch.cat([image[..., i : i + field, j : j + field]
-                       for i in range(0, 5 * step, step) for j in range(0, 4 * step, step)])
+    field = net.receptive_field_px
+    image = torch.randn(1, 1, field + 4, field + 3, dtype=torch.float64)
+    crops = torch.cat([image[..., i : i + field, j : j + field] for i in range(5) for j in range(4)])
     with torch.no_grad():
-        expected = net(crops).unflatten(0, (5, 4)).permute(0, 2, 1, 3).reshape(5 * net.cell, 4 * net.cell)
-        torch.testing.assert_close(net(image, net.output_stride_for(1))[0], expected, rtol=0, atol=1e-12)
-
-
-def test_positions_of_a_cell_lie_evenly_around_the_middle_of_what_they_see():
-    net = network("dense63", width=2)
-    first, last = net.map_field_px // 2, net.map_field_px // 2 + net.output_stride * (net.cell - 1)
-    assert (first, last) == (28, 34) and first + last == net.receptive_field_px - 1
-    assert net.feature_field_px == 47 and network("conv31", width=2).feature_field_px == 31
-
-
-@pytest.mark.parametrize("wanted", [1, 4, 8])
-def test_a_network_with_cells_has_one_output_stride(wanted):
-    net = network("dense63", width=2)
-    assert net.output_stride_for(wanted) == net.output_stride == 2
-    with pytest.raises(ValueError, match=f"output stride {wanted} is not 2, the only one of this network of stride 8"):
-        net(torch.zeros(1, 1, 63, 63, dtype=torch.float64), wanted)
+        torch.testing.assert_close(net(image, 1)[0], net(crops).reshape(5, 4), rtol=0, atol=1e-12)
 
 
 def test_own_stride_is_the_default_and_other_strides_give_the_same_scores(name):
     net = network(name, width=2)
     total, field = net.total_stride, net.receptive_field_px
     image = torch.randn(1, 1, field + 2 * total + 1, field + total + 2, dtype=torch.float64)
-    dense = net(image, net.output_stride_for(1))
-    assert torch.equal(net(image), net(image, net.output_stride))
+    dense = net(image, 1)
+    assert torch.equal(net(image), net(image, total))
     for stride in strides(name):
-        step = stride // net.output_stride_for(1)
-        torch.testing.assert_close(net(image, stride), dense[:, ::step, ::step], rtol=0, atol=1e-12)
+        torch.testing.assert_close(net(image, stride), dense[:, ::stride, ::stride], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("strides", [(2, 3), (3, 2, 2), (6, 10), (4, 1, 2)])
@@ -140,8 +118,7 @@ def test_a_stride_that_does_not_divide_is_an_error(stride):
 
 
 def test_unknown_names_and_settings_are_errors(name):
-    known = "conv47, conv31, conv63, conv127, resnet31, dense63"
-    with pytest.raises(Unavailable, match=f"no network 'conv32'; known: {known}"):
+    with pytest.raises(Unavailable, match="no network 'conv32'; known: conv47, conv31, conv63, conv127, resnet31"):
         build("conv32")
     with pytest.raises(ValueError, match="no setting 'widht'; it has: width, dropout, norm"):
         build(name, widht=8)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pupicker.core.image.downsampling import fourier_resize
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
-from pupicker.engine.files.coordinates.formats import FORMATS
+from pupicker.engine.files.coordinates.formats import BY_SUFFIX
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import TABLE_SUFFIXES
 from pupicker.tests.shared_data import shared
@@ -114,7 +114,7 @@ def test_scaling_is_that_of_fourier_cropping():
 
 
 @settings(deadline=None)
-@given(tables(), st.sampled_from([".tsv", ".csv", ".txt"]))
+@given(tables(), st.sampled_from([".tsv", ".csv"]))
 def test_delimited_round_trip(table, suffix):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"picks{suffix}"
@@ -139,7 +139,12 @@ def test_box_round_trip(rows, box_size_px, scored):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.1.box"
         write_coordinates(path, table, box_size_px=box_size_px)
-        assert_equal(read_coordinates(path), table)
+        assert all(field.lstrip("-").isdigit() for line in path.read_text().splitlines() for field in line.split()[:4])
+        found = read_coordinates(path)
+        assert found.micrograph.tolist() == table.micrograph.tolist()
+        assert (found.score is None) == (table.score is None)
+        assert table.score is None or np.array_equal(found.score, table.score)
+        assert np.abs(found.x - table.x).max(initial=0) <= 0.5 and np.abs(found.y - table.y).max(initial=0) <= 0.5
 
 
 @settings(deadline=None)
@@ -157,7 +162,7 @@ def test_folder_round_trip(table, suffix):
 
 
 def test_folder_of_boxes_with_equal_names_in_two_folders(tmp_path):
-    table = table_of(("x/001.mrc", 10, 20), ("y/001.mrc", 30.25, 40), ("x/002.mrc", 1, 2))
+    table = table_of(("x/001.mrc", 10, 20), ("y/001.mrc", 30, 40), ("x/002.mrc", 1, 2))
     write_coordinates(tmp_path / "boxes", table, box_size_px=16, per_micrograph_suffix=".box")
     assert sorted(path.name for path in (tmp_path / "boxes").iterdir()) == ["002.box", "x_001.box", "y_001.box"]
     micrographs = [Path("x/001.mrc"), Path("y/001.mrc"), Path("x/002.mrc")]
@@ -165,7 +170,7 @@ def test_folder_of_boxes_with_equal_names_in_two_folders(tmp_path):
 
 
 def test_every_format_strips_its_extension():
-    assert set(FORMATS) == set(TABLE_SUFFIXES)
+    assert set(BY_SUFFIX) == set(TABLE_SUFFIXES)
 
 
 # ---- writing
@@ -181,7 +186,7 @@ def test_star_as_relion_writes_it(tmp_path):
     )
 
 
-DIFFICULT = ("data_1.mrc", "_1.mrc", "#1.mrc", ";1.mrc", "it's.mrc", 'a"b.mrc', "é.mrc", "[1]", "loop_")
+DIFFICULT = ("data_1.mrc", "_1.mrc", "#1.mrc", ";1.mrc", "it's.mrc", 'a"b.mrc', "é.mrc", "[1]", "loop_", "İ", "\u212a")
 
 
 @pytest.mark.parametrize("name", DIFFICULT)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
 
 import pytest
 
 from pupicker.engine.files.listing import list_micrographs
+from pupicker.engine.files.micrographs import read_header
 from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.shared_data import shared
 
@@ -69,10 +72,10 @@ def test_unquoted_names_that_look_like_syntax(tmp_path):
 
 
 def test_what_is_no_micrograph(tmp_path):
-    make(tmp_path, "a.png", "empty/notes.txt")
+    make(tmp_path, "a.jpg", "empty/notes.txt")
     star(tmp_path / "m.star", [])
     for argument, said in (
-        ("a.png", "not a micrograph"), ("missing.mrc", "no such file"), ("empty", "no micrographs"),
+        ("a.jpg", "not a micrograph"), ("missing.mrc", "no such file"), ("empty", "no micrographs"),
         ("m.star", "no micrographs"),
     ):
         with pytest.raises(InputError) as caught:
@@ -80,6 +83,52 @@ def test_what_is_no_micrograph(tmp_path):
         assert str(tmp_path / argument) in str(caught.value) and said in str(caught.value)
     with pytest.raises(InputError, match="no micrographs"):
         list_micrographs([])
+
+
+def test_folder_without_micrographs_of_its_own_stands_for_its_sub_folders(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    a, b, *_ = make(tmp_path, "x/a.mrc", "y/z/b.mrc", ".hidden/c.mrc", "y/.d.mrc")
+    assert list_micrographs([tmp_path]) == [a, b]
+    assert "the 2 in its sub-folders are taken" in caplog.text
+
+
+def test_lists_of_paths(tmp_path, monkeypatch):
+    a, b = make(tmp_path, "mics/a.mrc", "mics/b c.mrc.gz")
+    (tmp_path / "list.txt").write_text("# mine\nmics/a.mrc\n\nmics/b c.mrc.gz\nmics/gone.mrc\n")
+    monkeypatch.chdir(tmp_path)
+    for given in ("list.txt", "@list.txt"):
+        assert list_micrographs([given]) == [Path("mics/a.mrc"), Path("mics/b c.mrc.gz"), Path("mics/gone.mrc")]
+    for content in (b"some words\n", b"", b"\0\1\2"):
+        (tmp_path / "notes.txt").write_bytes(content)
+        with pytest.raises(InputError, match=r"notes\.txt: not a list of micrographs"):
+            list_micrographs([tmp_path / "notes.txt"])
+    assert a.exists() and b.exists()
+
+
+def test_what_lies_beside_micrographs_is_left_out_and_said(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    kept = make(tmp_path, "a_DW.mrc", "b.mrc", "gallery_1.mrc")
+    make(tmp_path, "a.mrc", "a_PS.mrc", "b_fft.mrc", "gain.mrc", "x_gain_ref.mrc", "b_frames.mrcs", "c.Fractions.tif",
+         "d_Fractions.tif", "shown.png")
+    extra = tmp_path / "c.Fractions.tif"  # a dot: the name of an average of that program
+    assert list_micrographs([tmp_path]) == sorted([*kept, extra])
+    for words in ("2 files look like power spectra", "2 files look like gain", "2 files look like frames",
+                  "there dose-weighted too", "a_PS.mrc"):
+        assert words in caplog.text
+    assert list_micrographs([tmp_path / "a_PS.mrc"]) == [tmp_path / "a_PS.mrc"]
+    (tmp_path / "spectra").mkdir()
+    only = make(tmp_path / "spectra", "a_ctf.mrc")
+    assert list_micrographs([tmp_path / "spectra"]) == only  # else nothing would be left
+
+
+def test_pipes_are_no_micrographs(tmp_path):
+    os.mkfifo(tmp_path / "a.mrc")
+    (b,) = make(tmp_path, "b.mrc")
+    assert list_micrographs([tmp_path]) == [b]
+    with pytest.raises(InputError, match=r"a\.mrc: is a pipe, not a file"):
+        list_micrographs([tmp_path / "a.mrc"])
+    with pytest.raises(InputError, match=r"a\.mrc: is a pipe, not a file"):
+        read_header(tmp_path / "a.mrc")
 
 
 def test_star_without_micrographs_or_broken(tmp_path):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import os
 import struct
 from pathlib import Path
 
+import imagecodecs
 import mrcfile
 import numpy as np
 import pytest
@@ -44,6 +46,52 @@ def write_raw_mrc(
 
 
 # ---- MRC: what must be read
+
+
+def test_unsigned_bytes_of_imod(tmp_path):
+    """Mode 0 is signed by the format; IMOD says in its own flags when it is not."""
+    pixels = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    path = write_raw_mrc(tmp_path / "a.mrc", pixels.view(np.int8))
+    assert read_image(path).pixels.min() == -128
+    for flags, lowest in ((0, 0), (1, -128), (4, 0)):
+        content = bytearray(path.read_bytes())
+        content[152:160] = struct.pack("<ii", 1146047817, flags)
+        path.write_bytes(content)
+        assert read_image(path).pixels.min() == lowest
+        assert read_header(path).dtype == ("int8" if lowest else "uint8")
+    path = write_raw_mrc(tmp_path / "old.mrc", pixels.view(np.int8), dmin=0, dmax=255)
+    np.testing.assert_array_equal(read_image(path).pixels, pixels)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_compressed_files_are_read(tmp_path, pack):
+    plain = write_raw_mrc(tmp_path / "a.mrc", make_pixels("float32", 16, 33))
+    path = tmp_path / "b.mrc.packed"
+    path = path.with_suffix(".gz" if pack is gzip.compress else ".bz2")
+    path.write_bytes(pack(plain.read_bytes()))
+    np.testing.assert_array_equal(read_image(path).pixels, read_image(plain).pixels)
+    assert read_header(path).pixel_size_ang == 1.5
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"b\.mrc\."):
+        read_image(path)
+
+
+def test_png_is_read_and_has_no_pixel_size(tmp_path):
+    pixels = make_pixels("uint16", 16, 33)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, pixels)
+    with pytest.raises(InputError, match="no pixel size"):
+        resolve_pixel_size(read_header(tmp_path / "a.png"), None)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.zeros((4, 4, 3), np.uint8)))
+    with pytest.raises(InputError, match="3 colour channels"):
+        read_image(tmp_path / "a.png")
+
+
+def test_damaged_digital_micrograph_is_one_line(tmp_path):
+    (tmp_path / "a.dm4").write_bytes(b"\0\0\0\4" + b"\xff" * 100)
+    with pytest.raises(InputError, match=r"a\.dm4: (cannot be read as a file of|reading \.dm3)") as caught:
+        read_image(tmp_path / "a.dm4")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("byte_order", "<>")
@@ -190,9 +238,12 @@ def test_not_an_mrc_file(tmp_path, content):
     assert_refused(tmp_path / "a.mrc", "not an MRC file")
 
 
-def test_compressed_mrc_is_not_mistaken(tmp_path):
-    path = write_raw_mrc(tmp_path / "a.mrc", np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32))
+def test_compressed_mrc_without_the_extension_is_not_mistaken(tmp_path):
+    pixels = np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32)
+    path = write_raw_mrc(tmp_path / "a.mrc", pixels)
     path.write_bytes(gzip.compress(path.read_bytes()))
+    np.testing.assert_array_equal(read_image(path).pixels, pixels)
+    path.write_bytes(gzip.compress(b"something else"))
     assert_refused(path, "not an MRC file")
 
 
@@ -200,8 +251,8 @@ def test_missing_folder_and_foreign_files(tmp_path):
     assert_refused(tmp_path / "missing.mrc", "No such file")
     (tmp_path / "folder.mrc").mkdir()
     assert_refused(tmp_path / "folder.mrc")
-    (tmp_path / "a.png").write_bytes(b"")
-    assert_refused(tmp_path / "a.png", "not a micrograph", ".mrc", ".tiff")
+    (tmp_path / "a.jpg").write_bytes(b"")
+    assert_refused(tmp_path / "a.jpg", "not a micrograph", ".mrc", ".tiff")
 
 
 # ---- values

@@ -50,10 +50,10 @@ def test_random_start_is_the_seed_and_nothing_else():
 
 
 def test_a_model_can_be_the_start(model_path):
-    start = load_start(str(model_path))
+    start = load_start(str(model_path), "conv31")
     own = load_model(model_path).network.state_dict()
     assert start.weights is not None and all(torch.equal(own[name], value) for name, value in start.weights.items())
-    taken = fitted(start).network.state_dict()
+    taken = fitted(start, network="conv31").network.state_dict()
     assert all(torch.equal(own[name], value) for name, value in taken.items())
     assert start.digest != load_start("general").digest
 
@@ -61,10 +61,10 @@ def test_a_model_can_be_the_start(model_path):
 def test_what_cannot_be_the_start(model_path, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such model file"):
         load_start(str(tmp_path / "none.pupicker"))
-    with pytest.raises(UsageError, match="is a model of the network conv47, not conv63; choose conv47 to start"):
+    with pytest.raises(UsageError, match="is a model of the network conv31, not conv63; choose conv31 to start"):
         load_start(str(model_path), "conv63", width=2)
-    with pytest.raises(UsageError, match=r"network conv47, not conv47 \(width=8\); choose the same settings"):
-        load_start(str(model_path), width=8)
+    with pytest.raises(UsageError, match=r"network conv31, not conv31 \(width=8\); choose the same settings"):
+        load_start(str(model_path), "conv31", width=8)
     monkeypatch.setattr(initial_weights, "WEIGHTS", tmp_path)
     with pytest.raises(UsageError, match="no general model for the network conv47; choose random"):
         load_start("general")

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from pupicker.core.detection.picking_network import picking_network
+from pupicker.core.detection.scoring import score_image
 from pupicker.core.networks import NETWORKS
+from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.models.checkpoint import checkpoint_path, identity_of, load_checkpoint, save_checkpoint
 from pupicker.engine.models.model_card import card
@@ -71,7 +74,19 @@ def test_round_trip(model, path):
     assert not read.network.training and read.network.settings == {"width": 4, "dropout": 0.1}
     crops = torch.randn((5, 1, 31, 31), generator=torch.Generator().manual_seed(3))
     assert torch.equal(read.network(crops), model.network(crops))
-    assert card(read) == card(model) and card(read)["schema_version"] == SCHEMA_VERSION
+    assert card(read) == card(model) and card(read)["schema_version"] == 1
+
+
+def test_the_layer_for_cells_is_kept_beside_the_network(model, tmp_path):
+    image = torch.randn((60, 71), generator=torch.Generator().manual_seed(3))
+    head = picking_network(model.network, [image], 1, seed=0).head
+    save_model(tmp_path / "m.pupicker", replace(model, cell_head=head))
+    read = load_model(tmp_path / "m.pupicker")
+    assert card(read)["schema_version"] == SCHEMA_VERSION
+    expected = score_image(CellNetwork(model.network, head).eval(), image)
+    assert torch.equal(score_image(read.picking_network, image), expected)
+    own, stored = model.network.state_dict(), read.network.state_dict()
+    assert own.keys() == stored.keys() and all(torch.equal(own[name], stored[name]) for name in own)
 
 
 def test_file_is_data_only(path):

@@ -17,6 +17,7 @@ from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.picker import Picker, PickingOptions
 from pupicker.engine.preparation import working_micrograph
 from pupicker.engine.preparation.exclusion import Exclusion
+from pupicker.engine.preparation.recipe import network_image
 from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.memory import SharedMemory
@@ -50,6 +51,32 @@ def test_uncertainty_is_the_spread_over_the_symmetric_views(simulated, model_pat
     assert (picks.score_sd > 0).all() and np.median(picks.score_sd) < 0.5 * (picks.score.max() + 10)
     kept = picks.select(np.arange(3))
     np.testing.assert_array_equal(kept.score_sd, picks.score_sd[:3])
+
+
+def test_the_spread_of_a_score_is_on_the_scale_of_the_score(simulated, model_path):
+    """Scores are the slope times the logit: twice the slope, twice the spread."""
+    model = load_model(model_path)
+    steep = replace(model, calibration=replace(model.calibration, slope=2 * model.calibration.slope))
+    options = PickingOptions(threshold=-1000, score_sd=True)
+    once, twice = (picker.pick(picker.prepare(simulated.unseen[0])) for picker in
+                   (Picker(one, CPU, options) for one in (model, steep)))
+    assert len(once) == len(twice) > 5
+    np.testing.assert_allclose(twice.score_sd, 2 * once.score_sd, rtol=1e-5)
+
+
+def test_picking_averages_as_many_orientations_as_the_model_says(simulated, model_path):
+    model = load_model(model_path)
+    scores = {}
+    for number in (1, 2):
+        picker = Picker(replace(model, orientations=number), CPU, EVERYTHING)
+        micrograph = picker.prepare(simulated.unseen[0])
+        image = network_image(micrograph, picker.recipe)
+        distance = picker.min_distance_ang / model.geometry.working_pixel_size_ang
+        _, logit = pick_image(model.network, image, distance, orientations=number)
+        scores[number] = picker.pick(micrograph).score
+        best = float(model.calibration.log_likelihood_ratio(logit).max())
+        assert scores[number].max() == pytest.approx(best, rel=1e-4)
+    assert scores[1].max() != pytest.approx(scores[2].max(), rel=1e-4)
 
 
 def test_each_axis_has_its_own_step(simulated, model_path):

@@ -19,7 +19,7 @@ from pupicker.engine.preparation.working_micrograph import network_input_of_new,
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, load_training_set
-from pupicker.engine.training.minibatches import UNLABELLED, make_sampler
+from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.particle_count import particle_count
 
@@ -203,7 +203,7 @@ class TestTraining:
         generator = torch.Generator().manual_seed(0)
         where, turned = sampler._draw_centres(2000, generator), random_transforms(2000, generator)
         pixels = GRID.centres(where[:, 1:], turned)
-        drawn = pixels[sampler._kinds(where[:, 0], pixels) == UNLABELLED]
+        drawn = pixels[sampler._unlabelled(where[:, 0], pixels)]
         assert len(drawn) > 5000
         assert not data.micrographs[0].excluded[drawn[:, 0], drawn[:, 1]].any()
         for chosen in (sampler.positive, sampler.negative):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.runtime import quarantine
+from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+from pupicker.engine.runtime.interruption import stop_on_signals
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable, usable_with
 from pupicker.engine.runtime.run_report import Report
@@ -74,3 +78,32 @@ def test_the_parameter_that_would_have_helped_is_named_if_all_fail():
     with pytest.raises(InputError, match="none of the 1 micrographs can be used") as caught:
         report.require_some()
     assert caught.value.parameters == ("pixel_size",)
+
+
+def test_a_read_that_hangs_is_given_up_and_named(monkeypatch):
+    """A disk that is gone; the others go on, though every thread was needed."""
+    monkeypatch.setattr(quarantine, "READ_LIMIT_S", 0.3)
+    monkeypatch.setattr(quarantine, "STOP_GRACE_S", 0.1)
+    never = threading.Event()
+
+    def read(path: Path) -> int:
+        if path.name == "1":
+            never.wait(60)
+        return int(path.name)
+
+    report = Report("pick")
+    done = dict(usable(PATHS[:4], read, report, Progress(4, "reading", io.StringIO()), 1))
+    never.set()
+    assert list(done.values()) == [0, 2, 3]
+    ((path, reason),) = report.quarantined
+    assert path == PATHS[1] and "not read within 0 s: is its disk still there?" in reason
+
+
+def test_a_signal_ends_the_wait_for_a_read(monkeypatch):
+    monkeypatch.setattr(quarantine, "STOP_GRACE_S", 0.1)
+    never = threading.Event()
+    with stop_on_signals(), pytest.raises(PuPickerError, match="stopped while 0 was being read"):
+        signal.raise_signal(signal.SIGTERM)
+        for _ in usable(PATHS[:1], lambda path: never.wait(60), Report("pick"), Progress(1, "", io.StringIO()), 1):
+            pass
+    never.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pupicker.engine.runtime.device import resolve_device, set_threads
+from pupicker.core.networks import build
+from pupicker.engine.runtime.device import placed, precision_on, resolve_device, set_precision, set_threads
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.interruption import stop_on_signals
 from pupicker.engine.runtime.progress import Progress
@@ -113,6 +115,24 @@ def test_threads():
             set_threads(-2)
     finally:
         torch.set_num_threads(before)
+
+
+def test_precision():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    try:
+        for text, expected in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+            set_precision(text)
+            assert precision_on(cpu) == precision_on(gpu) == expected
+            network = placed(build("conv31", width=1), cpu)
+            assert network.precision == expected and copy.deepcopy(network).precision == expected
+        set_precision("auto")
+        flags = Path("/proc/cpuinfo").read_text().split()
+        assert (precision_on(cpu) == torch.bfloat16) == bool({"avx512_bf16", "amx_tile"} & set(flags))
+        assert precision_on(gpu) == torch.float32
+        with pytest.raises(UsageError, match="the precision int8 must be one of auto, float32, bfloat16"):
+            set_precision("int8")
+    finally:
+        set_precision("auto")
 
 
 # ---- signals

@@ -5,10 +5,10 @@ import torch
 
 from pupicker.core.networks import build
 from pupicker.core.regions.crops import NOISE_STD, OFFSET_STD, gather, random_transforms
-from pupicker.core.regions.patches import PatchGrid, patch_grid, windows
+from pupicker.core.regions.patches import PatchGrid, patch_grid
 from pupicker.core.regions.regions import disc_mask, mean_disc_area
 from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.minibatches import NEGATIVE, POSITIVE, UNLABELLED, make_sampler
+from pupicker.engine.training.minibatches import make_sampler
 from pupicker.tests.engine.blobs import training_set
 
 RADIUS_PX = 2.4
@@ -92,46 +92,7 @@ def test_regions_are_centred_on_the_drawn_pixels_of_micrographs_of_any_size(grid
     assert bool(batch.unlabelled.float().mean() > (0.9 if grid.per_side == 1 else 0.6))
 
 
-CELLS = PatchGrid(25, 2, 16, 4)
-
-
-def test_crops_of_cells_say_which_of_their_positions_are_labelled():
-    """As the masks say; the one that a crop is drawn for is among them, and is any of the cell equally often."""
-    image = torch.zeros(90, 110)
-    labels = torch.tensor([[20.0, 30.0], [50.0, 41.0], [3.0, 88.0]], dtype=torch.float64)
-    none = torch.tensor([[80.0, 60.0]], dtype=torch.float64)
-    data = [LabelledMicrograph(training_set(1).micrographs[0].path, image, labels, none)]
-    sampler = sampler_of(data, hidden(data), CELLS)
-    kind = torch.full((3000,), POSITIVE)
-    kind[2000:] = NEGATIVE
-    among = [sampler.positive, sampler.negative]
-    where = torch.cat([own[torch.arange(n) % len(own)] for own, n in zip(among, (2000, 1000), strict=True)])
-    crops, marked = sampler._draw_crops(where, kind, seed(4))
-    assert crops.shape == (3000, 1, 31, 31) and marked.shape == (3000, 16)
-    assert bool(marked.any(dim=1).all())
-    share = marked.float().mean(0)
-    assert float(share.min()) > 0.15 and float(share.max()) < 0.35  # a disc holds about four positions of the sixteen
-    image[disc_mask((90, 110), labels, RADIUS_PX)] = 1.0
-    image[disc_mask((90, 110), none, RADIUS_PX)] = -1.0
-    sampler = sampler_of(data, hidden(data), CELLS)
-    crops, marked = sampler._draw_crops(where, kind, seed(4))
-    positions = crops[:, 0, 12:19:2, 12:19:2].flatten(1)
-    agree = (positions * torch.where(kind == POSITIVE, 1.0, -1.0)[:, None] > 0.5) == marked
-    assert float(agree.float().mean()) > 0.97  # turned crops interpolate at the rim
-
-
-def test_regions_of_one_phase_are_a_whole_step_apart():
-    centres = CELLS.centres(torch.tensor([[40, 40]]), torch.eye(2)[None])[0]
-    assert len(centres) == CELLS.regions == 256
-    for axis in (0, 1):
-        phases = CELLS.phases(centres[None, :, axis])
-        assert phases.shape == (16, 1, 16)
-        steps = phases - phases[:, :, :1]
-        assert bool((steps % 8 == 0).all()) and set(steps.flatten().tolist()) == {0, 8, 16, 24}
-    assert len({tuple(row) for row in (centres % 8).tolist()}) == 16
-
-
-@pytest.mark.parametrize("grid", [SINGLE, GRID, CELLS], ids=["single", "4x4", "cells"])
+@pytest.mark.parametrize("grid", [SINGLE, GRID], ids=["single", "4x4"])
 def test_unlabelled_regions_are_uniform_over_all_pixels_that_are_not_excluded(grid):
     """Also at the borders, and over micrographs of different size."""
     data = [coded(number, *shape) for number, shape in enumerate(SHAPES)]
@@ -141,7 +102,7 @@ def test_unlabelled_regions_are_uniform_over_all_pixels_that_are_not_excluded(gr
     for _ in range(12):
         where = sampler._draw_centres(4000, generator)
         pixels = grid.centres(where[:, 1:], random_transforms(4000, generator))
-        counted = sampler._kinds(where[:, 0], pixels) == UNLABELLED
+        counted = sampler._unlabelled(where[:, 0], pixels)
         for number, count in enumerate(counts):
             chosen = pixels[counted & (where[:, :1] == number)]
             count.index_put_((chosen[:, 0], chosen[:, 1]), torch.ones(len(chosen)), accumulate=True)
@@ -158,7 +119,7 @@ def test_the_score_of_a_region_does_not_depend_on_whether_it_is_alone():
     """The map of a patch holds the logits of its windows, in the order of the grid's centres."""
     network = build("conv31", width=4).eval()
     patches = torch.randn(3, 1, GRID.side_px, GRID.side_px, generator=seed(1))
-    alone = network(windows(patches, SIZE_PX, 4))[:, 0, 0]
+    alone = network(GRID.windows(patches))[:, 0, 0]
     torch.testing.assert_close(network(patches).flatten(), alone, rtol=1e-4, atol=1e-5)
 
 
@@ -171,7 +132,7 @@ def test_windows_are_at_the_centres_of_the_grid():
     transforms = torch.cat([turns, turns @ torch.tensor([[1.0, 0], [0, -1]])])
     patches = gather(sampler.stack, where, GRID.side_px, transforms)
     centres = GRID.centres(where[:, 1:], transforms)
-    assert torch.equal(read_codes(windows(patches, SIZE_PX, 4)), (centres[..., 0] * 64 + centres[..., 1]).flatten())
+    assert torch.equal(read_codes(GRID.windows(patches)), (centres[..., 0] * 64 + centres[..., 1]).flatten())
     assert int((centres - where[:, None, 1:]).abs().max()) <= GRID.reach_px
 
 

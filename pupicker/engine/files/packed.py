@@ -1,0 +1,44 @@
+"""Files that are compressed with gzip or bzip2: told by their first bytes, unpacked in memory."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from pupicker.engine.runtime.errors import InputError
+
+
+def open_unpacked(path: Path) -> BinaryIO:
+    """The open file, or in memory what it holds where it is compressed.
+
+    Raises
+    ------
+    InputError
+        It is no file: a folder, a pipe, a device, which would give no bytes, or no end of them.
+    OSError, EOFError, zlib.error
+        It cannot be read, or what is compressed is damaged.
+    """
+    require_file(path)
+    file = path.open("rb")
+    start = file.read(3)
+    file.seek(0)
+    unpack = gzip.open if start[:2] == b"\x1f\x8b" else bz2.open if start == b"BZh" else None
+    if unpack is None:
+        return file
+    with file, unpack(file, "rb") as packed:
+        return io.BytesIO(packed.read())
+
+
+def require_file(path: Path) -> None:
+    """Raise InputError for what is there and is no file, before opening it waits for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # opening says why
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+        raise InputError(f"{path}: is {kind}, not a file")
