@@ -12,7 +12,7 @@ from pupicker.shared import options
 from pupicker.shared.worker import Worker
 
 if TYPE_CHECKING:
-    from pupicker.window.label_session import LabelSession
+    from pupicker.window.label_record import LabelRecord
 
 HELP = "Label particles in a window: click, look at suggestions, let them learn."
 EXAMPLE = "pupicker label micrographs/ --diameter 180 --output labels/"
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.files.micrographs import open_micrograph, read_image
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import PuPickerError, UsageError
-    from pupicker.window.label_helper import LabelHelper, LabelMicrograph
     from pupicker.window.micrograph_image import MicrographError
+    from pupicker.window.suggester import LabelMicrograph, Suggester
 
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     keys = distinct_stems(map(str, paths))
     entries = [LabelMicrograph(keys[str(path)], path.name, str(path), pixel_size) for path in paths]
     args.output.mkdir(parents=True, exist_ok=True)
-    session = _session(args, {str(path): keys[str(path)] for path in paths})
+    record = _record(args, {str(path): keys[str(path)] for path in paths})
 
     def read(one: LabelMicrograph) -> Any:
         try:
@@ -62,9 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
-        LabelWindow(root, entries, session, read, LabelHelper(worker, session, entries, str(args.output)))
+        LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output)))
         root.mainloop()
-    return _written(args.output, session)
+    return _written(args.output, record)
 
 
 def _root() -> Any:
@@ -85,39 +85,39 @@ def _serve(args: argparse.Namespace) -> list[str]:
     return [sys.executable, "-m", "pupicker", "serve", "--device", args.device, "--threads", str(args.threads)]
 
 
-def _session(args: argparse.Namespace, keys: dict[str, str]) -> LabelSession:
+def _record(args: argparse.Namespace, keys: dict[str, str]) -> LabelRecord:
     """Labels of an earlier start; else those that were given; else none."""
     from pupicker.engine.files.coordinates import read_coordinates
     from pupicker.engine.runtime.errors import InputError
-    from pupicker.window.label_session import LabelSession, SessionError
+    from pupicker.window.label_record import LabelRecord, LabelRecordError
 
     try:
-        session = LabelSession(str(args.output / "labels.json"))
-    except SessionError as error:
+        record = LabelRecord(str(args.output / "labels.json"))
+    except LabelRecordError as error:
         raise InputError(str(error), "output") from error
-    if args.picks and not session.number():
+    if args.picks and not record.number():
         table = read_coordinates(args.picks, [Path(path) for path in keys])
         for path, key in keys.items():
             own = table.of(path)
-            session.add(key, list(zip(own.x.tolist(), own.y.tolist(), strict=True)))
+            record.add(key, list(zip(own.x.tolist(), own.y.tolist(), strict=True)))
     if args.diameter:
-        session.setDiameter(args.diameter)
-    return session
+        record.setDiameter(args.diameter)
+    return record
 
 
-def _written(folder: Path, session: LabelSession) -> int:
+def _written(folder: Path, record: LabelRecord) -> int:
     """The tables, and what to do next."""
-    from pupicker.window.label_session import NOT_PARTICLES
+    from pupicker.window.label_record import NOT_PARTICLES
 
     labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
-    session.writeTable(str(labels))
-    rows = [("labels", f"{session.number()} on {len(session.labelled())} micrographs, in {labels}")]
-    if session.number(NOT_PARTICLES):
-        session.writeTable(str(negatives), NOT_PARTICLES)
-        rows.append(("negatives", f"{session.number(NOT_PARTICLES)}, in {negatives}"))
-    if session.number():
-        rows.append(("next", f"pupicker train MIC... --picks {labels} --diameter {session.diameterAng:g}"
-                     + (f" --negatives {negatives}" if session.number(NOT_PARTICLES) else "")
+    record.writeTable(str(labels))
+    rows = [("labels", f"{record.number()} on {len(record.labelled())} micrographs, in {labels}")]
+    if record.number(NOT_PARTICLES):
+        record.writeTable(str(negatives), NOT_PARTICLES)
+        rows.append(("negatives", f"{record.number(NOT_PARTICLES)}, in {negatives}"))
+    if record.number():
+        rows.append(("next", f"pupicker train MIC... --picks {labels} --diameter {record.diameterAng:g}"
+                     + (f" --negatives {negatives}" if record.number(NOT_PARTICLES) else "")
                      + " --output model.pupicker"))
     print_rows(rows)
     return 0

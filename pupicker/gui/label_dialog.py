@@ -6,12 +6,12 @@ import tkinter as tk
 from typing import Any, Dict, List, Tuple
 
 from pupicker.gui.micrograph_reader import readMicrograph
-from pupicker.window.label_helper import LabelHelper, LabelMicrograph
-from pupicker.window.label_session import LabelSession
+from pupicker.window.label_record import LabelRecord
 from pupicker.window.label_window import LabelWindow
+from pupicker.window.suggester import LabelMicrograph, Suggester
 
 
-def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tuple[int, str]], session: LabelSession,
+def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tuple[int, str]], record: LabelRecord,
                      worker: Any, folder: str) -> bool:
     """Open the window and wait until it is closed; whether *Done* was pressed.
 
@@ -21,7 +21,7 @@ def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tu
         The list, with the files that the core reads.
     locations
         Index and file of each in Scipion, by its key.
-    session
+    record
         The labels.
     worker
         Client of ``pupicker serve``, not started yet.
@@ -38,8 +38,8 @@ def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tu
     except tk.TclError as error:
         raise Exception("The window cannot be opened (%s): run it on the computer that you sit at, without a queue."
                         % error) from error
-    window = LabelWindow(root, micrographs, session, lambda one: readMicrograph(locations[one.key][1],
+    window = LabelWindow(root, micrographs, record, lambda one: readMicrograph(locations[one.key][1],
                                                                                locations[one.key][0]),
-                         LabelHelper(worker, session, micrographs, folder))
+                         Suggester(worker, record, micrographs, folder))
     root.mainloop()
     return window.finished

@@ -23,8 +23,8 @@ from pupicker.protocols.forms.run import Value
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.json_files import read_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
-from pupicker.window.label_helper import LabelMicrograph
-from pupicker.window.label_session import NOT_PARTICLES, PARTICLES, LabelSession
+from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord
+from pupicker.window.suggester import LabelMicrograph
 
 OUTPUTS = {PARTICLES: ("outputCoordinates", ""), NOT_PARTICLES: ("outputNegatives", "_negatives")}
 
@@ -91,37 +91,37 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
             raise Exception("None of the micrographs can be read: see the summary.")
         rate = micSet.getSamplingRate()
         entries = [LabelMicrograph(key, mic.getMicName(), links[key], rate) for key, mic in mics.items()]
-        session = self._beginSession(micSet)
+        record = self._beginRecord(micSet)
         with open(self._getLogsPath("serve.log"), "w", encoding="utf-8") as log:
             worker = coreWorker(self._getExtraPath(), ["--threads", "0"], self._chosenGpu(), log)
             try:
-                self.done.set(labelMicrographs(entries, {key: mic.getLocation() for key, mic in mics.items()}, session,
+                self.done.set(labelMicrographs(entries, {key: mic.getLocation() for key, mic in mics.items()}, record,
                                                worker, self._getExtraPath()))
             finally:
                 worker.close()
         self._store(self.done)
 
-    def _beginSession(self, micSet: Any) -> LabelSession:
+    def _beginRecord(self, micSet: Any) -> LabelRecord:
         """The labels so far; at the first start those that were given."""
         begun = os.path.exists(self._getLabelsFile())
-        session = LabelSession(self._getLabelsFile())
+        record = LabelRecord(self._getLabelsFile())
         if not begun:
-            session.setDiameter(self.diameter.get() or 0.0)
+            record.setDiameter(self.diameter.get() or 0.0)
             coordSet = self.inputCoordinates.get()
             points = matchLabels(coordSet, micSet).points if coordSet is not None else {}
             for micId, places in points.items():
-                session.add(linkName(micId), places)
-            session.save()
-        return session
+                record.add(linkName(micId), places)
+            record.save()
+        return record
 
     def createOutputStep(self, start: str) -> None:
         """Register what was labelled, if *Done* was pressed."""
         if not self.done.get():
             return
-        session = LabelSession(self._getLabelsFile())
+        record = LabelRecord(self._getLabelsFile())
         for kind, (name, suffix) in OUTPUTS.items():
-            if session.number(kind):
-                output = self._newCoordinates(session, kind, suffix)
+            if record.number(kind):
+                output = self._newCoordinates(record, kind, suffix)
                 self._defineOutputs(**{name: output})
                 self._defineSourceRelation(self.inputMicrographs, output)
         card = read_json(self._getExtraPath("model.json"))
@@ -131,13 +131,13 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
             self._defineOutputs(outputModel=model)
             self._defineSourceRelation(self.inputMicrographs, model)
 
-    def _newCoordinates(self, session: LabelSession, kind: str, suffix: str) -> Any:
+    def _newCoordinates(self, record: LabelRecord, kind: str, suffix: str) -> Any:
         """A set of the places of one kind."""
         micSet = self.inputMicrographs.get()
         output = self._createSetOfCoordinates(self.inputMicrographs, suffix=suffix)
-        output.setBoxSize(even_box_size_px(BOX_SIZE * session.diameterAng, micSet.getSamplingRate()))
+        output.setBoxSize(even_box_size_px(BOX_SIZE * record.diameterAng, micSet.getSamplingRate()))
         for mic in micSet:
-            for x, y in session.places(linkName(mic.getObjId()), kind):
+            for x, y in record.places(linkName(mic.getObjId()), kind):
                 coord = Coordinate(x=round(x), y=round(y))
                 coord.setMicrograph(mic)
                 output.append(coord)
@@ -158,26 +158,26 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
         return self._warnGpu()
 
     def _summary(self) -> List[str]:
-        session = self._getSession()
-        if not session["labels"]:
+        record = self._countLabels()
+        if not record["labels"]:
             return ["No labels yet."] + self._quarantineSummary()
         lines = ["*%d labels* on %d micrographs, %d places that are no particles, diameter %0.0f Å"
-                 % (session["labels"], session["micrographs"], session["negatives"], session["diameter"])]
+                 % (record["labels"], record["micrographs"], record["negatives"], record["diameter"])]
         if getattr(self, "outputModel", None) is not None:
             lines += self.outputModel.getSummary()
         if not self.done.get():
             lines.append("They are kept, but not registered: run it again (_Continue_) and press _Done_ in the window.")
         return lines + self._quarantineSummary()
 
-    def _getSession(self) -> Dict[str, Any]:
-        session = LabelSession(self._getLabelsFile())
-        return {"labels": session.number(), "micrographs": len(session.labelled()),
-                "negatives": session.number(NOT_PARTICLES), "diameter": session.diameterAng}
+    def _countLabels(self) -> Dict[str, Any]:
+        record = LabelRecord(self._getLabelsFile())
+        return {"labels": record.number(), "micrographs": len(record.labelled()),
+                "negatives": record.number(NOT_PARTICLES), "diameter": record.diameterAng}
 
     def _methods(self) -> List[str]:
-        session = self._getSession()
-        return ["%d particles were labelled by hand on %d micrographs." % (session["labels"], session["micrographs"])
-                ] if session["labels"] else []
+        record = self._countLabels()
+        return ["%d particles were labelled by hand on %d micrographs." % (record["labels"], record["micrographs"])
+                ] if record["labels"] else []
 
     # --------------------------- UTILS functions -----------------------------
     def _chosenGpu(self) -> str:

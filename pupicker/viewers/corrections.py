@@ -8,7 +8,7 @@ import numpy as np
 
 from pupicker.convert.corrections import ADDED, EXCLUDED, KINDS, NOT_PARTICLES, REMOVED
 from pupicker.viewers.scored_set import ScoredSet
-from pupicker.window.label_session import LabelSession
+from pupicker.window.label_record import LabelRecord
 
 NOWHERE = (0.0, 0.0)  # a micrograph that is excluded has one place of that kind
 Point = Tuple[float, float]
@@ -28,7 +28,7 @@ class Corrections:
     """
 
     def __init__(self, path: str, data: ScoredSet, rows: Dict[int, Any]) -> None:
-        self.session = LabelSession(path, KINDS)
+        self.record = LabelRecord(path, KINDS)
         self.data, self._rows = data, rows
         self.gone = np.zeros(len(data.score), dtype=bool)
         for micId in rows:
@@ -41,11 +41,11 @@ class Corrections:
     # ------------------------- what is there -------------------------
     def number(self) -> int:
         """Of all changes."""
-        return sum(self.session.number(kind) for kind in KINDS)
+        return sum(self.record.number(kind) for kind in KINDS)
 
     def places(self, micId: int, kind: str) -> List[Point]:
         """Places on a micrograph."""
-        return self.session.places(str(micId), kind)
+        return self.record.places(str(micId), kind)
 
     def isExcluded(self, micId: int) -> bool:
         return bool(self.places(micId, EXCLUDED))
@@ -73,21 +73,21 @@ class Corrections:
     def toggle(self, micId: int, x: float, y: float, reachPx: float, kept: Any, asNegative: bool) -> None:
         """A click: take the circle there away; where there is none, add a pick, or a place that is no particle."""
         key = str(micId)
-        marked = self.session.nearest(key, x, y, reachPx, (ADDED, NOT_PARTICLES))
+        marked = self.record.nearest(key, x, y, reachPx, (ADDED, NOT_PARTICLES))
         row = self.nearestPick(micId, x, y, reachPx, kept)
         if row >= 0:
             self.remove(micId, [row], asNegative)
             return
         if marked is not None:
-            self.session.remove(key, *marked)
+            self.record.remove(key, *marked)
         if marked is None or (asNegative and marked[0] == ADDED):
-            self.session.add(key, [(x, y)], NOT_PARTICLES if asNegative else ADDED)
+            self.record.add(key, [(x, y)], NOT_PARTICLES if asNegative else ADDED)
         self._update(micId)
 
     def remove(self, micId: int, rows: Sequence[int], asNegative: bool = False) -> None:
         """Take picks away; as negatives they are for the next training too."""
         places = [(float(self.data.x[row]), float(self.data.y[row])) for row in rows]
-        self.session.addSeveral(str(micId), {NOT_PARTICLES if asNegative else REMOVED: places})
+        self.record.addSeveral(str(micId), {NOT_PARTICLES if asNegative else REMOVED: places})
         self._update(micId)
 
     def restore(self, micId: int, row: int) -> bool:
@@ -95,7 +95,7 @@ class Corrections:
         place = (float(self.data.x[row]), float(self.data.y[row]))
         for kind in (NOT_PARTICLES, REMOVED):
             if place in self.places(micId, kind):
-                self.session.remove(str(micId), kind, self.places(micId, kind).index(place))
+                self.record.remove(str(micId), kind, self.places(micId, kind).index(place))
                 self._update(micId)
                 return True
         return False
@@ -103,20 +103,20 @@ class Corrections:
     def move(self, micId: int, row: int, point: Point) -> None:
         """Put a pick elsewhere."""
         place = (float(self.data.x[row]), float(self.data.y[row]))
-        self.session.addSeveral(str(micId), {REMOVED: [place], ADDED: [point]})
+        self.record.addSeveral(str(micId), {REMOVED: [place], ADDED: [point]})
         self._update(micId)
 
     def exclude(self, micId: int) -> None:
         """Leave a whole micrograph out, or take it in again."""
         if self.isExcluded(micId):
-            self.session.remove(str(micId), EXCLUDED, 0)
+            self.record.remove(str(micId), EXCLUDED, 0)
         else:
-            self.session.addSeveral(str(micId), {EXCLUDED: [NOWHERE]})
+            self.record.addSeveral(str(micId), {EXCLUDED: [NOWHERE]})
         self._update(micId)
 
     def undo(self, again: bool = False) -> int:
         """Take the last change back, or make it again; id of the micrograph it was on, 0 if there is none."""
-        key = self.session.redo() if again else self.session.undo()
+        key = self.record.redo() if again else self.record.undo()
         if key:
             self._update(int(key))
         return int(key or 0)

@@ -70,11 +70,11 @@ class PickEditing:
 
     def changesText(self) -> str:
         """How many changes there are, in words."""
-        session = self.corrections.session
+        record = self.corrections.record
         if not self.corrections.number():
             return "No corrections."
         return "%d added, %d taken away, %d marked as no particle, %d micrographs left out" % tuple(
-            session.number(kind) for kind in ("added", "removed", NOT_PARTICLES, "excluded"))
+            record.number(kind) for kind in ("added", "removed", NOT_PARTICLES, "excluded"))
 
     # ------------------------- mouse -------------------------
     def _clicked(self, asNegative: bool, x: float, y: float) -> None:

@@ -172,7 +172,7 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         if not self.kept().any():
             self.state.set("No pick is kept: lower the threshold.")
             return
-        corrections = self.corrections.session.path if self.corrections.number() else ""
+        corrections = self.corrections.record.path if self.corrections.number() else ""
         run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value),
                                         corrections=corrections, candidates=self._candidates)
         run.setObjLabel("score at least %0.2f" % self.threshold.value)

@@ -6,7 +6,7 @@ import tkinter as tk
 from tkinter import ttk
 from typing import Any
 
-from pupicker.window.label_session import NOT_PARTICLES
+from pupicker.window.label_record import NOT_PARTICLES
 from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 
 WIDTH_PX = 270
@@ -85,19 +85,19 @@ class LabelPanel(ttk.Frame):
             value = float(self.diameter.get())
         except ValueError:
             value = 0.0
-        if value > 0 and abs(value - self._window.session.diameterAng) > 0.05:
+        if value > 0 and abs(value - self._window.record.diameterAng) > 0.05:
             self._window.setDiameter(value)
         else:
             self._write()
 
     def _write(self) -> None:
         self.diameter.delete(0, tk.END)
-        self.diameter.insert(0, "%0.0f" % self._window.session.diameterAng)
+        self.diameter.insert(0, "%0.0f" % self._window.record.diameterAng)
 
     # ------------------------- content -------------------------
     def modelChanged(self) -> None:
         """Another model makes the suggestions: its own threshold is where to start."""
-        self.slider.set(min(max(self._window.helper.threshold, LOWEST), HIGHEST))
+        self.slider.set(min(max(self._window.suggester.threshold, LOWEST), HIGHEST))
         self.refresh()
 
     def averageSoon(self) -> None:
@@ -110,23 +110,23 @@ class LabelPanel(ttk.Frame):
         """Measure the labels of the micrograph that is shown."""
         self._average = ""
         window = self._window
-        points, pixels = window.session.places(window.key()), window.canvas.pixels()
+        points, pixels = window.record.places(window.key()), window.canvas.pixels()
         if points and pixels is not None:
             reachPx = 2 * REACH * window.radiusPx()
             self.plot.show(*radialSums(pixels, points, reachPx), reachPx * window.pixelSizeAng())
-        self.plot.draw(window.session.diameterAng)
+        self.plot.draw(window.record.diameterAng)
 
     def refresh(self) -> None:
         """Everything anew."""
         window = self._window
-        session = window.session
+        record = window.record
         self._write()
-        self.plot.draw(session.diameterAng)
+        self.plot.draw(record.diameterAng)
         self.averageSoon()
-        number, none = session.number(), session.number(NOT_PARTICLES)
+        number, none = record.number(), record.number(NOT_PARTICLES)
         advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
         self.counts.configure(text="%d labels on %d micrographs, %d places that are no particles.%s"
-                              % (number, len(session.labelled()), none, advice))
+                              % (number, len(record.labelled()), none, advice))
         shown = len(window.suggestions())
         self.suggested.configure(text="%d suggestions shown on this micrograph" % shown)
         self.acceptButton.state(["!disabled" if shown else "disabled"])
@@ -134,15 +134,15 @@ class LabelPanel(ttk.Frame):
 
     def refreshState(self) -> None:
         """What goes on behind the window."""
-        helper = self._window.helper
-        if helper is None:
+        suggester = self._window.suggester
+        if suggester is None:
             self.stateText.configure(text="No suggestions.")
             return
-        self.trainButton.state(["!disabled" if helper.canTrain() else "disabled"])
-        self.stateText.configure(text=helper.error or helper.state)
+        self.trainButton.state(["!disabled" if suggester.canTrain() else "disabled"])
+        self.stateText.configure(text=suggester.error or suggester.state)
         text = "Suggestions of the general model, which has seen no particle of yours."
-        if helper.model:
+        if suggester.model:
             text = "Suggestions of a model that learnt from your labels."
-            if helper.averagePrecision is not None and self._window.session.number() >= ENOUGH:
-                text += " Average precision about %0.1f, on labels that it had not seen." % helper.averagePrecision
+            if suggester.averagePrecision is not None and self._window.record.number() >= ENOUGH:
+                text += " Average precision about %0.1f, on labels that it had not seen." % suggester.averagePrecision
         self.model.configure(text=text)

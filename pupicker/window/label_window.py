@@ -10,12 +10,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.image_bar import ImageBar
-from pupicker.window.label_helper import LabelHelper, LabelMicrograph
 from pupicker.window.label_panel import LabelPanel
-from pupicker.window.label_session import NOT_PARTICLES, LabelSession
+from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 from pupicker.window.micrograph_canvas import Circle, MicrographCanvas, Mouse
 from pupicker.window.micrograph_image import MicrographError
 from pupicker.window.micrograph_list import MicrographList
+from pupicker.window.suggester import LabelMicrograph, Suggester
 
 SIZE_PX = (1360, 860)  # on a large screen
 POLL_MS = 150
@@ -40,11 +40,11 @@ class LabelWindow:
         Window of Tk that it fills.
     micrographs
         The list.
-    session
+    record
         The labels; changed at every click.
     read
         Pixels of a micrograph, an array (rows, columns); raises :class:`~.micrograph_image.MicrographError`.
-    helper
+    suggester
         Makes suggestions; None: there are none.
 
     Attributes
@@ -53,23 +53,23 @@ class LabelWindow:
         Whether *Done* was pressed.
     """
 
-    def __init__(self, root: Any, micrographs: Sequence[LabelMicrograph], session: LabelSession,
-                 read: Callable[[LabelMicrograph], Any], helper: Optional[LabelHelper] = None) -> None:
-        self.root, self.session, self._read, self.helper = root, session, read, helper
+    def __init__(self, root: Any, micrographs: Sequence[LabelMicrograph], record: LabelRecord,
+                 read: Callable[[LabelMicrograph], Any], suggester: Optional[Suggester] = None) -> None:
+        self.root, self.record, self._read, self.suggester = root, record, read, suggester
         self.finished = False
         self._byKey = {one.key: one for one in micrographs}
         self._grabbed: Optional[Tuple[str, int]] = None
         self._cross: Optional[Tuple[float, float]] = None
         self._next = ""
-        if not session.diameterAng:
-            session.setDiameter(USUAL_DIAMETER_ANG)
+        if not record.diameterAng:
+            record.setDiameter(USUAL_DIAMETER_ANG)
         root.title("pupicker: label")
         root.geometry("%dx%d" % (min(SIZE_PX[0], root.winfo_screenwidth() - 20),
                                  min(SIZE_PX[1], root.winfo_screenheight() - 60)))
         self._build(micrographs)
         self._bindKeys()
         root.protocol("WM_DELETE_WINDOW", self.close)
-        self.goTo(next((one.key for one in micrographs if session.places(one.key)), micrographs[0].key))
+        self.goTo(next((one.key for one in micrographs if record.places(one.key)), micrographs[0].key))
         self._poll()
 
     # ------------------------- parts -------------------------
@@ -129,7 +129,7 @@ class LabelWindow:
 
     def radiusPx(self) -> float:
         """Of a particle, in pixels of the micrograph that is shown."""
-        return self.session.diameterAng / self._byKey[self.key()].pixelSizeAng / 2
+        return self.record.diameterAng / self._byKey[self.key()].pixelSizeAng / 2
 
     def pixelSizeAng(self) -> float:
         """Of the micrograph that is shown."""
@@ -141,7 +141,7 @@ class LabelWindow:
 
     def goToMostUseful(self) -> None:
         """Show the micrograph whose labels would help most."""
-        key = self.helper.mostUseful() if self.helper is not None else ""
+        key = self.suggester.mostUseful() if self.suggester is not None else ""
         if key:
             self.goTo(key)
 
@@ -158,10 +158,10 @@ class LabelWindow:
 
     def suggestions(self) -> List[Tuple[float, float, float]]:
         """x, y, score of those at or above the slider, best first, that nothing has been decided of."""
-        found = self.helper.known.get(self.key()) if self.helper is not None else None
+        found = self.suggester.known.get(self.key()) if self.suggester is not None else None
         if found is None:
             return []
-        decided = self.session.places(self.key()) + self.session.places(self.key(), NOT_PARTICLES)
+        decided = self.record.places(self.key()) + self.record.places(self.key(), NOT_PARTICLES)
         reach = (2 * DECIDED * self.radiusPx()) ** 2
         return [(x, y, score) for x, y, score in zip(found.x, found.y, found.score)
                 if score >= self.panel.threshold()
@@ -172,7 +172,8 @@ class LabelWindow:
         if not self.key():
             return
         shown = self.suggestions()
-        limits = scoreRange(self.helper.known[self.key()].score) if shown and self.helper is not None else (0.0, 1.0)
+        every = self.suggester.known[self.key()].score if shown and self.suggester is not None else []
+        limits = scoreRange(every)
         colours = scoreColours([score for _, _, score in shown], limits)
         self.canvas.drawCircles([(x, y, colour) for (x, y, _), colour in zip(shown, colours)], self.radiusPx(),
                                 "suggestions", 1)
@@ -181,10 +182,10 @@ class LabelWindow:
     def drawLabels(self) -> None:
         """Draw the labels anew; quick, for a click."""
         key, radius = self.key(), self.radiusPx()
-        labels: List[Circle] = [(x, y, LABEL) for x, y in self.session.places(key)]
+        labels: List[Circle] = [(x, y, LABEL) for x, y in self.record.places(key)]
         self.canvas.drawCircles(labels, radius, "labels", 2)
         self.canvas.delete("crosses")
-        for x, y in self.session.places(key, NOT_PARTICLES):
+        for x, y in self.record.places(key, NOT_PARTICLES):
             self._drawCross(x, y, 0.5 * radius, NOT_A_PARTICLE, "crosses")
         self.canvas.delete("cross")
         if self._cross is not None:
@@ -202,17 +203,17 @@ class LabelWindow:
             self.canvas.create_line(*line, fill=colour, width=2, tags=tag)
 
     def _counts(self, key: str) -> List[Any]:
-        found = self.helper.known.get(key) if self.helper is not None else None
+        found = self.suggester.known.get(key) if self.suggester is not None else None
         number: Any = "" if found is None else sum(score >= self._threshold() for score in found.score)
-        return [len(self.session.places(key)) or "", len(self.session.places(key, NOT_PARTICLES)) or "", number]
+        return [len(self.record.places(key)) or "", len(self.record.places(key, NOT_PARTICLES)) or "", number]
 
     def _threshold(self) -> float:
         return self.panel.threshold() if hasattr(self, "panel") else 0.0
 
     def changed(self, everything: bool = False) -> None:
         """Show that labels have changed; with `everything` the suggestions of all micrographs, too."""
-        if self.helper is not None:
-            self.helper.touched()
+        if self.suggester is not None:
+            self.suggester.touched()
         for key in self.list.rows() if everything else (self.key(),):
             self.list.setValues(key, self._counts(key))
         self.draw()
@@ -221,22 +222,22 @@ class LabelWindow:
     # ------------------------- mouse -------------------------
     def click(self, x: float, y: float) -> None:
         """A particle there; or no circle any more, if there is one."""
-        found = self.session.nearest(self.key(), x, y, CLOSE * self.radiusPx())
+        found = self.record.nearest(self.key(), x, y, CLOSE * self.radiusPx())
         if found is not None:
-            self.session.remove(self.key(), *found)
+            self.record.remove(self.key(), *found)
         else:
-            self.session.add(self.key(), [self._snapped(x, y)])
+            self.record.add(self.key(), [self._snapped(x, y)])
         self.changed()
 
     def rightClick(self, x: float, y: float) -> None:
         """No particle there."""
-        found = self.session.nearest(self.key(), x, y, CLOSE * self.radiusPx())
+        found = self.record.nearest(self.key(), x, y, CLOSE * self.radiusPx())
         if found is not None and found[0] == NOT_PARTICLES:
-            self.session.remove(self.key(), *found)
+            self.record.remove(self.key(), *found)
         else:
             if found is not None:
-                self.session.remove(self.key(), *found)
-            self.session.add(self.key(), [self._snapped(x, y)], NOT_PARTICLES)
+                self.record.remove(self.key(), *found)
+            self.record.add(self.key(), [self._snapped(x, y)], NOT_PARTICLES)
         self.changed()
 
     def _snapped(self, x: float, y: float) -> Tuple[float, float]:
@@ -246,7 +247,7 @@ class LabelWindow:
         return (closest[1], closest[2]) if closest is not None and closest[0] < (0.5 * self.radiusPx()) ** 2 else (x, y)
 
     def _grab(self, x: float, y: float) -> bool:
-        self._grabbed = self.session.nearest(self.key(), x, y, CLOSE * self.radiusPx())
+        self._grabbed = self.record.nearest(self.key(), x, y, CLOSE * self.radiusPx())
         return self._grabbed is not None
 
     def _move(self, x: float, y: float) -> None:
@@ -255,15 +256,15 @@ class LabelWindow:
     def _drop(self, x: float, y: float) -> None:
         self.canvas.delete("moving")
         if self._grabbed is not None:
-            self.session.move(self.key(), *self._grabbed, (x, y))
+            self.record.move(self.key(), *self._grabbed, (x, y))
             self.changed()
 
     def _lasso(self, corners: List[Tuple[float, float]]) -> None:
-        if self.session.removeAll(self.key(), functools.partial(isInside, corners)):
+        if self.record.removeAll(self.key(), functools.partial(isInside, corners)):
             self.changed()
 
     def _turned(self, direction: int) -> None:
-        self.setDiameter(self.session.diameterAng * WHEEL ** direction)
+        self.setDiameter(self.record.diameterAng * WHEEL ** direction)
 
     # ------------------------- keyboard -------------------------
     def _moveCross(self, direction: Tuple[int, int]) -> None:
@@ -285,11 +286,11 @@ class LabelWindow:
     # ------------------------- actions -------------------------
     def undo(self) -> None:
         """Take the last change back, on whichever micrograph it was."""
-        self._undone(self.session.undo())
+        self._undone(self.record.undo())
 
     def redo(self) -> None:
         """Make it again."""
-        self._undone(self.session.redo())
+        self._undone(self.record.redo())
 
     def _undone(self, key: str) -> None:
         if key in self._byKey and key != self.key():
@@ -298,24 +299,24 @@ class LabelWindow:
 
     def accept(self) -> None:
         """Label all suggestions that are shown."""
-        self.session.add(self.key(), [(x, y) for x, y, _ in self.suggestions()])
+        self.record.add(self.key(), [(x, y) for x, y, _ in self.suggestions()])
         self.changed()
 
     def setDiameter(self, diameterAng: float) -> None:
         """Take another diameter of the particles."""
         low = 4 * self._byKey[self.key()].pixelSizeAng
-        self.session.setDiameter(round(max(low, diameterAng), 1))
-        self.session.save()
-        if self.helper is not None:
-            self.helper.touched()
-            self.helper.diameterChanged()
+        self.record.setDiameter(round(max(low, diameterAng), 1))
+        self.record.save()
+        if self.suggester is not None:
+            self.suggester.touched()
+            self.suggester.diameterChanged()
         self.draw()
         self.panel.refresh()
 
     def train(self) -> None:
         """Train now, with the labels so far."""
-        if self.helper is not None and self.helper.canTrain():
-            self.helper.train(now=True)
+        if self.suggester is not None and self.suggester.canTrain():
+            self.suggester.train(now=True)
             self.panel.refresh()
 
     def done(self) -> None:
@@ -327,17 +328,17 @@ class LabelWindow:
         """Close the window; what was labelled is on disk."""
         if self._next:
             self.root.after_cancel(self._next)
-        self.session.save()
+        self.record.save()
         self.root.destroy()
 
     def _poll(self) -> None:
         began = time.monotonic()
-        if self.helper is not None and self.key():
-            model = self.helper.model
-            if self.helper.poll(self.key()):
-                if self.helper.model != model:
+        if self.suggester is not None and self.key():
+            model = self.suggester.model
+            if self.suggester.poll(self.key()):
+                if self.suggester.model != model:
                     self.panel.modelChanged()
-                for key in self.helper.known:
+                for key in self.suggester.known:
                     self.list.setValues(key, self._counts(key))
                 self.draw()
                 self.panel.refresh()

@@ -94,9 +94,11 @@ class TestCrossValidation(TrainedTestCase):
     def test5WrongFields(self):
         for values, words in (({"grid": "updates"}, "updates=400,800"),
                               ({"grid": "=3"}, "of its own"),
+                              ({"grid": "updatez=1,2"}, "there is no option updatez; do you mean updates?"),
+                              ({"grid": "objective=foo"}, "must be one of"),
                               ({"folds": 1}, "Folds"), ({"diameter": -1.0}, "Particle diameter")):
             run = self.newRun(values.get("grid", "updates=1,2"), **{k: v for k, v in values.items() if k != "grid"})
             self.assertIn(words, "\n".join(run.validate()))
-        run = self.finish(self.newRun("updatez=1,2"))
+        run = self.finish(self.newRun("updates=1\nupdates=2"))
         self.assertTrue(run.isFailed())
-        self.assertIn("no such option", run.getErrorMessage())
+        self.assertIn("given twice", run.getErrorMessage())

@@ -21,9 +21,9 @@ from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.files.micrographs import open_micrograph, read_image
 from pupicker.shared.worker import Worker
 from pupicker.tests.scipion.screen import photograph, settle
-from pupicker.window.label_helper import LabelHelper, LabelMicrograph
-from pupicker.window.label_session import LabelSession
+from pupicker.window.label_record import LabelRecord
 from pupicker.window.label_window import LabelWindow
+from pupicker.window.suggester import LabelMicrograph, Suggester
 
 CLICKS = 6
 PATIENCE_S = 240
@@ -37,19 +37,19 @@ def main():
     with open_micrograph(paths[0]) as first:
         pixel_size = first.header.pixel_size_ang
     entries = [LabelMicrograph(path.stem, path.name, str(path), pixel_size) for path in paths]
-    session, result = LabelSession(str(folder / "labels.json")), {}
-    result["found again"] = session.number()
-    session.setDiameter(float(diameter))
+    record, result = LabelRecord(str(folder / "labels.json")), {}
+    result["found again"] = record.number()
+    record.setDiameter(float(diameter))
     places = read_coordinates(truth, paths)
     with Worker(SERVE) as worker:
         begin = time.monotonic()
-        helper = LabelHelper(worker, session, entries, output)
-        window = LabelWindow(tkinter.Tk(), entries, session, lambda one: read_image(one.path).pixels, helper)
+        suggester = Suggester(worker, record, entries, output)
+        window = LabelWindow(tkinter.Tk(), entries, record, lambda one: read_image(one.path).pixels, suggester)
         window.root.update()
         result["opened in"] = time.monotonic() - begin
         own = places.of(str(paths[[one.key for one in entries].index(window.key())]))
         here = list(zip(own.x.tolist(), own.y.tolist(), strict=True))
-        wait(window, lambda: window.key() in helper.known)
+        wait(window, lambda: window.key() in suggester.known)
         result["suggested"] = len(window.suggestions())
         done = CLICKS if start == "second" else 0
         result["click"] = [press(window, 1, *place) for place in here[done : done + CLICKS]]
@@ -60,14 +60,14 @@ def main():
         window.root.focus_force()
         window.root.event_generate("<Control-z>")
         settle(window.root, 0.2)
-        result["labels"], result["none"] = session.number(), session.number("not_particles")
-        diameters = [session.diameterAng]
+        result["labels"], result["none"] = record.number(), record.number("not_particles")
+        diameters = [record.diameterAng]
         window.canvas.event_generate("<Button-4>", x=100, y=100)
         window.canvas.event_generate("<Button-5>", x=100, y=100)
-        result["diameters"] = [*diameters, session.diameterAng]
+        result["diameters"] = [*diameters, record.diameterAng]
         window.root.event_generate("t")
-        wait(window, lambda: bool(helper.model) and window.key() in helper.known)
-        result["model"], result["error"] = helper.model, helper.error
+        wait(window, lambda: bool(suggester.model) and window.key() in suggester.known)
+        result["model"], result["error"] = suggester.model, suggester.error
         result["hits"] = share_of_hits(window, here)
         settle(window.root)
         photograph(window.root, folder / "label.png")
@@ -80,7 +80,7 @@ def wait(window, ready):
     """Let the window work until something is there."""
     limit = time.monotonic() + PATIENCE_S
     while not ready():
-        assert time.monotonic() < limit and not window.helper.error, window.helper.error or "nothing came"
+        assert time.monotonic() < limit and not window.suggester.error, window.suggester.error or "nothing came"
         window.root.update()
         time.sleep(0.02)
     settle(window.root, 0.2)
@@ -105,7 +105,7 @@ def farthest(window, particles):
 
 def share_of_hits(window, particles):
     """Of as many of the best suggestions as there are particles, those that are some."""
-    found = window.helper.known[window.key()]
+    found = window.suggester.known[window.key()]
     best = list(zip(found.x, found.y, strict=True))[: len(particles)]
     near = window.radiusPx() ** 2
     return sum(any((x - a) ** 2 + (y - b) ** 2 < near for a, b in particles) for x, y in best) / max(1, len(best))

@@ -66,9 +66,9 @@ def main():
         photograph(shown.gallery, os.path.join(folder, "gallery.png"))
         next(iter(shown.gallery.cells.values())).event_generate("<Button-1>")
         settle(shown.root)
-        result["negatives"] = shown.corrections.session.number("not_particles")
+        result["negatives"] = shown.corrections.record.number("not_particles")
         shown.gallery.destroy()
-        result["corrected"] = int(shown.kept().sum()) + shown.corrections.session.number("added")
+        result["corrected"] = int(shown.kept().sum()) + shown.corrections.record.number("added")
         shown.button.invoke()
         limit = time.monotonic() + 150
         while (shown.newRun is None or shown.newRun.isActive()) and time.monotonic() < limit:
@@ -101,7 +101,7 @@ def edit(shown, result):
     shown.root.focus_force()
     shown.root.event_generate("<Control-z>")
     settle(shown.root, 0.2)
-    result["undone"] = shown.corrections.session.number("added")
+    result["undone"] = shown.corrections.record.number("added")
     shown.root.event_generate("<Control-y>")
     settle(shown.root, 0.2)
     result["edits"] = shown.changes["text"]

@@ -21,7 +21,7 @@ MOST_STEPS = 500  # that can be undone
 DIGITS = 2  # of a pixel
 
 
-class SessionError(Exception):
+class LabelRecordError(Exception):
     """A file of labels cannot be gone on with; the message is one line that names it."""
 
 
@@ -33,7 +33,7 @@ class _Step(NamedTuple):
     after: Dict[str, List[Point]]
 
 
-class LabelSession:
+class LabelRecord:
     """Labels by the key of their micrograph; centres in pixels of the file, the first pixel has its centre at (0, 0).
 
     Parameters
@@ -50,7 +50,7 @@ class LabelSession:
 
     Raises
     ------
-    SessionError
+    LabelRecordError
         The file is there, but holds something else.
     """
 
@@ -66,7 +66,7 @@ class LabelSession:
     def _read(self) -> None:
         content = read_json(self.path)
         if content.get("schema") != SCHEMA:
-            raise SessionError("%s: holds no labels of this version of pupicker; give another folder." % self.path)
+            raise LabelRecordError("%s: holds no labels of this version of pupicker; give another folder." % self.path)
         self.diameterAng = float(content.get("diameter_ang") or 0.0)
         for key, places in content.get("micrographs", {}).items():
             self._places[key] = {kind: [(float(x), float(y)) for x, y in places.get(kind, ())] for kind in self._kinds}

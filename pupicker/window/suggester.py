@@ -1,7 +1,7 @@
 """Behind the window that labels: suggestions of the general model, then of models that learn from the labels.
 
 One process of the core (docs/serve.md) is asked and answers when it has found something; the window looks now and then
-what has come (:meth:`LabelHelper.poll`) and never waits.
+what has come (:meth:`Suggester.poll`) and never waits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.worker import WorkerError
-from pupicker.window.label_session import NOT_PARTICLES, LabelSession
+from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 
 LOWEST_LOGIT, LOWEST_SCORE = -1.0, -6.0  # of suggestions: of the general model, of one that was trained
 AHEAD = 6  # micrographs after the shown one for which suggestions are made when there is nothing else to do
@@ -45,14 +45,14 @@ class Suggestions(NamedTuple):
     model: str  # "": the general one
 
 
-class LabelHelper:
+class Suggester:
     """Asks the core for suggestions and trainings, one thing at a time.
 
     Parameters
     ----------
     worker
         Client of ``pupicker serve``; started here, in a thread.
-    session
+    record
         The labels.
     micrographs
         The list.
@@ -70,8 +70,8 @@ class LabelHelper:
         labels that it had not seen (None: not known).
     """
 
-    def __init__(self, worker: Any, session: LabelSession, micrographs: Sequence[LabelMicrograph], folder: str) -> None:
-        self._worker, self._session, self._folder = worker, session, folder
+    def __init__(self, worker: Any, record: LabelRecord, micrographs: Sequence[LabelMicrograph], folder: str) -> None:
+        self._worker, self._record, self._folder = worker, record, folder
         self._micrographs = list(micrographs)
         self._byPath = {one.path: one for one in micrographs}
         self.state, self.error = "starting ...", ""
@@ -95,11 +95,11 @@ class LabelHelper:
 
     def labels(self) -> int:
         """Labels and places that are none, all together."""
-        return self._session.number() + self._session.number(NOT_PARTICLES)
+        return self._record.number() + self._record.number(NOT_PARTICLES)
 
     def canTrain(self) -> bool:
         """Whether there is enough, and nothing is trained."""
-        return self._session.number() >= FEWEST_LABELS and self._training is None and not self._starting.is_alive()
+        return self._record.number() >= FEWEST_LABELS and self._training is None and not self._starting.is_alive()
 
     def isTraining(self) -> bool:
         return self._training is not None
@@ -152,10 +152,10 @@ class LabelHelper:
             self._wanted = True
             return
         self._wanted = False
-        labels = {self._pathOf(key): points for key, points in self._session.labelled().items() if self._pathOf(key)}
+        labels = {self._pathOf(key): points for key, points in self._record.labelled().items() if self._pathOf(key)}
         if not labels:
             return
-        negatives = {self._pathOf(key): points for key, points in self._session.labelled(NOT_PARTICLES).items()
+        negatives = {self._pathOf(key): points for key, points in self._record.labelled(NOT_PARTICLES).items()
                      if self._pathOf(key)}
         rest = [path for path in negatives if path not in labels]
         self._trainedWith = self.labels()
@@ -163,7 +163,7 @@ class LabelHelper:
         self._progress, self.error = "training: reading micrographs ...", ""
         self._training = self._worker.send(
             "train", micrographs=list(labels) + rest, labels=_asLists(labels), negatives=_asLists(negatives) or None,
-            output=os.path.join(self._folder, "model_%03d.pupicker" % number), diameter=self._session.diameterAng,
+            output=os.path.join(self._folder, "model_%03d.pupicker" % number), diameter=self._record.diameterAng,
             pixel_size=self._micrographs[0].pixelSizeAng, updates=UPDATES, refit=False,
             start=self.model or "general")
 
@@ -171,7 +171,7 @@ class LabelHelper:
         """Key of the micrograph whose labels would help most: the one with the most doubtful suggestions, or with ice
         unlike that of the others; empty if nothing is known.
         """
-        values = {key: self.usefulness(key) for key in self.known if not self._session.places(key)}
+        values = {key: self.usefulness(key) for key in self.known if not self._record.places(key)}
         return max(values, key=lambda key: values[key]) if values else ""
 
     def usefulness(self, key: str) -> float:
@@ -209,14 +209,14 @@ class LabelHelper:
         place = keys.index(shownKey) if shownKey in keys else 0
         wanted = keys[place:place + 1] if self._training is not None else keys[place:place + 1 + AHEAD]
         missing = [key for key in wanted if key not in self.known and key not in self._failed]
-        if not missing or not self._session.diameterAng:
+        if not missing or not self._record.diameterAng:
             return
         one = self._micrographs[keys.index(missing[0])]
         fields: Dict[str, Any] = {"micrographs": [one.path], "pixel_size": one.pixelSizeAng}
         if self.model:
             self._asked = self._worker.send("pick", model=self.model, threshold=LOWEST_SCORE, **fields)
         else:
-            self._asked = self._worker.send("suggest", diameter=self._session.diameterAng, threshold=LOWEST_LOGIT,
+            self._asked = self._worker.send("suggest", diameter=self._record.diameterAng, threshold=LOWEST_LOGIT,
                                             **fields)
         self._askedKey = one.key
 

@@ -1,0 +1,50 @@
+"""What was labelled: on disk at every click, undone, gone on with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord, LabelRecordError
+
+
+def test_every_change_is_on_disk_and_can_be_undone(tmp_path):
+    path = str(tmp_path / "labels.json")
+    record = LabelRecord(path)
+    record.setDiameter(180.0)
+    record.add("a", [(10, 20), (30.126, 40)])
+    record.add("b", [(5, 5)], NOT_PARTICLES)
+    record.move("a", PARTICLES, 0, (11, 21))
+    record.remove("a", PARTICLES, 1)
+    again = LabelRecord(path)
+    assert again.places("a") == [(11, 21)] and again.places("b", NOT_PARTICLES) == [(5, 5)]
+    assert again.diameterAng == 180.0 and again.number() == 1
+    assert [record.undo() for _ in range(3)] == ["a", "a", "b"]
+    assert record.places("a") == [(10, 20), (30.13, 40)] and LabelRecord(path).number(NOT_PARTICLES) == 0
+    assert [record.redo() for _ in range(3)] == ["b", "a", "a"] and record.redo() == ""
+    assert LabelRecord(path).places("a") == [(11, 21)]
+
+
+def test_the_nearest_place_is_found_and_an_area_is_emptied(tmp_path):
+    record = LabelRecord()
+    record.addSeveral("a", {PARTICLES: [(0, 0), (10, 0)], NOT_PARTICLES: [(20, 0)]})
+    assert record.nearest("a", 8, 1, 5) == (PARTICLES, 1) and record.nearest("a", 19, 0, 5) == (NOT_PARTICLES, 0)
+    assert record.nearest("a", 5, 40, 5) is None and record.nearest("b", 0, 0, 5) is None
+    assert record.removeAll("a", lambda point: point[0] > 5) == 2
+    record.undo()
+    assert record.number() == 2 and record.number(NOT_PARTICLES) == 1
+
+
+def test_a_table_for_training(tmp_path):
+    record = LabelRecord()
+    record.add("mic1", [(1.5, 2)])
+    record.writeTable(str(tmp_path / "labels.tsv"))
+    assert (tmp_path / "labels.tsv").read_text() == "micrograph\tx\ty\nmic1\t1.50\t2.00\n"
+
+
+def test_another_file_is_refused(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({"curve": []}))
+    with pytest.raises(LabelRecordError, match=r"labels\.json: holds no labels"):
+        LabelRecord(str(path))
