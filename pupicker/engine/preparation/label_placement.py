@@ -95,13 +95,13 @@ class Finding:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the other place is the likely one."""
-        return self.better >= SUSPICIOUS and self.agreement <= WEAK * self.better
+        """Whether the other place is the likely one; bright particles have dark rims beside them, which is no place."""
+        return self.better >= SUSPICIOUS and abs(self.agreement) <= WEAK * self.better
 
     @property
     def certain(self) -> bool:
         """Whether it is for certain."""
-        return self.better >= CERTAIN and self.agreement <= NONE * self.better
+        return self.better >= CERTAIN and abs(self.agreement) <= NONE * self.better
 
     @property
     def cure(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,16 +43,22 @@ def read(path: Path, source: Source) -> CoordinateTable:
     if Sample.of(path).head.startswith(_STREAM):
         raise InputError(f"{path}: cryoSPARC's stream format; export the group of results, which writes .cs files")
     try:
-        rows = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, SyntaxError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a header that NumPy takes for an old one
+            rows = np.load(path, allow_pickle=False)
+        names = rows.dtype.names or ()
+    except OSError:
+        raise
+    except Exception as error:  # whatever the parser of headers meets in a damaged one
         raise InputError(f"{path}: not a file of cryoSPARC, or damaged ({' '.join(str(error).split())})") from error
-    names = rows.dtype.names or ()
     if _X not in names or _Y not in names:
         raise InputError(f"{path}: has no {_X} and {_Y}; give the passthrough file of the same job, or that of the"
                          " picking job")
     if _SHAPE not in names or rows.ndim != 1:
         raise InputError(f"{path}: has no {_SHAPE}, without which its fractions mean nothing; export the particles of"
                          " the picking job")
+    if rows[_SHAPE].ndim != 2 or rows[_X].ndim != 1 or rows[_Y].ndim != 1:
+        raise InputError(f"{path}: damaged: its columns have other shapes than cryoSPARC writes")
     shape = np.asarray(rows[_SHAPE], dtype=np.float64)
     # The fractions are 32-bit: a thousandth of a pixel is what they can tell.
     x = check_finite(np.round(rows[_X].astype(np.float64) * shape[:, 1], 3), _X, path)

@@ -134,6 +134,10 @@ def test_cryosparc_there_and_back(tmp_path, micrographs):
     assert len(set(np.load(tmp_path / "ours.cs")["uid"])) == 3
     with pytest.raises(InputError, match="needs the sizes of the micrographs"):
         write_coordinates(tmp_path / "other.cs", table.renamed({str(micrographs[0]): "gone"}))
+    whole = (tmp_path / "ours.cs").read_bytes()
+    (tmp_path / "cut.cs").write_bytes(whole[:10] + b"(" + whole[11:])
+    with pytest.raises(InputError, match=r"cut\.cs: not a file of cryoSPARC, or damaged"):
+        read_coordinates(tmp_path / "cut.cs")
     with pytest.raises(InputError, match="passthrough"):
         read_coordinates(picked_particles(tmp_path / "particles.cs", name, fraction=False))
 
