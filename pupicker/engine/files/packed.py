@@ -18,7 +18,7 @@ def open_unpacked(path: Path) -> BinaryIO:
     Raises
     ------
     InputError
-        It is no file: a folder, a pipe, a device, which would give no bytes, or no end of them.
+        It is no file: a pipe or a device, which would give no bytes, or no end of them.
     OSError, EOFError, zlib.error
         It cannot be read, or what is compressed is damaged.
     """
@@ -39,6 +39,6 @@ def require_file(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError:
         return  # opening says why
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder says so
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
         raise InputError(f"{path}: is {kind}, not a file")
