@@ -21,6 +21,8 @@ Programs; README.md says what each asks and how long it takes:
     What a model says of its picks, and what it picks.
 ``speed``
     Processor seconds and memory of everything, beside Topaz.
+``gpu``
+    A GPU beside the processor.
 ``viewer_start``
     How fast the windows open.
 ``paper``

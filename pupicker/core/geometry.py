@@ -146,7 +146,7 @@ def geometry(
             raise ValueError(f"the {name} must be positive, got {value}")
     if diameter_ang < 4 * pixel_size_ang:
         raise ValueError(
-            f"a particle of {diameter_ang:g} A is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} A:"
+            f"a particle of {diameter_ang:g} Å is {diameter_ang / pixel_size_ang:.1f} pixels of {pixel_size_ang:g} Å:"
             " check both, the diameter is in Å"
         )
     working = given.working_pixel_size_ang or max(pixel_size_ang, diameter_ang / particle_px)

@@ -11,7 +11,7 @@ from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 from pupicker.shared.json_files import read_json
 
 NO_FIELD = ("learning_rate", "width", "refit", "training_radius", "pixel_size", "keep_borders", "template_pixel_size",
-            "bright", "radius", "device", "check_labels", "part", "settle") + tuple(
+            "bright", "radius", "device", "check_labels", "part", "settle", "precision") + tuple(
                 option.name for option in options.TABLE)
 """Options that no form has: the line keeps them."""
 

@@ -1,7 +1,8 @@
 """From a score map to picks: local maxima, greedy non-maximum suppression, sub-pixel positions.
 
 Candidates are the local maxima of the map (greater than the eight neighbours; of equal neighbours the first in row
-order), at or above the threshold, finite.  In order of decreasing score (ties: row order) each candidate is taken
+order), finite, whose refined score is at or above the threshold: the picks at a threshold are those of a longer list
+that reach it.  In order of decreasing score (ties: row order) each candidate is taken
 unless a taken one lies within the distance.  Restricting the greedy scheme to local maxima keeps the flanks of a
 suppressed peak, which stick out of its disc, from becoming picks of their own.
 """
@@ -14,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def local_maxima(scores: Tensor, threshold: float = -float("inf")) -> Tensor:
+def local_maxima(scores: Tensor) -> Tensor:
     """``(n, 2)`` int64 (row, column) of the local maxima, in row order; NaN and infinite scores are none."""
     if scores.numel() == 0:
         return torch.zeros((0, 2), dtype=torch.long)
     clean = torch.where(scores.isfinite(), scores, -float("inf"))
     padded = F.pad(clean[None, None], (1, 1, 1, 1), value=-float("inf"))[0, 0]
     height, width = scores.shape
-    is_maximum = clean.isfinite() & (clean >= threshold)
+    is_maximum = clean.isfinite()
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             if dy == dx == 0:
@@ -123,9 +124,10 @@ def pick(
     tuple
         ``(n, 2)`` float64 (row, column) sub-pixel positions inside the map, best first, and ``(n,)`` float64 scores.
     """
-    maxima = local_maxima(scores, threshold)
+    maxima = local_maxima(scores)
     if excluded is not None:
         maxima = maxima[~excluded[maxima[:, 0], maxima[:, 1]]]
     position, value = refine_maxima(scores, maxima)
+    position, value = position[value >= threshold], value[value >= threshold]
     kept = suppress(position, value, distance)
     return position[kept], value[kept]

@@ -5,9 +5,6 @@ as far as it has learnt to be. For the crop :math:`x` around a pick and the eigh
 which move pixels and interpolate nothing, the standard deviation of :math:`f(g x)` over :math:`g` is reported. Only
 crops at the picks are evaluated, because eight dense maps would cost eight times as much.
 
-With a network that scores the positions of a cell at once, the logit of a crop is the mean of the four positions
-around its centre, which none of them lies on.
-
 Limit: it is the spread of one network over views, not over networks trained on other labels; where all eight views are
 wrong alike, it is small.
 """
@@ -54,12 +51,6 @@ def symmetry_logits(network: Classifier, image: Tensor, xy: Tensor) -> Tensor:
     for some in where.split(_BATCH // SYMMETRIES):
         crops = gather(stack, some, field)
         views = [torch.rot90(side, quarter, (2, 3)) for quarter in range(4) for side in (crops, crops.flip(3))]
-        logits = _central(network(torch.cat(views)))
+        logits = network(torch.cat(views))[:, 0, 0]
         parts.append(logits.view(SYMMETRIES, len(some)).T.double().cpu())
     return torch.cat(parts) if parts else torch.zeros((0, SYMMETRIES), dtype=torch.float64)
-
-
-def _central(logits: Tensor) -> Tensor:
-    """Mean ``(n,)`` of the middle of maps ``(n, k, k)``: one position of an odd map, four of an even one."""
-    first, last = (logits.shape[-1] - 1) // 2, logits.shape[-1] // 2
-    return logits[:, first : last + 1, first : last + 1].mean((1, 2))

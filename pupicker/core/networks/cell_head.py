@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from pupicker.core.networks.base import Classifier
 
@@ -65,7 +66,7 @@ class CellNetwork(Classifier):
 
 def empty_head(network: Classifier) -> nn.Conv2d:
     """A layer of zeros for a network's features."""
-    layer = nn.Conv2d(network.head.in_channels, CELL**2, KERNEL)
+    layer: nn.Conv2d = skip_init(nn.Conv2d, network.head.in_channels, CELL**2, KERNEL)  # draws no random numbers
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.cell_head import CellNetwork
-from pupicker.engine.models.model_file import load_model, with_cell_head
+from pupicker.engine.models.model_file import load_model, with_cell_head, without_cell_head
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared import choices
 
@@ -65,7 +65,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     if name not in (AUTO, GENERAL):
         return _of_model(Path(name), network_name, network)
     path = WEIGHTS / f"{network_name}.safetensors"
-    weights = with_cell_head(network, _read(path))[0] if path.is_file() else None
+    weights = without_cell_head(_read(path)) if path.is_file() else None
     if weights is not None and _fits(weights, network):
         return _start(GENERAL, path, weights)
     reason = f"there is no general model for the network {_described(network_name, network)}"

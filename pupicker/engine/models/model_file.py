@@ -203,11 +203,16 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     )
 
 
+def without_cell_head(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those of the network itself."""
+    return {name: t for name, t in tensors.items() if not name.startswith(CELL_HEAD)}
+
+
 def with_cell_head(
     network: Classifier, tensors: Mapping[str, torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], nn.Conv2d | None]:
     """The tensors of the network itself, and its last layer for cells, if the others are one."""
-    own = {name: t for name, t in tensors.items() if not name.startswith(CELL_HEAD)}
+    own = without_cell_head(tensors)
     others = {name.removeprefix(CELL_HEAD): t for name, t in tensors.items() if name.startswith(CELL_HEAD)}
     if not others:
         return own, None

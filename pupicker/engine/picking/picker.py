@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.candidates import leave_cut_borders, logit_map, null_logit, pick_map
-from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
+from pupicker.core.networks import Classifier
 from pupicker.core.networks.inference import for_inference
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.models.model_file import Model
@@ -196,7 +197,7 @@ class Picker(MicrographPicker):
         null = torch.tensor(null_logit(logits, stride, excluded))
         spread = None
         if self.options.score_sd:
-            spread = calibration.slope * symmetry_logits(self._network, image, xy).std(1, correction=0)
+            spread = self._spread(image, xy)
         return WorkingPicks(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread,
                             float(calibration.log_likelihood_ratio(null)))
 
@@ -206,13 +207,22 @@ class Picker(MicrographPicker):
         Returns
         -------
         tuple of Tensor
-            ``(n,)`` score, probability, and standard deviation of the score over the eight views; the score is that
-            of a pick at the nearest working pixel.
+            ``(n,)`` score, probability, and standard deviation of the score over the eight views; the score is that of
+            the nearest position of the map.
         """
         image = network_image(micrograph, self.recipe).to(self.device)
         working = torch.from_numpy(micrograph.to_working(xy[:, 0], xy[:, 1]))
-        views = symmetry_logits(self._network, image, working)
-        columns = [2 * turns + mirrored for turns, mirrored in ORIENTATIONS[self.model.orientations]]
-        logit, calibration = views[:, columns].mean(1), self.model.calibration
-        return (calibration.log_likelihood_ratio(logit), calibration.probability(logit),
-                calibration.slope * views.std(1, correction=0))
+        logits, stride = logit_map(self._network, image, self.model.orientations)
+        last = torch.tensor(logits.shape) - 1
+        row, column = (working.flip(1) / stride).round().long().clamp(min=0).minimum(last).T
+        logit, calibration = logits[row, column].double(), self.model.calibration
+        return (calibration.log_likelihood_ratio(logit), calibration.probability(logit), self._spread(image, working))
+
+    def _spread(self, image: Tensor, xy: Tensor) -> Tensor:
+        """Standard deviation of the score ``(n,)`` over the views of the crops at places in working pixels."""
+        return self.model.calibration.slope * symmetry_logits(self._trained, image, xy).std(1, correction=0)
+
+    @cached_property
+    def _trained(self) -> Classifier:
+        """The network as it was trained, which scores single crops."""
+        return for_inference(placed(self.model.network, self.device))

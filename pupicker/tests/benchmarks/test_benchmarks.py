@@ -284,9 +284,9 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
     assert pupicker_code()["code"] == "method-2"
 
 
-PROGRAMS = ("ablation", "all_labels", "calibration", "false_picks", "label_efficiency", "left_out", "particle_numbers",
-            "picking_options", "pixel_sizes", "speed", "zero_labels", "paper.fig5a", "paper.fig5b", "paper.presets",
-            "paper.sf3", "paper.sf6", "paper.table1")
+PROGRAMS = ("ablation", "all_labels", "calibration", "false_picks", "gpu", "label_efficiency", "left_out",
+            "particle_numbers", "picking_options", "pixel_sizes", "speed", "zero_labels", "paper.fig5a", "paper.fig5b",
+            "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

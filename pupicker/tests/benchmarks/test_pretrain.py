@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pupicker.core.networks import build
+from pupicker.engine.models.model_file import with_cell_head
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -50,7 +51,9 @@ def test_a_whole_run_keeps_its_scenes(
             assert json.loads(file.metadata()["pupicker_weights"]) == header
         kept.append(load_file(str(output)))
     network = build(header["network"])
-    network.load_state_dict(kept[0])
+    own, head = with_cell_head(network, kept[0])
+    network.load_state_dict(own)
+    assert head is not None and float(head.weight.abs().sum()) > 0
     assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
     with pytest.raises(SystemExit):
         run(outputs[0], 1)

@@ -67,17 +67,17 @@ def test_lengths_that_are_not_positive_are_errors_that_name_them(name, arguments
 
 
 def test_a_diameter_in_pixels_or_nanometres_is_noticed():
-    with pytest.raises(ValueError, match="check both, the diameter is in A"):
+    with pytest.raises(ValueError, match="check both, the diameter is in Å"):
         geometry(diameter_ang=18.0, pixel_size_ang=5.0, particle_px=22)
 
 
 def test_description_states_values_and_reasons():
     rows = {name: (value, reason) for name, value, reason in describe(geometry(180.0, 1.5, 22), 1.5, 31)}
-    assert rows["working pixel size"] == ("8.18 A", "the particle is 22 px, the receptive field 31 px")
-    assert rows["training radius"][0] == "2.42 px = 19.8 A"
-    assert rows["minimum distance"][0] == "81 A"
-    assert rows["background"][0] == "180 A"
-    assert rows["box size"][0] == "270 A = 180 px of 1.5 A"
+    assert rows["working pixel size"] == ("8.18 Å", "the particle is 22 px, the receptive field 31 px")
+    assert rows["training radius"][0] == "2.42 px = 19.8 Å"
+    assert rows["minimum distance"][0] == "81 Å"
+    assert rows["background"][0] == "180 Å"
+    assert rows["box size"][0] == "270 A = 180 px of 1.5 Å"
     coarse = describe(geometry(100.0, 7.0, 22), 7.0, 31)
     assert "nothing finer exists" in coarse[0][2]
 

@@ -20,14 +20,14 @@ def maps(draw):
     return np.array(flat, dtype=np.float32).reshape(height, width)
 
 
-def maxima_of(scores, threshold):
+def maxima_of(scores):
     """Pixel by pixel, from the definition."""
     height, width = scores.shape
     found = []
     for i in range(height):
         for j in range(width):
             value = scores[i, j]
-            if not math.isfinite(value) or value < threshold:
+            if not math.isfinite(value):
                 continue
             neighbours = [
                 (u, v) for u in (i - 1, i, i + 1) for v in (j - 1, j, j + 1)
@@ -63,11 +63,11 @@ def parabola(scores, i, j):
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(maps(), st.sampled_from([-float("inf"), -1.0, 0.0, 2.0, 9.0]))
-def test_local_maxima_equal_the_definition(scores, threshold):
-    found = local_maxima(torch.from_numpy(scores), threshold)
+@given(maps())
+def test_local_maxima_equal_the_definition(scores):
+    found = local_maxima(torch.from_numpy(scores))
     assert found.dtype == torch.int64 and found.shape[1] == 2
-    assert [tuple(p) for p in found.tolist()] == maxima_of(scores, threshold)
+    assert [tuple(p) for p in found.tolist()] == maxima_of(scores)
 
 
 points_strategy = st.lists(st.tuples(st.integers(-6, 12), st.integers(-6, 12), st.integers(0, 4)), max_size=25)
@@ -86,7 +86,7 @@ def test_suppression_of_points_equals_brute_force(points, distance):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(maps(), st.sampled_from([0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 20.0]), st.sampled_from([-float("inf"), 0.0, 2.0]))
 def test_picks_equal_brute_force_and_lie_inside(scores, distance, threshold):
-    refined = [parabola(scores, i, j) for i, j in maxima_of(scores, threshold)]
+    refined = [(p, h) for p, h in (parabola(scores, i, j) for i, j in maxima_of(scores)) if h >= threshold]
     positions = np.array([p for p, _ in refined]).reshape(-1, 2)
     kept = greedy(positions, [h for _, h in refined], distance)
     found, heights = pick(torch.from_numpy(scores), distance, threshold)
@@ -101,7 +101,7 @@ def test_picks_equal_brute_force_and_lie_inside(scores, distance, threshold):
 def test_picks_of_a_larger_smooth_map_equal_brute_force(distance):
     noise = torch.randn(1, 1, 74, 93, generator=torch.Generator().manual_seed(2))
     scores = torch.nn.functional.avg_pool2d(noise, 5, 1)[0, 0].numpy()
-    refined = [parabola(scores, i, j) for i, j in maxima_of(scores, -math.inf)]
+    refined = [parabola(scores, i, j) for i, j in maxima_of(scores)]
     positions = np.array([p for p, _ in refined])
     kept = greedy(positions, [h for _, h in refined], distance)
     found, heights = pick(torch.from_numpy(scores), distance)
@@ -157,11 +157,24 @@ def test_scores_that_are_not_finite_are_never_picks_and_hide_no_other(value):
     assert position.tolist() == [[4.0, 4.0]] and height.tolist() == [5.0]
 
 
-def test_threshold_is_inclusive_and_seen_by_the_map_not_by_the_parabola():
+def test_threshold_is_inclusive_and_that_of_the_refined_score():
     scores = torch.zeros(7, 7)
     scores[3, 3], scores[3, 4] = 2.0, 1.9
-    assert len(pick(scores, 2.0, 2.0)[0]) == 1
-    assert len(pick(scores, 2.0, 2.01)[0]) == 0
+    _, height = pick(scores, 2.0)
+    assert float(height[0]) > 2.2
+    assert len(pick(scores, 2.0, float(height[0]))[0]) == 1
+    assert len(pick(scores, 2.0, float(height[0]) + 1e-9)[0]) == 0
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.4, 0.8])
+def test_picks_at_a_threshold_are_those_of_the_whole_list_that_reach_it(threshold):
+    noise = torch.randn(1, 1, 74, 93, generator=torch.Generator().manual_seed(2))
+    scores = torch.nn.functional.avg_pool2d(noise, 3, 1)[0, 0]
+    position, height = pick(scores, 6.0)
+    above = height >= threshold
+    found, value = pick(scores, 6.0, threshold)
+    assert 0 < len(found) < len(position)
+    assert torch.equal(found, position[above]) and torch.equal(value, height[above])
 
 
 def test_distance_is_inclusive_and_equal_scores_go_by_row_order():

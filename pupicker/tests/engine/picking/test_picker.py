@@ -72,7 +72,7 @@ def test_picking_averages_as_many_orientations_as_the_model_says(simulated, mode
         micrograph = picker.prepare(simulated.unseen[0])
         image = network_image(micrograph, picker.recipe)
         distance = picker.min_distance_ang / model.geometry.working_pixel_size_ang
-        _, logit = pick_image(model.network, image, distance, orientations=number)
+        _, logit = pick_image(model.picking_network, image, distance, orientations=number)
         scores[number] = picker.pick(micrograph).score
         best = float(model.calibration.log_likelihood_ratio(logit).max())
         assert scores[number].max() == pytest.approx(best, rel=1e-4)
