@@ -77,7 +77,7 @@ def test_description_states_values_and_reasons():
     assert rows["training radius"][0] == "2.42 px = 19.8 Å"
     assert rows["minimum distance"][0] == "81 Å"
     assert rows["background"][0] == "180 Å"
-    assert rows["box size"][0] == "270 A = 180 px of 1.5 Å"
+    assert rows["box size"][0] == "270 Å = 180 px of 1.5 Å"
     coarse = describe(geometry(100.0, 7.0, 22), 7.0, 31)
     assert "nothing finer exists" in coarse[0][2]
 

@@ -52,7 +52,8 @@ class TestSlurm(TrainedTestCase):
     def wait(self, run, condition, what):
         deadline = time.monotonic() + TIMEOUT_S
         while not condition():
-            self.assertLess(time.monotonic(), deadline, f"{what}: {run.getStatus()}, {self.cluster.jobs()}")
+            state = f"{run.getStatus()} {run.getErrorMessage()}, {self.cluster.jobs()}"
+            self.assertLess(time.monotonic(), deadline, f"{what}: {state}")
             time.sleep(0.5)
             updateRun(self.proj, run)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -123,5 +124,5 @@ def test_a_compressed_stack_is_unpacked_and_a_damaged_one_refused(tmp_path, pack
 
 
 def test_a_folder_is_no_stack(tmp_path):
-    with pytest.raises(InputError, match="is a folder, not a file"):
+    with pytest.raises(InputError, match=os.strerror(21)):
         read_stack(tmp_path)

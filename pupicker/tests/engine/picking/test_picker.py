@@ -12,6 +12,7 @@ import torch
 
 from pupicker.core.detection.candidates import pick_image
 from pupicker.core.networks import NETWORKS
+from pupicker.core.networks.inference import for_inference
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.picking.picker import Picker, PickingOptions
@@ -19,6 +20,7 @@ from pupicker.engine.preparation import working_micrograph
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.recipe import network_image
 from pupicker.engine.preparation.working_micrograph import resample
+from pupicker.engine.runtime.device import placed
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.memory import SharedMemory
 from pupicker.engine.runtime.progress import Progress
@@ -72,7 +74,8 @@ def test_picking_averages_as_many_orientations_as_the_model_says(simulated, mode
         micrograph = picker.prepare(simulated.unseen[0])
         image = network_image(micrograph, picker.recipe)
         distance = picker.min_distance_ang / model.geometry.working_pixel_size_ang
-        _, logit = pick_image(model.picking_network, image, distance, orientations=number)
+        network = for_inference(placed(model.picking_network, CPU))
+        _, logit = pick_image(network, image, distance, orientations=number)
         scores[number] = picker.pick(micrograph).score
         best = float(model.calibration.log_likelihood_ratio(logit).max())
         assert scores[number].max() == pytest.approx(best, rel=1e-4)
