@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pupicker.engine.reports.provenance import Provenance
     from pupicker.engine.training.dataset import Sources
 
+STOPPING_S = 60.0
+"""A training that was told to stop, by a queue for one, may take so long to end; one that goes on waits for it."""
+
 HELP = "Train a model on a few labelled particles."
 EXAMPLE = "pupicker train micrographs/ --picks picks.star --diameter 180 --output model.pupicker"
 
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     task = Task(geometry, options, start, device, pixel_size)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
-    with report_of_failure(report, args, args.output), sole_writer(args.output):
+    with report_of_failure(report, args, args.output), sole_writer(args.output, STOPPING_S if args.resume else 0.0):
         data = load_training_set(sources, geometry, threads, report)
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)

@@ -8,18 +8,27 @@ import os
 import re
 import secrets
 import socket
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pupicker.engine.runtime.errors import InputError
 
+WAIT_S = 0.5
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?:\.[^.]+)?")  # the names of pupicker.shared.atomic
 
 
 @contextmanager
-def sole_writer(output: Path) -> Iterator[None]:
+def sole_writer(output: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Hold a file, or a folder as a whole, while the block runs.
+
+    Parameters
+    ----------
+    output
+        What is held.
+    patience_s
+        So long it waits for another run to end.
 
     Raises
     ------
@@ -28,11 +37,14 @@ def sole_writer(output: Path) -> Iterator[None]:
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     lock = output.with_name(f".{output.name}.lock")
-    descriptor = _opened(lock)
-    if descriptor is not None and not _lock(descriptor):
+    descriptor, deadline = _opened(lock), time.monotonic() + patience_s
+    while descriptor is not None and not _lock(descriptor):
         holder = _content(lock).get("who", "")
         os.close(descriptor)
-        raise _held(output, holder)
+        if time.monotonic() >= deadline:
+            raise _held(output, holder)
+        time.sleep(WAIT_S)
+        descriptor = _opened(lock)  # anew: whoever held it has removed the file
     try:
         if descriptor is not None:
             _note(descriptor, ())

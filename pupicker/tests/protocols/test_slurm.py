@@ -21,7 +21,7 @@ from pupicker.schedule import updateRun  # isort: skip
 from pupicker.shared.json_files import read_json  # isort: skip
 
 TIMEOUT_S = 300
-MANY_UPDATES = 2000
+MANY_UPDATES = 20000
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,16 @@ def test_the_second_run_into_a_file_is_told(tmp_path, holding):
     first.communicate()
     with sole_writer(tmp_path / "m.pupicker"):
         pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_goes_on_waits_for_the_one_before_it(tmp_path, holding):
+    first = holding(tmp_path / "m.pupicker")
+    ending, begin = threading.Timer(1.0, first.communicate), time.monotonic()
+    ending.start()
+    with sole_writer(tmp_path / "m.pupicker", patience_s=30.0):
+        assert time.monotonic() - begin >= 1.0
+    ending.join()
     assert list(tmp_path.iterdir()) == []
 
 
