@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -22,14 +21,6 @@ from pupicker.shared.choices import AUTOENCODER_AUTO, START_GENERAL
 
 PSEUDO_LABEL_UPDATES = 200
 """Pseudo-labels hold false ones, which longer training learns too."""
-
-REFIT_SHARE = 0.5
-
-
-def refit_updates(best_updates: int) -> int:
-    """For how many updates the selected network goes on with all labels."""
-    return math.ceil(REFIT_SHARE * best_updates)
-
 
 def updates_for(labels: int, start: Start) -> int:
     """Most updates for so many labels, in hundreds; few labels are soon known by heart.

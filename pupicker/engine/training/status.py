@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pupicker.engine.models.training_record import TrainingRecord
-from pupicker.engine.training.options import refit_updates
 from pupicker.shared.json_files import write_json
 
 
@@ -56,9 +55,8 @@ class TrainingStatus:
             return
         last = state["curve"][-1]
         selecting = last["stage"] == "selection"
-        to_refit = refit_updates(state["best_updates"])
-        total = self._updates if selecting else to_refit
-        left = max(0, total - last["updates"]) + (to_refit if selecting and self._refit else 0)
+        total = self._updates if selecting else state["best_updates"]
+        left = max(0, total - last["updates"]) + (state["best_updates"] if selecting and self._refit else 0)
         self._epochs += 1  # of this process: what a resumed training did before says nothing of this machine
         epoch_s = (self._clock() - self._start) / self._epochs
         eta_s = left / state["curve"][0]["updates"] * epoch_s

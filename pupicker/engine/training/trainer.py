@@ -3,9 +3,8 @@
 1. **Selection.**  Fit on the micrographs that are not held out.  After every epoch the averaged network picks the
    held-out ones; the estimate of its average precision (:mod:`pupicker.core.scores.early_stopping`) is the validation
    curve. It ends when the best epoch is `patience` epochs old, or at the most updates.
-2. **Refit.**  The network of the best epoch goes on, on all micrographs and labels, for half of the updates
-   that it has had: with few labels those held out are too many to lose.  (``refit=False`` keeps the best epoch
-   itself.)
+2. **Refit.**  The same network from the same start, on all micrographs and labels, for as many updates as the best
+   epoch had: with few labels those held out are too many to lose.  (``refit=False`` keeps the best epoch itself.)
 3. **Calibration** on the candidates of the best epoch in the held-out micrographs.
 
 Whatever happens, the state after the last epoch is on disk, and a training that goes on from it ends with the same
@@ -34,7 +33,7 @@ from pupicker.engine.training.calibrated_model import Evidence, calibrated_model
 from pupicker.engine.training.dataset import LabelledMicrograph, Split, TrainingSet
 from pupicker.engine.training.minibatches import Sampler, make_sampler
 from pupicker.engine.training.optimisation import Fitting
-from pupicker.engine.training.options import Hooks, Snapshot, Task, refit_updates
+from pupicker.engine.training.options import Hooks, Snapshot, Task
 from pupicker.engine.training.particle_count import FIRST_ESTIMATE, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
 from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
@@ -84,8 +83,7 @@ class Training:
             self._select()
             if self.split.validation and self.options.refit:
                 self.stage = "refit"
-                best = self._snapshots[self.best_updates].weights
-                self.fitting = Fitting(self.options.fitting, self.task.device, best)
+                self.fitting = self._new_fitting()
             else:
                 self.stage = "done"
         if self.stage == "refit":
@@ -142,11 +140,10 @@ class Training:
     def _refit(self) -> None:
         none_hidden = [torch.zeros(len(m.labels), dtype=torch.bool) for m in self.data.micrographs]
         sampler = self._sampler(self.data.micrographs, none_hidden)
-        wanted = refit_updates(self.best_updates)
-        progress = Progress(wanted, "training on all labels")
+        progress = Progress(self.best_updates, "training on all labels")
         progress.done = self.fitting.updates
-        while self.fitting.updates < wanted:
-            self._record(self._epoch(sampler, wanted), None)
+        while self.fitting.updates < self.best_updates:
+            self._record(self._epoch(sampler, self.best_updates), None)
             progress.advance(self.fitting.updates - progress.done, self._note())
 
     def _epoch(self, sampler: Sampler, max_updates: int) -> float:

@@ -26,6 +26,7 @@ MANY_UPDATES = 20000
 
 @pytest.mark.slow
 class TestSlurm(TrainedTestCase):
+    FORKED = False  # what Slurm ends are the processes that its job has started
 
     @classmethod
     def setUpClass(cls):

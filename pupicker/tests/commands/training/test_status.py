@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from pupicker.engine.training.options import refit_updates
 from pupicker.engine.training.status import TrainingStatus
 
 
@@ -14,8 +13,7 @@ def test_status_at_the_end(train, tmp_path):
     result = train("--status", tmp_path / "s.json", "--json")
     status = json.loads((tmp_path / "s.json").read_text())
     assert (status["stage"], status["eta_s"]) == ("done", 0)
-    best = result.json["validation"]["best_updates"]
-    assert status["updates"] == status["updates_total"] == refit_updates(best) == best // 2
+    assert status["updates"] == status["updates_total"] == 4
     assert status["best_validation_average_precision"] == result.json["validation"]["average_precision"]
     assert status["particles_per_micrograph"] == result.json["particles_per_micrograph"]
 
@@ -25,7 +23,7 @@ def epoch(stage, updates, validation=None):
 
 
 def test_time_left_of_both_stages(tmp_path):
-    """Ten seconds for 100 updates; the refit takes half of the best length so far."""
+    """Ten seconds for 100 updates; the best length is not known to be better than what was seen."""
     now = [0.0]
     path = tmp_path / "s.json"
     status = TrainingStatus(path, lambda: now[0])
@@ -35,13 +33,13 @@ def test_time_left_of_both_stages(tmp_path):
     status.begin(500, refit=True)
     curve, written = [], []
     for stage, updates, best, seconds in (("selection", 100, 100, 15), ("selection", 200, 200, 25),
-                                          ("refit", 50, 200, 35), ("refit", 100, 200, 45)):
+                                          ("refit", 100, 200, 35), ("refit", 200, 200, 45)):
         now[0] = float(seconds)
         curve.append(epoch(stage, updates, 0.9 if stage == "selection" else None))
         status.epoch({"curve": curve, "best_updates": best, "best_validation": 0.9})
         written.append(json.loads(path.read_text()))
-    assert [entry["eta_s"] for entry in written] == pytest.approx([45, 40, 5, 0])
-    assert [entry["updates_total"] for entry in written] == [500, 500, 100, 100]
+    assert [entry["eta_s"] for entry in written] == pytest.approx([50, 50, 10, 0])
+    assert [entry["updates_total"] for entry in written] == [500, 500, 200, 200]
     assert written[-1]["validation_average_precision"] == 0.9  # of the selection: the refit has none
 
 

@@ -20,7 +20,7 @@ from pupicker.engine.training.calibrated_model import Evidence, calibration_of
 from pupicker.engine.training.dataset import split_validation
 from pupicker.engine.training.minibatches import Minibatch, make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions
-from pupicker.engine.training.options import Hooks, Task, TrainingOptions, refit_updates
+from pupicker.engine.training.options import Hooks, Task, TrainingOptions
 from pupicker.engine.training.particle_count import ParticleCount
 from pupicker.engine.training.trainer import Interrupted, Training
 from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
@@ -100,28 +100,15 @@ def test_state_has_contiguous_tensors_of_its_own():
 # ---- the course of a training
 
 
-def test_validation_chooses_the_length_and_refit_adds_half_of_it():
+def test_validation_chooses_the_length_and_refit_repeats_it():
     model = training().run()
     curve = model.record.curve
     selection = [epoch.updates for epoch in curve if epoch.stage == "selection"]
     refit = [epoch.updates for epoch in curve if epoch.stage == "refit"]
     best = model.record.validation.best_updates
     assert selection == [4, 8, 12, 16][: len(selection)] and best in selection
-    assert refit[-1] == refit_updates(best) == best // 2 and refit[:-1] == list(range(4, best // 2, 4))
+    assert refit == list(range(4, best + 1, 4))
     assert all(epoch.validation is not None for epoch in curve[: len(selection)])
-
-
-def test_refit_goes_on_from_the_selected_network():
-    """After its first steps, which the warm-up makes small, it is much nearer to it than the start is."""
-    saved = []
-    options = replace(OPTIONS, updates=16, epoch_updates=8, patience=9)
-    fitted = training(options, save=lambda tensors, progress: saved.append((progress["stage"], progress, tensors)))
-    start = fitted.fitting.network.state_dict()["block0.convolution.weight"].clone()
-    fitted.run()
-    progress, tensors = next((p, t) for stage, p, t in saved if stage == "refit")
-    selected = tensors[f"snapshot.{progress['best_updates']}.weights.block0.convolution.weight"]
-    refitted = tensors["network.block0.convolution.weight"]
-    assert float((refitted - selected).norm()) < 0.5 * float((start - selected).norm())
 
 
 def test_patience_ends_the_selection():
@@ -346,4 +333,4 @@ def test_the_last_epoch_is_shorter_if_updates_are_no_multiple():
     curve = model.record.curve
     assert [epoch.updates for epoch in curve if epoch.stage == "selection"] == [4, 8, 10]
     assert max(epoch.updates for epoch in curve if epoch.stage == "refit") == (
-        model.record.validation.best_updates / 2)
+        model.record.validation.best_updates)
