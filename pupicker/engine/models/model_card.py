@@ -20,6 +20,7 @@ def card(model: Model) -> dict[str, Any]:
         "start": record.start,
         "autoencoder": record.autoencoder,
         "ring_negatives": record.ring_negatives,
+        "precision": record.precision,
         "diameter_ang": geometry.diameter_ang,
         "working_pixel_size_ang": geometry.working_pixel_size_ang,
         "training_radius_px": geometry.training_radius_px,

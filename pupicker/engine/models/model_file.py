@@ -188,6 +188,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
     network = build(header["network"]["name"], **header["network"]["settings"])
     of_network, cell_head = with_cell_head(network, tensors)
+    if (header["schema_version"] > 1) != (cell_head is not None):
+        has = "without" if cell_head is None else "with"
+        raise ValueError(f"format {header['schema_version']} {has} a layer for cells")
     network.load_state_dict(of_network)
     network.eval()
     normalization = header["normalization"]

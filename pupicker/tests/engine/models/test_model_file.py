@@ -85,6 +85,8 @@ def test_the_layer_for_cells_is_kept_beside_the_network(model, tmp_path):
     assert card(read)["schema_version"] == SCHEMA_VERSION
     expected = score_image(CellNetwork(model.network, head).eval(), image)
     assert torch.equal(score_image(read.picking_network, image), expected)
+    with_header(tmp_path / "m.pupicker", schema_version=1)
+    assert_refused(tmp_path / "m.pupicker", "format 1 with a layer for cells")
     own, stored = model.network.state_dict(), read.network.state_dict()
     assert own.keys() == stored.keys() and all(torch.equal(own[name], stored[name]) for name in own)
 
