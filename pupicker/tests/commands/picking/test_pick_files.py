@@ -21,7 +21,7 @@ from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.same_picks import assert_same_picks
 from pupicker.tests.simulated import PIXEL_SIZE_ANG
 
-MANY = 500
+MANY = 1500
 """Micrographs that take longer than it takes to stop."""
 
 
