@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,8 +110,7 @@ def pick_all(
         with report_of_failure(report, args, args.output):
             work.run(threads)
         work.output.finish([path for path, _ in report.quarantined], args.report is not None)
-    report.results.update({"picks": work.counts, **picker.to_record(), "threshold": work.threshold,
-                           "command_line": args.command_line})
+    report.results.update({"picks": work.counts, **picker.to_record(), "command_line": args.command_line})
     if args.html:
         from pupicker.engine.files.coordinates import CoordinateTable
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
@@ -121,7 +119,7 @@ def pick_all(
         picking = Picking(paths, picked, report.to_dict(), getattr(picker, "model", None))
         picking_report(picking, origin).write(args.html)
     rows = [("micrographs", str(len(work.counts))), ("picks", str(sum(work.counts.values()))),
-            ("threshold", f"{work.threshold:.2f}"), ("written to", str(args.output))]
+            ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
     return finish(report, args, args.output, rows)
 
 
@@ -133,12 +131,12 @@ class _Work:
         output: OneTable | TablesInFolder,
     ) -> None:
         self._args, self._paths, self._picker, self._report, self.output = args, paths, picker, report, output
+        from pupicker.engine.picking.output import WeakerPicks
+
         self.counts: dict[str, int] = dict(output.done)
         self.tables: list[CoordinateTable] = output.earlier() if args.html else []
         self._pixels = 0
-        self.threshold, self._weaker = picker.threshold, _candidate_tables(args, paths)
-        if self._weaker:
-            picker.threshold = min(picker.threshold, LOWEST_CANDIDATE)
+        self._weaker = WeakerPicks(getattr(args, "candidates", None), paths)
 
     def run(self, threads: int) -> None:
         """Until all are picked, or a signal asks to stop."""
@@ -148,9 +146,9 @@ class _Work:
 
         todo = [path for path in self._paths if str(path) not in self.counts]
         progress = Progress(len(todo), "picking")
-        with self.output.kept(), stop_on_signals() as stop:
+        with self.output.kept(), self._weaker.found(self._picker) as threshold, stop_on_signals() as stop:
             for found in self._picker.pick_files(todo, threads, self._report, progress):
-                self._keep(found)
+                self._keep(found, threshold)
                 if stop() and len(self.counts) < len(self._paths):
                     raise PuPickerError(f"stopped after {len(self.counts)} of {len(self._paths)} micrographs")
             if not self.counts:
@@ -161,15 +159,9 @@ class _Work:
             write_folder_index(self._args.output, list(self.counts), FORMATS["relion"])
         self._say_numbers()
 
-    def _keep(self, found: Picked) -> None:
+    def _keep(self, found: Picked, threshold: float) -> None:
         name, box_size = str(found.path), self._picker.geometry.box_size_px(found.pixel_size_ang)
-        if self._weaker:
-            import numpy as np
-
-            from pupicker.engine.files.coordinates.formats import Layout, format_to_write
-
-            format_to_write(self._weaker[name]).write(self._weaker[name], found.table, Layout(box_size))
-            found = replace(found, table=found.table.select(np.asarray(found.table.score) >= self.threshold))
+        found = self._weaker.cut(found, threshold, box_size)
         self.counts[name] = len(found.table)
         self._pixels += found.working_pixels
         self.output.add(found, box_size)
@@ -188,16 +180,6 @@ class _Work:
         text = expected_picks(fresh, density, self._pixels)
         if text:
             logging.getLogger(__name__).warning("%s", text)
-
-
-def _candidate_tables(args: argparse.Namespace, paths: list[Path]) -> dict[str, Path]:
-    """The table of each micrograph that holds the weaker picks too; none if they are not asked for."""
-    from pupicker.engine.files.names import distinct_stems
-
-    folder = getattr(args, "candidates", None)
-    if folder is None:
-        return {}
-    return {name: folder / f"{stem}.tsv" for name, stem in distinct_stems(map(str, paths)).items()}
 
 
 def _part(part: str | None, paths: list[Path]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     sources = sources_of(args, paths)
     geometry, pixel_size = geometry_of(args, paths, network)
     task = Task(geometry, options, start, device, pixel_size)
+    if args.resume and not args.only_html and args.output.exists() and not checkpoint_path(args.output).exists():
+        logging.getLogger(__name__).info("%s: is finished, there is nothing to resume; it is trained anew", args.output)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output), sole_writer(args.output, STOPPING_S if args.resume else 0.0):

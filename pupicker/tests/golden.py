@@ -24,9 +24,9 @@ from pupicker.commands.main import main
 from pupicker.core.networks import DEFAULT_NETWORK
 
 FILE = Path(__file__).with_name("golden.json")
-TOLERANCE = 1e-4
-"""Relative.  Processors add in another order, and a training amplifies that: between instruction sets from SSE4.1 to
-AVX-512 the numbers differ by 4e-6 at most."""
+TOLERANCE = 3e-4
+"""Relative.  Processors add in another order, and a training and the fit of its layer for cells amplify that: between
+instruction sets from SSE4.1 to AVX-512 the numbers differ by 9e-5 at most."""
 
 PIXEL_SIZE_ANG, DIAMETER_ANG = 6.0, 160.0
 WIDTH, HEIGHT, PARTICLES, MICROGRAPHS = 301, 267, 10, 4

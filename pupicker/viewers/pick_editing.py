@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tkinter as tk
+from abc import ABC, abstractmethod
 from tkinter import ttk
 from typing import Any, List, Tuple
 
@@ -19,7 +20,7 @@ HINT = ("Left click: take a pick away, or add one. Right click: not a particle. 
         "what is inside. Ctrl+Z, Ctrl+Y: undo, redo. e: leave the micrograph out. g: gallery. 0: all of it.")
 
 
-class PickEditing:
+class PickEditing(ABC):
     """Mix-in before a window that shows picks of a :class:`~pupicker.viewers.scored_set.ScoredSet`."""
 
     root: Any
@@ -49,15 +50,17 @@ class PickEditing:
         self.changes.pack(anchor=tk.W)
 
     # ------------------------- of the window -------------------------
+    @abstractmethod
     def micId(self) -> int:
-        raise NotImplementedError
+        """Of the micrograph that is shown."""
 
+    @abstractmethod
     def kept(self) -> Any:
-        raise NotImplementedError
+        """Which picks of the set are shown and were not taken away."""
 
+    @abstractmethod
     def corrected(self) -> None:
         """Show that something has changed."""
-        raise NotImplementedError
 
     # ------------------------- what is shown -------------------------
     def drawCorrections(self) -> None:

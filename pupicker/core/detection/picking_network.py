@@ -46,7 +46,7 @@ def picking_network(
 
 
 def _part(image: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """The image, or as much of its middle and sides as so many pixels are, with its proportions."""
+    """The image, or a part of so many pixels with its proportions, which lies anywhere in it."""
     share = min(1.0, (pixels / image.numel()) ** 0.5)
     height, width = (max(STEP_PX, int(side * share)) for side in image.shape)
     top, left = (int(torch.randint(whole - part + 1, (1,), generator=generator))

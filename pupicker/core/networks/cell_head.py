@@ -31,6 +31,8 @@ STEP_PX, CELL, KERNEL = 4, 2, 3
 REGULARIZATION = 0.1
 CELLS = 16000
 """That are fitted: seven for each number of the default network's map."""
+BLOCK = 2000
+"""Cells that are in double precision at a time."""
 
 
 def can_have_cell_head(network: Classifier) -> bool:
@@ -113,11 +115,21 @@ def fit_cell_head(
 
 def _least_squares(features: Tensor, scores: Tensor, regularization: float) -> tuple[Tensor, Tensor]:
     """Weights ``(n, 4)`` and biases ``(4,)`` for features ``(cells, n)`` and scores ``(cells, 4)``."""
+    scores = scores.double()
     weight = 1 + 4 * torch.sigmoid(scores + 1).mean(1, keepdim=True)
     share = weight / weight.sum()
-    middle, mean = (share * features).sum(0), (share * scores).sum(0)
-    weighted = (features - middle) * weight.sqrt()
-    square = weighted.T @ weighted
+    mean = (share * scores).sum(0)
+    # In double precision: the largest and the smallest direction of features differ by a factor of thousands, and the
+    # rounding of another processor would show in the scores.
+    square = features.new_zeros(features.shape[1], features.shape[1], dtype=torch.float64)
+    product, middle = square.new_zeros(len(square), scores.shape[1]), square.new_zeros(len(square))
+    parts = [slice(first, first + BLOCK) for first in range(0, len(features), BLOCK)]
+    for part in parts:
+        middle += share[part].T[0] @ features[part].double()
+    for part in parts:
+        weighted = (features[part].double() - middle) * weight[part].sqrt()
+        square.addmm_(weighted.T, weighted)
+        product.addmm_(weighted.T, (scores[part] - mean) * weight[part].sqrt())
     square.diagonal().add_(regularization * square.diagonal().mean())
-    solution = torch.cholesky_solve(weighted.T @ ((scores - mean) * weight.sqrt()), torch.linalg.cholesky(square))
-    return solution, mean - middle @ solution
+    solution = torch.cholesky_solve(product, torch.linalg.cholesky(square))
+    return solution.float(), (mean - middle @ solution).float()

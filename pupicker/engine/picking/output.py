@@ -11,7 +11,10 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from pupicker.engine.files.coordinates import (
     CoordinateTable,
@@ -21,10 +24,11 @@ from pupicker.engine.files.coordinates import (
     shapes_of,
     write_coordinates,
 )
-from pupicker.engine.files.names import match_names
-from pupicker.engine.picking.picker import Picked
+from pupicker.engine.files.names import distinct_stems, match_names
+from pupicker.engine.picking.picker import MicrographPicker, Picked
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.sole_writer import sole_writer, sole_writer_of_tables
+from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.digests import file_state
 from pupicker.shared.json_files import read_json, write_json
 
@@ -52,6 +56,41 @@ def name_problem(name: str, suffix: str) -> str:
     if suffix == ".star" and '"' in name and "'" in name:
         return "its name holds both kinds of quotes, and no STAR file can hold it; rename it, or write .tsv"
     return ""
+
+
+class WeakerPicks:
+    """Tables that also hold what is weaker than a pick, so that a threshold can be lowered without picking again.
+
+    Parameters
+    ----------
+    folder
+        For one table (.tsv) a micrograph; None: none are wanted.
+    paths
+        Micrographs.
+    """
+
+    def __init__(self, folder: Path | None, paths: Sequence[Path]) -> None:
+        stems = {} if folder is None else distinct_stems(map(str, paths))
+        self._targets = {name: Path(folder or "") / f"{stem}.tsv" for name, stem in stems.items()}
+
+    @contextmanager
+    def found(self, picker: MicrographPicker) -> Iterator[float]:
+        """Yield the threshold; while the block runs the picker finds weaker picks too if they are wanted."""
+        threshold = picker.threshold
+        if self._targets:
+            picker.threshold = min(threshold, LOWEST_CANDIDATE)
+        try:
+            yield threshold
+        finally:
+            picker.threshold = threshold
+
+    def cut(self, found: Picked, threshold: float, box_size_px: int) -> Picked:
+        """Write all that was found; what is left are the picks."""
+        if not self._targets:
+            return found
+        target, table = self._targets[str(found.path)], found.table
+        format_to_write(target).write(target, table, Layout(box_size_px))
+        return replace(found, table=table.select(np.asarray(table.score) >= threshold))
 
 
 class TablesInFolder:
@@ -238,4 +277,4 @@ FEWEST_EXPECTED = 10
 LOW, HIGH = 0.1, 6.0
 """Picks over those expected, beyond which something is wrong: micrographs differ by less."""
 
-__all__ = ["OneTable", "TablesInFolder", "expected_picks", "name_problem"]
+__all__ = ["OneTable", "TablesInFolder", "WeakerPicks", "expected_picks", "name_problem"]

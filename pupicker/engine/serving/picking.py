@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.files.coordinates.formats import Layout, format_to_write
 from pupicker.engine.files.names import distinct_stems
 from pupicker.engine.models.model_card import card
+from pupicker.engine.picking.output import WeakerPicks
 from pupicker.engine.picking.picker import MicrographPicker, Picked
 from pupicker.engine.runtime.errors import InputError, PuPickerError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.serving.pickers import Pickers
 from pupicker.engine.serving.requests import Request
-from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.columns import OPTIONAL
 from pupicker.shared.counters import Counters
 
@@ -89,18 +88,17 @@ def pick(job: Job, work: Work) -> Answer:
     else:
         picker = work.pickers.for_suggest(values, paths, report)
     told, begin = _Told(job, work.counters, report), time.monotonic()
-    with tables.lowered(picker) as threshold:
+    with tables.weaker.found(picker) as threshold:
         for found in picker.pick_files(paths, work.threads, report, Progress(len(paths), "picking")):
             told.quarantined()
             box_size = picker.geometry.box_size_px(found.pixel_size_ang)
-            table = tables.write(found, threshold, box_size)
-            told.picked(replace(found, table=table), box_size, tables.of(found.path))
+            found = tables.weaker.cut(found, threshold, box_size)
+            tables.write(found, box_size)
+            told.picked(found, box_size, tables.of(found.path))
             if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
                 raise Cancelled(f"ended after {told.number} of {len(paths)} micrographs")
     told.quarantined()
-    return {**report.to_dict(), "picks": told.picks, "threshold": threshold, "seconds": _since(begin),
-            "min_distance_ang": picker.min_distance_ang, "box_size_ang": picker.geometry.box_size_ang,
-            "preparation": picker.recipe.to_record()}
+    return {**report.to_dict(), **picker.to_record(), "picks": told.picks, "seconds": _since(begin)}
 
 
 class _Tables:
@@ -108,32 +106,19 @@ class _Tables:
 
     def __init__(self, values: dict[str, Any], paths: Sequence[Path]) -> None:
         self._targets = _targets(values["output"], values["format"], paths)
-        self._weaker = _targets(values.get("candidates"), "tsv", paths)
+        candidates = values.get("candidates")
+        _check_folder(candidates)
+        self.weaker = WeakerPicks(Path(candidates) if candidates else None, paths)
 
     def of(self, path: Path) -> Path | None:
         """The table of a micrograph."""
         return self._targets.get(str(path))
 
-    @contextmanager
-    def lowered(self, picker: MicrographPicker) -> Iterator[float]:
-        """Yield the threshold; while the block runs, the picker finds weaker picks too if they are wanted."""
-        threshold = picker.threshold
-        if self._weaker:
-            picker.threshold = min(threshold, LOWEST_CANDIDATE)
-        try:
-            yield threshold
-        finally:
-            picker.threshold = threshold
-
-    def write(self, found: Picked, threshold: float, box_size_px: int) -> CoordinateTable:
-        """Write what was found, at once, also where there is no pick; return the picks."""
-        table, name = found.table, str(found.path)
-        if self._weaker:
-            format_to_write(self._weaker[name]).write(self._weaker[name], table, Layout(box_size_px))
-            table = table.select(np.asarray(table.score) >= threshold)
-        if name in self._targets:
-            format_to_write(self._targets[name]).write(self._targets[name], table, Layout(box_size_px))
-        return table
+    def write(self, found: Picked, box_size_px: int) -> None:
+        """Write the picks of a micrograph, at once, also where there is none."""
+        target = self.of(found.path)
+        if target is not None:
+            format_to_write(target).write(target, found.table, Layout(box_size_px))
 
 
 class _Told:
@@ -207,11 +192,14 @@ def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str
     """The table of each micrograph; none if none are wanted."""
     if not output:
         return {}
-    folder = Path(output)
     format_to_write(Path(f"a.{suffix}"))  # an unknown one is an error now
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file; give a folder for the tables", "output")
-    return {name: folder / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
+    _check_folder(output)
+    return {name: Path(output) / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
+
+
+def _check_folder(name: str | None) -> None:
+    if name and Path(name).is_file():
+        raise InputError(f"{name}: is a file; give a folder for the tables", "output")
 
 
 def _since(begin: float) -> float:

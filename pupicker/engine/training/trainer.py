@@ -154,8 +154,8 @@ class Training:
         if self.fitting.updates - before < wanted:
             if not self.curve:
                 raise Interrupted(f"stopped in the first {wanted} updates, of which nothing is kept: begin anew")
-            raise Interrupted(f"stopped after {before} updates; the same training, resumed, goes on from there",
-                              "resume")
+            done = f"{before} updates{' on all labels' if self.stage == 'refit' else ''}"
+            raise Interrupted(f"stopped after {done}; the same training, resumed, goes on from there", "resume")
         if not math.isfinite(loss):
             raise PuPickerError(f"the loss became {loss} after {self.fitting.updates} updates: lower the learning rate",
                                 "learning_rate")

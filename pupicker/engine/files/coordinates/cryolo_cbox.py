@@ -6,6 +6,7 @@ they are corner and size in pixels of the micrograph, rows counted from the firs
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import eman_box
-from pupicker.engine.files.coordinates.numbers import refuse_depth, to_numbers
+from pupicker.engine.files.coordinates.numbers import refuse_depth, star_column
 from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample, all_numbers
 from pupicker.engine.files.star import read_star
@@ -43,11 +44,7 @@ def read(path: Path, source: Source) -> CoordinateTable:
     table = read_star(path, [_X, _Y, _WIDTH, _HEIGHT], [_Z, _SCORE])
     if table is None:
         raise InputError(f"{path}: no block with the columns _{_X}, _{_Y}, _{_WIDTH} and _{_HEIGHT}")
-    columns = table.columns
-
-    def column(label: str) -> np.ndarray:
-        return to_numbers(columns[label], f"_{label}", path, table.line_of)
-
+    columns, column = table.columns, partial(star_column, table)
     if any(value != _NONE for value in columns.get(_Z, ())):
         refuse_depth(path, f"_{_Z}", column(_Z))
     score = column(_SCORE) if any(value != _NONE for value in columns.get(_SCORE, ())) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pupicker.engine.files.star import StarTable
 from pupicker.engine.runtime.errors import InputError
 
 
@@ -37,6 +38,11 @@ def to_numbers(texts: Sequence[str], column: str, path: Path, line_of: Callable[
         row = int(bad[0])
         raise InputError(f"{path}: line {line_of(row)}: {column} is {texts[row]!r}, expected a finite number")
     return values
+
+
+def star_column(table: StarTable, label: str) -> np.ndarray:
+    """A column of a block of a STAR file as :func:`to_numbers` makes it."""
+    return to_numbers(table.columns[label], f"_{label}", table.path, table.line_of)
 
 
 def _number_or_nan(text: str) -> float:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.numbers import refuse_depth, to_numbers
+from pupicker.engine.files.coordinates.numbers import refuse_depth, star_column
 from pupicker.engine.files.coordinates.source import Reading, Source
 from pupicker.engine.files.listing import resolve_from_star
 from pupicker.engine.files.sample import Sample
@@ -96,11 +97,7 @@ def write_index(path: Path, tables: dict[str, Path]) -> None:
 
 
 def _to_coordinates(table: StarTable, source: Source) -> CoordinateTable:
-    columns = table.columns
-
-    def column(label: str) -> np.ndarray:
-        return to_numbers(columns[label], f"_{label}", table.path, table.line_of)
-
+    columns, column = table.columns, partial(star_column, table)
     if _Z in columns:
         refuse_depth(table.path, f"_{_Z}", column(_Z))
     x, y = column(X), column(Y)
@@ -127,7 +124,7 @@ def _refined(table: StarTable, x: np.ndarray, y: np.ndarray, reading: Reading) -
     labels = next((both for both in (_ORIGIN_ANG, _ORIGIN_PX) if set(both) <= set(columns)), None)
     if labels is None:
         return x, y
-    shift = np.stack([to_numbers(columns[label], f"_{label}", table.path, table.line_of) for label in labels])
+    shift = np.stack([star_column(table, label) for label in labels])
     if not shift.any():
         return x, y
     own = _pixel_size(table, len(x), (_OWN_PIXEL,))
@@ -152,11 +149,10 @@ def _pixel_size(table: StarTable, count: int, labels: Sequence[str]) -> np.ndarr
     """Of the first of `labels` that the rows or their optics groups have, in A, ``(count,)``."""
     for label in labels:
         if label in table.columns:
-            return to_numbers(table.columns[label], f"_{label}", table.path, table.line_of)
+            return star_column(table, label)
         optics = read_star(table.path, [_GROUP, label])
         if optics is not None and optics.columns[_GROUP]:
-            of_group = dict(zip(optics.columns[_GROUP], to_numbers(
-                optics.columns[label], f"_{label}", table.path, optics.line_of).tolist(), strict=True))
+            of_group = dict(zip(optics.columns[_GROUP], star_column(optics, label).tolist(), strict=True))
             groups = table.columns.get(_GROUP, [optics.columns[_GROUP][0]] * count)
             if set(groups) <= set(of_group):
                 return np.array([of_group[group] for group in groups])

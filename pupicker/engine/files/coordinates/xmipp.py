@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.numbers import refuse_depth, to_numbers
+from pupicker.engine.files.coordinates.numbers import refuse_depth, star_column
 from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.files.star import StarTable, read_star
@@ -39,11 +40,7 @@ def read(path: Path, source: Source) -> CoordinateTable:
 
 
 def _to_coordinates(table: StarTable, source: Source) -> CoordinateTable:
-    columns = table.columns
-
-    def column(label: str) -> np.ndarray:
-        return to_numbers(columns[label], f"_{label}", table.path, table.line_of)
-
+    columns, column = table.columns, partial(star_column, table)
     if _Z in columns:
         refuse_depth(table.path, f"_{_Z}", column(_Z))
     x, y = column(_X), column(_Y)
