@@ -55,7 +55,7 @@ class PuPickerModel(EMObject):
         self._network.set(info.get("network"))
         self._start.set(info.get("start"))
         self._numberOfLabels.set(info.get("labels"))
-        self._averagePrecision.set(validation.get("average_precision"))
+        self._averagePrecision.set(validation.get("average_precision") or info.get("expected_average_precision"))
         self._bestUpdates.set(validation.get("best_updates"))
         self._suggestedThreshold.set(info.get("suggested_threshold"))
         self._expectedPrecision.set(info.get("expected_precision"))

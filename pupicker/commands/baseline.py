@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 options.BRIGHT)
     add_output(parser)
     add_options(parser, options.THRESHOLD.but(
-        help="lowest score: with general, the network's logit; with the others, in standard deviations of the scores of"
-        " a micrograph", automatic="1 for general, 1 for dog, 1.7 for template"), options.MIN_DISTANCE,
+        help="lowest score: with general, the log-odds of being a particle rather than noise of its micrograph; with"
+        " the others, in standard deviations of the scores of a micrograph",
+        automatic="0 for general, 1 for dog, 1.7 for template"), options.MIN_DISTANCE,
         options.KEEP_BORDERS)
     add_exclusion(parser)
     add_device(parser)

@@ -50,8 +50,9 @@ RING_NEGATIVES = Option(
 )
 VALIDATION_FRACTION = Option(
     "validation_fraction", float, "Validation fraction",
-    "share of the labels held out, as whole micrographs, to choose the length of training", default=0.25, minimum=0,
-    maximum=1, maximum_excluded=True, metavar="F",
+    "share of the labels held out, as whole micrographs, to choose the length of training; then it begins anew with all"
+    " of them", automatic="none if the general model tells the number of particles, else 0.25", minimum=0, maximum=1,
+    maximum_excluded=True, metavar="F",
 )
 
 # ------------------------------------------------------------------ how many particles there are

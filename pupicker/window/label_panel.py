@@ -10,8 +10,8 @@ from pupicker.window.label_record import NOT_PARTICLES
 from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 
 WIDTH_PX = 270
-LOWEST, HIGHEST = -4.0, 8.0  # of the slider of suggestions
-START = 1.0  # of the general model: logits above it are mostly particles
+LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
+START = 0.0  # as likely a particle as not
 AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
 
@@ -128,7 +128,9 @@ class LabelPanel(ttk.Frame):
         self.counts.configure(text="%d labels on %d micrographs, %d places that are no particles.%s"
                               % (number, len(record.labelled()), none, advice))
         shown = len(window.suggestions())
-        self.suggested.configure(text="%d suggestions shown on this micrograph" % shown)
+        below = not shown and window.isSuggested()
+        hint = "; noise alone gives as much as those below the slider" if below else ""
+        self.suggested.configure(text="%d suggestions shown on this micrograph%s" % (shown, hint))
         self.acceptButton.state(["!disabled" if shown else "disabled"])
         self.refreshState()
 
@@ -144,5 +146,5 @@ class LabelPanel(ttk.Frame):
         if suggester.model:
             text = "Suggestions of a model that learnt from your labels."
             if suggester.averagePrecision is not None and self._window.record.number() >= ENOUGH:
-                text += " Average precision about %0.1f, on labels that it had not seen." % suggester.averagePrecision
+                text += " Average precision to expect: about %0.1f." % min(suggester.averagePrecision, 0.9)
         self.model.configure(text=text)

@@ -167,6 +167,11 @@ class LabelWindow:
                 if score >= self.panel.threshold()
                 and not any((x - px) ** 2 + (y - py) ** 2 < reach for px, py in decided)]
 
+    def isSuggested(self) -> bool:
+        """Whether something is known of the micrograph that is shown, be its score ever so low."""
+        found = self.suggester.known.get(self.key()) if self.suggester is not None else None
+        return found is not None and bool(found.score)
+
     def draw(self) -> None:
         """Draw all circles anew."""
         if not self.key():

@@ -15,7 +15,7 @@ from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.worker import WorkerError
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 
-LOWEST_LOGIT, LOWEST_SCORE = -1.0, -6.0  # of suggestions: of the general model, of one that was trained
+LOWEST_GENERAL, LOWEST_SCORE = -12.0, -6.0  # of suggestions: of the general model, of one that was trained
 AHEAD = 6  # micrographs after the shown one for which suggestions are made when there is nothing else to do
 FEWEST_LABELS = 5  # to train with
 SETTLE_S = 0.8  # after the diameter has changed, before suggestions are asked for it
@@ -34,7 +34,7 @@ class LabelMicrograph(NamedTuple):
 
 
 class Suggestions(NamedTuple):
-    """What a model finds on a micrograph: lists of one length, best first; scores are logits of the general model or
+    """What a model finds on a micrograph: lists of one length, best first; scores are log-odds of the general model or
     log-likelihood ratios of a trained one.
     """
 
@@ -75,7 +75,7 @@ class Suggester:
         self._micrographs = list(micrographs)
         self._byPath = {one.path: one for one in micrographs}
         self.state, self.error = "starting ...", ""
-        self.model, self.threshold, self.averagePrecision = "", 1.0, None
+        self.model, self.threshold, self.averagePrecision = "", 0.0, None
         self.known: Dict[str, Suggestions] = {}
         self._asked: Any = None  # ticket of suggestions, and for which micrograph
         self._askedKey, self._failed = "", set()  # type: ignore[var-annotated]
@@ -216,7 +216,7 @@ class Suggester:
         if self.model:
             self._asked = self._worker.send("pick", model=self.model, threshold=LOWEST_SCORE, **fields)
         else:
-            self._asked = self._worker.send("suggest", diameter=self._record.diameterAng, threshold=LOWEST_LOGIT,
+            self._asked = self._worker.send("suggest", diameter=self._record.diameterAng, threshold=LOWEST_GENERAL,
                                             **fields)
         self._askedKey = one.key
 
@@ -261,7 +261,8 @@ class Suggester:
         """Go on with a model."""
         if card.get("path") and os.path.exists(card["path"]):
             self.model, self.threshold = str(card["path"]), float(card.get("suggested_threshold") or 0.0)
-            self.averagePrecision = (card.get("validation") or {}).get("average_precision")
+            self.averagePrecision = ((card.get("validation") or {}).get("average_precision")
+                                     or card.get("expected_average_precision"))
 
 
 def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:

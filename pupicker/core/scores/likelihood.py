@@ -20,13 +20,22 @@ in training.  The weak prior on the slope decides only where there are few label
   with :math:`\rho = T L/(L_0 |C|)`, the share of particles among candidates: what the pixels say, without how crowded
   the micrograph is.
 
-Limits: no candidates or no labels leave :math:`a = 1, b = 0`.
+**Where the number is known** without held-out labels (:func:`calibrate_by_number`), there is nothing to fit a slope to:
+labels that the network has learnt score higher than other particles.  The slope is then the one that was measured with
+the truth (:data:`USUAL_SLOPE`), and :math:`b` follows from :math:`\sum_C p = T L/L_0`.
+
+**Bound.**  :math:`\rho n` particles among :math:`n` candidates cannot tell whether fewer than one in so many is false.
+So the odds are bounded: where they reach :math:`1+\rho n`, at the ratio
+:math:`B=\log(1+\rho n)-\log\frac{\rho}{1-\rho}`, it goes on as :math:`B+d/(1+d)`, with :math:`d` what it would be
+above :math:`B`; the order of scores stays.
+
+Limits: no candidates or no labels leave :math:`a = 1, b = 0`; below the bound the ratio is linear in the logit.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -36,34 +45,59 @@ from pupicker.core.scores.log_odds import shift_to_mean
 _SLOPE_PRIOR = 4.0
 _LARGEST_SHARE = 0.98
 
+USUAL_SLOPE = 1.3
+"""Logistic regression on the truth gave 0.4 (beta-galactosidase) to 2.3, median 1.5, on five sets with 10 and 100
+labels; with it the precision is told closer than with slopes fitted to some tens of held-out labels."""
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slope, intercept and share of particles among candidates; see the module's docstring."""
+    """Slope, intercept, share of particles among candidates, bound of the ratio (None: there is none); see the module's
+    docstring.
+    """
 
     slope: float = 1.0
     intercept: float = 0.0
     share: float = 0.5
+    bound: float | None = None
 
     def log_likelihood_ratio(self, logit: Tensor) -> Tensor:
         """Of each raw score."""
-        return self.slope * logit + self.intercept - _log_odds(self.share)
+        ratio = self.slope * logit + self.intercept - _log_odds(self.share)
+        if self.bound is None:
+            return ratio
+        above = (ratio - self.bound).clamp(min=0)
+        return torch.where(above > 0, self.bound + above / (1 + above), ratio)
 
     def probability(self, logit: Tensor) -> Tensor:
         """Of each raw score."""
-        return torch.sigmoid(self.slope * logit + self.intercept)
+        return torch.sigmoid(self.log_likelihood_ratio(logit) + _log_odds(self.share))
 
     def logit(self, log_likelihood_ratio: float) -> float:
-        """The raw score that has this log-likelihood ratio."""
-        return (log_likelihood_ratio + _log_odds(self.share) - self.intercept) / self.slope
+        """The raw score that has this log-likelihood ratio; infinite if none has."""
+        ratio = log_likelihood_ratio
+        if self.bound is not None and ratio > self.bound:
+            beyond = ratio - self.bound
+            ratio = math.inf if beyond >= 1 else self.bound + beyond / (1 - beyond)
+        return (ratio + _log_odds(self.share) - self.intercept) / self.slope
 
     def ratio_at(self, probability: float) -> float:
         """The log-likelihood ratio that has this probability."""
         return _log_odds(probability) - _log_odds(self.share)
 
     def to_dict(self) -> dict[str, float]:
-        """As JSON-able dictionary."""
-        return asdict(self)
+        """As JSON-able dictionary; without what is None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def calibrate_by_number(candidates: Tensor, expected: float) -> Calibration:
+    """The usual slope, at the level at which the probabilities of `candidates` ``(n,)`` add up to `expected`."""
+    return with_bound(with_total(Calibration(USUAL_SLOPE), candidates, expected), candidates.numel())
+
+
+def with_bound(calibration: Calibration, candidates: int) -> Calibration:
+    """The same, bounded by what so many candidates can tell."""
+    return replace(calibration, bound=math.log1p(calibration.share * candidates) - _log_odds(calibration.share))
 
 
 def _log_odds(probability: float) -> float:

@@ -119,7 +119,7 @@ _EXCLUSION = {"margin_ang?": Number, "contamination?": (bool,), "contamination_d
 _DETAILS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("labels", "negatives", "micrographs", "held_out_labels", "training_pixel_size_ang",
                      "training_seconds", "method_version", "particles_per_micrograph", "expected_precision",
-                     "expected_recall", "autoencoder", "weight_decay"), _is_number),
+                     "expected_recall", "expected_average_precision", "autoencoder", "weight_decay"), _is_number),
     **dict.fromkeys(("objective", "start", "start_sha256", "proposals", "training_data_sha256", "class_prior_source",
                      "crowding"), _is_text),
     "curve": _is_epochs, "expected_curve": _is_curve, "software": _is_table_of(_is_text),

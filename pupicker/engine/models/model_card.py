@@ -66,7 +66,8 @@ def _expected(model: Model) -> dict[str, float | None]:
         model.record.expected_precision, model.record.expected_recall, model.record.expected_curve)
     if precision is None and curve:
         _, precision, recall = min(curve, key=lambda row: abs(row[0] - model.suggested_threshold))
-    return {"expected_precision": precision, "expected_recall": recall}
+    return {"expected_precision": precision, "expected_recall": recall,
+            "expected_average_precision": model.record.expected_average_precision}
 
 
 def interval_row(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -75,7 +76,7 @@ def interval_row(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     if interval is None:
         return []
     return [("interval of it", f"{interval['low']:.0f} to {interval['high']:.0f}",
-             f"holds the number with {interval['level']:.0%}, as far as the held-out labels tell")]
+             f"holds the number with {interval['level']:.0%}, as far as the labels tell")]
 
 
 def expected_row(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:

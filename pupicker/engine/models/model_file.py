@@ -30,8 +30,8 @@ from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
-SCHEMA_VERSION = 2
-"""2: a last layer for cells may be there."""
+SCHEMA_VERSION = 3
+"""2: with a last layer for cells; 3: the calibration has a bound, and the layer may be there."""
 
 CELL_HEAD = "cell_head."
 """Before the names of its tensors."""
@@ -84,6 +84,8 @@ class Model:
     @property
     def schema_version(self) -> int:
         """The oldest that can hold it."""
+        if self.calibration.bound is not None:
+            return 3
         return 1 if self.cell_head is None else 2
 
     @property
@@ -188,9 +190,11 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
     network = build(header["network"]["name"], **header["network"]["settings"])
     of_network, cell_head = with_cell_head(network, tensors)
-    if (header["schema_version"] > 1) != (cell_head is not None):
-        has = "without" if cell_head is None else "with"
-        raise ValueError(f"format {header['schema_version']} {has} a layer for cells")
+    version, calibration = header["schema_version"], Calibration(**header["calibration"])
+    if version < 3 and (version == 2) != (cell_head is not None):
+        raise ValueError(f"format {version} {'without' if cell_head is None else 'with'} a layer for cells")
+    if (version == 3) != (calibration.bound is not None):
+        raise ValueError(f"format {version} {'without' if version == 3 else 'with'} a bound of the calibration")
     network.load_state_dict(of_network)
     network.eval()
     normalization = header["normalization"]
@@ -200,7 +204,7 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
     )
     return Model(
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
-        Calibration(**header["calibration"]), float(header["class_prior"]), float(header["suggested_threshold"]),
+        calibration, float(header["class_prior"]), float(header["suggested_threshold"]),
         TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
         cell_head,
     )

@@ -91,6 +91,8 @@ class TrainingRecord:
         Rows (threshold, precision, recall).
     expected_precision, expected_recall
         At the suggested threshold.
+    expected_average_precision
+        Of all thresholds.
     others
         What a newer version recorded; kept, so that a model is not made poorer.
     """
@@ -123,6 +125,7 @@ class TrainingRecord:
     expected_curve: list[list[float]] | None = None
     expected_precision: float | None = None
     expected_recall: float | None = None
+    expected_average_precision: float | None = None
     others: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ REQUESTS: dict[str, Kind] = {
     "suggest": Kind("pick micrographs with the general model: candidates to label", (
         _MICROGRAPHS, *_RESULTS, *_fields(
             options.DIAMETER,
-            options.THRESHOLD.but(default=None, help="lowest logit of a candidate", automatic="1"),
+            options.THRESHOLD.but(default=None, help="lowest score of a candidate, log-odds", automatic="0"),
             options.BRIGHT), *_PICKING)),
     "score": Kind("what a model says of given places", (
         Field("places", "places", "in pixels of the files, by micrograph", True), _MODEL,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.regions.regions import mean_disc_area
-from pupicker.core.scores.likelihood import Calibration, calibrate, with_total
+from pupicker.core.scores.likelihood import Calibration, calibrate, calibrate_by_number, with_bound, with_total
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.training.dataset import TrainingSet
@@ -64,12 +64,15 @@ def calibrated_model(
 
 
 def calibration_of(count: ParticleCount, evidence: Evidence) -> Calibration:
-    """Slope from held-out labels where there are some, level from the candidates of all micrographs."""
+    """Level from the candidates of all micrographs; slope from held-out labels if only those tell the number."""
     found, held_out = evidence.found, evidence.held_out
     particles = count.particles(found.pixels)
+    if count.known:
+        return calibrate_by_number(found.scores, particles * len(found.hits) / max(1, found.labels))
     if held_out is None:
-        return calibrate(found.scores, found.hits, found.labels, particles)
+        return with_bound(calibrate(found.scores, found.hits, found.labels, particles), len(found.scores))
     number = count.particles(held_out.pixels)
     calibration = calibrate(held_out.scores, held_out.hits, held_out.labels, number)
     # Particles that are candidates at all, in proportion: a share that calibration had to lower stays lowered.
-    return with_total(calibration, found.scores, particles / number * calibration.share * len(held_out.scores))
+    calibration = with_total(calibration, found.scores, particles / number * calibration.share * len(held_out.scores))
+    return with_bound(calibration, len(found.scores))

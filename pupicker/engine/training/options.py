@@ -22,6 +22,10 @@ from pupicker.shared.choices import AUTOENCODER_AUTO, START_GENERAL
 PSEUDO_LABEL_UPDATES = 200
 """Pseudo-labels hold false ones, which longer training learns too."""
 
+HELD_OUT = 0.25
+"""Share of the labels that is held out where only labels can tell how many particles there are."""
+
+
 def updates_for(labels: int, start: Start) -> int:
     """Most updates for so many labels, in hundreds; few labels are soon known by heart.
 
@@ -42,7 +46,7 @@ class TrainingOptions:
     class_prior, particles_per_micrograph
         At most one; None: estimated.
     validation_fraction
-        Share of the labels that is held out.
+        Share of the labels that is held out; None: as :data:`HELD_OUT` says.
     updates, epoch_updates
         Most updates, None: as many as suit the labels and the start; updates between two validations.
     patience
@@ -59,7 +63,7 @@ class TrainingOptions:
     fitting: FittingOptions = field(default_factory=FittingOptions)
     class_prior: float | None = options.CLASS_PRIOR.default
     particles_per_micrograph: float | None = options.PARTICLES_PER_MICROGRAPH.default
-    validation_fraction: float = options.VALIDATION_FRACTION.default
+    validation_fraction: float | None = options.VALIDATION_FRACTION.default
     updates: int | None = options.UPDATES.default
     epoch_updates: int = 100
     patience: int = 6

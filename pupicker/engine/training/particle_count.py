@@ -1,14 +1,15 @@
 """How many particles to expect: given by the user, or estimated while training.
 
-Rule when nothing is given.  Training starts with a first guess: what the general model sees
-(:mod:`pupicker.engine.training.initial_count`), at least as many as cover 5 % of the area; without a general model, as
-many as cover 15 %; in any case at least 1.5 times what is labelled on the labelled micrographs.  After every epoch the
-number is estimated from the scores of the held-out labels (:mod:`pupicker.core.scores.class_prior`).  From the third
-epoch on the median of the last five estimates counts as much as there are held-out labels, and the guess of the general
-model as much as five (a weighted mean of logarithms): two or three labels alone would tell very little.  Without
-held-out labels the training labels take their place, which makes the estimate a little too small.  After training the
-number is settled on the candidates of the best epoch in the held-out micrographs, by a closer estimate
-(:mod:`pupicker.core.scores.score_mixture`): calibration, threshold and what the user is told rest on that.
+Rule when nothing is given.  The general model and the labels tell the number before training
+(:mod:`pupicker.engine.training.initial_count`), and it stays.  If the general model finds fewer than three labels, that
+is a guess only: at least as many as cover 5 % of the area, and 1.5 times what is labelled on the labelled micrographs;
+without a general model, as many as cover 15 %.  Then the number is estimated after every epoch from the scores of the
+held-out labels (:mod:`pupicker.core.scores.class_prior`).  From the third epoch on the median of the last five
+estimates counts as much as there are held-out labels, and the guess of the general model as much as five (a weighted
+mean of logarithms): two or three labels alone would tell very little.  Without held-out labels the training labels take
+their place, which makes the estimate a little too small.  After training the number is settled on the candidates of the
+best epoch in the held-out micrographs, by a closer estimate (:mod:`pupicker.core.scores.score_mixture`): calibration,
+threshold and what the user is told rest on that.
 
 Without a general model the objective is told only :data:`CAUTIOUS_SHARE` of an estimated number: the estimate is an
 upper bound, then with nothing to hold it, and a network that starts from nothing finds particles where there are none
@@ -30,7 +31,7 @@ from pupicker.core.scores.class_prior import estimate_particles
 from pupicker.core.scores.score_mixture import mixture_particles
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.training.dataset import LabelledMicrograph
-from pupicker.engine.training.initial_count import PRIOR_LABELS
+from pupicker.engine.training.initial_count import PRIOR_LABELS, GeneralCount
 from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.validation import LabelledCandidates
 
@@ -58,6 +59,8 @@ class ParticleCount:
         In words, for the log.
     initial, prior_labels
         The initial count, and as many labels as it counts; zero if it is not that of the general model.
+    log_sd
+        Standard deviation of the logarithm of a number that the general model has told; None: it has not.
     """
 
     density: float
@@ -65,7 +68,13 @@ class ParticleCount:
     source: str
     initial: float = 0.0
     prior_labels: float = 0.0
+    log_sd: float | None = None
     estimates: list[float] = field(default_factory=list)
+
+    @property
+    def known(self) -> bool:
+        """Whether the user or the general model has told the number: there is nothing to learn."""
+        return not self.estimated or self.log_sd is not None
 
     def particles(self, pixels: float) -> float:
         """Expected in so many working pixels."""
@@ -73,12 +82,12 @@ class ParticleCount:
 
     def trained_particles(self, pixels: float) -> float:
         """The number that the objective is told for so many working pixels."""
-        cautious = self.estimated and not self.prior_labels
+        cautious = not self.known and not self.prior_labels
         return self.particles(pixels) * (CAUTIOUS_SHARE if cautious else 1.0)
 
     def learn(self, candidates: LabelledCandidates) -> None:
         """Take an epoch's estimate into account; nothing happens if the user gave the number."""
-        if not self.estimated:
+        if self.known:
             return
         number = estimate_particles(candidates.scores, candidates.hits, candidates.labels, candidates.max_particles)
         self.estimates.append(number / candidates.pixels)
@@ -87,7 +96,7 @@ class ParticleCount:
 
     def settle(self, candidates: LabelledCandidates) -> None:
         """After the training: estimate once more, from the candidates of the best epoch and by all their scores."""
-        if self.estimated:
+        if not self.known:
             number = mixture_particles(candidates.scores, candidates.hits, candidates.labels, candidates.max_particles)
             self._take(number / candidates.pixels, candidates.labels)
 
@@ -99,9 +108,9 @@ class ParticleCount:
 
 def particle_count(
     micrographs: Sequence[LabelledMicrograph], geometry: Geometry, options: TrainingOptions,
-    general: float | None = None,
+    general: GeneralCount | None = None,
 ) -> ParticleCount:
-    """What is known before training; `general`: particles per working pixel that the general model sees.
+    """What is known before training; `general`: what the general model sees.
 
     Raises
     ------
@@ -120,7 +129,11 @@ def particle_count(
         what = f"{particles_per_micrograph:g} particles per micrograph"
     else:
         initial = _initial_density(micrographs, geometry, max_density, general)
-        return ParticleCount(initial, True, "first guess", initial, 0.0 if general is None else PRIOR_LABELS)
+        if general is None:
+            return ParticleCount(initial, True, "first guess")
+        if general.tells:
+            return ParticleCount(initial, True, "told by the general model and the labels", log_sd=general.log_sd)
+        return ParticleCount(initial, True, "first guess", initial, PRIOR_LABELS)
     if given > max_density:
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
@@ -132,10 +145,12 @@ def particle_count(
 
 
 def _initial_density(
-    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, max_density: float, general: float | None
+    micrographs: Sequence[LabelledMicrograph], geometry: Geometry, max_density: float, general: GeneralCount | None
 ) -> float:
-    disc_px = math.pi * (geometry.diameter_ang / geometry.working_pixel_size_ang / 2) ** 2
-    cover = INITIAL_COVER / disc_px if general is None else max(MIN_COVER / disc_px, general)
     labelled = [m for m in micrographs if len(m.labels)]
-    known = LABEL_FACTOR * sum(len(m.labels) for m in labelled) / sum(m.pixels for m in labelled)
-    return min(max(cover, known), max_density)
+    known = sum(len(m.labels) for m in labelled) / sum(m.pixels for m in labelled)
+    if general is not None and general.tells:
+        return min(max(general.density, known), max_density)
+    disc_px = math.pi * (geometry.diameter_ang / geometry.working_pixel_size_ang / 2) ** 2
+    cover = INITIAL_COVER / disc_px if general is None else max(MIN_COVER / disc_px, general.density)
+    return min(max(cover, LABEL_FACTOR * known), max_density)

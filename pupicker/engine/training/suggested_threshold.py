@@ -9,6 +9,7 @@ scores leave a gap it would cut off every somewhat weaker particle of other micr
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from pupicker.engine.training.validation import LabelledCandidates
 
 _CURVE_ROWS = 200
 _MIN_PROBABILITY = 1e-9
+_NORMAL_QUANTILE = 1.645  # of half of INTERVAL_LEVEL on each side
 
 
 def expected_of_thresholds(
@@ -45,7 +47,9 @@ def expected_of_thresholds(
     if not len(scores):
         return 0.0, {"expected_curve": rows, "expected_precision": None, "expected_recall": None}
     best = int(f1.argmax())
-    noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4)}
+    rise = recall.diff(prepend=recall.new_zeros(1))
+    noted = {"expected_precision": round(float(precision[best]), 4), "expected_recall": round(float(recall[best]), 4),
+             "expected_average_precision": round(float((precision * rise).sum()), 4)}
     return calibration.ratio_at(max(float(f1[best]) / 2, _MIN_PROBABILITY)), {"expected_curve": rows, **noted}
 
 
@@ -62,12 +66,16 @@ def number_of_particles(
 ) -> tuple[float, ParticleInterval | None]:
     """Particles in an image of `pixels` working pixels, with the interval that the held-out labels leave.
 
-    The interval is widened to the number that is used, which rests on the first guess as well.  There is none for a
-    number that the user gave, nor without held-out labels.
+    What the general model has told has an interval of its own.  That of held-out labels is widened to the number that
+    is used, which rests on the first guess as well.  There is none for a number that the user gave, nor without
+    held-out labels.
     """
     number = count.particles(pixels)
     interval = None
-    if count.estimated and held_out is not None and held_out.labels:
+    if count.log_sd is not None:
+        factor = math.exp(_NORMAL_QUANTILE * count.log_sd)
+        interval = ParticleInterval(round(number / factor, 2), round(number * factor, 2), INTERVAL_LEVEL)
+    elif count.estimated and held_out is not None and held_out.labels:
         found = particle_interval(held_out.scores, held_out.hits, held_out.labels, held_out.max_particles)
         low, high = (value / held_out.pixels * pixels for value in found)
         interval = ParticleInterval(round(min(low, number), 2), round(max(high, number), 2), INTERVAL_LEVEL)

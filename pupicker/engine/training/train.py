@@ -28,8 +28,9 @@ from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import precision_name, resolve_device
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
-from pupicker.engine.training.initial_count import general_density
-from pupicker.engine.training.options import Hooks, Task, TrainingOptions
+from pupicker.engine.training.initial_count import GeneralCount, general_count
+from pupicker.engine.training.options import HELD_OUT, Hooks, Task, TrainingOptions
+from pupicker.engine.training.particle_count import ParticleCount, particle_count
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Interrupted, Training
 from pupicker.shared.options import THREADS
@@ -72,7 +73,6 @@ def train(
     begin = time.monotonic()
     status = status or TrainingStatus(None)
     task = task.resolved(data.label_count, data.pseudo_labels is not None)
-    split = split_validation(data, task.options.validation_fraction, task.options.fitting.seed)
     identity = identity_of(data.digest, task.geometry, task.options, pupicker.__version__)
 
     def save(tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
@@ -80,10 +80,11 @@ def train(
             save_checkpoint(checkpoint, tensors, {**progress, "identity": identity})
         status.epoch(progress)
 
-    general = _general_density(data, task)
+    count = particle_count(data.micrographs, task.geometry, task.options, _general_count(data, task))
+    split = split_validation(data, _held_out_share(task, count), task.options.fitting.seed)
     if stop():
         raise Interrupted("stopped before the first update; nothing is lost, and nothing can be resumed")
-    training = Training(data, split, task, Hooks(stop, save), general)
+    training = Training(data, split, task, Hooks(stop, save), count)
     if resume and checkpoint is not None and checkpoint.exists():
         training.restore(*load_checkpoint(checkpoint, identity))
     if not training.count.estimated:
@@ -138,12 +139,22 @@ def train_from_files(
     return train(load_training_set(sources, geometry, readers, Report("train")), task)
 
 
-def _general_density(data: TrainingSet, task: Task) -> float | None:
-    """Particles per working pixel that the general model sees; None: training does not start from it."""
-    start = task.start
+def _general_count(data: TrainingSet, task: Task) -> GeneralCount | None:
+    """What the general model sees; None: training does not start from it, or the user has told the number."""
+    start, options = task.start, task.options
+    if options.class_prior is not None or options.particles_per_micrograph is not None:
+        return None
     if start.name != GENERAL or start.weights is None:
         return None
-    return general_density(data.micrographs, task.geometry, task.options.fitting.network, task.device)
+    return general_count(data.micrographs, task.geometry, options.fitting.network, task.device,
+                         data.pseudo_labels is not None)
+
+
+def _held_out_share(task: Task, count: ParticleCount) -> float:
+    """Of the labels: none if there is nothing that only held-out labels tell."""
+    if task.options.validation_fraction is not None:
+        return task.options.validation_fraction
+    return 0.0 if count.known else HELD_OUT
 
 
 def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Task) -> TrainingRecord:

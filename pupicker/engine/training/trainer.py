@@ -1,5 +1,9 @@
 """Training, start to model: fit and validate, choose the length, fit on everything, calibrate.
 
+Where the number of particles is known (:mod:`pupicker.engine.training.particle_count`), nothing is held out: the
+network is fitted to all labels for as many updates as suit their number, and calibrated by the number of particles.
+Else, or if the user wants it:
+
 1. **Selection.**  Fit on the micrographs that are not held out.  After every epoch the averaged network picks the
    held-out ones; the estimate of its average precision (:mod:`pupicker.core.scores.early_stopping`) is the validation
    curve. It ends when the best epoch is `patience` epochs old, or at the most updates.
@@ -34,7 +38,7 @@ from pupicker.engine.training.dataset import LabelledMicrograph, Split, Training
 from pupicker.engine.training.minibatches import Sampler, make_sampler
 from pupicker.engine.training.optimisation import Fitting
 from pupicker.engine.training.options import Hooks, Snapshot, Task
-from pupicker.engine.training.particle_count import FIRST_ESTIMATE, particle_count
+from pupicker.engine.training.particle_count import FIRST_ESTIMATE, ParticleCount, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
 from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
 
@@ -56,17 +60,18 @@ class Training:
         As chosen; what follows from the labels is found here.
     hooks
         What is asked and told meanwhile; a stop ends with :class:`Interrupted`.
-    general
-        Particles per working pixel that the general model sees, if they are known.
+    count
+        Of particles, as far as it is known; None: not at all.
     """
 
     def __init__(
-        self, data: TrainingSet, split: Split, task: Task, hooks: Hooks = _NONE, general: float | None = None
+        self, data: TrainingSet, split: Split, task: Task, hooks: Hooks = _NONE,
+        count: ParticleCount | None = None,
     ) -> None:
         self.data, self.split, self._hooks = data, split, hooks
         self.task = task.resolved(data.label_count, data.pseudo_labels is not None)
         self.options, self.geometry, self.max_updates = self.task.options, task.geometry, self.task.max_updates
-        self.count = particle_count(data.micrographs, task.geometry, task.options, general)
+        self.count = count or particle_count(data.micrographs, task.geometry, task.options)
         self.fitting = self._new_fitting()
         self.stage = "selection"
         self.curve: list[Epoch] = []
@@ -212,7 +217,7 @@ class Training:
 
     def _learn_from_training_labels(self, loss: float) -> None:
         self.best_updates = self.fitting.updates
-        if self.count.estimated:
+        if not self.count.known:
             self.count.learn(self._candidates(self.fitting.average, held_out=False))
         self._record(loss, None)
 

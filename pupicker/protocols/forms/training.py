@@ -31,7 +31,7 @@ FEW_LABELS = 10
 
 CLASS_PRIOR = OptionField("classPrior", options.CLASS_PRIOR)
 PARTICLES = OptionField("particlesPerMicrograph", options.PARTICLES_PER_MICROGRAPH)
-VALIDATION = OptionField("validationFraction", options.VALIDATION_FRACTION)
+VALIDATION = OptionField("validationFraction", options.VALIDATION_FRACTION, optional=True)
 UPDATES = OptionField("updates", options.UPDATES, "automatic")
 WORKING_PIXEL_SIZE = OptionField("workingPixelSize", options.WORKING_PIXEL_SIZE, "automatic")
 SEED = OptionField("seed", options.SEED)
@@ -126,9 +126,9 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
                            "of the mean's deviation. These four to compare with the literature.")
         VALIDATION.addTo(form, expertLevel=expert, help=(
             "Fraction of the labels that is held out, as whole micrographs if there are several, to "
-            "find how long to train and which threshold to suggest; then training uses all labels. 0 "
-            "holds out nothing: no threshold is chosen from held-out labels and no average precision "
-            "is known; only where you have too few labels to spare any."))
+            "find how long to train and how good the picks are; then training begins anew with all labels, "
+            "which takes twice as long. Empty: none is held out if the general model tells the number of "
+            "particles, which is what sets threshold and expected precision; else a quarter."))
 
     @staticmethod
     def _defineCourse(form: Any) -> None:

@@ -42,8 +42,17 @@ def test_finds_particles_without_labels(baseline, capsys, simulated, tmp_path, m
     assert baseline(method, tmp_path / "picks.tsv", "--threshold=-5").code == 0
     assert _average_precision(capsys, simulated, tmp_path / "picks.tsv") > 0.8
     table = read_coordinates(tmp_path / "picks.tsv")
-    assert table.probability is None
+    assert (table.probability is None) == (method != "general")
     assert 2 < table.score.max() < 20
+
+
+def test_general_model_picks_about_as_many_as_there_are(baseline, tmp_path, simulated):
+    """By default; the probability is that of the score, as log-odds."""
+    assert baseline("general", tmp_path / "picks.tsv").code == 0
+    table, truth = read_coordinates(tmp_path / "picks.tsv"), read_coordinates(simulated.truth)
+    assert len(table) == pytest.approx(len(truth), rel=0.4)
+    np.testing.assert_allclose(table.probability, 1 / (1 + np.exp(-table.score)), atol=1e-3)
+    assert table.score.min() >= 0
 
 
 def test_views_of_the_particle(baseline, capsys, simulated, tmp_path):

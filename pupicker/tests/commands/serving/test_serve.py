@@ -103,7 +103,7 @@ def test_suggestions_are_those_of_the_general_model(worker, capsys, simulated, t
     worker.ask("suggest", told.append, micrographs=[str(path)], diameter=DIAMETER_ANG)
     found = read_coordinates(tmp_path / "a.tsv")
     assert told[0]["x"] == pytest.approx(found.x, abs=1e-3) and told[0]["score"] == pytest.approx(found.score, abs=1e-3)
-    assert "probability" not in told[0]
+    assert told[0]["probability"] == pytest.approx(found.probability, abs=1e-3)
 
 
 @pytest.mark.parametrize(("do", "fields", "message"), [

@@ -5,7 +5,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pupicker.core.scores.likelihood import _SLOPE_PRIOR, Calibration, calibrate, expected_curve, with_total
+from pupicker.core.scores.likelihood import (
+    _SLOPE_PRIOR,
+    USUAL_SLOPE,
+    Calibration,
+    calibrate,
+    calibrate_by_number,
+    expected_curve,
+    with_bound,
+    with_total,
+)
 
 LOGIT = torch.special.logit
 
@@ -180,6 +189,37 @@ def test_with_total_of_nothing_changes_nothing():
     before = Calibration(0.9, -1.0, 0.3)
     assert with_total(before, torch.zeros(0), 5.0) == before
     assert with_total(before, torch.zeros(3), 0.0) == before
+
+
+def test_bound_is_what_the_candidates_can_tell():
+    bounded = with_bound(Calibration(1.0, 0.0, 0.5), 200)
+    assert bounded.bound == pytest.approx(math.log(101))
+    logits = torch.linspace(-30, 1000, 4000, dtype=torch.float64)
+    ratio = bounded.log_likelihood_ratio(logits)
+    assert bool((ratio.diff() > 0).all()), "the order of scores stays"
+    assert float(ratio.max()) < bounded.bound + 1
+    below = logits <= bounded.bound
+    torch.testing.assert_close(ratio[below], Calibration(1.0, 0.0, 0.5).log_likelihood_ratio(logits[below]))
+    assert float(bounded.probability(logits).max()) < 1 - 1 / 300
+    sparse = with_bound(Calibration(1.0, 0.0, 0.01), 1000)
+    top = torch.tensor([1e6], dtype=torch.float64)
+    assert float(sparse.probability(top)) == pytest.approx(1 - 1 / (11 * math.e), abs=0.01), "not that of a small share"
+
+
+@pytest.mark.parametrize("ratio", [-20.0, 0.0, 4.6, 4.7, 5.5])
+def test_the_logit_of_a_ratio_is_its_inverse_also_above_the_bound(ratio):
+    bounded = with_bound(Calibration(1.3, -0.7, 0.3), 333)
+    logit = torch.tensor([bounded.logit(ratio)], dtype=torch.float64)
+    assert float(bounded.log_likelihood_ratio(logit)) == pytest.approx(ratio, abs=1e-9)
+    assert bounded.logit(bounded.bound + 1) == math.inf
+
+
+@pytest.mark.parametrize("expected", [3.0, 40.0, 150.0])
+def test_by_the_number_alone(expected):
+    scores = torch.cat([torch.randn(300, generator=torch.Generator().manual_seed(0)) - 3, torch.linspace(0, 4, 40)])
+    result = calibrate_by_number(scores.double(), expected)
+    assert result.slope == USUAL_SLOPE
+    assert float(result.probability(scores.double()).sum()) == pytest.approx(expected, rel=0.05)
 
 
 def test_expected_curve_of_a_worked_example():

@@ -82,13 +82,22 @@ def test_the_layer_for_cells_is_kept_beside_the_network(model, tmp_path):
     head = picking_network(model.network, [image], 1, seed=0).head
     save_model(tmp_path / "m.pupicker", replace(model, cell_head=head))
     read = load_model(tmp_path / "m.pupicker")
-    assert card(read)["schema_version"] == SCHEMA_VERSION
+    assert card(read)["schema_version"] == 2
     expected = score_image(CellNetwork(model.network, head).eval(), image)
     assert torch.equal(score_image(read.picking_network, image), expected)
     with_header(tmp_path / "m.pupicker", schema_version=1)
     assert_refused(tmp_path / "m.pupicker", "format 1 with a layer for cells")
     own, stored = model.network.state_dict(), read.network.state_dict()
     assert own.keys() == stored.keys() and all(torch.equal(own[name], stored[name]) for name in own)
+
+
+def test_a_bounded_calibration_is_kept_in_a_format_of_its_own(model, tmp_path):
+    bounded = replace(model, calibration=replace(model.calibration, bound=6.5))
+    save_model(tmp_path / "m.pupicker", bounded)
+    read = load_model(tmp_path / "m.pupicker")
+    assert read.calibration == bounded.calibration and card(read)["schema_version"] == SCHEMA_VERSION
+    with_header(tmp_path / "m.pupicker", schema_version=1)
+    assert_refused(tmp_path / "m.pupicker", "format 1 with a bound")
 
 
 def test_file_is_data_only(path):

@@ -6,13 +6,19 @@ import pytest
 import torch
 
 from pupicker.core.geometry import max_particles
+from pupicker.core.networks import NETWORKS
 from pupicker.core.regions.regions import mean_disc_area
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.preparation.task_geometry import first_geometry
 from pupicker.engine.runtime.errors import UsageError
-from pupicker.engine.training.initial_count import general_density
+from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.training.dataset import Sources, load_training_set
+from pupicker.engine.training.initial_count import GeneralCount, general_count
 from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.particle_count import ParticleCount, particle_count
 from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.tests.engine.blobs import GEOMETRY, training_set
+from pupicker.tests.simulated import DIAMETER_ANG, PARTICLES
 
 PIXELS = 160 * 160
 
@@ -26,6 +32,12 @@ def candidates(particles, found, labels):
     """So many particles of equal score above an empty background; a part of them is labelled and found."""
     scores = torch.cat([torch.ones(particles), torch.full((50,), -5.0)]).double()
     return LabelledCandidates(scores, torch.ones(found).double(), labels, 1000.0, PIXELS)
+
+
+def seen(particles, labels=0, hits=0):
+    """By the general model, so many particles on a micrograph, picked or not."""
+    count = GeneralCount(1.0, PIXELS, labels, hits)
+    return GeneralCount(particles * count.recall, PIXELS, labels, hits)
 
 
 def test_given_number_and_given_prior_are_the_same_thing():
@@ -56,23 +68,23 @@ def test_first_guess_covers_the_stated_area_or_the_labels():
 
 def test_what_the_general_weights_see_is_the_first_guess():
     data = training_set(1, 0).micrographs
-    assert particle_count(data, GEOMETRY, TrainingOptions(), 12 / PIXELS).particles(PIXELS) == pytest.approx(12)
-    nothing_seen = particle_count(data, GEOMETRY, TrainingOptions(), 0.0)
+    assert particle_count(data, GEOMETRY, TrainingOptions(), seen(12)).particles(PIXELS) == pytest.approx(12)
+    nothing_seen = particle_count(data, GEOMETRY, TrainingOptions(), seen(0))
     assert nothing_seen.particles(PIXELS) * math.pi * 11**2 == pytest.approx(0.05 * PIXELS)
-    assert particle_count(data, GEOMETRY, so_many(7.0), 12 / PIXELS).particles(PIXELS) == pytest.approx(7)
+    assert particle_count(data, GEOMETRY, so_many(7.0), seen(12)).particles(PIXELS) == pytest.approx(7)
 
 
 def test_objective_is_told_the_whole_unless_the_guess_is_blind():
     data = training_set(1, 0).micrographs
-    assert particle_count(data, GEOMETRY, TrainingOptions(), 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(12)
-    assert particle_count(data, GEOMETRY, so_many(7.0), 12 / PIXELS).trained_particles(PIXELS) == pytest.approx(7)
+    assert particle_count(data, GEOMETRY, TrainingOptions(), seen(12)).trained_particles(PIXELS) == pytest.approx(12)
+    assert particle_count(data, GEOMETRY, so_many(7.0), seen(12)).trained_particles(PIXELS) == pytest.approx(7)
     assert particle_count(data, GEOMETRY, so_many(7.0)).trained_particles(PIXELS) == pytest.approx(7)
     blind = particle_count(data, GEOMETRY, TrainingOptions())
     assert blind.trained_particles(PIXELS) == pytest.approx(0.5 * blind.particles(PIXELS))
 
 
 def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
-    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), 10 / PIXELS)
+    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), seen(10))
     for _ in range(3):
         known.learn(candidates(40, found=5, labels=5))
     assert known.particles(PIXELS) == pytest.approx(20)  # five labels against five: the geometric mean
@@ -81,10 +93,45 @@ def test_guess_and_estimate_weigh_as_many_labels_as_they_rest_on():
     assert known.particles(PIXELS) == pytest.approx(500, rel=0.05)  # never fewer than are labelled
 
 
-def test_general_weights_count_discs():
-    data = training_set(0, 0, 0).micrographs
-    seen = general_density(data, GEOMETRY, "conv31", torch.device("cpu"))
-    assert seen * PIXELS == pytest.approx(9, abs=4)  # nine discs each
+@pytest.mark.parametrize("network", ["conv31", "conv47"])
+def test_general_model_counts_particles(simulated, network):
+    field_px = NETWORKS[network].particle_px()
+    geometry, _ = first_geometry(simulated.labelled, None, DIAMETER_ANG, field_px)
+    table = read_coordinates(simulated.labels, simulated.labelled)
+    data = load_training_set(Sources(simulated.labelled, table), geometry, 1, Report("train")).micrographs
+    cpu = torch.device("cpu")
+    found = general_count(data, geometry, network, cpu)
+    assert found.density * found.pixels == pytest.approx(3 * PARTICLES, rel=0.4)
+    assert found.labels == 3 * PARTICLES and found.hits > 0.7 * found.labels and found.tells
+    pseudo = general_count(data, geometry, network, cpu, pseudo=True)
+    assert (pseudo.labels, pseudo.hits, pseudo.tells) == (0, 0, False) and pseudo.expected == found.expected
+
+
+@pytest.mark.parametrize(("labels", "hits", "recall"), [(0, 0, 0.85), (5, 5, 0.925), (10_000, 8_000, 0.8)])
+def test_recall_of_the_general_model_is_told_by_the_labels(labels, hits, recall):
+    count = GeneralCount(340.0, 1000, labels, hits)
+    assert count.recall == pytest.approx(recall, abs=1e-4)
+    assert count.density * 1000 == pytest.approx(340 / recall, rel=1e-4)
+    assert count.log_sd > 0.12
+
+
+def test_more_labels_tell_the_number_closer():
+    sds = [GeneralCount(1.0, 1, labels, int(0.8 * labels)).log_sd for labels in (5, 10, 100, 10_000)]
+    assert sds == sorted(sds, reverse=True) and sds[0] > 0.18 and sds[-1] == pytest.approx(0.12, abs=0.001)
+
+
+def test_number_that_the_general_model_tells_stays():
+    data = training_set(5, 0).micrographs
+    told = particle_count(data, GEOMETRY, TrainingOptions(), seen(8, labels=5, hits=4))
+    assert told.known and told.estimated and told.particles(PIXELS) == pytest.approx(8)
+    for _ in range(5):
+        told.learn(candidates(40, found=5, labels=5))
+    told.settle(candidates(40, found=5, labels=5))
+    assert told.particles(PIXELS) == pytest.approx(8) == told.trained_particles(PIXELS)
+    few = particle_count(data, GEOMETRY, TrainingOptions(), seen(2, labels=5, hits=5))
+    assert few.particles(PIXELS) == pytest.approx(5)  # no fewer than are labelled
+    guess = particle_count(data, GEOMETRY, TrainingOptions(), seen(8, labels=5, hits=2))
+    assert not guess.known
 
 
 def test_estimate_replaces_the_guess_from_the_third_epoch_on():
@@ -135,7 +182,7 @@ def spread(particles, labels):
 @pytest.mark.parametrize("epochs", [0, 1, 4])
 def test_the_number_is_settled_at_the_end(epochs):
     """Ten held-out labels against a guess that is worth five: two thirds of the way in the logarithm."""
-    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), 10 / PIXELS)
+    known = particle_count(training_set(1, 0).micrographs, GEOMETRY, TrainingOptions(), seen(10))
     for _ in range(epochs):
         known.learn(candidates(200, found=10, labels=10))
     known.settle(spread(80, 10))

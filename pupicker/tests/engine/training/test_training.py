@@ -13,7 +13,7 @@ from pupicker.core.detection.candidates import pick_image
 from pupicker.core.networks import NETWORKS, build
 from pupicker.core.objectives import OBJECTIVES
 from pupicker.core.regions.patches import PatchGrid, patch_grid
-from pupicker.core.scores.likelihood import calibrate
+from pupicker.core.scores.likelihood import USUAL_SLOPE, calibrate, with_bound
 from pupicker.engine.models.initial_weights import Start, load_start
 from pupicker.engine.runtime.errors import PuPickerError
 from pupicker.engine.training.calibrated_model import Evidence, calibration_of
@@ -159,12 +159,22 @@ def test_probabilities_add_up_to_the_particles_that_are_candidates():
     held = torch.cat([torch.randn(300, generator=generator) - 4, torch.randn(60, generator=generator) + 2]).double()
     seen = LabelledCandidates(held, held[310:340], 30, 1e4, 10_000)
     found = LabelledCandidates(torch.cat([held, held]) + 3.0, held[310:340] + 3.0, 30, 1e4, 20_000)
-    count = ParticleCount(60 / 10_000, False, "given")
-    calibration = calibration_of(count, Evidence(found, seen))
+    calibration = calibration_of(ParticleCount(60 / 10_000, True, "estimated"), Evidence(found, seen))
     before = calibrate(seen.scores, seen.hits, seen.labels, 60)
     expected = 2 * before.share * len(held)
-    assert float(calibration.probability(found.scores).sum()) == pytest.approx(expected, rel=1e-3)
+    assert float(calibration.probability(found.scores).sum()) == pytest.approx(expected, rel=0.01)  # but for the bound
     assert float(before.probability(found.scores).sum()) > 1.2 * expected and calibration.slope == before.slope
+
+
+def test_where_the_number_is_known_it_alone_sets_the_level():
+    """Learnt labels score too high to tell a slope."""
+    generator = torch.Generator().manual_seed(5)
+    scores = torch.cat([torch.randn(300, generator=generator) - 4, torch.randn(60, generator=generator) + 2]).double()
+    found = LabelledCandidates(scores, torch.full((9,), 20.0).double(), 10, 1e4, 10_000)
+    for count in (ParticleCount(60 / 10_000, False, "given"), ParticleCount(60 / 10_000, True, "told", log_sd=0.2)):
+        calibration = calibration_of(count, Evidence(found))
+        assert calibration.slope == USUAL_SLOPE
+        assert float(calibration.probability(scores).sum()) == pytest.approx(60 * 9 / 10, rel=0.02)
 
 
 def test_without_refit_the_network_is_that_of_the_best_epoch():
@@ -298,7 +308,8 @@ def test_calibration_is_that_of_the_network_and_the_orientations_that_pick(refer
     fits = {}
     for network, number in ((model.picking_network, 1), (model.picking_network, 2), (model.network, 1)):
         found = find_candidates(network, DATA.micrographs, labels, none, GEOMETRY, number)
-        fits[network.cell, number] = calibrate(found.scores, found.hits, found.labels, expected).to_dict()
+        fit = calibrate(found.scores, found.hits, found.labels, expected)
+        fits[network.cell, number] = with_bound(fit, len(found.scores)).to_dict()
     # Up to rounding: some processors add in another order where the memory lies otherwise.
     assert model.orientations == 1 and model.calibration.to_dict() == pytest.approx(fits[2, 1], rel=1e-9)
     assert model.calibration.to_dict() != pytest.approx(fits[2, 2], rel=1e-9)
