@@ -54,6 +54,9 @@ class TestModelLibrary(TrainedTestCase):
         self.assertIn("Published as *spots*", run.summary()[0])
         self.assertEqual(run._validate(), [])  # its own model does not stand in its way
 
+        expected = [c.getPosition() for c in self.picking.outputCoordinates]
+        diameter = self.training.outputModel.getDiameterAng()
+        self.addCleanup(os.chdir, self.proj.path)  # paths are relative to the project that one is in
         setupTestProject(OtherProject)
         OtherProject.raw = self.raw
         mics = OtherProject.importMicrographs(self.raw)
@@ -66,10 +69,8 @@ class TestModelLibrary(TrainedTestCase):
         picking.libraryModel.set("spots")
         self.assertEqual(picking.validate(), [])
         OtherProject.launchProtocol(picking)
-        self.assertEqual([c.getPosition() for c in picking.outputCoordinates],
-                         [c.getPosition() for c in self.picking.outputCoordinates])
-        self.assertEqual((diameterOf(picking), modelOf(picking).getPath()),
-                         (self.training.outputModel.getDiameterAng(), picking._getLibraryCopy()))
+        self.assertEqual([c.getPosition() for c in picking.outputCoordinates], expected)
+        self.assertEqual((diameterOf(picking), modelOf(picking).getPath()), (diameter, picking._getLibraryCopy()))
         self.assertIn("Model *spots* of the library (it's a; $(spot), ", "\n".join(picking.summary()))
         self.assertEqual(picking._warnings(), [])
         self.assertLaterChange(picking, path)
@@ -94,16 +95,17 @@ class TestModelLibrary(TrainedTestCase):
         """Another model takes the name: the run says so and goes on with its copy."""
         first = content_digest(picking._getLibraryCopy())
         before = sorted(c.getPosition() for c in picking.outputCoordinates)
+        os.chdir(self.proj.path)
         other = tiny_model(os.path.join(self.raw, "other.pupicker"))
         imported = self.launchProtocol(self.newProtocol(ProtPuPickerImportModel, modelPath=other))
         again = self.publish(imported, modelName="spots")
         (error,) = again._validate()
         self.assertIn("another model of this name (it's a; $(spot), ", error)
-        self.assertOneLineError(self.finish(again), "another model has this name")
         again.replace.set(True)
         self.assertEqual(again._validate(), [])
         self.launchProtocol(again)
         self.assertNotEqual(content_digest(path), first)
+        os.chdir(OtherProject.proj.path)
         (warning,) = picking._warnings()
         self.assertIn("another model under the name spots", warning)
         self.assertIn(warning, "\n".join(picking.summary()))
