@@ -12,26 +12,34 @@ from pupicker.plugin.plugin import Plugin
 from pupicker.protocols import ProtPuPickerLabel, ProtPuPickerPick
 from pupicker.shared.model_library import Entry, library_entries, matching
 
-COLUMNS = (("Name", 180), ("Specimen", 180), ("Diameter (Å)", 90), ("Pixel size (Å)", 90), ("Microscope", 140),
+COLUMNS = (("Name", 180), ("Specimen", 180), ("Diameter (Å)", 100), ("Pixel size (Å)", 110), ("Microscope", 140),
            ("Precision", 80), ("Date", 90), ("Of", 110))
+
+
+class Row:
+    """A model in a list of Scipion, which notes on it where it is shown."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
 
 
 class ModelList(ListTreeProvider):
     """The models of the library, as a list of Scipion shows them."""
 
     def __init__(self, entries: List[Entry]) -> None:
-        ListTreeProvider.__init__(self, entries)
+        ListTreeProvider.__init__(self, [Row(entry) for entry in entries])
         self.getColumns = lambda: list(COLUMNS)
 
-    def getObjectInfo(self, obj: Entry) -> Dict[str, Any]:
-        values = (obj.card.get("specimen", ""), _number("%0.0f", obj.facts.get("diameter_ang")),
-                  _number("%0.2f", obj.facts.get("working_pixel_size_ang")), obj.card.get("microscope", ""),
-                  _number("%0.3f", obj.average_precision), obj.card.get("date", ""),
-                  ", ".join(text for text in (obj.owner, obj.state) if text))
-        return {"key": obj.path, "text": obj.name, "values": values}
+    def getObjectInfo(self, obj: Row) -> Dict[str, Any]:
+        entry = obj.entry
+        values = (entry.card.get("specimen", ""), _number("%0.0f", entry.facts.get("diameter_ang")),
+                  _number("%0.2f", entry.facts.get("working_pixel_size_ang")), entry.card.get("microscope", ""),
+                  _number("%0.3f", entry.average_precision), entry.card.get("date", ""),
+                  ", ".join(text for text in (entry.owner, entry.state) if text))
+        return {"key": entry.path, "text": entry.name, "values": values}
 
-    def getText(self, obj: Entry) -> str:
-        return obj.name
+    def getText(self, obj: Row) -> str:
+        return obj.entry.name
 
 
 class PuPickerModelWizard(Wizard):
@@ -47,7 +55,7 @@ class PuPickerModelWizard(Wizard):
         chosen = dialog.ListDialog(form.root, "Model of the library", ModelList(entries), message,
                                    selectmode="browse", validateSelectionCallback=_whyNot)
         if chosen.resultYes():
-            form.setVar("libraryModel", chosen.values[0].name)
+            form.setVar("libraryModel", chosen.values[0].entry.name)
 
 
 def offered(protocol: Any) -> Tuple[List[Entry], str]:
@@ -69,9 +77,9 @@ def offered(protocol: Any) -> Tuple[List[Entry], str]:
         "; %d others need finer ones" % left if left else "")
 
 
-def _whyNot(chosen: List[Entry]) -> Optional[str]:
+def _whyNot(chosen: List[Row]) -> Optional[str]:
     """Why one of the list cannot be taken; None: it can."""
-    entry = chosen[0]
+    entry = chosen[0].entry
     hidden = "A model of yours has the same name and comes first; choose that, or import this one."
     return entry.problem or (hidden if entry.hidden else None)
 

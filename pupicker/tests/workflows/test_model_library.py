@@ -17,7 +17,7 @@ from pupicker.convert.origin import diameterOf, modelOf  # isort: skip
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPick, ProtPuPickerPublishModel  # isort: skip
 from pupicker.shared.model_header import content_digest  # isort: skip
 from pupicker.tests.tiny_model import tiny_model  # isort: skip
-from pupicker.wizards.wizard_model import ModelList, _whyNot, offered  # isort: skip
+from pupicker.wizards.wizard_model import ModelList, Row, _whyNot, offered  # isort: skip
 
 
 class OtherProject(WorkflowTestCase):
@@ -82,12 +82,12 @@ class TestModelLibrary(TrainedTestCase):
             stream.write(b"no model")
         entries, _ = offered(picking)
         self.assertEqual([entry.name for entry in entries], ["spots"])
-        row = ModelList(entries).getObjectInfo(entries[0])
+        row = ModelList(entries).getObjectInfo(Row(entries[0]))
         self.assertEqual((row["text"], row["values"][:2]), ("spots", ("it's a; $(spot)", "120")))
-        self.assertIsNone(_whyNot(entries))
+        self.assertIsNone(_whyNot([Row(entries[0])]))
         picking.inputMicrographs.set(None)
         every, _ = offered(picking)
-        self.assertIn(damaged, _whyNot([entry for entry in every if entry.name == "bad"]))
+        self.assertIn(damaged, _whyNot([Row(entry) for entry in every if entry.name == "bad"]))
         self.link(picking.inputMicrographs, OtherProject.proj.getRuns()[0], "outputMicrographs")
         os.remove(damaged)
 
