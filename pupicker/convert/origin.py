@@ -30,6 +30,8 @@ def modelOf(run: Any) -> Any:
 
 def _ownModel(run: Any) -> Any:
     """The model that a run itself was given; None: none, or it is gone."""
+    if not getattr(run, "_modelPicks", True):
+        return None
     if hasattr(run, "getModel"):
         try:
             return run.getModel()

@@ -45,6 +45,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
     """
 
     _label = "label"
+    _modelPicks = False  # it suggests only
     _devStatus = NEW
     _possibleOutputs = {"outputCoordinates": SetOfCoordinates, "outputNegatives": SetOfCoordinates,
                         "outputModel": PuPickerModel}

@@ -66,7 +66,7 @@ def content_digest(path: Target) -> str:
     offset, whole, _ = _open(path)
     tensors = {name: entry for name, entry in whole.items() if name != "__metadata__"}
     digest = hashlib.sha256(json.dumps(tensors, sort_keys=True).encode("utf-8"))
-    digest.update(b"\n" + whole["__metadata__"][HEADER_KEY].encode("utf-8") + b"\n")
+    digest.update(b"\n" + whole["__metadata__"][HEADER_KEY].encode("utf-8", "surrogatepass") + b"\n")
     with open(path, "rb") as stream:
         stream.seek(offset)
         for chunk in iter(lambda: stream.read(_CHUNK), b""):
@@ -95,8 +95,8 @@ def copy_with_card(source: Target, target: Target, card: Mapping[str, str]) -> N
     """
     offset, whole, _ = _open(source)
     metadata = dict(whole["__metadata__"])
-    metadata[CARD_KEY] = json.dumps(dict(card, digest=content_digest(source)), ensure_ascii=False)
-    text = json.dumps(dict(whole, __metadata__=metadata), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    metadata[CARD_KEY] = json.dumps(dict(card, digest=content_digest(source)))
+    text = json.dumps(dict(whole, __metadata__=metadata), separators=(",", ":")).encode("ascii")
     text += b" " * (-len(text) % 8)  # the numbers begin where the processor likes them
     with atomic_path(target) as temporary, open(source, "rb") as old:
         old.seek(offset)

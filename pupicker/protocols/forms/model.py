@@ -27,6 +27,7 @@ class ModelForm(Run):
     later changes no run, and is told.
     """
 
+    _modelPicks = True  # whether what the run finds is of the model
     modelSource: Value
     inputModel: Value
     libraryModel: Value

@@ -62,7 +62,7 @@ def test_a_name_picks_what_the_file_picks(capsys, published, model_path, simulat
     assert not (tmp_path / "p.tsv").exists()
 
 
-def test_serve_and_train_take_a_name(capsys, published, simulated, tmp_path):
+def test_serve_takes_a_name(published, simulated):
     requests = [{"id": 1, "do": "info", "file": "blobs"}, {"id": 2, "do": "pick", "model": "blob", "micrographs": [
         str(simulated.unseen[0])]}, {"id": 3, "do": "pick", "micrographs": [str(simulated.unseen[0])]}]
     lines = "".join(json.dumps(request) + "\n" for request in requests)
@@ -73,11 +73,6 @@ def test_serve_and_train_take_a_name(capsys, published, simulated, tmp_path):
     assert by_id[1][-1]["diameter_ang"] == DIAMETER_ANG
     assert "nearest names are blobs" in by_id[2][-1]["error"]
     assert by_id[3][-1]["event"] == "result" and "error" not in by_id[3][-1]
-    done = run(capsys, "train", *simulated.labelled, "--picks", simulated.labels, "--diameter", DIAMETER_ANG,
-               "--output", tmp_path / "m.pupicker", "--updates", 4, "--batch-size", 32, "--network", "conv31",
-               "--threads", 1, "--start", "blobs")
-    assert done.code == 0
-    assert run(capsys, "info", tmp_path / "m.pupicker", "--json").json["start"] == str(published / "blobs.pupicker")
 
 
 def test_check_reads_everything_and_says_what_is_damaged(capsys, published, tmp_path):

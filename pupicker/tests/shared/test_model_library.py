@@ -114,10 +114,11 @@ def test_what_is_no_model_is_listed_as_damaged(tmp_path, content):
 
 def test_a_card_cannot_play_with_the_terminal(tmp_path):
     path = tmp_path / "m.pupicker"
-    copy_with_card(tiny_model(tmp_path / "made.pupicker"), path, {"note": "a\x1b[2J\nb" + "c" * 1000, "other": "x"})
+    written = {"note": "a\x1b[2J\nb" + "c" * 1000, "other": "x", "author": "a\udcff"}
+    copy_with_card(tiny_model(tmp_path / "made.pupicker"), path, written)
     card = read_card(path)
     assert card["note"].startswith("a[2J bc") and len(card["note"]) == 500
-    assert "other" not in card
+    assert "other" not in card and card["author"] == "a"
 
 
 def test_the_folder_of_the_user_comes_first(folders):

@@ -5,6 +5,8 @@ from datetime import date
 
 import pytest
 
+from pupicker.core.networks import NETWORKS
+from pupicker.engine.models.initial_weights import load_start
 from pupicker.engine.models.library import model_file, publish
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError, UsageError
@@ -60,6 +62,8 @@ def test_a_file_that_exists_wins(tmp_path, monkeypatch):
         assert str(model_file(absent)) == os.path.normpath(absent)
     tiny_model(tmp_path / "apo.pupicker", seed=1)
     assert str(model_file("apo.pupicker")) == "apo.pupicker" and model_file("apo") == in_library
+    network = NETWORKS["conv31"].from_settings({"width": 4})
+    assert load_start("apo", "conv31", network).name == str(in_library)  # a training goes on from it
     with pytest.raises(InputError, match=r"aop: there is no such model file.*nearest names are apo") as caught:
         model_file("aop")
     assert caught.value.parameters == ("model",)
