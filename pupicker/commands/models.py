@@ -73,7 +73,10 @@ def _show(args: argparse.Namespace) -> int:
     from pupicker.engine.runtime.errors import InputError
     from pupicker.shared.model_library import read_entry
 
-    entry = read_entry(str(model_file(args.model)))
+    try:
+        entry = read_entry(str(model_file(args.model)))
+    except InputError as error:
+        raise InputError(str(error)) from error  # it is no option here
     if entry.problem:
         raise InputError(entry.problem)
     content = entry.to_dict()

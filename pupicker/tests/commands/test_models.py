@@ -39,6 +39,7 @@ def test_list_and_show(capsys, published, model_path):
     assert run(capsys, "models", "show", "blobs", "--json").json == {**model, "owner": "", "hidden": False}
     head, row = run(capsys, "models", "list", "simulated", "--diameter", 150).out.splitlines()
     assert head.split()[:2] == ["name", "specimen"] and row.startswith("blobs") and model["digest"][:12] in row
+    assert run(capsys, "models", "show", "blob").error(1).endswith("the nearest names are blobs")
     for words in (("virus",), ("--diameter", 400), ("--pixel-size", 50)):
         assert "no model in" in run(capsys, "models", "list", *words).out
     assert "blobs, simulated" in run(capsys, "models", "show", "blobs").out
