@@ -1,11 +1,11 @@
 """Names and choices shared by the modules of the Scipion plugin."""
 
-from pupicker.shared import choices
+from pupicker.shared import choices, model_library
 
 # Plugin variables (one name space for all plugins of a Scipion installation, hence the prefix).
 PUPICKER_HOME = "PUPICKER_HOME"
 PUPICKER_PYTHON = "PUPICKER_PYTHON"
-PUPICKER_MODELS = "PUPICKER_MODELS"
+PUPICKER_MODELS, PUPICKER_USER_MODELS = model_library.SITE_VARIABLE, model_library.USER_VARIABLE
 PUPICKER_DEVICE = "PUPICKER_DEVICE"
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -33,6 +33,10 @@ AUTOENCODER_NONE, AUTOENCODER_AUTO, AUTOENCODER_GIVEN = range(3)
 AUTOENCODER_CHOICES = ("none", "automatic", "given weight")
 PRIOR_AUTO, PRIOR_FRACTION, PRIOR_COUNT = range(3)
 PRIOR_CHOICES = ("automatic", "fraction", "particles per micrograph")
+MODEL_OF_PROJECT, MODEL_OF_LIBRARY, MODEL_GENERAL = range(3)
+MODEL_CHOICES = ("this project", "the library", "general model")
+PUBLISH_USER, PUBLISH_SITE = range(2)
+PUBLISH_CHOICES = ("of the user", "of the site")
 START_AUTO, START_RANDOM, START_MODEL = range(3)
 START_CHOICES = ("automatic", "random", "earlier model")
 PIXEL_FROM_DIAMETER, PIXEL_GIVEN = range(2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import (
     add_device,
+    add_model,
     add_options,
     check_output_file,
     chosen_device,
@@ -38,9 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--micrographs", nargs="+", metavar="MIC",
                         help="count these and no others: names, files, folders or a STAR file; a pick on one that the"
                              " truth does not name is a false one (default: all of the truth, picked or not)")
-    parser.add_argument("--model", type=Path, metavar="MODEL",
-                        help="with --micrographs files: also the average precision over regions, as in the paper;"
-                             " files that cannot be used do not count in it (exit code 3)")
+    add_model(parser, "with --micrographs files, also the average precision over regions of a model, as in the paper"
+              " (files that cannot be used do not count in it, exit code 3)")
     parser.add_argument("--plot", type=Path, metavar="FILE",
                         help="draw the curves (.png, .svg or .pdf); for picks with probabilities (.tsv, .csv) also"
                         " whether these are right")
@@ -135,6 +135,7 @@ def _only(args: argparse.Namespace) -> list[str] | None:
 def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) -> float:
     from pupicker.engine.evaluation.regions import RegionScorer
     from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.library import model_file
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.runtime.errors import UsageError
@@ -143,7 +144,7 @@ def _region(args: argparse.Namespace, truth: CoordinateTable, report: Report) ->
         raise UsageError("--model needs --micrographs with the files that it shall score")
     device, threads = chosen_device(args)
     paths = list_micrographs(args.micrographs)
-    model = load_model(args.model)
+    model = load_model(model_file(args.model))
     recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders)
     return RegionScorer(model, recipe, device, threads).average_precision(paths, truth, report)
 

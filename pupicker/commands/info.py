@@ -48,10 +48,14 @@ def _model(path: Path) -> Described:
     from pupicker.core.geometry import describe
     from pupicker.engine.models.model_card import card, title_of
     from pupicker.engine.models.model_file import load_model
+    from pupicker.shared.model_header import read_card
 
     _refuse_others(path)
     model = load_model(path)
     content = card(model)
+    published = read_card(path)
+    if published:
+        content["card"] = published
     curves = ("curve", "expected_curve")
     plain = [(title_of(name), _text(value), "") for name, value in content.items() if name not in curves]
     pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang

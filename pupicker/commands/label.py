@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import add_device, add_micrographs, add_option, print_rows
+from pupicker.commands.parsing.arguments import add_device, add_micrographs, add_model, add_option, print_rows
 from pupicker.shared import options
 from pupicker.shared.worker import Worker
 
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="labels.tsv and negatives.tsv for pupicker train, the last model; what is there already is"
                         " gone on with")
     add_option(parser, options.DIAMETER.but(
-        required=False, help="longest extent of the particle; the wheel changes it", automatic="150, or as it was"))
+        required=False, help="longest extent of the particle; the wheel changes it",
+        automatic="150, that of the model, or as it was"))
+    add_model(parser, "model of the first suggestions, instead of the general one, and to go on learning from")
     parser.add_argument("--picks", type=Path, metavar="FILE", help="labels or picks to begin with, any table")
     add_device(parser)
 
@@ -42,14 +44,15 @@ def run(args: argparse.Namespace) -> int:
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size
     if pixel_size is None:
-        with open_micrograph(paths[0]) as first:
-            pixel_size = first.header.pixel_size_ang
+        with open_micrograph(paths[0]) as opened:
+            pixel_size = opened.header.pixel_size_ang
     if not pixel_size:
         raise UsageError(f"{paths[0]}: says no pixel size; give it", "pixel_size")
     keys = distinct_stems(map(str, paths))
     entries = [LabelMicrograph(keys[str(path)], path.name, str(path), pixel_size) for path in paths]
+    first = _first_model(args)
     args.output.mkdir(parents=True, exist_ok=True)
-    record = _record(args, {str(path): keys[str(path)] for path in paths})
+    record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
 
     def read(one: LabelMicrograph) -> Any:
         try:
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
-        LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output)))
+        LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
         root.mainloop()
     return _written(args.output, record)
 
@@ -85,8 +88,20 @@ def _serve(args: argparse.Namespace) -> list[str]:
     return [sys.executable, "-m", "pupicker", "serve", "--device", args.device, "--threads", str(args.threads)]
 
 
-def _record(args: argparse.Namespace, keys: dict[str, str]) -> LabelRecord:
-    """Labels of an earlier start; else those that were given; else none."""
+def _first_model(args: argparse.Namespace) -> dict[str, Any]:
+    """Card of the model that was given; empty if none was."""
+    from pupicker.engine.models.library import model_file
+    from pupicker.engine.models.model_card import card
+    from pupicker.engine.models.model_file import load_model
+
+    if args.model is None:
+        return {}
+    path = model_file(args.model)
+    return {**card(load_model(path)), "path": str(path)}
+
+
+def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str, str]) -> LabelRecord:
+    """Labels of an earlier start; else those that were given; else none; at first with the diameter of the model."""
     from pupicker.engine.files.coordinates import read_coordinates
     from pupicker.engine.runtime.errors import InputError
     from pupicker.window.label_record import LabelRecord, LabelRecordError
@@ -100,8 +115,9 @@ def _record(args: argparse.Namespace, keys: dict[str, str]) -> LabelRecord:
         for path, key in keys.items():
             own = table.of(path)
             record.add(key, list(zip(own.x.tolist(), own.y.tolist(), strict=True)))
-    if args.diameter:
-        record.setDiameter(args.diameter)
+    diameter_ang = args.diameter or (None if record.diameterAng else diameter_ang)
+    if diameter_ang:
+        record.setDiameter(diameter_ang)
     return record
 
 

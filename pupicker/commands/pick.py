@@ -13,6 +13,7 @@ from pupicker.commands.parsing.arguments import (
     add_exclusion,
     add_html,
     add_micrographs,
+    add_model,
     add_options,
     add_results,
     check_output_file,
@@ -37,7 +38,7 @@ EXAMPLE = "pupicker pick micrographs/ --model model.pupicker --output picks.star
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_micrographs(parser)
-    parser.add_argument("--model", required=True, type=Path, metavar="MODEL", help="model file of pupicker train")
+    add_model(parser, "model of pupicker train", required=True)
     add_output(parser)
     add_options(parser, options.THRESHOLD, options.MIN_DISTANCE.but(automatic="the model's"), options.SCORE_SD,
                 options.KEEP_BORDERS)
@@ -71,11 +72,13 @@ FORMATS = {"star": ".star", "tsv": ".tsv", "csv": ".csv", "box": ".box", "txt": 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.library import model_file
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.picking.picker import Picker, PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
 
     device, threads = chosen_device(args)
+    args.model = model_file(args.model)  # now: which file it is decides what can be gone on with
     paths = list_micrographs(args.micrographs)
 
     def make(_: Report) -> Picker:

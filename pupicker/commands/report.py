@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pupicker.commands.parsing.arguments import (
     add_micrographs,
+    add_model,
     add_names,
     add_option,
     add_table,
@@ -25,9 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
                         help="picks: a table or a folder of them, in pixels of the micrographs")
     parser.add_argument("--output", required=True, type=Path, metavar="HTML", help="file to write")
-    parser.add_argument("--model", type=Path, metavar="MODEL",
-                        help="model that they were picked with: shows the micrographs as the network sees them, and"
-                        " what precision to expect")
+    add_model(parser, "model that they were picked with, which shows the micrographs as the network sees them, and what"
+              " precision to expect")
     parser.add_argument("--run-report", type=Path, metavar="FILE",
                         help="JSON report of pupicker pick: threshold, how micrographs were prepared, quarantined ones")
     add_table(parser)
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     from pupicker.engine.files.coordinates import read_coordinates
     from pupicker.engine.files.micrographs import list_micrographs
+    from pupicker.engine.models.library import model_file
     from pupicker.engine.models.model_file import load_model
     from pupicker.engine.preparation.recipe import Recipe
     from pupicker.engine.reports.picking import Picking, picking_report
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
     results = read_object(args.run_report) if args.run_report else {}
     origin = Provenance(results.get("command_line") or args.command_line, read_names(args.names))
-    model = load_model(args.model) if args.model else None
+    model = load_model(model_file(args.model)) if args.model else None
     recipe = Recipe.of_model(model, args.pixel_size, args.keep_borders) if model else None
     picking = Picking(paths, table, results, model, recipe)
     picking_report(picking, origin).write(args.output)

@@ -13,7 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import add_device, add_exclusion, add_options, check_output_file, chosen_device
+from pupicker.commands.parsing.arguments import (
+    add_device,
+    add_exclusion,
+    add_model,
+    add_options,
+    check_output_file,
+    chosen_device,
+)
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ _POLL_S = 0.1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("--model", type=Path, metavar="MODEL", help="model of requests that name none, and of --watch")
+    add_model(parser, "model of requests that name none, and of --watch")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--socket", type=Path, metavar="PATH",
                        help="Unix socket to make, for any number of clients (default: requests come on standard input)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
+from pupicker.shared.model_header import ModelError
+
 MOST_STEPS_BACK = 20  # from a set that was cut several times to the picking
 
 
@@ -20,10 +22,23 @@ def runsBefore(run: Any) -> Iterator[Any]:
 def modelOf(run: Any) -> Any:
     """The model that the picks of a run were made with; None: none, or it is not known."""
     for one in runsBefore(run):
-        pointer = getattr(one, "inputModel", None)
-        if pointer is not None and pointer.get() is not None:
-            return pointer.get()
+        model = _ownModel(one)
+        if model is not None:
+            return model
     return None
+
+
+def _ownModel(run: Any) -> Any:
+    """The model that a run itself was given; None: none, or it is gone."""
+    if not getattr(run, "_modelPicks", True):
+        return None
+    if hasattr(run, "getModel"):
+        try:
+            return run.getModel()
+        except ModelError:
+            return None
+    pointer = getattr(run, "inputModel", None)
+    return None if pointer is None else pointer.get()
 
 
 def diameterOf(run: Any) -> float:

@@ -12,7 +12,7 @@ from pupicker.window.suggester import LabelMicrograph, Suggester
 
 
 def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tuple[int, str]], record: LabelRecord,
-                     worker: Any, folder: str) -> bool:
+                     worker: Any, folder: str, first: Dict[str, Any]) -> bool:
     """Open the window and wait until it is closed; whether *Done* was pressed.
 
     Parameters
@@ -27,6 +27,8 @@ def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tu
         Client of ``pupicker serve``, not started yet.
     folder
         For the models.
+    first
+        Card of the model of the first suggestions; empty: the general one.
 
     Raises
     ------
@@ -40,6 +42,6 @@ def labelMicrographs(micrographs: List[LabelMicrograph], locations: Dict[str, Tu
                         % error) from error
     window = LabelWindow(root, micrographs, record, lambda one: readMicrograph(locations[one.key][1],
                                                                                locations[one.key][0]),
-                         Suggester(worker, record, micrographs, folder))
+                         Suggester(worker, record, micrographs, folder, first))
     root.mainloop()
     return window.finished

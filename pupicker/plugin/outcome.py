@@ -18,6 +18,7 @@ NO_FIELD = ("learning_rate", "width", "refit", "training_radius", "pixel_size", 
 LABELS = dict(
     {option.name: option.label for option in options.TRAINING + options.OTHERS if option.name not in NO_FIELD}, **{
         "picks": "Labelled particles", "pseudo_labels": "Learn from", "negatives": "Negatives",
+        "name": "Name in the library", "replace": "Replace another model", "folder": "Library",
         "network_setting": "Its settings", "masks": "Folder of masks", "template": "Templates",
     })
 """What the forms call the options of the command line."""

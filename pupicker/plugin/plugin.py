@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pwem
 import pyworkflow as pw
@@ -25,10 +25,11 @@ from pupicker.constants import (
     PUPICKER_HOME,
     PUPICKER_MODELS,
     PUPICKER_PYTHON,
+    PUPICKER_USER_MODELS,
     SCIPION_EM_MINIMUM,
 )
 from pupicker.plugin.interpreter import contentsOf
-from pupicker.shared.choices import MODEL_SUFFIX
+from pupicker.shared.model_library import SITE, Folder, library_folders, names_in, user_folder
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(pupicker.__file__)), "commands", "launch.py")
 
@@ -50,8 +51,10 @@ class Plugin(pwem.Plugin):
                        description="Python (3.10 or later, with torch) that runs training and picking. Default: the "
                                    "one of PUPICKER_HOME when it is installed, else the one that runs Scipion.")
         cls._defineVar(PUPICKER_MODELS, "", var_type=VarTypes.FOLDER,
-                       description="Folder of picking models that this site offers; 'import model' takes them by name. "
-                                   "Default: none.")
+                       description="Folder of picking models that this site offers, or several with : between them; "
+                                   "it may be read-only. Forms take these models by name. Default: none.")
+        cls._defineVar(PUPICKER_USER_MODELS, user_folder({}), var_type=VarTypes.FOLDER,
+                       description="Folder of picking models of the user, in which 'publish model' puts them.")
         cls._defineVar(PUPICKER_DEVICE, DEVICES[0], var_type=VarTypes.STRING,
                        description="What 'Use GPU' says in new forms: cuda (yes), cpu (no), or auto, which is yes "
                                    "where there is an NVIDIA driver. Set it where forms are filled in on another "
@@ -92,15 +95,22 @@ class Plugin(pwem.Plugin):
 
     @classmethod
     def getModelFolder(cls) -> str:
-        """Folder of the models of this site; empty if it has none."""
-        return os.path.expanduser((cls.getVar(PUPICKER_MODELS) or "").strip())
+        """First folder of the models of this site; empty if it has none."""
+        return next((folder.path for folder in cls.getLibraryFolders() if folder.owner == SITE), "")
+
+    @classmethod
+    def getLibraryFolders(cls) -> List[Folder]:
+        """Folders of the model library."""
+        return library_folders(cls._getLibraryVariables())
+
+    @classmethod
+    def _getLibraryVariables(cls) -> Dict[str, str]:
+        return {name: cls.getVar(name) or "" for name in (PUPICKER_MODELS, PUPICKER_USER_MODELS)}
 
     @classmethod
     def getLibraryModels(cls) -> List[str]:
-        """Names of the models of this site, without suffix."""
-        folder = cls.getModelFolder()
-        files = os.listdir(folder) if os.path.isdir(folder) else []
-        return sorted(name[:-len(MODEL_SUFFIX)] for name in files if name.endswith(MODEL_SUFFIX))
+        """Names of the models of the library."""
+        return sorted({name for folder in cls.getLibraryFolders() for name in names_in(folder.path)})
 
     @classmethod
     def getEnviron(cls) -> Any:
@@ -109,6 +119,7 @@ class Plugin(pwem.Plugin):
         if not cls.isOwnInterpreter():
             for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
                 environ.pop(name, None)
+        environ.update(cls._getLibraryVariables())  # what Scipion's configuration says, the child knows from here only
         environ["PYTHONUNBUFFERED"] = "1"  # the log tabs of the GUI show progress as it happens
         return environ
 

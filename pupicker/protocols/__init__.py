@@ -4,8 +4,8 @@
 ``protocol_label``, ``protocol_import_labels``;
 ``learning_base`` (labels in, options of a training) with ``protocol_train`` and ``protocol_cross_validate``;
 ``picking_base`` (batches in streaming) with ``picking_state`` (Continue), ``protocol_pick`` and
-``protocol_baseline`` (without labels); ``progress_text``; ``protocol_threshold``, ``protocol_evaluate``.  Their fields
-are in ``forms``.
+``protocol_baseline`` (without labels); ``protocol_threshold``, ``protocol_evaluate``, ``protocol_publish_model``.
+Their fields are in ``forms``.
 
 The bases are not imported here, so that Scipion does not take them for protocols.
 """
@@ -18,6 +18,7 @@ from pupicker.protocols.protocol_import_model import ProtPuPickerImportModel
 from pupicker.protocols.protocol_label import ProtPuPickerLabel
 from pupicker.protocols.protocol_pick import ProtPuPickerPick
 from pupicker.protocols.protocol_preprocess import ProtPuPickerPreprocess
+from pupicker.protocols.protocol_publish_model import ProtPuPickerPublishModel
 from pupicker.protocols.protocol_threshold import ProtPuPickerThreshold
 from pupicker.protocols.protocol_train import ProtPuPickerTrain
 
@@ -30,6 +31,7 @@ __all__ = [
     "ProtPuPickerLabel",
     "ProtPuPickerPick",
     "ProtPuPickerPreprocess",
+    "ProtPuPickerPublishModel",
     "ProtPuPickerThreshold",
     "ProtPuPickerTrain",
 ]

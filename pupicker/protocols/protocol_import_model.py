@@ -18,6 +18,7 @@ from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json
+from pupicker.shared.model_library import library_file, names_in
 
 
 class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
@@ -38,7 +39,7 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
         form.addParam("modelPath", params.PathParam, default=os.path.join(Plugin.getModelFolder(), ""), important=True,
                       label="Model file",
                       help="File written by _pupicker - train_ (extra/model%s in the folder of its run) or by the "
-                           "command _pupicker train_, or the name of a model that this site offers. It is copied into "
+                           "command _pupicker train_, or the name of a model of the library. It is copied into "
                            "this project.\n%s" % (MODEL_SUFFIX, self._getLibraryText()))
 
     # --------------------------- INSERT steps functions ----------------------
@@ -90,16 +91,17 @@ class ProtPuPickerImportModel(ProtPuPickerBase, EMProtocol):
 
     # --------------------------- UTILS functions -----------------------------
     def _getModelPath(self) -> str:
-        """The file; what is the name of a model of the site means that model."""
+        """The file; what is the name of a model of the library means that model."""
         given = (self.modelPath.get() or "").strip()
-        if given in Plugin.getLibraryModels():
-            return os.path.join(Plugin.getModelFolder(), given + MODEL_SUFFIX)
+        for folder in Plugin.getLibraryFolders():
+            if given in names_in(folder.path):
+                return library_file(folder.path, given)
         return os.path.expanduser(given)
 
     @staticmethod
     def _getLibraryText() -> str:
         models = Plugin.getLibraryModels()
-        return "Models of this site: %s." % ", ".join(models) if models else ""
+        return "Models of the library: %s." % ", ".join(models) if models else ""
 
     def _getCopyPath(self) -> str:
         return self._getExtraPath("model" + MODEL_SUFFIX)

@@ -19,30 +19,33 @@ from pupicker.convert.micrographs import linkName
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
+from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import Value
 from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.json_files import read_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
+from pupicker.shared.model_header import facts, read_header
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord
 from pupicker.window.suggester import LabelMicrograph
 
 OUTPUTS = {PARTICLES: ("outputCoordinates", ""), NOT_PARTICLES: ("outputNegatives", "_negatives")}
 
 
-class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
+class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
     """
     Opens a window in which you click particles. It needs nothing but micrographs, and is the first step of a project.
 
     A left click labels a particle, a click on a circle removes it, a right click says that there is no particle, the
-    wheel changes the diameter. Suggestions of a general model stand there from the start as thin circles; accept them,
-    or correct them: a model learns from what you click, in the background, and suggests anew. What is clicked is on
-    disk at once.
+    wheel changes the diameter. Suggestions of a general model, or of one that you choose, stand there from the start as
+    thin circles; accept them, or correct them: a model learns from what you click, in the background, and suggests
+    anew. What is clicked is on disk at once.
 
     _Done_ registers the labels, the places that are no particles, and the last model, with which _pupicker - pick_ can
     follow at once; _pupicker - train_ makes a better one of the labels. Run it again (_Continue_) to go on labelling.
     """
 
     _label = "label"
+    _modelPicks = False  # it suggests only
     _devStatus = NEW
     _possibleOutputs = {"outputCoordinates": SetOfCoordinates, "outputNegatives": SetOfCoordinates,
                         "outputModel": PuPickerModel}
@@ -67,6 +70,7 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
                       label="Begin with (optional)",
                       help="Coordinates of any picker on these micrographs, to correct them. Only a first start "
                            "reads them; afterwards the labels are those of the window.")
+        self._defineModelParams(form, "Model for suggestions", general=True)
         DIAMETER.addTo(form, allowsNull=True, default=None, label="Particle diameter (Å, optional)", help=(
             "Longest extent of the particle in Å. Empty: found in the window, where the wheel changes the circles and "
             "the mean of the labels tells the diameter."))
@@ -82,6 +86,7 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
         """Open the window and wait until it is closed."""
         from pupicker.gui.label_dialog import labelMicrographs  # only this step needs a screen
 
+        self._takeLibraryModel()
         micSet = self.inputMicrographs.get()
         folder = self._getExtraPath("micrographs")
         links = {os.path.splitext(os.path.basename(link))[0]: link
@@ -96,17 +101,23 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
             worker = coreWorker(self._getExtraPath(), ["--threads", "0"], self._chosenGpu(), log)
             try:
                 self.done.set(labelMicrographs(entries, {key: mic.getLocation() for key, mic in mics.items()}, record,
-                                               worker, self._getExtraPath()))
+                                               worker, self._getExtraPath(), self._getFirstModel()))
             finally:
                 worker.close()
         self._store(self.done)
+
+    def _getFirstModel(self) -> Dict[str, Any]:
+        """Of the first suggestions, as a card; empty: the general one."""
+        model = self.getModel()
+        return dict(facts(read_header(model.getPath())), path=model.getPath()) if model is not None else {}
 
     def _beginRecord(self, micSet: Any) -> LabelRecord:
         """The labels so far; at the first start those that were given."""
         begun = os.path.exists(self._getLabelsFile())
         record = LabelRecord(self._getLabelsFile())
         if not begun:
-            record.setDiameter(self.diameter.get() or 0.0)
+            model = self.getModel()
+            record.setDiameter(self.diameter.get() or (model.getDiameterAng() if model is not None else 0.0))
             coordSet = self.inputCoordinates.get()
             points = matchLabels(coordSet, micSet).points if coordSet is not None else {}
             for micId, places in points.items():
@@ -148,14 +159,15 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
-        errors = fieldErrors(self, [DIAMETER._replace(optional=True)]) + tooLarge(self, self.inputMicrographs.get())
+        errors = self._validateModel("Model for suggestions")
+        errors += fieldErrors(self, [DIAMETER._replace(optional=True)]) + tooLarge(self, self.inputMicrographs.get())
         coordSet = self.inputCoordinates.get()
         if coordSet is not None and coordSet.getMicrographs() is None:
             errors.append("*Begin with*: the micrographs of these coordinates are gone from the project.")
         return errors
 
     def _warnings(self) -> List[str]:
-        return self._warnGpu()
+        return self._warnGpu() + self._warnModel()
 
     def _summary(self) -> List[str]:
         record = self._countLabels()
@@ -167,7 +179,7 @@ class ProtPuPickerLabel(ProtPuPickerBase, ProtParticlePicking):
             lines += self.outputModel.getSummary()
         if not self.done.get():
             lines.append("They are kept, but not registered: run it again (_Continue_) and press _Done_ in the window.")
-        return lines + self._quarantineSummary()
+        return lines + self._modelSummary() + self._quarantineSummary()
 
     def _countLabels(self) -> Dict[str, Any]:
         record = LabelRecord(self._getLabelsFile())

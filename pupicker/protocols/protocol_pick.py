@@ -9,11 +9,13 @@ from pyworkflow.constants import NEW
 
 from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.convert.micrographs import micIdOf
+from pupicker.objects import PuPickerModel
 from pupicker.plugin.plugin import Plugin
 from pupicker.plugin.workers import Picking, Workers, fieldsOf
 from pupicker.protocols.forms.picking import ModelPickingForm
 from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared.digests import file_digest
+from pupicker.shared.model_header import ModelError
 from pupicker.shared.worker import Answer, Worker
 
 
@@ -35,6 +37,11 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
     _devStatus = NEW
     _command = "pick"
     _workers: Workers
+
+    # --------------------------- INSERT steps functions ----------------------
+    def _insertAllSteps(self) -> None:
+        self._takeLibraryModel()
+        ProtPuPickerPickingBase._insertAllSteps(self)
 
     # --------------------------- STEPS functions -----------------------------
     def _pickLinks(self, mics: List[Any], links: List[str], name: str, options: List[str]) -> Dict[str, Any]:
@@ -77,6 +84,9 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
             self._workers.close()
 
     # --------------------------- INFO functions ------------------------------
+    def _summary(self) -> List[str]:
+        return ProtPuPickerPickingBase._summary(self) + self._modelSummary()
+
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
         return ("%d particle candidates were picked with a convolutional neural network trained by positive-unlabelled "
@@ -87,17 +97,27 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
 
     # --------------------------- UTILS functions -----------------------------
     def _getModelPath(self) -> str:
-        return str(self.inputModel.get().getPath())
+        return str(self._getKnownModel().getPath())
+
+    def _getKnownModel(self) -> PuPickerModel:
+        """The model, of a run that has one."""
+        model = self.getModel()
+        if model is None:
+            raise Exception("The model is gone from the project: choose another one.")
+        return model
 
     def _getBoxSize(self) -> int:
         own = self.boxSize.get()
-        return int(own or self.inputModel.get().getBoxSizePx(self.getInputMicrographs().getSamplingRate()))
+        return int(own or self._getKnownModel().getBoxSizePx(self.getInputMicrographs().getSamplingRate()))
 
     def _getThresholdText(self) -> str:
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             return "%0.2f" % self.threshold.get()
-        model = self.inputModel.get()  # None: deleted since
-        if model is None:
+        try:
+            model = self.getModel()
+        except ModelError:
+            model = None
+        if model is None:  # deleted since
             return "that of the model"
         return "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
 

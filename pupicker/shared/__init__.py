@@ -2,5 +2,6 @@
 
 ``option`` (what one is), ``options`` and ``choices`` (what can be chosen), ``names`` (of micrographs, tables, masks),
 ``columns``, ``lengths``, ``durations``; ``atomic`` (files that are whole or not there), ``json_files``, ``digests``;
+``model_header`` (a model file without torch) and ``model_library`` (models by name);
 ``counters`` (what a picking did); ``worker`` (asks a process of the core that stays).
 """

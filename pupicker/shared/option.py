@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+LONGEST_SHOWN = 80  # letters of a value in a message
+
 
 @dataclass(frozen=True)
 class Option:
@@ -128,7 +130,10 @@ class Option:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "%g" % value if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "%g" % value
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value))  # a message is one line
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
 
 
 def problems(values: Mapping[str, Any], options: Sequence[Option]) -> List[Tuple[Option, str]]:

@@ -264,9 +264,26 @@ SETTLE = Option(
     unit="seconds", minimum=0, maximum=3600, metavar="S",
 )
 
+# ------------------------------------------------------------------ the card of a model in the library
+_ONE_LINE = Option(
+    "", str, "", "", pattern=r"[^\x00-\x1f\x7f]{0,500}", wording="one line of at most 500 letters", metavar="TEXT")
+MODEL_NAME = Option(
+    "name", str, "Name", "of the model in the library", pattern=r"(?!(?:auto|general|random)$)[A-Za-z0-9][\w.+-]{0,99}",
+    wording="at most 100 letters, digits and . _ + -, the first a letter or digit; neither auto, general nor random",
+    metavar="NAME",
+)
+SPECIMEN = _ONE_LINE.but(name="specimen", label="Specimen", help="what the particles are")
+MICROSCOPE = _ONE_LINE.but(name="microscope", label="Microscope",
+                           help="microscope, detector, voltage: what the images depend on")
+NOTE = _ONE_LINE.but(name="note", label="Note", help="whatever else others should know")
+AUTHOR = _ONE_LINE.but(name="author", label="Author", help="whom to ask about it",
+                       automatic="the user's name on this machine")
+CARD = (MODEL_NAME, SPECIMEN, MICROSCOPE, NOTE, AUTHOR)
+"""What is asked of who publishes a model."""
+
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
     TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, PRECISION, THREADS, PART,
-    SETTLE,
+    SETTLE, *CARD,
 )
 """What several commands are asked, or another one than the training."""

@@ -1,36 +1,28 @@
-"""What a model file says of itself: the JSON text in its header, read without the core."""
+"""What a model file says of itself, for a window: the JSON text in its header, and its card."""
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any, Dict, Iterator, List, Tuple
 
+from pupicker.shared.model_header import ModelError, read_card, read_header
 from pupicker.viewers.scored_set import ViewerError
 
-HEADER_KEY = "pupicker"
 LONGEST_LIST = 4  # longer ones are curves
 
 
 def readHeader(path: str) -> Dict[str, Any]:
-    """The header of a model: safetensors begins with its length (8 bytes, little-endian) and a JSON text.
+    """The header of a model, with its card if it has one.
 
     Raises
     ------
     ViewerError
         The file is missing or no model; one line.
     """
-    if not os.path.exists(path):
-        raise ViewerError("%s: no such model file; train or import it again." % path)
-    size = os.path.getsize(path)
-    with open(path, "rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        text = stream.read(length) if length <= size else b""
     try:
-        header = json.loads(json.loads(text.decode("utf-8"))["__metadata__"][HEADER_KEY])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ViewerError("%s: not a model of pupicker, or damaged; train or import it again." % path) from error
-    return dict(header)
+        header, card = read_header(path), read_card(path)
+    except ModelError as error:
+        raise ViewerError("%s." % error) from error
+    return dict(header, card=card) if card else header
 
 
 def headerRows(header: Dict[str, Any]) -> List[Tuple[str, str]]:

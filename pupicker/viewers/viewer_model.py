@@ -43,6 +43,8 @@ class ModelWindow(Window):
         for column, title, width in (("#0", "model", 320), ("value", "", 520)):
             table.heading(column, text=title, anchor=tk.W)
             table.column(column, width=width)
+        for key, value in dict(header.get("card") or {}).items():
+            table.insert("", tk.END, text=key.capitalize(), values=(value,))
         for key, value in cardRows(model):
             table.insert("", tk.END, text=key, values=(value,))
         everything = table.insert("", tk.END, text="Everything in the file", open=False)

@@ -61,9 +61,11 @@ class LabelPanel(ttk.Frame):
         bar = ttk.Frame(self)
         bar.pack(fill=tk.X)
         ttk.Label(bar, text="Suggestions with a score of").pack(side=tk.LEFT)
-        self.value = ttk.Label(bar, text="%0.1f" % START)
+        suggester = self._window.suggester
+        start = min(max(suggester.threshold, LOWEST), HIGHEST) if suggester is not None and suggester.model else START
+        self.value = ttk.Label(bar, text="%0.1f" % start)
         self.value.pack(side=tk.RIGHT)
-        self.slider = ttk.Scale(self, from_=LOWEST, to=HIGHEST, value=START, command=lambda text: self._slid())
+        self.slider = ttk.Scale(self, from_=LOWEST, to=HIGHEST, value=start, command=lambda text: self._slid())
         self.slider.pack(fill=tk.X)
         self.suggested = self._text()
         self.acceptButton = ttk.Button(self, text="Accept all shown (a)", command=self._window.accept)
@@ -143,7 +145,9 @@ class LabelPanel(ttk.Frame):
         self.trainButton.state(["!disabled" if suggester.canTrain() else "disabled"])
         self.stateText.configure(text=suggester.error or suggester.state)
         text = "Suggestions of the general model, which has seen no particle of yours."
-        if suggester.model:
+        if suggester.model and not suggester.trained:
+            text = "Suggestions of the model that you chose, which has seen no label of yours."
+        elif suggester.model:
             text = "Suggestions of a model that learnt from your labels."
             if suggester.averagePrecision is not None and self._window.record.number() >= ENOUGH:
                 text += " Average precision to expect: about %0.1f." % min(suggester.averagePrecision, 0.9)

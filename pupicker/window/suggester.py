@@ -58,6 +58,9 @@ class Suggester:
         The list.
     folder
         For the models; the last one is found there again.
+    first
+        Card of a model, with its ``path``, that suggests until one has learnt from the labels, and from which that one
+        starts; empty: the general one.
 
     Attributes
     ----------
@@ -66,11 +69,14 @@ class Suggester:
     error
         Why the last request failed; empty if it did not.
     model, threshold, averagePrecision
-        The last model that was trained (its file; empty: none yet), its suggested threshold, and how good it is on
-        labels that it had not seen (None: not known).
+        The last model that was trained, or the first one (its file; empty: the general one), its suggested threshold,
+        and how good it is on labels that it had not seen (None: not known).
+    trained
+        Number of the last model that was trained on the labels; 0: none yet.
     """
 
-    def __init__(self, worker: Any, record: LabelRecord, micrographs: Sequence[LabelMicrograph], folder: str) -> None:
+    def __init__(self, worker: Any, record: LabelRecord, micrographs: Sequence[LabelMicrograph], folder: str,
+                 first: Optional[Dict[str, Any]] = None) -> None:
         self._worker, self._record, self._folder = worker, record, folder
         self._micrographs = list(micrographs)
         self._byPath = {one.path: one for one in micrographs}
@@ -84,7 +90,10 @@ class Suggester:
         self._wanted = False  # a training, by the user
         self._trainedWith = 0  # labels and places that are none of the last training
         self._since, self._settled = time.monotonic(), 0.0
-        self._takeUp(read_json(os.path.join(folder, "model.json")))
+        self.trained = 0  # models, so far
+        self._network: Dict[str, Any] = {}  # of the model, where it is known
+        self._takeUp(first or {})
+        self._takeUp(read_json(os.path.join(folder, "model.json")), trained=True)
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
@@ -159,13 +168,13 @@ class Suggester:
                      if self._pathOf(key)}
         rest = [path for path in negatives if path not in labels]
         self._trainedWith = self.labels()
-        number = 1 + int(self.model.rsplit("_", 1)[-1].split(".")[0]) if self.model else 1
         self._progress, self.error = "training: reading micrographs ...", ""
         self._training = self._worker.send(
             "train", micrographs=list(labels) + rest, labels=_asLists(labels), negatives=_asLists(negatives) or None,
-            output=os.path.join(self._folder, "model_%03d.pupicker" % number), diameter=self._record.diameterAng,
+            output=os.path.join(self._folder, "model_%03d.pupicker" % (self.trained + 1)),
+            diameter=self._record.diameterAng,
             pixel_size=self._micrographs[0].pixelSizeAng, updates=UPDATES, refit=False,
-            start=self.model or "general")
+            start=self.model or "general", **self._network)
 
     def mostUseful(self) -> str:
         """Key of the micrograph whose labels would help most: the one with the most doubtful suggestions, or with ice
@@ -249,7 +258,7 @@ class Suggester:
                 self.error = str(answer["error"])
             elif answer["event"] == "result":
                 self._training = None
-                self._takeUp(dict(answer["card"], path=answer["model"]))
+                self._takeUp(dict(answer["card"], path=answer["model"]), trained=True)
                 write_json(os.path.join(self._folder, "model.json"), dict(answer["card"], path=answer["model"]))
                 self.forget()
                 return True
@@ -257,12 +266,16 @@ class Suggester:
             self._training = None
         return False
 
-    def _takeUp(self, card: Dict[str, Any]) -> None:
-        """Go on with a model."""
+    def _takeUp(self, card: Dict[str, Any], trained: bool = False) -> None:
+        """Go on with a model; `trained`: on the labels."""
         if card.get("path") and os.path.exists(card["path"]):
             self.model, self.threshold = str(card["path"]), float(card.get("suggested_threshold") or 0.0)
-            self.averagePrecision = ((card.get("validation") or {}).get("average_precision")
-                                     or card.get("expected_average_precision"))
+            self._network = {name: card[name] for name in ("network", "network_settings") if card.get(name)}
+            self.averagePrecision = None
+            if trained:
+                self.trained = int(self.model.rsplit("_", 1)[-1].split(".")[0])
+                self.averagePrecision = ((card.get("validation") or {}).get("average_precision")
+                                         or card.get("expected_average_precision"))
 
 
 def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:

@@ -28,19 +28,11 @@ class PuPickerDetectionWizard(Wizard):
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol
-        micSet, model = protocol.getInputMicrographs(), protocol.inputModel.get()
-        messages = Plugin.validateInstallation()
-        if micSet is None or model is None:
-            messages = ["Choose micrographs and a picking model first."]
-        elif micSet.getSize() == 0:
-            messages = ["There is no micrograph in the set yet."]
-        elif not model.exists():
-            messages = ["The file of the model, %s, is missing. Train or import it again." % model.getPath()]
-        else:
-            messages = messages + protocol._validateExclusion(micSet)
+        messages = whatIsMissing(protocol)
         if messages:
             dialog.showWarning("Detection preview", messages[0], form.root)
             return
+        micSet, model = protocol.getInputMicrographs(), protocol.getModel()
         given = protocol.thresholdMode.get() == THRESHOLD_GIVEN
         threshold = (protocol.threshold.get() if given else model.getSuggestedThreshold()) or 0.0
         distance = protocol.minDistance.get() or 0.0
@@ -57,11 +49,21 @@ class PuPickerDetectionWizard(Wizard):
             form.setVar("minDistance", chosen.minDistanceAng)
 
 
+def whatIsMissing(protocol: Any) -> List[str]:
+    """Why the form does not say yet what to pick, and with what."""
+    micSet, messages = protocol.getInputMicrographs(), protocol._validateModel("Picking model")
+    if micSet is None or (not messages and protocol.getModel() is None):
+        return ["Choose micrographs and a picking model first."]
+    if micSet.getSize() == 0:
+        return ["There is no micrograph in the set yet."]
+    return messages + list(Plugin.validateInstallation()) + protocol._validateExclusion(micSet)
+
+
 def startPicking(protocol: Any, mic: Any, minDistanceAng: float, lowestScore: float) -> ChildProcess:
     """Begin to pick `mic` as `protocol` would, down to `lowestScore`; the table is ``picks.tsv`` in the folder."""
     process = ChildProcess()
     try:
-        arguments = [linkMicrograph(mic, process.folder), "--model", protocol.inputModel.get().getPath(),
+        arguments = [linkMicrograph(mic, process.folder), "--model", protocol.getModel().getPath(),
                      "--output", process.getPath("picks.tsv"), "--threshold=%r" % lowestScore,
                      "--pixel-size", repr(protocol.getInputMicrographs().getSamplingRate()),
                      "--threads", max(1, protocol.getBinThreads())]

@@ -95,6 +95,12 @@ def add_micrographs(parser: argparse.ArgumentParser) -> None:
     add_option(parser, options.PIXEL_SIZE)
 
 
+def add_model(parser: argparse.ArgumentParser, help: str, required: bool = False) -> None:
+    """``--model``: a file, or the name of a model of the library."""
+    parser.add_argument("--model", type=Path, metavar="MODEL", required=required,
+                        help=f"{help}: a file, or a name in the library (pupicker models list)")
+
+
 def add_exclusion(parser: argparse.ArgumentParser, of_model: bool = False) -> None:
     """``--margin``, ``--masks``, ``--exclude-contamination``; their defaults may be what the model's training did."""
     changes: dict[str, Any] = {"default": None, "automatic": "as in training"} if of_model else {}

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.cell_head import CellNetwork
+from pupicker.engine.models.library import model_file
 from pupicker.engine.models.model_file import load_model, with_cell_head, without_cell_head
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared import choices
@@ -63,7 +64,7 @@ def load_start(name: str, network_name: str, network: Classifier) -> Start:
     if name == RANDOM:
         return Start()
     if name not in (AUTO, GENERAL):
-        return _of_model(Path(name), network_name, network)
+        return _of_model(model_file(name), network_name, network)
     path = WEIGHTS / f"{network_name}.safetensors"
     weights = without_cell_head(_read(path)) if path.is_file() else None
     if weights is not None and _fits(weights, network):

@@ -29,14 +29,13 @@ from pupicker.engine.models.header_schema import check_header, is_schema_number,
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
+from pupicker.shared.model_header import HEADER_KEY, ModelError, digest_problem
 
 SCHEMA_VERSION = 3
 """2: with a last layer for cells; 3: the calibration has a bound, and the layer may be there."""
 
 CELL_HEAD = "cell_head."
 """Before the names of its tensors."""
-
-_HEADER_KEY = "pupicker"
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     header = {**model.header(), "weights_sha256": weights_digest(tensors)}
     try:
         with atomic_path(path) as temporary:
-            save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(header)})
+            save_file(tensors, str(temporary), metadata={HEADER_KEY: json.dumps(header)})
     except SafetensorError as error:  # a full disk, for one
         raise InputError(f"{path}: cannot be written ({error})", "output") from error
 
@@ -162,7 +161,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         with safe_open(str(path), framework="pt") as stored:
             metadata = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
-        header = json.loads(metadata[_HEADER_KEY])
+        header = json.loads(metadata[HEADER_KEY])
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: not a pupicker model, or damaged ({error})") from error
     except KeyError as error:
@@ -184,7 +183,18 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error
     _check_weights(path, header, tensors)
+    _check_card(path)
     return model
+
+
+def _check_card(path: Path) -> None:
+    """InputError if a model that was published is no longer what was."""
+    try:
+        problem = digest_problem(path)
+    except ModelError as error:
+        raise InputError(str(error)) from error
+    if problem:
+        raise InputError(problem)
 
 
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:

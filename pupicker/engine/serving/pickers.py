@@ -11,6 +11,7 @@ import torch
 
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import DEFAULT_NETWORK, NETWORKS
+from pupicker.engine.models.library import model_file
 from pupicker.engine.models.model_file import Model, load_model
 from pupicker.engine.picking.general_picker import GeneralPicker
 from pupicker.engine.picking.picker import MicrographPicker, Picker, PickingOptions
@@ -35,7 +36,7 @@ class Pickers:
     device
         Where networks run.
     model
-        File that is meant where none is named.
+        File, or name in the library, that is meant where none is named.
     turns
         With a training of the same process.
     """
@@ -46,17 +47,21 @@ class Pickers:
         self._pickers: OrderedDict[Hashable, MicrographPicker] = OrderedDict()
 
     def model(self, path: str | None) -> Model:
-        """Of this file, or of the process; read again when the file has changed.
+        """Of this file or name in the library, or of the process; read again when the file has changed.
 
         Raises
         ------
         UsageError, InputError
             None is named; it cannot be used.
         """
-        chosen = Path(path) if path else self._model
-        if chosen is None:
-            raise UsageError("no model: name one in the request, or start the process with one", "model")
+        chosen = self._chosen(path)
         return self._kept(self._models, self._of_file(chosen), lambda: load_model(chosen))
+
+    def _chosen(self, path: str | None) -> Path:
+        given = path or self._model
+        if given is None:
+            raise UsageError("no model: name one in the request, or start the process with one", "model")
+        return model_file(given)
 
     def loaded(self) -> list[str]:
         """Files of the models, the last used last."""
@@ -64,7 +69,7 @@ class Pickers:
 
     def for_pick(self, values: dict[str, Any], paths: list[Path]) -> Picker:
         """Picks with a model, as the fields of a request ``pick`` say."""
-        model, file = self.model(values["model"]), self._of_file(Path(values["model"] or str(self._model)))
+        model, file = self.model(values["model"]), self._of_file(self._chosen(values["model"]))
         exclusion = self._exclusion(values, model.exclusion, paths)
 
         def make() -> Picker:

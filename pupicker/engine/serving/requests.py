@@ -93,7 +93,7 @@ def _fields(*some: Option) -> tuple[Field, ...]:
 
 
 _MICROGRAPHS = Field("micrographs", "texts", "micrograph files; each gets an answer as soon as it is picked", True)
-_MODEL = Field("model", "text", "model file; without it that of the process")
+_MODEL = Field("model", "text", "model file, or name in the library; without it that of the process")
 _RESULTS = (
     Field("output", "text", "folder for one table a micrograph; without it picks come in the answers alone"),
     Field("format", "text", "of the tables: " + ", ".join(suffix[1:] for suffix in TABLE_SUFFIXES), default="tsv"),

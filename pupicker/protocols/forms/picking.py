@@ -13,6 +13,7 @@ from pupicker.convert.labels import repeatedNames
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.fields import OptionField, fieldErrors
 from pupicker.protocols.forms.gpu import GpuForm
+from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import PickingRun, Value
 from pupicker.shared import options
 
@@ -83,10 +84,9 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         return self._minDistanceField.arguments(self)
 
 
-class ModelPickingForm(PickingForm):
+class ModelPickingForm(ModelForm, PickingForm):
     """Mix-in before the base class of the protocol that picks with a model."""
 
-    inputModel: Value
     thresholdMode: Value
     threshold: Value
     uncertainty: Value
@@ -98,9 +98,7 @@ class ModelPickingForm(PickingForm):
         self._definePickInput(form, "Micrographs to pick, as they came from motion correction, neither filtered nor "
                                     "normalised. The set may still grow. Their pixel size may differ from that of the "
                                     "training micrographs.")
-        form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", important=True,
-                      label="Picking model",
-                      help="Model from _pupicker - train_ or _pupicker - import model_.")
+        self._defineModelParams(form, "Picking model")
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold that training found on its held-out labels.\n"
@@ -119,17 +117,13 @@ class ModelPickingForm(PickingForm):
 
     # --------------------------- checks and options ---------------------------
     def _validate(self) -> List[str]:
-        errors = []
-        model = self.inputModel.get()
-        if model is not None and not model.exists():
-            errors.append("*Picking model*: its file %s is missing. Train or import it again." % model.getPath())
-        errors += self._validateLengths()
+        errors = self._validateModel("Picking model") + self._validateLengths()
         errors += self._validateNames() + self._validateExclusion(self.getInputMicrographs())
         return errors + (fieldErrors(self, [THRESHOLD]) if self.thresholdMode.get() == THRESHOLD_GIVEN else [])
 
     def _warnings(self) -> List[str]:
-        warnings = []
-        model, micSet = self.inputModel.get(), self.getInputMicrographs()
+        warnings = self._warnModel()
+        model, micSet = self.getModel(), self.getInputMicrographs()
         if model is not None and micSet is not None \
                 and micSet.getSamplingRate() > model.getWorkingPixelSizeAng() * 1.001:
             warnings.append("The micrographs have %0.2f Å/px, coarser than the %0.2f Å/px at which the model works: "

@@ -26,12 +26,12 @@ from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
     ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
     ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 
@@ -81,7 +81,7 @@ class TestDiscovery(unittest.TestCase):
         common = {"diameter"}
         prior = {"priorMode", "particlesPerMicrograph", "classPrior"}
         for protocol, fields in ((ProtPuPickerTrain, common | prior), (ProtPuPickerCrossValidate, common | prior),
-                                 (ProtPuPickerPick, {"thresholdMode", "threshold", "minDistance"}),
+                                 (ProtPuPickerPick, {"thresholdMode", "threshold", "minDistance", "libraryModel"}),
                                  (ProtPuPickerBaseline, common), (ProtPuPickerPreprocess, common)):
             wizards = self.domain.findWizards(protocol(), DESKTOP_TKINTER)
             self.assertEqual({name for name, wizard in wizards.items() if "PuPicker" in wizard.__name__}, fields,

@@ -23,8 +23,10 @@ from pupicker import Plugin  # isort: skip
 from pupicker.commands import launch  # isort: skip
 from pupicker.constants import (  # isort: skip
     CORE_MINIMUM_PYTHON, PUPICKER_DEVICE, PUPICKER_HOME, PUPICKER_MODELS, PUPICKER_PYTHON,
+    PUPICKER_USER_MODELS,
 )
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerTrain  # isort: skip
+from pupicker.shared.model_library import library_folders  # isort: skip
 
 
 class PluginTestCase(unittest.TestCase):
@@ -109,7 +111,7 @@ class TestSiteDefaults(PluginTestCase):
             run.modelPath.set(given)
             (message,) = run._validate()
             self.assertIn(expected, message)
-            self.assertIn("Models of this site: apoferritin, ribosome.", message)
+            self.assertIn("Models of the library: apoferritin, ribosome.", message)
         for given in ("ribosome", os.path.join(self.folder, "ribosome.pupicker")):
             run.modelPath.set(given)
             self.assertEqual(run._validate(), [])
@@ -119,7 +121,14 @@ class TestSiteDefaults(PluginTestCase):
         for folder in ("", "/nowhere"):
             self.setVariable(PUPICKER_MODELS, folder)
             self.assertEqual(Plugin.getLibraryModels(), [])
-        self.assertNotIn("Models of this site", ProtPuPickerImportModel()._validate()[0])
+        self.assertNotIn("Models of the library", ProtPuPickerImportModel()._validate()[0])
+
+    def testTheCoreKnowsTheFoldersOfTheConfiguration(self):
+        self.setVariable(PUPICKER_MODELS, "/site/a:/site/b")
+        self.setVariable(PUPICKER_USER_MODELS, self.folder)
+        environ = Plugin.getEnviron()
+        self.assertEqual(library_folders(environ), Plugin.getLibraryFolders())
+        self.assertEqual([path for path, _ in library_folders(environ)], [self.folder, "/site/a", "/site/b"])
 
 
 class TestBinaries(PluginTestCase):

@@ -207,6 +207,17 @@ def chooseAttribute(dialog, result):
     press(dialog, "Select")
 
 
+def chooseModel(dialog, result):
+    yield 300
+    rows = [dialog.tree.item(item) for item in dialog.tree.get_children()]
+    result["models"] = [(row["text"], row["values"][0], row["values"][1]) for row in rows]
+    result["said"] = dialog.message
+    dialog.tree.selection_set(dialog.tree.get_children()[0])
+    yield 200
+    yield PICTURE
+    press(dialog, "Select")
+
+
 def warned(dialog, result):
     yield 300
     result["warning"] = " ".join(text.get("1.0", "end") for text in texts(dialog))
@@ -243,6 +254,7 @@ def main():
         ("detection", ProtPuPickerPick, "thresholdMode", preview, picking, {"useGpu": False}),
         ("low threshold", ProtPuPickerPick, "threshold", previewOfALowThreshold, picking,
          {"useGpu": False, "thresholdMode": 1, "threshold": -9.0}),
+        ("library", ProtPuPickerPick, "libraryModel", chooseModel, mics, {"modelSource": 1}),
         ("broken", ProtPuPickerPick, "thresholdMode", previewFails, dict(mics, inputModel=("broken", "outputModel")),
          {"useGpu": False}),
     ]

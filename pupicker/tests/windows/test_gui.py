@@ -13,7 +13,7 @@ from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
 FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
          "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline",
-         "ProtPuPickerLabel", "ProtPuPickerImportLabels"]
+         "ProtPuPickerLabel", "ProtPuPickerImportLabels", "ProtPuPickerPublishModel"]
 
 
 SMALL_SCREEN_PX = 768 - 60  # of a laptop, less the bars of its desktop and of the window

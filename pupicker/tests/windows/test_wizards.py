@@ -20,6 +20,7 @@ from pupicker.plugin.child_process import ChildProcess  # isort: skip
 from pupicker.constants import EXCLUSION_GIVEN  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerPick  # isort: skip
+from pupicker.shared.model_header import copy_with_card  # isort: skip
 from pupicker.wizards.wizard_detection import startPicking  # isort: skip
 
 BOX = 44
@@ -77,8 +78,11 @@ class TestWizards(WorkflowTestCase):
         cls.pictures = pictures_folder(cls.addClassCleanup)
         temporary = os.path.join(cls.pictures, "temporary")
         os.makedirs(temporary)
+        library = os.path.join(cls.pictures, "library")
+        copy_with_card(training.outputModel.getPath(), os.path.join(library, "spots.pupicker"), {"specimen": "spots"})
         run_on_screen("wizard_driver", cls.proj.path, cls.pictures,
-                      *(run.getObjId() for run in (labels, training, broken)), TMPDIR=temporary)
+                      *(run.getObjId() for run in (labels, training, broken)), TMPDIR=temporary,
+                      PUPICKER_USER_MODELS=library)
         cls.left = [name for name in os.listdir(temporary) if name.startswith("pupicker_")]
         with open(os.path.join(cls.pictures, "results.json")) as stream:
             cls.results = json.load(stream)
@@ -128,6 +132,12 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual((found["note"], found["circles"], found["diameter"]), ("12", 12, 120.0))
         self.assertEqual(self.results["evaluated attribute"]["scoreAttribute"], "_topazScore")
 
+    def testModelOfTheLibrary(self):
+        found = self.results["library"]
+        self.assertEqual(found["models"], [["spots", "spots", 120]])
+        self.assertEqual(found["said"], "Models that can pick these micrographs.")
+        self.assertEqual((found["libraryModel"], found["modelSource"]), ("spots", 1))
+
     def testDetection(self):
         found = self.results["detection"]
         self.assertEqual((found["busy"], found["idle"]), ("picking…", ""))
@@ -150,7 +160,7 @@ class TestWizards(WorkflowTestCase):
         self.assertEqual(self.results["broken"]["thresholdMode"], 0)
 
     def testPicturesShowSomething(self):
-        assert_shows_something(self.pictures, ("diameter", "prior", "attribute", "detection", "broken"))
+        assert_shows_something(self.pictures, ("diameter", "prior", "attribute", "detection", "library", "broken"))
 
     def testTemporaryFoldersAreGone(self):
         self.assertEqual(self.left, [])
