@@ -9,14 +9,14 @@ import csv
 import itertools
 import os
 from collections import Counter
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
 from pupicker.shared.columns import POSITION
 from pupicker.shared.names import micrograph_key, plain_name
 
-Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
+Points = Dict[int, List[Any]]  # micrograph id -> centres in pixels of that micrograph
 
 
 class Labels(NamedTuple):
@@ -85,24 +85,48 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
     SetError
         The file of the coordinates is missing or is no set.
     """
+    matched = matchRows(coordSet, micSet)
+    return Labels({micId: [(x, y) for x, y, *_ in rows] for micId, rows in matched.points.items()}, matched.unmatched,
+                  matched.scale)
+
+
+def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Labels:
+    """The same, with values of attributes behind each position; None for those that the coordinates do not have."""
     own = coordSet.getMicrographs()
     scale = own.getSamplingRate() / micSet.getSamplingRate()
+    find = _finder(own, micSet)
+    points: Dict[int, List[Any]] = {}
+    unmatched = set()
+    xs, ys, ids, given, *values = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName", *attributes])
+    nothing = itertools.repeat(None)  # a picker may have stored the id of the micrograph only
+    for x, y, micId, micName, *more in zip(xs or (), ys or (), ids or nothing, given or nothing,
+                                           *(column or nothing for column in values)):
+        found, name = find(micId, micName)
+        if found is None:
+            unmatched.add(name)
+        else:
+            points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale), *more))
+    return Labels(points, sorted(unmatched), scale)
+
+
+def matchedMicrographs(own: Any, micSet: Any) -> Set[int]:
+    """Ids of the micrographs of `micSet` that the set `own` holds too, as :func:`matchLabels` finds them."""
+    find = _finder(own, micSet)
+    return {found for found in (find(mic.getObjId(), mic.getMicName())[0] for mic in own) if found is not None}
+
+
+def _finder(own: Any, micSet: Any) -> Callable[[Any, Any], Tuple[Optional[int], str]]:
+    """What finds the micrograph of a set by the id and name that another set gives it; with its name."""
     sameSet = os.path.abspath(own.getFileName()) == os.path.abspath(micSet.getFileName())
     names: Dict[Any, str] = {mic.getObjId(): mic.getMicName() for mic in own}
     ownIndex = _uniqueIds(names)
     index = ownIndex if sameSet else _uniqueIds({mic.getObjId(): mic.getMicName() for mic in micSet})
-    points: Points = {}
-    unmatched = set()
-    xs, ys, ids, given = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName"])
-    # a picker may have stored the id of the micrograph only
-    for x, y, micId, micName in zip(xs or (), ys or (), ids or itertools.repeat(None), given or itertools.repeat(None)):
+
+    def find(micId: Any, micName: Any) -> Tuple[Optional[int], str]:
         name = micName or names.get(micId) or "micrograph %s" % micId
-        found = micId if sameSet and names.get(micId) == name else _find(name, index, ownIndex)
-        if found is None:
-            unmatched.add(name)
-        else:
-            points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
-    return Labels(points, sorted(unmatched), scale)
+        return micId if sameSet and names.get(micId) == name else _find(name, index, ownIndex), name
+
+    return find
 
 
 def readLabels(path: str, micSet: Any, scale: float) -> Labels:

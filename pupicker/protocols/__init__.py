@@ -1,16 +1,15 @@
 """Protocols of the plugin; Scipion finds the classes imported here.
 
-``protocol_base`` is what all share.  In the order of a project: ``protocol_import_model``, ``protocol_preprocess``,
-``protocol_label``, ``protocol_import_labels``;
-``learning_base`` (labels in, options of a training) with ``protocol_train`` and ``protocol_cross_validate``;
-``picking_base`` (batches in streaming) with ``picking_state`` (Continue), ``protocol_pick`` and
-``protocol_baseline`` (without labels); ``progress_text``; ``protocol_threshold``, ``protocol_evaluate``.  Their fields
-are in ``forms``.
+In the order of a project: ``protocol_import_model``, ``protocol_preprocess``, ``protocol_label``,
+``protocol_import_labels``, ``protocol_train``, ``protocol_cross_validate``, ``protocol_pick``, ``protocol_baseline``
+(without labels), ``protocol_combine`` (several pickers), ``protocol_threshold``, ``protocol_evaluate``. What they
+share is in ``bases``, their fields are in ``forms``.
 
 The bases are not imported here, so that Scipion does not take them for protocols.
 """
 
 from pupicker.protocols.protocol_baseline import ProtPuPickerBaseline
+from pupicker.protocols.protocol_combine import ProtPuPickerCombine
 from pupicker.protocols.protocol_cross_validate import ProtPuPickerCrossValidate
 from pupicker.protocols.protocol_evaluate import ProtPuPickerEvaluate
 from pupicker.protocols.protocol_import_labels import ProtPuPickerImportLabels
@@ -23,6 +22,7 @@ from pupicker.protocols.protocol_train import ProtPuPickerTrain
 
 __all__ = [
     "ProtPuPickerBaseline",
+    "ProtPuPickerCombine",
     "ProtPuPickerCrossValidate",
     "ProtPuPickerEvaluate",
     "ProtPuPickerImportLabels",

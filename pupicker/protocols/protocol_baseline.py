@@ -16,9 +16,9 @@ from pupicker.constants import (
     CONTRAST_CHOICES,
 )
 from pupicker.convert.picks import writeViewsStar
+from pupicker.protocols.bases.picking_base import ProtPuPickerPickingBase
 from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, tooLarge
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px

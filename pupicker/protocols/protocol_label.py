@@ -18,9 +18,9 @@ from pupicker.convert.labels import matchLabels
 from pupicker.convert.micrographs import linkName
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.child_process import coreWorker
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.json_files import read_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord

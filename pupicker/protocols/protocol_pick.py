@@ -11,8 +11,8 @@ from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.convert.micrographs import micIdOf
 from pupicker.plugin.plugin import Plugin
 from pupicker.plugin.workers import Picking, Workers, fieldsOf
+from pupicker.protocols.bases.picking_base import ProtPuPickerPickingBase
 from pupicker.protocols.forms.picking import ModelPickingForm
-from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared.digests import file_digest
 from pupicker.shared.worker import Answer, Worker
 

@@ -24,7 +24,7 @@ ROOMS = (
     "engine/picking", "engine/evaluation", "engine/training", "engine/pretraining", "engine/cross_validation",
     "engine/serving", "engine/reports",
     "simulation", "commands/parsing", "commands",
-    "plugin", "convert", "gui", "protocols/forms", "protocols", "wizards", "viewers",
+    "plugin", "convert", "gui", "protocols/forms", "protocols/bases", "protocols", "wizards", "viewers",
 )
 """The folders, from the bottom up: a module imports from its own folder and from those before it."""
 

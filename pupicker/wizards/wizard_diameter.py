@@ -11,7 +11,7 @@ from pupicker.convert.labels import Points, matchLabels
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerPreprocess
-from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
 
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
 

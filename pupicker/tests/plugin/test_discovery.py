@@ -25,13 +25,13 @@ from pupicker.constants import (  # isort: skip
 from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
+    ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
-    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
+    ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
 
@@ -135,7 +135,7 @@ class TestForms(unittest.TestCase):
 
     def testNumbersStateTheirUnit(self):
         units = ("Å", "px", "degrees", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph",
-                 "(score)", "parts")
+                 "(score)", "parts", "pickers")
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
                 if isinstance(param, (params.FloatParam, params.IntParam)) \

@@ -19,7 +19,7 @@ from pyworkflow.protocol import MODE_RESTART  # isort: skip
 
 from pupicker.constants import BASELINE_DOG  # isort: skip
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick  # isort: skip
-from pupicker.protocols.progress_text import pickingProgress  # isort: skip
+from pupicker.protocols.bases.progress_text import pickingProgress  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
 
 TIMEOUT_S = 180

@@ -15,9 +15,9 @@ from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.bases.picking_state import PickingState
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
-from pupicker.protocols.picking_state import PickingState
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.json_files import read_json, write_json
 

@@ -14,10 +14,10 @@ from pwem.objects import Micrograph
 from pupicker.convert.micrographs import linkName, micIdsIn
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.bases.progress_text import pickingProgress
+from pupicker.protocols.bases.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.run import Counter, PickingRun, Value
-from pupicker.protocols.progress_text import pickingProgress
-from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
 

@@ -1,0 +1,6 @@
+"""What protocols share, below each of them.
+
+``protocol_base``: the process of the core, links to micrographs, quarantine; ``progress_text``; ``learning_base``:
+labels in, options of a training; ``picking_state``: what a picking knows of its earlier starts; ``picking_base``:
+batches in streaming.
+"""
