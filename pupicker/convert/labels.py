@@ -11,6 +11,8 @@ import os
 from collections import Counter
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from pwem.objects import SetOfClasses2D
+
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
 from pupicker.shared.columns import POSITION
@@ -107,6 +109,35 @@ def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Lab
         else:
             points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale), *more))
     return Labels(points, sorted(unmatched), scale)
+
+
+def matchParticles(particles: Any, micSet: Any) -> Points:
+    """Where particles, or the members of enabled 2D classes, were picked, on the micrographs of `micSet`.
+
+    As everywhere in Scipion the coordinates of a particle are in pixels of the particle's sampling rate.  They belong
+    to the micrograph with its name; to the one with its id where the particles have no names.
+
+    Raises
+    ------
+    SetError
+        The file of the particles is missing or is no set.
+    """
+    classes = isinstance(particles, SetOfClasses2D)
+    images = particles.getImages() if classes else particles
+    scale = images.getSamplingRate() / micSet.getSamplingRate()
+    prefixes = ["Class%03d_" % item.getObjId() for item in particles if item.isEnabled()] if classes else [""]
+    known = {mic.getObjId(): mic.getMicName() for mic in micSet}
+    index = _uniqueIds(known)
+    points: Points = {}
+    for prefix in prefixes:
+        xs, ys, ids, names = readColumns(particles.getFileName(), ["_coordinate." + name for name in (
+            "_x", "_y", "_micId", "_micName")], prefix)
+        nothing = itertools.repeat(None)
+        for x, y, micId, name in zip(xs or (), ys or (), ids or nothing, names or nothing):
+            found = _find(name, index, {}) if name else micId if micId in known else None
+            if found is not None and x is not None and y is not None:
+                points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
+    return points
 
 
 def matchedMicrographs(own: Any, micSet: Any) -> Set[int]:

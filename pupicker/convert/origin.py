@@ -20,6 +20,8 @@ def runsBefore(run: Any) -> Iterator[Any]:
 def modelOf(run: Any) -> Any:
     """The model that the picks of a run were made with; None: none, or it is not known."""
     for one in runsBefore(run):
+        if hasattr(one, "getPickingModel"):  # it has several
+            return one.getPickingModel()
         pointer = getattr(one, "inputModel", None)
         if pointer is not None and pointer.get() is not None:
             return pointer.get()

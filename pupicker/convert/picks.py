@@ -16,6 +16,7 @@ from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
 from pupicker.convert.micrographs import linkName, micIdOf
+from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
 
@@ -91,6 +92,27 @@ def weakPicks(folder: str, micId: int, least: float, below: float) -> List[Pick]
     path = os.path.join(folder, linkName(micId) + ".tsv")
     picks = readPicks(path) if os.path.exists(path) else []
     return [pick for pick in picks if least <= pick.score < below]
+
+
+def cutTable(candidates: str, target: str, threshold: float) -> None:
+    """Write the rows of a table with weaker picks that score at least `threshold`: what picking with it gives."""
+    with open(candidates, encoding="utf-8", newline="") as stream:
+        header, *lines = stream.read().splitlines(True) or [""]
+    place = header.rstrip("\n").split("\t").index(OPTIONAL[0])
+    kept = [line for line in lines if float(line.rstrip("\n").split("\t")[place]) >= threshold]
+    write_text(target, header + "".join(kept))
+
+
+def joinTables(folder: str, micIds: Iterable[int], target: str) -> None:
+    """Write the tables of these micrographs as one; those that are not there are left out."""
+    header, rows = "\t".join(POSITION) + "\n", []
+    for micId in sorted(micIds):
+        path = os.path.join(folder, linkName(micId) + ".tsv")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as stream:
+                header, *lines = stream.read().splitlines(True)
+            rows += lines
+    write_text(target, header + "".join(rows))
 
 
 def coordinateLike(like: Any, pick: Pick, mic: Any) -> Any:
