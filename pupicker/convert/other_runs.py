@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Iterator, List, NamedTuple
 
 from pyworkflow.object import Set
 from pyworkflow.protocol import Protocol, getProtocolFromDb
@@ -26,20 +27,26 @@ class Output(NamedTuple):
     coming: bool
 
 
-NOTHING = Output(None, False)
+@contextmanager
+def currentOutput(pointer: Any) -> Iterator[Output]:
+    """What a pointer leads to, read again from the database of the run that makes it; cwd is the project's folder.
 
-
-def currentOutput(pointer: Any) -> Output:
-    """What a pointer leads to, read again from the database of the run that makes it; cwd is the project's folder."""
+    It can be used while the block runs.
+    """
     run = pointer.getObjValue()
     if run is None:
-        return NOTHING
-    if not isinstance(run, Protocol):
-        return Output(run, run.isStreamOpen())
-    if not os.path.exists(run.getDbPath()):
-        return Output(None, True)  # it was not started yet
-    fresh = getProtocolFromDb(os.getcwd(), run.getDbPath(), run.getObjId())
-    return Output(getattr(fresh, pointer.getExtended(), None), fresh.isActive() or fresh.isSaved())
+        yield Output(None, False)
+    elif not isinstance(run, Protocol):
+        yield Output(run, run.isStreamOpen())
+    elif not os.path.exists(run.getDbPath()):
+        yield Output(None, True)  # it was not started yet
+    else:
+        fresh = getProtocolFromDb(os.getcwd(), run.getDbPath(), run.getObjId())
+        try:
+            yield Output(getattr(fresh, pointer.getExtended(), None), fresh.isActive() or fresh.isSaved())
+        finally:
+            fresh.getProject().closeMapper()
+            fresh.closeMappers()
 
 
 def outputState(pointer: Any) -> List[Any]:

@@ -11,8 +11,8 @@ from pyworkflow.constants import NEW
 
 from pupicker.constants import THRESHOLD_GIVEN
 from pupicker.convert.labels import matchLabels, matchParticles
-from pupicker.convert.micrographs import linkName, writeMicrographStar
-from pupicker.convert.other_runs import NOTHING, Output, currentOutput, outputState
+from pupicker.convert.micrographs import linkName, micIdsIn, writeMicrographStar
+from pupicker.convert.other_runs import currentOutput, outputState
 from pupicker.convert.picks import joinTables
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.outcome import CoreError
@@ -62,6 +62,7 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         self._replaced = set()
         ProtPuPickerServedPicking._insertAllSteps(self)
         output = getattr(self, OUTPUT, None)
+        self._registerModels()  # it may have been stopped before it did
         if output is not None and output.getSize() and self._versions.shown != self._versions.used:
             self._replaced = set(output.getUniqueValues("_micId"))  # it was stopped while they were picked again
 
@@ -105,21 +106,24 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         if seen == self._seen:
             return bool(self._rows)
         try:
-            labels, particles = (currentOutput(pointer) if pointer.hasValue() else NOTHING for pointer in pointers)
-            self._rows = self._matched(labels, particles)
-        except Exception as error:  # another run is writing it, or its file is gone: it is read again when it changes
+            with currentOutput(pointers[0]) as labels, currentOutput(pointers[1]) as particles:
+                self._rows = self._matched(labels.value, particles.value)
+                self._coming = labels.coming or particles.coming
+        except Exception as error:  # another run is writing it, or its file is gone: it is read again
             self.warning("Labels cannot be read now: %s" % error)
             return False
-        self._seen, self._coming = seen, labels.coming or particles.coming
+        self._seen = seen
         return bool(self._rows)
 
-    def _matched(self, labels: Output, particles: Output) -> Set[str]:
+    def _matched(self, labels: Any, particles: Any) -> Set[str]:
+        """Labels and good particles on the micrographs that have arrived."""
         micSet = self._getFreshMicrographs()
         rows: Set[str] = set()
-        if labels.value is not None and labels.value.getMicrographs() is not None:
-            rows |= labelRows(matchLabels(labels.value, micSet).points)
-        if particles.value is not None:
-            rows |= labelRows(matchParticles(particles.value, micSet))
+        if labels is not None and labels.getMicrographs() is not None:
+            rows |= labelRows(matchLabels(labels, micSet).points)
+        if particles is not None:
+            rows |= labelRows(matchParticles(particles, micSet))
+        micSet.close()
         known = {linkName(mic.getObjId()) for mic in self.micDict.values()}
         return {row for row in rows if row.split("\t")[0] in known}
 
@@ -196,12 +200,7 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         """Pick with another model from now on, and all that was picked before once more; no step is picking."""
         self._replaced = set(self._readDoneList())
         self._versions.takeUp(version, len(self._versions.labels(version)))
-        model = PuPickerModel(self._versions.modelPath(version))
-        model.setInfo(self._versions.report(version))
-        self._defineOutputs(**{MODEL + str(version): model})
-        for name in ("inputMicrographs",) + LEARNS_FROM:
-            if getattr(self, name).get() is not None:
-                self._defineSourceRelation(getattr(self, name), model)
+        self._registerModels()
         pwutils.cleanPath(self._getExtraPath("DONE"), self._getBatchesDir())
         pwutils.makeFilePath(self._getAllDone())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
@@ -211,6 +210,19 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         self._writeMarker(self._digest, self._scoringDigest(), self._lowestCandidate())
         self._waiting = list(self.micDict.values())
         self._beforeTheEnd(self._insertWaiting())
+
+    def _registerModels(self) -> None:
+        """Make an output of each version that has none yet."""
+        for version in range(1, self._versions.used + 1):
+            path = self._versions.modelPath(version)
+            if hasattr(self, MODEL + str(version)) or not os.path.exists(path):
+                continue
+            model = PuPickerModel(path)
+            model.setInfo(self._versions.report(version))
+            self._defineOutputs(**{MODEL + str(version): model})
+            for name in ("inputMicrographs",) + LEARNS_FROM:
+                if getattr(self, name).get() is not None:
+                    self._defineSourceRelation(getattr(self, name), model)
 
     def _updateOutputCoordSet(self, micList: List[Any], streamMode: int) -> List[Any]:
         """Hold back until all that is in the output can be exchanged: it is of one version at any time."""
@@ -225,6 +237,7 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
     def _exchange(self) -> None:
         """Empty the output for the picks of the version in use; what changes is found out."""
         before, version = self._versions.shown, self._versions.used
+        self._replaced &= micIdsIn(self._versions.path(before, "picks"), ".tsv")
         self._resetCounters()
         self._emptyOutput(getattr(self, OUTPUT, None))
         for name, of in (("before", before), ("after", version)):

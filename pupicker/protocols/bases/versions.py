@@ -13,6 +13,9 @@ from pupicker.shared.columns import POSITION
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
 
+FEWEST = 10
+"""New labels that are worth a training when no more will come."""
+
 
 def labelRows(points: Dict[int, Any]) -> Set[str]:
     """Labels, each as its line in a table."""
@@ -80,9 +83,10 @@ class Versions:
         write_text(self.path(version, "labels.tsv"), "\n".join(["\t".join(POSITION), *sorted(rows)]) + "\n")
 
     def enough(self, rows: Set[str], fewest: int, last: bool) -> bool:
-        """Whether a new version can be trained: so many labels are new, or any, if these are the last ones."""
+        """Whether a new version can be trained: so many labels are new, or :data:`FEWEST`, if these are the last."""
         new = len(rows - self.labels(self.used))
-        return new >= (1 if last else fewest) and self._failure.get("labels") != digest_of(sorted(rows))
+        needed = min(fewest, FEWEST) if last else fewest
+        return new >= needed and self._failure.get("labels") != digest_of(sorted(rows))
 
     # ------------------------- what becomes of them -------------------------
     def takeUp(self, version: int, labels: int) -> None:

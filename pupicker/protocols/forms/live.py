@@ -55,7 +55,7 @@ class LiveForm(PickingForm):
                            "circles; begin with another picking of the first micrographs.")
         form.addParam("newLabels", params.IntParam, default=50, label="New labels for a training",
                       help="A new version is trained when so many labels or good particles are there that the version "
-                           "before has not seen, and when the runs that make them have ended, with fewer too.")
+                           "before has not seen; ten are enough once the runs that make them have ended.")
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold that each training found on its held-out labels.\n_given_: "
