@@ -69,7 +69,7 @@ def write_launcher(path: Path, folder: Path) -> None:
 @contextmanager
 def progress(run: Any) -> Iterator[None]:
     """Print how far a training is while the block waits for it; other runs say nothing."""
-    from pupicker.plugin.progress_text import trainingProgress
+    from pupicker.protocols.bases.progress_text import trainingProgress
     from pupicker.shared.json_files import read_json
 
     ended = threading.Event()

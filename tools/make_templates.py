@@ -153,6 +153,24 @@ def streaming(flow: Workflow) -> None:
                                         "inputModel": (model, "outputModel")})
 
 
+def session(flow: Workflow) -> None:
+    """pupicker: a session from its first micrograph on, with a model that learns on the way.
+
+    Imports micrographs as they arrive and picks them at once, with the general model at first; the particles that you
+    label meanwhile train the models that follow. Start the labelling when the first micrographs are there. From the
+    command line, create it with --noschedule and start it in the project window.
+    """
+    from pupicker.protocols import ProtPuPickerLabel, ProtPuPickerLive
+
+    micrographs = import_micrographs(flow, dataStreaming=True)
+    flow.ask(micrographs, "timeout", "End when nothing new came for (e.g. 12h, 30m, 90)", "12h", STRING, "timeout")
+    source = (micrographs, "outputMicrographs")
+    labels = flow.add(ProtPuPickerLabel, "label", {"inputMicrographs": source})
+    live = flow.add(ProtPuPickerLive, "live", {"inputMicrographs": source,
+                                               "inputLabels": (labels, "outputCoordinates")})
+    flow.ask(live, "diameter", "Particle diameter (Å)", 150.0, DECIMAL, "diameter")
+
+
 def thresholds(flow: Workflow) -> None:
     """pupicker: which threshold gives the best map.
 
@@ -173,7 +191,8 @@ def thresholds(flow: Workflow) -> None:
 
 
 WORKFLOWS: dict[str, Callable[[Workflow], None]] = {
-    "pick": pick, "pick_refine": pick_refine, "streaming": streaming, "thresholds": thresholds,
+    "pick": pick, "pick_refine": pick_refine, "streaming": streaming, "session": session,
+    "thresholds": thresholds,
 }
 
 

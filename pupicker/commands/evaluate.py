@@ -13,6 +13,7 @@ from pupicker.commands.parsing.arguments import (
     add_options,
     check_output_file,
     chosen_device,
+    pixel_size_among,
     print_json,
     print_rows,
     worded,
@@ -105,20 +106,8 @@ def _radius(args: argparse.Namespace, names: Sequence[str]) -> float:
 
     if args.radius is not None:
         return float(args.radius)
-    pixel_size = _pixel_size(names) if args.pixel_size is None else args.pixel_size
+    pixel_size = pixel_size_among(names, "radius") if args.pixel_size is None else args.pixel_size
     return float(match_radius_ang(args.diameter) / pixel_size)
-
-
-def _pixel_size(names: Sequence[str]) -> float:
-    """Of the first micrograph that is there."""
-    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES, read_header, resolve_pixel_size
-    from pupicker.engine.runtime.errors import UsageError
-
-    for path in map(Path, names):
-        if path.suffix.lower() in MICROGRAPH_SUFFIXES and path.is_file():
-            return resolve_pixel_size(read_header(path), None)
-    raise UsageError("the pixel size is not known, because none of the micrographs that the tables name is there: give"
-                     " it, or a radius in pixels", "pixel_size", "radius")
 
 
 def _only(args: argparse.Namespace) -> list[str] | None:

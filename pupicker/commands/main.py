@@ -25,8 +25,8 @@ from pupicker.shared.choices import EXIT_FAILED, EXIT_TERMINATED
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
-COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "evaluate", "report", "simulate",
-            "convert", "info", "models", "serve")
+COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "combine", "evaluate", "report",
+            "simulate", "convert", "info", "models", "serve")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

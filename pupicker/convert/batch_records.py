@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, List
 import pyworkflow.utils as pwutils
 
 from pupicker.convert.micrographs import linkName, micIdOf
-from pupicker.shared.json_files import read_json
+from pupicker.shared.json_files import read_json, write_json
 
 NOT_KEPT = ("command", "done", "quarantined", "picks", "without_mask")  # said elsewhere, or paths of links
 
@@ -44,6 +44,15 @@ def joinBatches(folder: str) -> Dict[str, Any]:
         for key in ("names", "sources"):
             joined[key].update(record.get(key, {}))
     return joined
+
+
+def setThreshold(folder: str, threshold: float) -> None:
+    """Note in the records of all batches that the picks are now those of another threshold."""
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        record = {} if name.startswith(".") else read_json(os.path.join(folder, name))
+        if "threshold" in record.get("run", {}):
+            record["run"]["threshold"] = threshold
+            write_json(os.path.join(folder, name), record)
 
 
 def relink(sources: Dict[str, str], folder: str) -> List[str]:

@@ -9,14 +9,16 @@ import csv
 import itertools
 import os
 from collections import Counter
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from pwem.objects import SetOfClasses2D
 
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
 from pupicker.shared.columns import POSITION
 from pupicker.shared.names import micrograph_key, plain_name
 
-Points = Dict[int, List[Tuple[float, float]]]  # micrograph id -> centres in pixels of that micrograph
+Points = Dict[int, List[Any]]  # micrograph id -> centres in pixels of that micrograph
 
 
 class Labels(NamedTuple):
@@ -85,24 +87,77 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
     SetError
         The file of the coordinates is missing or is no set.
     """
+    matched = matchRows(coordSet, micSet)
+    return Labels({micId: [(x, y) for x, y, *_ in rows] for micId, rows in matched.points.items()}, matched.unmatched,
+                  matched.scale)
+
+
+def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Labels:
+    """The same, with values of attributes behind each position; None for those that the coordinates do not have."""
     own = coordSet.getMicrographs()
     scale = own.getSamplingRate() / micSet.getSamplingRate()
+    find = _finder(own, micSet)
+    points: Dict[int, List[Any]] = {}
+    unmatched = set()
+    xs, ys, ids, given, *values = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName", *attributes])
+    nothing = itertools.repeat(None)  # a picker may have stored the id of the micrograph only
+    for x, y, micId, micName, *more in zip(xs or (), ys or (), ids or nothing, given or nothing,
+                                           *(column or nothing for column in values)):
+        found, name = find(micId, micName)
+        if found is None:
+            unmatched.add(name)
+        else:
+            points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale), *more))
+    return Labels(points, sorted(unmatched), scale)
+
+
+def matchParticles(particles: Any, micSet: Any) -> Points:
+    """Where particles, or the members of enabled 2D classes, were picked, on the micrographs of `micSet`.
+
+    As everywhere in Scipion the coordinates of a particle are in pixels of the particle's sampling rate.  They belong
+    to the micrograph with its name; to the one with its id where the particles have no names.
+
+    Raises
+    ------
+    SetError
+        The file of the particles is missing or is no set.
+    """
+    classes = isinstance(particles, SetOfClasses2D)
+    images = particles.getImages() if classes else particles
+    scale = images.getSamplingRate() / micSet.getSamplingRate()
+    prefixes = ["Class%03d_" % item.getObjId() for item in particles if item.isEnabled()] if classes else [""]
+    known = {mic.getObjId(): mic.getMicName() for mic in micSet}
+    index = _uniqueIds(known)
+    points: Points = {}
+    for prefix in prefixes:
+        xs, ys, ids, names = readColumns(particles.getFileName(), ["_coordinate." + name for name in (
+            "_x", "_y", "_micId", "_micName")], prefix)
+        nothing = itertools.repeat(None)
+        for x, y, micId, name in zip(xs or (), ys or (), ids or nothing, names or nothing):
+            found = _find(name, index, {}) if name else micId if micId in known else None
+            if found is not None and x is not None and y is not None:
+                points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
+    return points
+
+
+def matchedMicrographs(own: Any, micSet: Any) -> Set[int]:
+    """Ids of the micrographs of `micSet` that the set `own` holds too, as :func:`matchLabels` finds them."""
+    find = _finder(own, micSet)
+    return {found for found in (find(mic.getObjId(), mic.getMicName())[0] for mic in own) if found is not None}
+
+
+def _finder(own: Any, micSet: Any) -> Callable[[Any, Any], Tuple[Optional[int], str]]:
+    """What finds the micrograph of a set by the id and name that another set gives it; with its name."""
     sameSet = os.path.abspath(own.getFileName()) == os.path.abspath(micSet.getFileName())
     names: Dict[Any, str] = {mic.getObjId(): mic.getMicName() for mic in own}
     ownIndex = _uniqueIds(names)
     index = ownIndex if sameSet else _uniqueIds({mic.getObjId(): mic.getMicName() for mic in micSet})
-    points: Points = {}
-    unmatched = set()
-    xs, ys, ids, given = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName"])
-    # a picker may have stored the id of the micrograph only
-    for x, y, micId, micName in zip(xs or (), ys or (), ids or itertools.repeat(None), given or itertools.repeat(None)):
+
+    def find(micId: Any, micName: Any) -> Tuple[Optional[int], str]:
         name = micName or names.get(micId) or "micrograph %s" % micId
-        found = micId if sameSet and names.get(micId) == name else _find(name, index, ownIndex)
-        if found is None:
-            unmatched.add(name)
-        else:
-            points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale)))
-    return Labels(points, sorted(unmatched), scale)
+        return micId if sameSet and names.get(micId) == name else _find(name, index, ownIndex), name
+
+    return find
 
 
 def readLabels(path: str, micSet: Any, scale: float) -> Labels:

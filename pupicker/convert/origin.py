@@ -22,6 +22,8 @@ def runsBefore(run: Any) -> Iterator[Any]:
 def modelOf(run: Any) -> Any:
     """The model that the picks of a run were made with; None: none, or it is not known."""
     for one in runsBefore(run):
+        if hasattr(one, "getPickingModel"):  # it has several
+            return one.getPickingModel()
         model = _ownModel(one)
         if model is not None:
             return model

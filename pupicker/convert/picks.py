@@ -9,19 +9,20 @@ from __future__ import annotations
 import csv
 import math
 import os
-from typing import Any, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
-from pupicker.convert.micrographs import linkName
+from pupicker.convert.micrographs import linkName, micIdOf
+from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
 
 class Pick(NamedTuple):
     """One row of a table of picks: centre in pixels of the micrograph, score, and, if known,
-    probability and spread of the score.
+    probability, spread of the score and number of pickers that have it.
     """
 
     x: float
@@ -29,6 +30,7 @@ class Pick(NamedTuple):
     score: float
     probability: Optional[float]
     scoreSd: Optional[float] = None
+    pickers: Optional[float] = None
 
 
 def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
@@ -55,13 +57,34 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
             stream.write("%s\t%d\t%d\t%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
 
 
+def writeRows(rows: Dict[int, List[Any]], columns: Sequence[str], path: str) -> None:
+    """Write positions by the id of the micrograph, each with values of `columns`, as a table of the command line."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("\t".join(POSITION + tuple(columns)) + "\n")
+        for micId in sorted(rows):
+            stream.writelines("%s\t%s\n" % (linkName(micId), "\t".join(map(repr, row))) for row in rows[micId])
+
+
 def readPicks(path: str) -> List[Pick]:
     """Read one table written by ``pupicker pick`` or ``baseline --format tsv``, best score first."""
+    return [pick for _, pick in _picksIn(path)]
+
+
+def readPicksByMicrograph(path: str) -> Dict[int, List[Pick]]:
+    """Read one table of all micrographs: picks by the id of the micrograph, best score first."""
+    found: Dict[int, List[Pick]] = {}
+    for name, pick in _picksIn(path):
+        found.setdefault(micIdOf(name), []).append(pick)
+    return found
+
+
+def _picksIn(path: str) -> List[Tuple[str, Pick]]:
+    """Name of the micrograph and pick of each row, best score first."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t")
-        picks = [Pick(float(row["x"]), float(row["y"]), float(row["score"]),
-                      *[float(row[name]) if row.get(name) else None for name in OPTIONAL[1:]]) for row in rows]
-    return sorted(picks, key=lambda pick: -pick.score)
+        picks = [(row[POSITION[0]], Pick(float(row["x"]), float(row["y"]), float(row["score"]), *[
+            float(row[name]) if row.get(name) else None for name in OPTIONAL[1:]])) for row in rows]
+    return sorted(picks, key=lambda named: -named[1].score)
 
 
 def weakPicks(folder: str, micId: int, least: float, below: float) -> List[Pick]:
@@ -69,6 +92,27 @@ def weakPicks(folder: str, micId: int, least: float, below: float) -> List[Pick]
     path = os.path.join(folder, linkName(micId) + ".tsv")
     picks = readPicks(path) if os.path.exists(path) else []
     return [pick for pick in picks if least <= pick.score < below]
+
+
+def cutTable(candidates: str, target: str, threshold: float) -> None:
+    """Write the rows of a table with weaker picks that score at least `threshold`: what picking with it gives."""
+    with open(candidates, encoding="utf-8", newline="") as stream:
+        header, *lines = stream.read().splitlines(True) or [""]
+    place = header.rstrip("\n").split("\t").index(OPTIONAL[0])
+    kept = [line for line in lines if float(line.rstrip("\n").split("\t")[place]) >= threshold]
+    write_text(target, header + "".join(kept))
+
+
+def joinTables(folder: str, micIds: Iterable[int], target: str) -> None:
+    """Write the tables of these micrographs as one; those that are not there are left out."""
+    header, rows = "\t".join(POSITION) + "\n", []
+    for micId in sorted(micIds):
+        path = os.path.join(folder, linkName(micId) + ".tsv")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as stream:
+                header, *lines = stream.read().splitlines(True)
+            rows += lines
+    write_text(target, header + "".join(rows))
 
 
 def coordinateLike(like: Any, pick: Pick, mic: Any) -> Any:
@@ -103,6 +147,8 @@ def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
             coord._pupickerProbability = Float(pick.probability)
         if pick.scoreSd is not None:
             coord._pupickerUncertainty = Float(pick.scoreSd)
+        if pick.pickers is not None:
+            coord._pupickerPickers = Integer(round(pick.pickers))
         coord._rlnAutopickFigureOfMerit = Float(pick.score)
         coord._rlnClassNumber = Integer(0)
         coord._rlnAnglePsi = Float(0.0)

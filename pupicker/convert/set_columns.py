@@ -38,13 +38,15 @@ def hasColumn(path: str, name: str) -> bool:
         return False
 
 
-def _columns(database: Any) -> Dict[str, str]:
+def _columns(database: Any, prefix: str = "") -> Dict[str, str]:
     """Column of each attribute in the table of items."""
-    return dict(database.execute("SELECT label_property, column_name FROM Classes"))
+    return dict(database.execute("SELECT label_property, column_name FROM %sClasses" % prefix))
 
 
-def readColumns(path: str, names: List[str]) -> List[Optional[List[Any]]]:
+def readColumns(path: str, names: List[str], prefix: str = "") -> List[Optional[List[Any]]]:
     """Values of attributes (``id`` is the object's id), in the order of the items; None for one that they do not have.
+
+    `prefix` names one of several sets in a file: ``Class001_``.
 
     Raises
     ------
@@ -55,10 +57,11 @@ def readColumns(path: str, names: List[str]) -> List[Optional[List[Any]]]:
         raise SetError("%s: no such file; run the protocol again that made this set." % path)
     try:
         with closing(sqlite3.connect(path)) as database:
-            known = dict(_columns(database), id="id")
+            known = dict(_columns(database, prefix), id="id")
             present = [name for name in names if name in known]
             values: Dict[str, List[Any]] = {name: [] for name in present}
-            rows = database.execute("SELECT %s FROM Objects ORDER BY id" % ", ".join(known[name] for name in present))
+            rows = database.execute("SELECT %s FROM %sObjects ORDER BY id"
+                                    % (", ".join(known[name] for name in present), prefix))
             with collectorPaused():
                 for piece in iter(lambda: rows.fetchmany(ROWS_AT_ONCE), []):
                     for name, some in zip(present, zip(*piece)):

@@ -61,10 +61,13 @@ class Picking:
         Of the requests, but for the micrographs.
     tell
         Gets the answer to each micrograph that was picked.
+    do
+        The request: ``pick``, or ``suggest`` for the general model.
     """
 
-    def __init__(self, worker: Worker, fields: Mapping[str, Any], tell: Callable[[Answer], None]) -> None:
-        self._worker, self._fields, self._tell = worker, fields, tell
+    def __init__(self, worker: Worker, fields: Mapping[str, Any], tell: Callable[[Answer], None],
+                 do: str = "pick") -> None:
+        self._worker, self._fields, self._tell, self._do = worker, fields, tell, do
         self._tries: Dict[str, int] = {}
         self._waiting: List[str] = []
         self._heard: Set[str] = set()
@@ -85,7 +88,7 @@ class Picking:
             asked = self._waiting[:1] if alone else list(self._waiting)
             self._heard = set()
             try:
-                last = self._worker.ask("pick", self._hear, micrographs=asked, **self._fields)
+                last = self._worker.ask(self._do, self._hear, micrographs=asked, **self._fields)
             except WorkerDied as error:
                 # What it worked on is to blame, or something that was read ahead: from now on one by one.
                 alone = True

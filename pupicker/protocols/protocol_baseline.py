@@ -16,9 +16,9 @@ from pupicker.constants import (
     CONTRAST_CHOICES,
 )
 from pupicker.convert.picks import writeViewsStar
+from pupicker.protocols.bases.picking_base import ProtPuPickerPickingBase
 from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors, tooLarge
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px
@@ -37,10 +37,10 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
     responds to blobs of the given diameter. None of them knows your particle: whatever resembles one is found,
     contamination too. Ten labels and a training are better, and tell how good the picks are.
 
-    Every coordinate carries _pupickerScore, also under RELION's name. That of the general model is the log-odds of being
-    a particle rather than noise of its micrograph (0: one as likely as the other), with the probability beside it; on a
-    micrograph without particles it is silent, but for dirt that looks like some. That of the filters is their response
-    in standard deviations of the micrograph's, without a probability.
+    Every coordinate carries _pupickerScore, also under RELION's name. That of the general model is the log-odds of
+    being a particle rather than noise of its micrograph (0: one as likely as the other), with the probability beside
+    it; on a micrograph without particles it is silent, but for dirt that looks like some. That of the filters is their
+    response in standard deviations of the micrograph's, without a probability.
     """
 
     _label = "pick without labels"
@@ -75,8 +75,8 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
                            "soft disc of the diameter.")
         THRESHOLD.addTo(form, label="Threshold (score)", help=(
             "Picks with a lower score are left out. Empty: 0 for the general model (log-odds), 1 for the difference of "
-            "Gaussians and 1.7 for template matching (both in standard deviations). Best chosen low; the set can be cut "
-            "later with _pupicker - threshold_."))
+            "Gaussians and 1.7 for template matching (both in standard deviations). Best chosen low; the set can be "
+            "cut later with _pupicker - threshold_."))
         ROTATION_STEP.addTo(form, condition=matching + " and inputViews", expertLevel=params.LEVEL_ADVANCED, help=(
             "In-plane angular sampling: each template is turned all round in steps of this, at most 360. Smaller "
             "ones, e.g. 5, for particles with much detail; the time grows with their number."))

@@ -12,9 +12,9 @@ from pyworkflow.object import Float, String
 from pyworkflow.protocol import params
 
 from pupicker.constants import TRAIN_FROM_CHOICES, TRAIN_FROM_LABELS
+from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
 from pupicker.protocols.forms.fields import OptionField, fieldErrors, optionOf
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.learning_base import ProtPuPickerLearningBase
 from pupicker.shared import options
 from pupicker.shared.json_files import read_json
 

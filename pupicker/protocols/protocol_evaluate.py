@@ -14,8 +14,8 @@ from pyworkflow.utils import Message
 
 from pupicker.convert.labels import Labels, matchLabels, writeLabels
 from pupicker.convert.picks import writePicks
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
 

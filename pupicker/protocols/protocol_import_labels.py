@@ -13,9 +13,9 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker.convert.labels import readLabels
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, OptionField, fieldErrors
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px

@@ -14,7 +14,7 @@ from pyworkflow.utils import Message
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.outcome import CoreError
 from pupicker.plugin.plugin import Plugin
-from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json

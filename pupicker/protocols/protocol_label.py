@@ -18,10 +18,10 @@ from pupicker.convert.labels import matchLabels
 from pupicker.convert.micrographs import linkName
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.child_process import coreWorker
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
 from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import Value
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.json_files import read_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.model_header import facts, read_header

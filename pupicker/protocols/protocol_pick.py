@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from pyworkflow.constants import NEW
 
 from pupicker.constants import THRESHOLD_GIVEN
-from pupicker.convert.micrographs import micIdOf
 from pupicker.objects import PuPickerModel
-from pupicker.plugin.plugin import Plugin
-from pupicker.plugin.workers import Picking, Workers, fieldsOf
+from pupicker.protocols.bases.served_picking import ProtPuPickerServedPicking
 from pupicker.protocols.forms.picking import ModelPickingForm
-from pupicker.protocols.picking_base import ProtPuPickerPickingBase
 from pupicker.shared.digests import file_digest
 from pupicker.shared.model_header import ModelError
-from pupicker.shared.worker import Answer, Worker
 
 
-class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
+class ProtPuPickerPick(ModelPickingForm, ProtPuPickerServedPicking):
     """
     Picks particles in micrographs with a trained model, while micrographs still arrive if need be.
 
@@ -36,56 +31,15 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
     _label = "pick"
     _devStatus = NEW
     _command = "pick"
-    _workers: Workers
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         self._takeLibraryModel()
-        ProtPuPickerPickingBase._insertAllSteps(self)
-
-    # --------------------------- STEPS functions -----------------------------
-    def _pickLinks(self, mics: List[Any], links: List[str], name: str, options: List[str]) -> Dict[str, Any]:
-        """Pick with a process that stays; where each job of a run goes to a queue, with one that does not."""
-        if self.useQueueForSteps():
-            return ProtPuPickerPickingBase._pickLinks(self, mics, links, name, options)
-        known = {mic.getObjId(): mic for mic in mics}
-
-        def picked(answer: Answer) -> None:
-            micId = micIdOf(answer["micrograph"])
-            self._answers[micId] = answer
-            open(self._getMicDone(known[micId]), "w").close()  # now, not at the end of the batch: it goes on at once
-
-        environ = Plugin.getEnviron()
-        device = self._setDevice(environ)
-        fields = dict(fieldsOf(options), model=self._getModelPath(), output=self.getCoordsDir(), format="tsv",
-                      coordinates=False)
-        with self._workers.one("%s %s" % (device, environ.get("CUDA_VISIBLE_DEVICES", "")),
-                               lambda number: self._newWorker(number, device, environ)) as worker:
-            picking = Picking(worker, fields, picked)
-            picking.run(links)
-        return picking.report()
-
-    def _newWorker(self, number: int, device: str, environ: Dict[str, str]) -> Worker:
-        outcomeFile = self._getExtraPath("serve_%d_outcome.json" % number)
-        command = Plugin.getCommand() + [outcomeFile, "serve", "--device", device, "--threads",
-                                         str(self.getBinThreads())]
-        self.info("** Starting: ** %s" % " ".join(shlex.quote(word) for word in command))
-        return Worker(command, environ, outcome_file=outcomeFile)
-
-    def createOutputStep(self, digest: str = "", start: str = "") -> None:
-        self._workers.close()  # the report needs memory
-        ProtPuPickerPickingBase.createOutputStep(self, digest, start)
-
-    def _runSteps(self, doneSteps: int) -> None:
-        self._workers = Workers()
-        try:
-            ProtPuPickerPickingBase._runSteps(self, doneSteps)
-        finally:
-            self._workers.close()
+        ProtPuPickerServedPicking._insertAllSteps(self)
 
     # --------------------------- INFO functions ------------------------------
     def _summary(self) -> List[str]:
-        return ProtPuPickerPickingBase._summary(self) + self._modelSummary()
+        return ProtPuPickerServedPicking._summary(self) + self._modelSummary()
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
@@ -120,6 +74,14 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerPickingBase):
         if model is None:  # deleted since
             return "that of the model"
         return "%0.2f (of the model)" % (model.getSuggestedThreshold() or 0)
+
+    def _getThreshold(self) -> Optional[float]:
+        if self.thresholdMode.get() == THRESHOLD_GIVEN:
+            return float(self.threshold.get())
+        return float(self.inputModel.get().getSuggestedThreshold() or 0.0)
+
+    def _getRequest(self) -> Dict[str, Any]:
+        return {"do": "pick", "model": self._getModelPath()}
 
     def _getModelDigest(self) -> str:
         return file_digest(self._getModelPath())

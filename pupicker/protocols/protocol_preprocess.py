@@ -14,8 +14,8 @@ from pyworkflow.utils import Message
 
 from pupicker.constants import PIXEL_CHOICES, PIXEL_FROM_DIAMETER, PIXEL_GIVEN
 from pupicker.convert.micrographs import linkName, writeMicrographStar
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterErrors, fieldErrors
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json

@@ -12,7 +12,7 @@ from pyworkflow.utils import Message
 
 from pupicker.constants import PUBLISH_CHOICES, PUBLISH_SITE, PUBLISH_USER
 from pupicker.plugin.plugin import Plugin
-from pupicker.protocols.protocol_base import ProtPuPickerBase
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of, file_digest
 from pupicker.shared.model_header import DIGITS_SHOWN, ModelError, content_digest

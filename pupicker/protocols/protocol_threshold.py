@@ -26,8 +26,8 @@ from pupicker.convert.corrections import Corrected, readCorrections, scoredPlace
 from pupicker.convert.origin import modelOf
 from pupicker.convert.picks import coordinateLike, weakPicks
 from pupicker.plugin.child_process import coreWorker
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
 
 OUTPUT = "outputCoordinates"

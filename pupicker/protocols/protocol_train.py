@@ -12,8 +12,8 @@ import pupicker
 from pupicker.constants import START_MODEL
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.outcome import CoreError
-from pupicker.plugin.progress_text import trainingProgress
-from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
+from pupicker.protocols.bases.progress_text import trainingProgress
 from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json

@@ -194,6 +194,15 @@ RADIUS = Option(
     "radius", float, "Matching radius", "largest distance of a hit", automatic="half of the diameter", unit="pixels",
     minimum=0, minimum_excluded=True, metavar="PX",
 )
+AT_LEAST = Option(
+    "at_least", int, "Pickers that agree", "keep places that at least so many of the pickers have; 1: of any",
+    default=2, minimum=1, maximum=100, metavar="N",
+)
+DISTANCE = Option(
+    "distance", float, "Distance", "picks this close are of one place, and no two places are closer",
+    automatic="half of the diameter", unit="Å", minimum=0, minimum_excluded=True, maximum=LARGEST_LENGTH_ANG,
+    metavar="A",
+)
 FOLDS = Option(
     "folds", int, "Folds", "parts into which the labelled micrographs are dealt; each is left out once", default=4,
     minimum=2, metavar="K",
@@ -283,7 +292,7 @@ CARD = (MODEL_NAME, SPECIMEN, MICROSCOPE, NOTE, AUTHOR)
 
 OTHERS = (
     PIXEL_SIZE, TARGET_PIXEL_SIZE, KEEP_BORDERS, MARGIN, EXCLUDE_CONTAMINATION, THRESHOLD, SCORE_SD,
-    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, FOLDS, *TABLE, CHECK_LABELS, DEVICE, PRECISION, THREADS, PART,
-    SETTLE, *CARD,
+    TEMPLATE_PIXEL_SIZE, ROTATION_STEP, BRIGHT, RADIUS, AT_LEAST, DISTANCE, FOLDS, *TABLE, CHECK_LABELS, DEVICE,
+    PRECISION, THREADS, PART, SETTLE, *CARD,
 )
 """What several commands are asked, or another one than the training."""

@@ -10,8 +10,8 @@ from pyworkflow.wizard import Wizard
 from pupicker.convert.labels import Points, matchLabels
 from pupicker.gui.diameter_dialog import DiameterDialog
 from pupicker.gui.micrograph_dialog import Entry
-from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerPreprocess
-from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerEvaluate, ProtPuPickerLive, ProtPuPickerPreprocess
+from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
 
 MOST_ENTRIES = 500  # micrographs in the list; the diameter can be seen on any of them
 
@@ -20,7 +20,8 @@ class PuPickerDiameterWizard(Wizard):
     """Circles on the labelled particles, or where the user clicks if the protocol has no labels."""
 
     _targets = [(ProtPuPickerLearningBase, ["diameter"]), (ProtPuPickerPreprocess, ["diameter"]),
-                (ProtPuPickerEvaluate, ["diameter"]), (ProtPuPickerBaseline, ["diameter"])]
+                (ProtPuPickerEvaluate, ["diameter"]), (ProtPuPickerBaseline, ["diameter"]),
+                (ProtPuPickerLive, ["diameter"])]
 
     def show(self, form: Any, *params: Any) -> None:
         protocol = form.protocol

@@ -13,7 +13,7 @@ from pupicker.constants import PRIOR_COUNT, PRIOR_FRACTION
 from pupicker.convert.micrographs import linkMicrograph
 from pupicker.gui.prior_dialog import PriorDialog
 from pupicker.plugin.child_process import ChildProcess
-from pupicker.protocols.learning_base import ProtPuPickerLearningBase
+from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
 
 
 class PuPickerPriorWizard(Wizard):

@@ -177,6 +177,23 @@ def first_geometry(
     return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report)
 
 
+def pixel_size_among(names: Sequence[str], *instead: str) -> float:
+    """Of the first of the micrographs that tables name that is there; `instead` are options that need none.
+
+    Raises
+    ------
+    UsageError
+        None is there.
+    """
+    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES, read_header, resolve_pixel_size
+
+    for path in map(Path, names):
+        if path.suffix.lower() in MICROGRAPH_SUFFIXES and path.is_file():
+            return resolve_pixel_size(read_header(path), None)
+    raise UsageError("the pixel size is not known, because none of the micrographs that the tables name is there: give"
+                     f" it{', or a radius in pixels' if instead else ''}", "pixel_size", *instead)
+
+
 def print_json(content: Any) -> None:
     """To stdout."""
     import json

@@ -27,6 +27,8 @@ class CoordinateTable:
         float64 ``(n,)`` in 0..1, or None.
     score_sd
         float64 ``(n,)``, standard deviation of the score over the symmetric views of the pick, or None.
+    pickers
+        float64 ``(n,)``, how many pickers have a pick there, or None.
     """
 
     micrograph: np.ndarray
@@ -35,6 +37,7 @@ class CoordinateTable:
     score: np.ndarray | None = None
     probability: np.ndarray | None = None
     score_sd: np.ndarray | None = None
+    pickers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "micrograph", np.array([str(name) for name in self.micrograph], dtype=object))
@@ -85,7 +88,11 @@ class CoordinateTable:
 
     def of(self, name: str) -> CoordinateTable:
         """The rows of one micrograph; empty if it has none."""
-        return self.select(self._rows.get(name, np.empty(0, dtype=np.intp)))
+        return self.select(self.rows_of(name))
+
+    def rows_of(self, name: str) -> np.ndarray:
+        """Indices of the rows of one micrograph."""
+        return self._rows.get(name, np.empty(0, dtype=np.intp))
 
     def select(self, rows: np.ndarray) -> CoordinateTable:
         """The rows of a boolean mask ``(n,)`` or of an index array."""

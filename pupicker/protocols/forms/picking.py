@@ -46,13 +46,13 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
             "another one _Continue_ picks nothing again; extraction takes it as its default. 0 follows from the "
             "particle's diameter."))
 
-    def _defineStreaming(self, form: Any) -> None:
+    def _defineStreaming(self, form: Any, threads: int = 2) -> None:
         self._defineStreamingParams(form)
         form.getParam("streamingWarning").help.set(
             "How micrographs that still arrive are taken up. A batch begins with what is there, at most so many as the "
             "batch size says; nothing waits for a batch to be full.")
         form.getParam("streamingBatchSize").setDefault(16)
-        form.addParallelSection(threads=2, mpi=0, binThreads=4)
+        form.addParallelSection(threads=threads, mpi=0, binThreads=4)
 
     # --------------------------- checks and options ---------------------------
     def _validateLengths(self) -> List[str]:

@@ -17,6 +17,7 @@ LINES = {
     "label": ("m.mrc",),
     "pick": ("m.mrc", "--model", "m", "--output", "o"),
     "baseline": ("dog", "m.mrc", "--diameter", 100, "--output", "o"),
+    "combine": ("a.star", "b.star", "--output", "o.star", "--diameter", 100),
     "evaluate": ("--picks", "p.star", "--truth", "t.star", "--radius", 5),
     "report": ("m.mrc", "--picks", "p.star", "--output", "o.html"), "simulate": ("--output", "o"),
     "convert": ("a.star", "b.star"), "info": ("m.mrc",),

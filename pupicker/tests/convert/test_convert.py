@@ -12,11 +12,13 @@ from pupicker.tests.scipion import scipion_environment  # before pyworkflow is i
 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip
-from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
+from pwem.objects import (  # isort: skip
+    Class2D, Coordinate, Micrograph, Particle, SetOfClasses2D, SetOfCoordinates, SetOfMicrographs, SetOfParticles,
+)
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn  # isort: skip
 from pupicker.convert.picks import Pick, iterCoordinates, readPicks  # isort: skip
-from pupicker.convert.labels import matchLabels, repeatedNames, rescale, writeLabels  # isort: skip
+from pupicker.convert.labels import matchLabels, matchParticles, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
 
@@ -149,6 +151,54 @@ class TestMatchLabels(ConvertTestCase):
         with open(self.path("labels.tsv")) as stream:
             self.assertEqual(stream.read().splitlines(), [
                 "micrograph\tx\ty", "mic000003\t1.000\t2.000", "mic000003\t3.000\t4.000", "mic000012\t0.500\t20.500"])
+
+
+class TestMatchParticles(ConvertTestCase):
+    """Coordinates of particles are in pixels of the particles, here twice as large as those of the micrographs."""
+
+    def particles(self, mics, places, byName=True):
+        partSet = SetOfParticles(filename=self.path("particles.sqlite"))
+        partSet.setSamplingRate(4.0)
+        for micId, x, y in places:
+            coord = Coordinate(x=x, y=y)
+            coord.setMicId(micId)
+            if byName:
+                coord.setMicName(mics[micId].getMicName())
+            particle = Particle(location=(partSet.getSize() + 1, self.path("images.mrcs")))
+            particle.setCoordinate(coord)
+            partSet.append(particle)
+        partSet.write()
+        return partSet
+
+    def testParticles(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        for byName in (True, False):
+            partSet = self.particles(mics, [(2, 10, 20), (1, 5, 6), (2, 30, 1)], byName)
+            self.assertEqual(matchParticles(partSet, mics), {2: [(20, 40), (60, 2)], 1: [(10, 12)]})
+            os.remove(partSet.getFileName())
+
+    def testMembersOfGoodClasses(self):
+        """Of three classes the middle one was left out."""
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        partSet = self.particles(mics, [(1, 10, 20), (2, 5, 6), (1, 30, 1), (2, 7, 7)])
+        classes = SetOfClasses2D(filename=self.path("classes.sqlite"))
+        classes.setImages(partSet)
+        members = {1: (1, 4), 2: (2,), 3: (3,)}
+        for number, ids in members.items():
+            item = Class2D(objId=number)
+            item.copyInfo(partSet)
+            item.setEnabled(number != 2)
+            classes.append(item)
+            for particleId in ids:
+                item.append(partSet[particleId])
+            classes.update(item)
+        classes.write()
+        self.assertEqual(matchParticles(classes, mics), {1: [(20, 40), (60, 2)], 2: [(14, 14)]})
+
+    def testWhatLiesOnOtherMicrographsDoesNotCount(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        other = self.micrographs("b.sqlite", 2.0, ["two.mrc"])
+        self.assertEqual(matchParticles(self.particles(mics, [(1, 1, 1), (2, 4, 4)]), other), {1: [(8, 8)]})
 
 
 class TestColumns(ConvertTestCase):

@@ -25,13 +25,15 @@ from pupicker.constants import (  # isort: skip
 from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
+    ProtPuPickerLive, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold,
+    ProtPuPickerTrain,
 )
 
 PROTOCOLS = (
-    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerPick,
-    ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold, ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
+    ProtPuPickerLive, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold,
+    ProtPuPickerTrain,
 )
 
 
@@ -82,7 +84,8 @@ class TestDiscovery(unittest.TestCase):
         prior = {"priorMode", "particlesPerMicrograph", "classPrior"}
         for protocol, fields in ((ProtPuPickerTrain, common | prior), (ProtPuPickerCrossValidate, common | prior),
                                  (ProtPuPickerPick, {"thresholdMode", "threshold", "minDistance", "libraryModel"}),
-                                 (ProtPuPickerBaseline, common), (ProtPuPickerPreprocess, common)):
+                                 (ProtPuPickerBaseline, common), (ProtPuPickerLive, common),
+                                 (ProtPuPickerPreprocess, common)):
             wizards = self.domain.findWizards(protocol(), DESKTOP_TKINTER)
             self.assertEqual({name for name, wizard in wizards.items() if "PuPicker" in wizard.__name__}, fields,
                              protocol.__name__)
@@ -98,7 +101,8 @@ class TestDiscovery(unittest.TestCase):
 
     def testOnlyPickingAndTrainingTakeASetThatGrows(self):
         self.assertEqual({p for p in PROTOCOLS if p.worksInStreaming()},
-                         {ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerPick, ProtPuPickerTrain})
+                         {ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerLive, ProtPuPickerPick,
+                          ProtPuPickerTrain})
 
     def testLogoIsAnImage(self):
         path = ProtPuPickerTrain.getPluginLogoPath()
@@ -135,7 +139,8 @@ class TestForms(unittest.TestCase):
 
     def testNumbersStateTheirUnit(self):
         units = ("Å", "px", "degrees", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph",
-                 "(score)", "parts")
+                 "(score)", "parts", "pickers", "labels",
+                 "micrographs")
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
                 if isinstance(param, (params.FloatParam, params.IntParam)) \

@@ -20,11 +20,14 @@ from pupicker.engine.runtime.checks import check_options  # isort: skip
 from pupicker.engine.runtime.errors import UsageError  # isort: skip
 from pupicker.protocols import (  # isort: skip
     ProtPuPickerBaseline,
+    ProtPuPickerCombine,
     ProtPuPickerCrossValidate,
+    ProtPuPickerLive,
     ProtPuPickerPick,
     ProtPuPickerPreprocess,
     ProtPuPickerTrain,
     protocol_baseline,
+    protocol_combine,
     protocol_cross_validate,
     protocol_preprocess,
 )
@@ -44,6 +47,10 @@ OF_BASELINE = fields_of(protocol_baseline) | {ProtPuPickerBaseline._minDistanceF
 FIELDS = sorted(
     [(field, ProtPuPickerTrain) for field in OF_TRAINING] + [(field, ProtPuPickerPick) for field in OF_PICKING]
     + [(field, ProtPuPickerBaseline) for field in OF_BASELINE]
+    + [(field, ProtPuPickerCombine) for field in fields_of(protocol_combine)]
+    + [(field, ProtPuPickerLive) for field in (
+        fields.DIAMETER, picking.THRESHOLD, training.UPDATES, ProtPuPickerLive._minDistanceField,
+        ProtPuPickerLive._boxSizeField, exclusion.MARGIN, exclusion.CONTAMINATION)]
     + [(protocol_cross_validate.FOLDS, ProtPuPickerCrossValidate)]
     + [(protocol_preprocess.TARGET, ProtPuPickerPreprocess)],
     key=lambda pair: (pair[1].__name__, pair[0].name))
@@ -54,7 +61,9 @@ SETTINGS = {
     "threshold": {"thresholdMode": THRESHOLD_GIVEN},
 }
 OF_PROTOCOL = {ProtPuPickerTrain: {"diameter": 150}, ProtPuPickerCrossValidate: {"diameter": 150},
-               ProtPuPickerBaseline: {"diameter": 150}, ProtPuPickerPick: {"exclusionMode": EXCLUSION_GIVEN}}
+               ProtPuPickerBaseline: {"diameter": 150}, ProtPuPickerCombine: {"diameter": 150},
+               ProtPuPickerLive: {"diameter": 150},
+               ProtPuPickerPick: {"exclusionMode": EXCLUSION_GIVEN}}
 VALUES = (-1.0, 0.0, 1e-3, 0.5, 0.95, 1.0, 1.5, 10.0, 11.0, 100.0, 2.0**32, math.nan, math.inf)
 
 

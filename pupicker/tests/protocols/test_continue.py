@@ -17,9 +17,9 @@ from pwem.protocols import ProtUnionSet  # isort: skip
 from pyworkflow.object import Pointer  # isort: skip
 from pyworkflow.protocol import MODE_RESTART  # isort: skip
 
-from pupicker.constants import BASELINE_DOG  # isort: skip
+from pupicker.constants import BASELINE_DOG, THRESHOLD_GIVEN  # isort: skip
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick  # isort: skip
-from pupicker.plugin.progress_text import pickingProgress  # isort: skip
+from pupicker.protocols.bases.progress_text import pickingProgress  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
 
 TIMEOUT_S = 180
@@ -128,6 +128,28 @@ class TestContinue(WorkflowTestCase):
         self.launchProtocol(run)
         self.assertNotEqual(self.tables(run), before)
         self.assertWhole(run, 2)
+
+    def testAnotherThresholdScoresNothing(self):
+        """The picks are cut out of the candidates: the same as a picking with that threshold gives."""
+        run = self.launchProtocol(self.newPicking(self.pair, self.training, thresholdMode=THRESHOLD_GIVEN,
+                                                  threshold=1.0))
+        candidates = {name: os.stat(os.path.join(run.getCandidatesDir(), name)).st_mtime_ns
+                      for name in os.listdir(run.getCandidatesDir())}
+        self.assertEqual(len(candidates), 2)
+        for threshold in (-1.0, 2.0):
+            run.threshold.set(threshold)
+            self.launchProtocol(run)
+            self.assertEqual({name: os.stat(os.path.join(run.getCandidatesDir(), name)).st_mtime_ns
+                              for name in os.listdir(run.getCandidatesDir())}, candidates)
+            self.assertIn(f"score threshold {threshold:.2f}", "\n".join(run.summary()))
+        fresh = self.launchProtocol(self.newPicking(self.pair, self.training, thresholdMode=THRESHOLD_GIVEN,
+                                                    threshold=2.0))
+        picks = [sorted((coord.getMicId(), coord.getPosition(), coord._pupickerScore.get())
+                        for coord in one.outputCoordinates) for one in (run, fresh)]
+        self.assertEqual(*picks)
+        self.assertGreater(len(picks[0]), 0)
+        self.assertEqual(run.pickedMicrographs.get(), 2)
+        self.assertTrue(run.outputCoordinates.isStreamClosed())
 
     @pytest.mark.slow
     def testMasksThatArriveLater(self):

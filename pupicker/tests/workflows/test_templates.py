@@ -27,7 +27,7 @@ from pupicker.constants import NETWORK_CHOICES  # isort: skip
 
 TEMPLATES = Path(pupicker.__file__).resolve().parent / "templates"
 PROGRAM = TEMPLATES.parents[1] / "tools" / "make_templates.py"
-NAMES = ("pick", "pick_refine", "streaming", "thresholds")
+NAMES = ("pick", "pick_refine", "session", "streaming", "thresholds")
 PLUGINS = ("pwem", "relion", "pupicker")
 NEEDS_RELION = pytest.mark.skipif(importlib.util.find_spec("relion") is None, reason="needs scipion-em-relion")
 
@@ -136,6 +136,14 @@ class TestTemplateProjects(WorkflowTestCase):
         project = self.create("pick_refine", "--noschedule")
         self.assertEqual(len(project.getRuns()), 8)
         self.assertValidUpToInputs(project)
+
+    def testSession(self):
+        project = self.create("session", "--noschedule")
+        self.assertEqual(len(project.getRuns()), 3)
+        self.assertValidUpToInputs(project)
+        live = self.only(project.getRuns(), "ProtPuPickerLive")
+        self.assertEqual(live.inputLabels.getExtended(), "outputCoordinates")
+        self.assertEqual(live.diameter.get(), DIAMETER)
 
     def testThresholds(self):
         project = self.create("thresholds", "--noschedule")

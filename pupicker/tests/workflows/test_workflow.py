@@ -206,7 +206,7 @@ class TestWorkflow(TrainedTestCase):
         self.assertEqual(os.stat(run._getExtraPath("labels.tsv")).st_mtime_ns, labels)
         self.assertEqual(run.outputModel.getNumberOfLabels(), 36)
 
-    def testContinuePicksAgainWithAnotherThreshold(self):
+    def testContinueCutsAgainWithAnotherThreshold(self):
         run = self.newPicking(self.mics, self.training, thresholdMode=THRESHOLD_GIVEN, threshold=-2.0, boxSize=50)
         self.launchProtocol(run)
         scores = sorted(coord._pupickerScore.get() for coord in run.outputCoordinates)

@@ -1,8 +1,9 @@
 """Tables of text: tab, comma or blank separated, with a header line that names the columns, or two columns without.
 
-Columns, in any order and case: micrograph, x, y, and optionally score, probability and score_sd, under the names that
-the programs of the field give them (:data:`_TITLES`); others are ignored.  Without a micrograph column the rows belong
-to the micrograph the file is named after.  ``.txt`` is written with the columns of Topaz, which reads nothing else.
+Columns, in any order and case: micrograph, x, y, and optionally score, probability, score_sd and pickers, under the
+names that the programs of the field give them (:data:`_TITLES`); others are ignored.  Without a micrograph column
+the rows belong to the micrograph the file is named after.  ``.txt`` is written with the columns of Topaz, which
+reads nothing else.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _TITLES = {
     "score": ("score", "autopickfigureofmerit", "figureofmerit", "confidence", "fom"),
     "probability": ("probability",),
     "score_sd": ("scoresd",),
+    "pickers": ("pickers",),
 }
 """Titles of each column in the order in which they count, in small letters without ``_``, ``-``, blanks and ``rln``."""
 

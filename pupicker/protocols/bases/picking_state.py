@@ -11,13 +11,16 @@ from typing import Any, Dict, Iterable, List, Optional, Set
 import pyworkflow.utils as pwutils
 from pwem.objects import Micrograph
 
+from pupicker.convert.batch_records import setThreshold
 from pupicker.convert.micrographs import linkName, micIdsIn
+from pupicker.convert.picks import cutTable
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
-from pupicker.plugin.progress_text import pickingProgress
+from pupicker.protocols.bases.progress_text import pickingProgress
+from pupicker.protocols.bases.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.run import Counter, PickingRun, Value
-from pupicker.protocols.protocol_base import LISTED, ProtPuPickerBase
+from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
 
@@ -43,16 +46,29 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         """Box size of the output in pixels of the micrographs."""
         raise NotImplementedError
 
+    def _getThreshold(self) -> Optional[float]:
+        """The lowest score of a pick; None where weaker ones are not kept, so that nothing can be cut anew."""
+        return None
+
     def getSummary(self, coordSet: Any) -> str:
         """Comment of the output set, shown in the summary."""
         return "%d picks, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
 
     # --------------------------- at the start --------------------------------
-    def _takeUpEarlierPicks(self, digest: str) -> None:
-        """Forget what was picked in another way, else go on with it; `digest` tells how it is picked now."""
-        output = getattr(self, OUTPUT, None)
-        if self._getMarker().get("digest") != digest:
-            self._forgetPicks(output)
+    def _takeUpEarlierPicks(self, digest: str, scoring: str) -> None:
+        """Forget what was picked in another way, else go on with it.
+
+        `digest` tells how it is picked now, `scoring` the same but for the threshold: where only that is another one,
+        the picks are cut out of the candidates anew, and nothing is scored.
+        """
+        output, earlier = getattr(self, OUTPUT, None), self._getMarker()
+        threshold, lowest = self._getThreshold(), self._lowestCandidate()
+        if earlier.get("digest") != digest:
+            if threshold is None or earlier.get("scoring") != scoring or threshold < earlier["lowest_candidate"]:
+                self._forgetPicks(output)
+            else:
+                self._cutAgain(output, threshold)
+                lowest = max(lowest, earlier["lowest_candidate"])
         elif output is None:  # it was deleted: the tables are read again
             pwutils.cleanPath(self._getAllDone())
             self._resetCounters()
@@ -64,8 +80,33 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         self._retryQuarantined()
         pwutils.cleanPath(self._getUnpickedFile())
         pwutils.makePath(self.getCoordsDir(), self._getBatchesDir())
-        write_json(self._getMarkerFile(), {"digest": digest, "started": time.time(),
-                                           "picked": self.pickedMicrographs.get()})
+        self._writeMarker(digest, scoring, lowest)
+
+    def _writeMarker(self, digest: str, scoring: str, lowest: float) -> None:
+        """Note how it is picked now, and above which score all candidates are kept."""
+        write_json(self._getMarkerFile(), {"digest": digest, "scoring": scoring, "lowest_candidate": lowest,
+                                           "started": time.time(), "picked": self.pickedMicrographs.get()})
+
+    def _lowestCandidate(self) -> float:
+        """Lowest score of the candidates that are kept from now on."""
+        threshold = self._getThreshold()
+        return LOWEST_CANDIDATE if threshold is None else min(LOWEST_CANDIDATE, threshold)
+
+    def _cutAgain(self, output: Any, threshold: float) -> None:
+        """The tables of picks at another threshold, and an output that is filled from them."""
+        known = micIdsIn(self.getCandidatesDir(), ".tsv")
+        for micId in self._getPickedIds():
+            picks, candidates = (os.path.join(folder, linkName(micId) + ".tsv")
+                                 for folder in (self.getCoordsDir(), self.getCandidatesDir()))
+            if micId in known:
+                cutTable(candidates, picks, threshold)
+            else:  # it is picked anew
+                pwutils.cleanPath(picks, self._getExtraPath("DONE", "mic_%06d.TXT" % micId))
+        setThreshold(self._getBatchesDir(), threshold)
+        pwutils.cleanPath(self._getAllDone(), self._getHtmlPath())
+        pwutils.makeFilePath(self._getAllDone())
+        self._resetCounters()
+        self._emptyOutput(output)
 
     def _forgetPicks(self, output: Any) -> None:
         """Nothing of the earlier picks may stay.
@@ -77,6 +118,10 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
                           self._getBatchesDir(), self._getHtmlPath(), self._getWithoutMaskFile())
         self._cleanQuarantine()
         self._resetCounters()  # a run that is restarted keeps them
+        self._emptyOutput(output)
+
+    def _emptyOutput(self, output: Any) -> None:
+        """Take everything out of the output; the set itself stays."""
         if output is not None:
             output.enableAppend()
             output.clear()

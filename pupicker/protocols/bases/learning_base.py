@@ -11,9 +11,9 @@ from pwem.protocols import ProtParticlePicking
 from pupicker.constants import START_MODEL
 from pupicker.convert.labels import writeLabels
 from pupicker.convert.micrographs import linkName, micIdOf, writeMicrographStar
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.training import TrainingForm
-from pupicker.protocols.protocol_base import ProtPuPickerBase
 from pupicker.shared.digests import digest_of, file_digest
 from pupicker.shared.json_files import read_json, write_json
 

@@ -15,9 +15,9 @@ from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.bases.picking_state import PickingState
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
-from pupicker.protocols.picking_state import PickingState
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.json_files import read_json, write_json
 
@@ -70,13 +70,21 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
-        # Masks may arrive with their micrographs: only the folder counts.
-        self._digest = digest_of(self.inputMicrographs.get().getObjId(), self._getModelDigest(),
-                                 withFormerNames(self._getPickArguments()), self._getMasksFolder())
-        self._takeUpEarlierPicks(self._digest)
+        self._digest = self._pickingDigest(self._getPickArguments())
+        self._takeUpEarlierPicks(self._digest, self._scoringDigest())
         self._waiting, self._open, self._inputState = [], [], []
         self._beginToCount()
         ProtParticlePickingAuto._insertAllSteps(self)
+
+    def _pickingDigest(self, arguments: List[str]) -> str:
+        """What tells how it is picked now, with these options."""
+        # Masks may arrive with their micrographs: only the folder counts.
+        return digest_of(self.inputMicrographs.get().getObjId(), self._getModelDigest(), withFormerNames(arguments),
+                         self._getMasksFolder())
+
+    def _scoringDigest(self) -> str:
+        """The same, whatever the threshold."""
+        return self._pickingDigest([word for word in self._getPickArguments() if not word.startswith("--threshold=")])
 
     def _getPickArgs(self) -> List[str]:
         return [self._digest] + ([self._retry] if self._retry else [])
