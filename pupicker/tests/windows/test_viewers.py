@@ -28,7 +28,7 @@ from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
 from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
 from pupicker.viewers.scored_set import ViewerError  # isort: skip
 from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinned  # isort: skip
-from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches  # isort: skip
+from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches, readMatches  # isort: skip
 
 BOX = 44
 PICTURES = ("model", "training", "evaluation", "scores", "gallery")
@@ -105,6 +105,20 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual(output.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
         self.assertEqual(output.getMicrographs().getSize(), len(self.NAMES))
         self.assertTrue(all(coord._pupickerProbability.get() is not None for coord in output))
+
+    def testPicksWithoutScoresAreOnePoint(self):
+        run = self.launchProtocol(self.newEvaluation(scoreAttribute=""))
+        self.assertIsNone(run.averagePrecision.get())
+        self.assertIsNone(run.bestThreshold.get())
+        self.assertFalse(hasattr(run, "outputCoordinates"))
+        self.assertTrue(0 < run.precision.get() < 1 and 0 < run.recall.get() <= 1)
+        self.assertIn("One point", run.summary()[0])
+        self.assertIn("recall", run.methods()[0] if hasattr(run, "methods") else run._methods()[0])
+        matches = readMatches(run.getMatchesFile())
+        picks = sum(int((some.outcome != MISSED).sum()) for some in matches.values())
+        self.assertEqual(picks, self.picking.outputCoordinates.getSize())
+        for some in matches.values():
+            self.assertTrue(np.array_equal(some.outcomeAt(-np.inf), some.outcome))
 
     def testEvaluationSaysWhatIsWrong(self):
         self.assertEqual(self.newEvaluation()._validate(), [])
