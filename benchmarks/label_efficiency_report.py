@@ -18,11 +18,12 @@ TITLES = {
     "pupicker": "pupicker",
     "topaz-conv31": "Topaz conv31, random start",
     "topaz-resnet8": "Topaz resnet8, shipped weights",
+    "topaz-chosen": "Topaz, settings chosen on labels left out",
     "topaz-conv31-default": "Topaz conv31, 10,000 updates",
     "topaz-resnet8-default": "Topaz resnet8, 10,000 updates",
 }
-RIVALS = ("topaz-conv31", "topaz-resnet8")
-COLORS = {"pupicker": "#d62728", "topaz-conv31": "#1f77b4", "topaz-resnet8": "#2ca02c",
+RIVALS = ("topaz-conv31", "topaz-resnet8", "topaz-chosen")
+COLORS = {"pupicker": "#d62728", "topaz-conv31": "#1f77b4", "topaz-resnet8": "#2ca02c", "topaz-chosen": "#000000",
           "topaz-conv31-default": "#9ecae1", "topaz-resnet8-default": "#98df8a"}
 #: Average precision to be reached on the real sets, by number of labels.
 GOALS = {"apoferritin": {10: 0.995, 50: 0.996, 100: 0.997, 250: 0.997},

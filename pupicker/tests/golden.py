@@ -33,7 +33,7 @@ WIDTH, HEIGHT, PARTICLES, MICROGRAPHS = 301, 267, 10, 4
 LABELLED = 3
 MATCH_PX = 1e-3
 COMMON = ("--threads", 1, "--precision", "float32")
-OBJECTIVES = ("ge-binomial", "ge-kl", "ge-kl-forward", "nnpu", "pn")
+OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn")
 
 
 def draw(folder: Path) -> tuple[Path, Path]:
