@@ -51,9 +51,9 @@ def of_one_code(records: list[Record], code: str | None = None) -> list[Record]:
     return [r for r in records if r["settings"].get("code", code) == code]
 
 
-def defaults_elsewhere() -> list[Record]:
-    """Records of label_efficiency.py with the present code, as other experiments name them: "defaults"."""
-    runs = of_one_code(Records(RESULTS / "label_efficiency.jsonl").load(), pupicker_code()["code"])
+def defaults_elsewhere(code: str | None = None) -> list[Record]:
+    """Records of label_efficiency.py with a state of the code (the present one), which others name "defaults"."""
+    runs = of_one_code(Records(RESULTS / "label_efficiency.jsonl").load(), code or pupicker_code()["code"])
     return [{**r, "method": "defaults"} for r in runs if r["method"] == "pupicker"]
 
 
@@ -67,9 +67,10 @@ def group(records: list[Record]) -> dict[tuple[str, int], dict[str, dict[int, Re
     return out
 
 
-def average_precisions(runs: dict[int, Record], draws: set[int] | None = None) -> list[float]:
-    """One for each draw."""
-    return [runs[d]["average_precision"] for d in sorted(runs) if draws is None or d in draws]
+def average_precisions(runs: dict[int, Record], draws: set[int] | None = None, field: str = "average_precision"
+                       ) -> list[float]:
+    """One for each draw whose record has the field."""
+    return [runs[d][field] for d in sorted(runs) if (draws is None or d in draws) and field in runs[d]]
 
 
 def better_rival(methods: dict[str, dict[int, Record]]) -> dict[int, Record]:

@@ -112,10 +112,10 @@ def read_table(path: Path) -> list[tuple[str, float, float]]:
         ]
 
 
-def load_set(name: str, data: Path) -> BenchmarkSet:
-    """One of :data:`SETS`; a simulated one is made if the cache does not hold it."""
+def load_set(name: str, data: Path, training: int = MICROGRAPHS) -> BenchmarkSet:
+    """One of :data:`SETS`; a simulated one is made if the cache does not hold it, with so many training micrographs."""
     if name not in REAL:
-        return _simulated(name, data)
+        return _simulated(name, data, training)
     chosen = REAL[name]
     return BenchmarkSet(
         name, chosen.title, micrographs(data, name, "train"), micrographs(data, name, "test"),
@@ -124,13 +124,13 @@ def load_set(name: str, data: Path) -> BenchmarkSet:
     )
 
 
-def _simulated(name: str, data: Path) -> BenchmarkSet:
+def _simulated(name: str, data: Path, training: int) -> BenchmarkSet:
     title, density, options = SIMULATED[name]
     file = data / "models_maps" / density
-    recipe = json.dumps([density, options, PIXEL_SIZE_ANG, MICROGRAPHS], sort_keys=True)
+    recipe = json.dumps([density, options, PIXEL_SIZE_ANG, training], sort_keys=True)
     folder = cache_folder() / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
     given = {**options, "--density": str(file) if file.suffix else density, "--pixel-size": PIXEL_SIZE_ANG}
-    return simulated_set(name, title, folder, given, (MICROGRAPHS, MICROGRAPHS))
+    return simulated_set(name, title, folder, given, (training, MICROGRAPHS))
 
 
 def simulated_set(
