@@ -31,7 +31,7 @@ from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinne
 from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches, readMatches  # isort: skip
 
 BOX = 44
-PICTURES = ("model", "training", "evaluation", "scores", "gallery")
+PICTURES = ("model", "training", "evaluation", "one_point", "scores", "gallery")
 
 
 def test_expectation_of_kept_picks():
@@ -80,6 +80,7 @@ class TestViewers(WorkflowTestCase):
         cls.picking = cls.launchProtocol(
             cls.newPicking(cls.mics, cls.training, thresholdMode=THRESHOLD_GIVEN, threshold=-8.0))
         cls.evaluation = cls.launchProtocol(cls.newEvaluation())
+        cls.onePoint = cls.launchProtocol(cls.newEvaluation(scoreAttribute=""))
 
     @classmethod
     def newEvaluation(cls, **values):
@@ -107,13 +108,13 @@ class TestViewers(WorkflowTestCase):
         self.assertTrue(all(coord._pupickerProbability.get() is not None for coord in output))
 
     def testPicksWithoutScoresAreOnePoint(self):
-        run = self.launchProtocol(self.newEvaluation(scoreAttribute=""))
+        run = self.onePoint
         self.assertIsNone(run.averagePrecision.get())
         self.assertIsNone(run.bestThreshold.get())
         self.assertFalse(hasattr(run, "outputCoordinates"))
         self.assertTrue(0 < run.precision.get() < 1 and 0 < run.recall.get() <= 1)
         self.assertIn("One point", run.summary()[0])
-        self.assertIn("recall", run.methods()[0] if hasattr(run, "methods") else run._methods()[0])
+        self.assertIn("recall", run._methods()[0])
         matches = readMatches(run.getMatchesFile())
         picks = sum(int((some.outcome != MISSED).sum()) for some in matches.values())
         self.assertEqual(picks, self.picking.outputCoordinates.getSize())
@@ -210,11 +211,13 @@ class TestViewers(WorkflowTestCase):
         need_screen()
         folder = pictures_folder(self.addCleanup)
         run_on_screen("viewers_driver", self.proj.path, folder,
-                      *(run.getObjId() for run in (self.picking, self.training, self.evaluation)))
+                      *(run.getObjId() for run in (self.picking, self.training, self.evaluation, self.onePoint)))
         with open(os.path.join(folder, "result.json"), encoding="utf-8") as stream:
             result = json.load(stream)
         self.assertEqual(result["viewers"], ["PuPickerModelViewer", "PuPickerTrainingViewer",
-                                             "PuPickerEvaluationViewer", "PuPickerScoresViewer"])
+                                             "PuPickerEvaluationViewer", "PuPickerEvaluationViewer",
+                                             "PuPickerScoresViewer"])
+        self.assertIn("precision %0.3f" % self.onePoint.precision.get(), result["one_point"])
         self.assertEqual(result["all"], self.picking.outputCoordinates.getSize())
         self.assertTrue(result["moved"])
         self.assertTrue(0 < result["kept"] < result["all"])
