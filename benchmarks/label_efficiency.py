@@ -107,6 +107,8 @@ def run(args: argparse.Namespace) -> None:
         for draw in args.draws:
             for name in args.sets:
                 chosen = load_set(name, args.data)
+                if args.spread:
+                    chosen = chosen.with_spread_labels(labels, draw)
                 table = chosen.labels(labels, draw)
                 for method in args.methods:
                     if method == "pupicker" or topaz is None:
@@ -145,6 +147,8 @@ def parser() -> argparse.ArgumentParser:
     choice.add_argument("--updates", type=int, nargs="+", metavar="N", help="of the models (default: by start)")
     measure.add_argument("--methods", nargs="+", default=METHODS[:3], choices=METHODS)
     measure.add_argument("--minutes", type=float, metavar="M", help="end a training of 10,000 updates after so many")
+    measure.add_argument("--spread", action="store_true", help="labels drawn evenly from the training micrographs; give"
+                         " --records of their own")
     measure.add_argument("--by-updates", action="store_true", help="Topaz trains for updates, not for seconds")
     table = commands.add_parser("report", help="table and figure from the records")
     table.add_argument("--code", help="digest of the pupicker code whose records count (default: that of the newest)")

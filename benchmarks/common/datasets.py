@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,21 @@ class BenchmarkSet:
         own.parent.mkdir(parents=True, exist_ok=True)
         own.write_text(text)
         return own
+
+    def with_spread_labels(self, count: int, draw: int) -> BenchmarkSet:
+        """The set with another table of `count` labels, drawn evenly: as many of each training micrograph, or one more.
+
+        A user labels so; the usual draws are from all particles alike, and of ten labels a micrograph may get none.
+        """
+        rng, rows, queues = np.random.default_rng(2000 + draw), read_table(self.truth), []
+        for i in rng.permutation(len(self.training)):
+            own = [row for row in rows if row[0] == self.training[i].stem]
+            queues.append([own[k] for k in rng.permutation(len(own))])
+        taken = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
+        path = cache_folder() / "spread_labels" / self.name / f"n{count:04d}_seed{draw}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("micrograph\tx\ty\n" + "".join(f"{m}\t{x:.2f}\t{y:.2f}\n" for m, x, y in taken[:count]))
+        return replace(self, label_folder=path.parent)
 
     def particles(self, paths: list[Path]) -> int:
         """True particles on some of the micrographs."""

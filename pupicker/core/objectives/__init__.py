@@ -19,8 +19,8 @@ from pupicker.core.objectives.nnpu import nnpu
 from pupicker.core.objectives.pn import pn
 
 OBJECTIVES: dict[str, Objective] = {
-    "ge-binomial": ge_binomial, "ge-kl": ge_kl, "nnpu": nnpu, "pn": pn, "ge-gaussian": ge_gaussian,
-    "ge-squared": ge_squared, "ge-kl-forward": ge_kl_forward,
+    "ge-binomial": ge_binomial, "ge-kl-forward": ge_kl_forward, "nnpu": nnpu, "pn": pn, "ge-gaussian": ge_gaussian,
+    "ge-squared": ge_squared, "ge-kl": ge_kl,
 }
 
 __all__ = ["OBJECTIVES", "Loss", "Objective"]

@@ -1,6 +1,7 @@
 """Opens the viewers on the runs of a project, uses them, and takes a picture of each.
 
-    xvfb-run python -m pupicker.tests.scipion.viewers_driver PROJECT OUTPUT_FOLDER PICK_ID TRAIN_ID EVALUATE_ID ONE_POINT_ID
+    xvfb-run python -m pupicker.tests.scipion.viewers_driver PROJECT OUTPUT_FOLDER PICK_ID TRAIN_ID EVALUATE_ID
+        ONE_POINT_ID
 
 Writes ``result.json``: what the scores window kept, and the size of the set that it made.  A program of its own because
 the main loop of Tk does not return.

@@ -217,7 +217,7 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual(result["viewers"], ["PuPickerModelViewer", "PuPickerTrainingViewer",
                                              "PuPickerEvaluationViewer", "PuPickerEvaluationViewer",
                                              "PuPickerScoresViewer"])
-        self.assertIn("precision %0.3f" % self.onePoint.precision.get(), result["one_point"])
+        self.assertIn(f"precision {self.onePoint.precision.get():0.3f}", result["one_point"])
         self.assertEqual(result["all"], self.picking.outputCoordinates.getSize())
         self.assertTrue(result["moved"])
         self.assertTrue(0 < result["kept"] < result["all"])
