@@ -77,7 +77,7 @@ def choose(args: argparse.Namespace) -> None:
                 for start in args.starts:
                     for scale in topaz_choice.scales(chosen):
                         updates = args.updates or topaz_choice.UPDATES[start]
-                        settings = topaz_choice.settings_of(scale, updates)
+                        settings = topaz_choice.settings_of(chosen, scale, updates)
                         unit = {"set": name, "method": start, "labels": labels, "draw": draw, "settings": settings,
                                 "labels_sha256": sha256(table)}
                         records.run(unit, partial(topaz_choice.measure, topaz, chosen, table, start, settings), common)
@@ -94,7 +94,7 @@ def chosen_settings(args: argparse.Namespace, name: str, labels: int) -> tuple[s
     best = topaz_choice.best(Records(args.choice).load(), name, labels)
     if best is None:
         raise SystemExit(f"no settings of Topaz were compared for {name} with {labels} labels: use the command choose")
-    return best.start, {"start": best.start, "scale": best.scale, "radius_px": TOPAZ_RADIUS_PX,
+    return best.start, {"start": best.start, "scale": best.scale, "radius_px": best.radius_px,
                         "budget_updates": best.updates, "moments": []}
 
 

@@ -38,6 +38,7 @@ class Setting:
 
     start: str
     scale: int
+    radius_px: int
     updates: int
 
 
@@ -111,7 +112,7 @@ def best(records: Sequence[dict[str, Any]], name: str, labels: int) -> Setting |
     for r in records:
         if (r["set"], r["labels"]) == (name, labels):
             for updates, value in r["left_out_by_updates"].items():
-                setting = Setting(r["method"], r["settings"]["scale"], int(updates))
+                setting = Setting(r["method"], r["settings"]["scale"], r["settings"]["radius_px"], int(updates))
                 values.setdefault(setting, {})[r["draw"]] = value
     if not values:
         return None
@@ -120,10 +121,10 @@ def best(records: Sequence[dict[str, Any]], name: str, labels: int) -> Setting |
     return max(full, key=lambda setting: (statistics.mean(full[setting].values()), -setting.updates))
 
 
-def settings_of(scale: int, updates: Sequence[int]) -> dict[str, Any]:
-    """Of a measurement."""
-    return {"scale": scale, "radius_px": TOPAZ_RADIUS_PX, "updates": list(updates),
-            "left_out_share": round(LEFT_OUT_SHARE, 3)}
+def settings_of(chosen: BenchmarkSet, scale: int, updates: Sequence[int]) -> dict[str, Any]:
+    """Of a measurement; Topaz's radius of 3 at the finer scale, 2 at the coarser one, where a disc of 3 is too wide."""
+    radius = TOPAZ_RADIUS_PX if scale == topaz_scale(chosen) else TOPAZ_RADIUS_PX - 1
+    return {"scale": scale, "radius_px": radius, "updates": list(updates), "left_out_share": round(LEFT_OUT_SHARE, 3)}
 
 
 def _scored(picks: Path) -> dict[str, np.ndarray]:

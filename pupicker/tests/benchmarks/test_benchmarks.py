@@ -177,7 +177,7 @@ def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min
 
 
 def left_out(start, scale, draw, values):
-    return {"set": "bgal", "method": start, "labels": 10, "draw": draw, "settings": {"scale": scale},
+    return {"set": "bgal", "method": start, "labels": 10, "draw": draw, "settings": {"scale": scale, "radius_px": 3},
             "left_out_by_updates": values}
 
 
@@ -191,8 +191,8 @@ def test_topaz_is_given_what_did_best_on_labels_left_out(programs, tmp_path):
             left_out("topaz-conv31", 2, 1, {"300": 0.5, "1000": 0.5}),
             left_out("topaz-conv31", 1, 1, {"300": 0.5, "1000": 0.7}),
             left_out("topaz-resnet8", 1, 0, {"75": 0.9})]
-    assert best(rows, "bgal", 10) == Setting("topaz-conv31", 1, 1000), "resnet8 lacks a draw: it may be an easy one"
-    assert best([*rows[:2]], "bgal", 10) == Setting("topaz-conv31", 2, 300), "the shorter of two that are equal"
+    assert best(rows, "bgal", 10) == Setting("topaz-conv31", 1, 3, 1000), "resnet8 lacks a draw: it may be an easy one"
+    assert best([*rows[:2]], "bgal", 10) == Setting("topaz-conv31", 2, 3, 300), "the shorter of two that are equal"
     assert best(rows, "bgal", 50) is None
     for row in rows:
         Records(tmp_path / "choice.jsonl").append({**row, "labels_sha256": "0"})
