@@ -213,6 +213,23 @@ def test_whole_micrographs_with_a_third_of_the_labels_are_left_out(programs):
         left_out_names([("a", 0.0, 0.0)] * 3)
 
 
+def test_spread_labels_are_on_all_micrographs(programs, tmp_path, monkeypatch):
+    from collections import Counter
+
+    from benchmarks.common.datasets import BenchmarkSet, read_table
+
+    monkeypatch.setenv("PUPICKER_BENCHMARK_CACHE", str(tmp_path / "cache"))
+    truth = tmp_path / "truth.tsv"
+    truth.write_text("micrograph\tx\ty\n" + "".join(
+        f"{name}\t{i}\t{i}\n" for name, count in (("a", 90), ("b", 9), ("c", 2), ("test", 50)) for i in range(count)))
+    usual = BenchmarkSet("bgal", "", [tmp_path / f"{name}.mrc" for name in "abc"], [], truth, tmp_path, 1.0, 10.0, 5.0)
+    chosen = usual.with_spread_labels(10, 0)
+    rows = read_table(chosen.labels(10, 0))
+    assert sorted(Counter(name for name, *_ in rows).values()) == [2, 4, 4] and len(set(rows)) == 10
+    other = usual.with_spread_labels(10, 1)
+    assert read_table(other.labels(10, 1)) != rows and read_table(chosen.labels(10, 0)) == rows
+
+
 def test_labels_left_out_are_matched_on_their_own_micrographs(programs, tmp_path):
     """Two of three labels are hit, at ranks 1 and 4 of 5 candidates; six particles are there."""
     from benchmarks.common.datasets import BenchmarkSet
