@@ -28,7 +28,7 @@ VARIANTS: dict[str, list[str] | None] = {
     "contamination kept": ["--no-exclude-contamination"],
     "borders kept": ["--keep-borders"],
     "no refit": ["--no-refit"],
-    "GE-KL": ["--objective", "ge-kl"],
+    "GE-KL": ["--objective", "ge-kl-forward"],
     "the paper's way": None,
 }
 

@@ -18,11 +18,12 @@ TITLES = {
     "pupicker": "pupicker",
     "topaz-conv31": "Topaz conv31, random start",
     "topaz-resnet8": "Topaz resnet8, shipped weights",
+    "topaz-chosen": "Topaz, settings chosen on labels left out",
     "topaz-conv31-default": "Topaz conv31, 10,000 updates",
     "topaz-resnet8-default": "Topaz resnet8, 10,000 updates",
 }
-RIVALS = ("topaz-conv31", "topaz-resnet8")
-COLORS = {"pupicker": "#d62728", "topaz-conv31": "#1f77b4", "topaz-resnet8": "#2ca02c",
+RIVALS = ("topaz-conv31", "topaz-resnet8", "topaz-chosen")
+COLORS = {"pupicker": "#d62728", "topaz-conv31": "#1f77b4", "topaz-resnet8": "#2ca02c", "topaz-chosen": "#000000",
           "topaz-conv31-default": "#9ecae1", "topaz-resnet8-default": "#98df8a"}
 #: Average precision to be reached on the real sets, by number of labels.
 GOALS = {"apoferritin": {10: 0.995, 50: 0.996, 100: 0.997, 250: 0.997},
@@ -50,9 +51,9 @@ def of_one_code(records: list[Record], code: str | None = None) -> list[Record]:
     return [r for r in records if r["settings"].get("code", code) == code]
 
 
-def defaults_elsewhere() -> list[Record]:
-    """Records of label_efficiency.py with the present code, as other experiments name them: "defaults"."""
-    runs = of_one_code(Records(RESULTS / "label_efficiency.jsonl").load(), pupicker_code()["code"])
+def defaults_elsewhere(code: str | None = None) -> list[Record]:
+    """Records of label_efficiency.py with a state of the code (the present one), which others name "defaults"."""
+    runs = of_one_code(Records(RESULTS / "label_efficiency.jsonl").load(), code or pupicker_code()["code"])
     return [{**r, "method": "defaults"} for r in runs if r["method"] == "pupicker"]
 
 
@@ -66,9 +67,10 @@ def group(records: list[Record]) -> dict[tuple[str, int], dict[str, dict[int, Re
     return out
 
 
-def average_precisions(runs: dict[int, Record], draws: set[int] | None = None) -> list[float]:
-    """One for each draw."""
-    return [runs[d]["average_precision"] for d in sorted(runs) if draws is None or d in draws]
+def average_precisions(runs: dict[int, Record], draws: set[int] | None = None, field: str = "average_precision"
+                       ) -> list[float]:
+    """One for each draw whose record has the field."""
+    return [runs[d][field] for d in sorted(runs) if (draws is None or d in draws) and field in runs[d]]
 
 
 def better_rival(methods: dict[str, dict[int, Record]]) -> dict[int, Record]:

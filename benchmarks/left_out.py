@@ -58,7 +58,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rate-0.003": {"options": ["--learning-rate", "3e-3"]},
     "rate-0.006": {"options": ["--learning-rate", "6e-3"]},
     "batch-256": {"options": ["--batch-size", "256"]},
-    **{name: {"options": ["--objective", name]} for name in ("ge-kl", "pn", "nnpu", "ge-gaussian", "ge-squared")},
+    **{name: {"options": ["--objective", name]}
+       for name in ("ge-kl", "ge-kl-forward", "pn", "nnpu", "ge-gaussian", "ge-squared")},
     "autoencoder": {"options": ["--autoencoder", "auto"]},
     "ring-negatives": {"options": ["--ring-negatives"]},
     "25-px": {"diameter_px": 25.5},

@@ -8,6 +8,8 @@
     Real and simulated data sets with their labels and truth.
 ``methods``
     One training, picking and scoring of pupicker or of Topaz.
+``topaz_choice``
+    Settings of Topaz compared on labels that it was not shown.
 ``figures``
     Figures in small files.
 """

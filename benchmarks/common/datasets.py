@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,21 @@ class BenchmarkSet:
         own.write_text(text)
         return own
 
+    def with_spread_labels(self, count: int, draw: int) -> BenchmarkSet:
+        """The set with another table of `count` labels, drawn evenly: as many of each training micrograph, or one more.
+
+        A user labels so; the usual draws are from all particles alike, and of ten labels a micrograph may get none.
+        """
+        rng, rows, queues = np.random.default_rng(2000 + draw), read_table(self.truth), []
+        for i in rng.permutation(len(self.training)):
+            own = [row for row in rows if row[0] == self.training[i].stem]
+            queues.append([own[k] for k in rng.permutation(len(own))])
+        taken = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
+        path = cache_folder() / "spread_labels" / self.name / f"n{count:04d}_seed{draw}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("micrograph\tx\ty\n" + "".join(f"{m}\t{x:.2f}\t{y:.2f}\n" for m, x, y in taken[:count]))
+        return replace(self, label_folder=path.parent)
+
     def particles(self, paths: list[Path]) -> int:
         """True particles on some of the micrographs."""
         counts = Counter(row[0] for row in read_table(self.truth))
@@ -112,10 +127,10 @@ def read_table(path: Path) -> list[tuple[str, float, float]]:
         ]
 
 
-def load_set(name: str, data: Path) -> BenchmarkSet:
-    """One of :data:`SETS`; a simulated one is made if the cache does not hold it."""
+def load_set(name: str, data: Path, training: int = MICROGRAPHS) -> BenchmarkSet:
+    """One of :data:`SETS`; a simulated one is made if the cache does not hold it, with so many training micrographs."""
     if name not in REAL:
-        return _simulated(name, data)
+        return _simulated(name, data, training)
     chosen = REAL[name]
     return BenchmarkSet(
         name, chosen.title, micrographs(data, name, "train"), micrographs(data, name, "test"),
@@ -124,13 +139,13 @@ def load_set(name: str, data: Path) -> BenchmarkSet:
     )
 
 
-def _simulated(name: str, data: Path) -> BenchmarkSet:
+def _simulated(name: str, data: Path, training: int) -> BenchmarkSet:
     title, density, options = SIMULATED[name]
     file = data / "models_maps" / density
-    recipe = json.dumps([density, options, PIXEL_SIZE_ANG, MICROGRAPHS], sort_keys=True)
+    recipe = json.dumps([density, options, PIXEL_SIZE_ANG, training], sort_keys=True)
     folder = cache_folder() / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
     given = {**options, "--density": str(file) if file.suffix else density, "--pixel-size": PIXEL_SIZE_ANG}
-    return simulated_set(name, title, folder, given, (MICROGRAPHS, MICROGRAPHS))
+    return simulated_set(name, title, folder, given, (training, MICROGRAPHS))
 
 
 def simulated_set(

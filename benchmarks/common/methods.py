@@ -216,15 +216,21 @@ class Topaz:
 
     def pick(self, chosen: BenchmarkSet, model: Path | str, scale: int, work: Path) -> dict[str, Any]:
         """Pick the test micrographs and score the picks."""
-        found, picks = work / "found.txt", work / "picks.tsv"
-        folder = self.preprocessed(chosen, scale)
+        picks = work / "picks.tsv"
+        picking = self.extract(chosen, model, scale, work, picks)
+        return {**evaluate(chosen, picks, work), "picking": picking}
+
+    def extract(self, chosen: BenchmarkSet, model: Path | str, scale: int, work: Path, picks: Path
+                ) -> dict[str, float]:
+        """Pick the test micrographs into a table in their own pixels; what it took."""
+        found, folder = work / "found.txt", self.preprocessed(chosen, scale)
         micrographs = [folder / path.name for path in chosen.test]
         picking = process([*self.extraction(chosen, model, scale, found), "-t", LOWEST_THRESHOLD, *micrographs],
                           work / "pick.log")
         rows = [line.split("\t") for line in found.read_text().splitlines()[1:]]
         picks.write_text("micrograph\tx\ty\tscore\n" + "".join(
             f"{m}\t{float(x) * scale}\t{float(y) * scale}\t{s}\n" for m, x, y, s in rows))
-        return {**evaluate(chosen, picks, work), "picking": picking}
+        return picking
 
 
 def topaz_scale(chosen: BenchmarkSet) -> int:

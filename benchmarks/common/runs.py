@@ -27,7 +27,8 @@ DEVICE = os.environ.get("PUPICKER_BENCHMARK_DEVICE", "cpu")
 UNIT = ("set", "method", "labels", "draw", "settings", "labels_sha256")  # two runs that agree in these are the same
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _POLL_S = 0.5
-_FIRST_METHOD = "da6866c0f35b"
+FIRST_METHOD = "da6866c0f35b"
+"""Name under which records carry version 1 of the method."""
 
 
 class Failure(RuntimeError):
@@ -171,5 +172,5 @@ def pupicker_code() -> dict[str, str]:
     root = Path(package.__file__).resolve().parent
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    method = _FIRST_METHOD if package.METHOD_VERSION == 1 else f"method-{package.METHOD_VERSION}"
+    method = FIRST_METHOD if package.METHOD_VERSION == 1 else f"method-{package.METHOD_VERSION}"
     return {"version": package.__version__, "commit": commit or "unknown", "code": method}

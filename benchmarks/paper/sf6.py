@@ -12,31 +12,35 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.common.figures import save
-from benchmarks.common.runs import Records
-from benchmarks.label_efficiency_report import of_one_code
 from benchmarks.paper.experiment import draws_of, experiment_parser, figure_and_axes, run_units, write_report
 
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
 
 
+def first_draws(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record a set and number of labels."""
+    return [runs[min(runs)] for values in draws_of(records).values() for runs in values.values()]
+
+
 def table(records: list[dict[str, Any]]) -> str:
     """Best F1, and F1 at the threshold that the model suggests."""
-    lines = ["| set | labels | average precision | best F1 | at threshold | F1 at the suggested threshold |",
-             "|" + "---|" * 6]
-    for r in records:
+    lines = ["| set | labels | average precision over particles | over regions | best F1 | at threshold |"
+             " F1 at the suggested threshold |", "|" + "---|" * 7]
+    for r in first_draws(records):
         curve: dict[str, list[float]] = r["curve"]
         best = curve["f1"].index(max(curve["f1"]))
         taken = [i for i, t in enumerate(curve["threshold"]) if t >= r["suggested_threshold"]]
         own = curve["f1"][taken[-1]] if taken else 0.0
-        lines.append(f"| {r['set']} | {r['labels']} | {r['average_precision']:.3f} | {r['best_f1']:.3f} |"
+        lines.append(f"| {r['set']} | {r['labels']} | {r['average_precision']:.3f} |"
+                     f" {r['region_average_precision']:.3f} | {r['best_f1']:.3f} |"
                      f" {curve['threshold'][best]:.2f} | {own:.3f} |")
     return "\n".join(lines) + "\n"
 
 
 def draw(records: list[dict[str, Any]], path: Any) -> None:
     """Two panels, one curve a set."""
-    figure, (left, right) = figure_and_axes(2)
-    for r, color in zip(records, COLORS, strict=False):
+    figure, ((left, right),) = figure_and_axes(2)
+    for r, color in zip(first_draws(records), COLORS, strict=False):
         curve = r["curve"]
         left.plot(curve["recall"], curve["precision"], color=color, label=f"{r['set']}, {r['labels']} labels")
         right.plot(curve["threshold"], curve["f1"], color=color)
@@ -56,9 +60,7 @@ def main() -> None:
     if args.command == "run":
         run_units(args, [("ge-binomial", {"curve": True})])
         return
-    groups = draws_of(of_one_code(Records(args.records).load()))
-    records = [runs[min(runs)] for values in groups.values() for runs in values.values()]
-    write_report(args, records, table, draw)
+    write_report(args, table, draw)
 
 
 if __name__ == "__main__":

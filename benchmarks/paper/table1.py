@@ -1,6 +1,7 @@
 """Table 1: the paper's recipes, and average precision with them on the data sets that are here.
 
-    python -m benchmarks.paper.table1 run [--sets t20s 80s trimer stick apoferritin bgal] [--labels 250] [--draws 3]
+    python -m benchmarks.paper.table1 run [--sets t20s 80s trimer stick apoferritin bgal] [--labels 250]
+        [--draws 10]
     python -m benchmarks.paper.table1 run --download t20s=FOLDER     (data that were downloaded from EMPIAR)
     python -m benchmarks.paper.table1 report
 
@@ -19,8 +20,8 @@ from typing import Any
 from benchmarks.common.datasets import BenchmarkSet, load_set
 from benchmarks.common.methods import paper_options, record_unit
 from benchmarks.common.runs import Records, sha256
-from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, of_one_code
-from benchmarks.paper.experiment import draws_of, experiment_parser
+from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere
+from benchmarks.paper.experiment import KINDS, by_version, draws_of, experiment_parser, sections
 from benchmarks.paper.presets import load_download, presets
 
 
@@ -55,7 +56,7 @@ def run(args: Any) -> None:
     downloads = dict(given.split("=", 1) for given in args.download)
     with tempfile.TemporaryDirectory(prefix="table1-") as work:
         for draw in range(args.draws):
-            sets = [load_set(name, args.data) for name in (args.sets if not downloads else [])]
+            sets = [load_set(name, args.data, args.training_micrographs) for name in ([] if downloads else args.sets)]
             sets += [load_download(name, Path(folder), Path(work) / name) for name, folder in downloads.items()]
             for chosen in sets:
                 for labels in args.labels:
@@ -65,8 +66,8 @@ def run(args: Any) -> None:
                         record_unit(records, chosen, "defaults", labels, draw, {"options": []}, [])
 
 
-def table(records: list[dict[str, Any]]) -> str:
-    """The recipes, then the results."""
+def recipes() -> str:
+    """The paper's table."""
     lines = ["| set | Å/px | worked at | particle radius px | training radius px | π | training | test | stand-in |",
              "|" + "---|" * 9]
     for recipe in presets().values():
@@ -75,26 +76,37 @@ def table(records: list[dict[str, Any]]) -> str:
                      f" {recipe['working_pixel_size_ang']:g} | {recipe['particle_radius_px']} |"
                      f" {recipe['training_radius_px']} | {recipe['class_prior']:g} | {' | '.join(parts)} |"
                      f" {recipe['stand_in'] or '–'} |")
-    lines += ["", "| set | labels | the paper's recipe | pupicker's defaults |", "|---|---|---|---|"]
+    return "\n".join(lines) + "\n"
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """The results."""
+    lines = ["| set | labels | average precision over | the paper's recipe | pupicker's defaults |", "|" + "---|" * 5]
     groups = draws_of(records)
     for name in dict.fromkeys(s for s, _ in groups):
         for labels in sorted({n for (s, _), values in groups.items() if s == name for n in values}):
-            cells = [cell(average_precisions(groups.get((name, m), {}).get(labels, {}))) for m in ("paper", "defaults")]
-            lines.append(f"| {name} | {labels} | {' | '.join(cells)} |")
+            for kind, field in KINDS.items():
+                cells = [cell(average_precisions(groups.get((name, m), {}).get(labels, {}), field=field))
+                         for m in ("paper", "defaults")]
+                lines.append(f"| {name} | {labels} | {kind} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Measure or report."""
-    parser = experiment_parser(__doc__, "table1", ["t20s", "80s", "trimer", "stick", "apoferritin", "bgal"], [250], 3)
+    parser = experiment_parser(__doc__, "table1", ["t20s", "80s", "trimer", "stick", "apoferritin", "bgal"], [250], 10)
     parser.add_argument("--download", nargs="+", default=[], metavar="PRESET=FOLDER")
     args = parser.parse_args()
     if args.command == "run":
         run(args)
         return
-    own = of_one_code(Records(args.records).load())
-    measured = {(r["set"], r["labels"], r["draw"]) for r in own}
-    text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"], r["draw"]) in measured)])
+    own = Records(args.records).load()
+    beside = []
+    for some in by_version(own).values():
+        measured = {(r["set"], r["labels"], r["draw"]) for r in some}
+        elsewhere = defaults_elsewhere(some[0]["settings"]["code"])
+        beside += [r for r in elsewhere if (r["set"], r["labels"], r["draw"]) in measured]
+    text = recipes() + "\n" + sections([*own, *beside], table)
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -32,7 +32,8 @@ EXAMPLE = "pupicker evaluate --picks picks.star --truth truth.star --diameter 18
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--picks", required=True, type=Path, metavar="FILE",
-                        help="scored picks: a table or a folder of them")
+                        help="picks: a table or a folder of them; without scores they are one point of precision and"
+                        " recall, with scores a curve")
     parser.add_argument("--truth", required=True, type=Path, metavar="FILE", help="known particles, in the same pixels")
     add_options(
         parser, options.DIAMETER.but(required=False, help="longest extent of the particle; a hit is within half of it"),
@@ -65,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if args.radius is None and args.diameter is None:
         raise UsageError("the largest distance of a hit is not known: give the diameter in A, or a radius in pixels",
                          "diameter", "radius")
+    if args.radius is not None and args.diameter is not None:
+        raise UsageError(f"the largest distance of a hit is given twice, by the diameter {args.diameter:g} A and the"
+                         f" radius {args.radius:g} pixels: give one of them", "diameter", "radius")
     for option in ("plot", "matches"):
         if getattr(args, option):
             check_output_file(getattr(args, option), f"--{option}")
@@ -91,8 +95,10 @@ def run(args: argparse.Namespace) -> int:
         print_json({**summary, "reliability": bins, "micrographs": result.micrographs,
                     "quarantined": report.to_dict()["quarantined"]})
     else:
+        if not result.curve.ranked:
+            print_rows([("one point: nothing ranks the picks, so there is no average precision",)])
         print_rows([(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
-                    for name, value in summary.items() if value is not None])
+                    for name, value in summary.items() if value is not None and name != "ranked"])
         if checked is not None:
             print_rows([("",) * 5, ("probability", "picks", "mean", "share of hits", "95 % interval"), *(
                 (f"{b.low:.1f} to {b.high:.1f}", str(b.picks), f"{b.probability:.3f}", f"{b.observed:.3f}",
@@ -143,14 +149,15 @@ def _summary(result: Evaluation, radius: float, region: float | None) -> dict[st
     best = curve.best
     last = len(curve.recall) - 1
     return {
-        "average_precision": curve.average_precision,
+        "average_precision": curve.average_precision if curve.ranked else None,
+        "ranked": curve.ranked,
         "best_f1": float(curve.f1[best]) if best >= 0 else 0.0,
-        "best_f1_threshold": float(curve.threshold[best]) if best >= 0 else None,
+        "best_f1_threshold": float(curve.threshold[best]) if best >= 0 and curve.ranked else None,
         "precision_at_best_f1": float(curve.precision[best]) if best >= 0 else 0.0,
         "recall_at_best_f1": float(curve.recall[best]) if best >= 0 else 0.0,
         "precision": float(curve.precision[last]) if last >= 0 else 0.0,
         "recall": float(curve.recall[last]) if last >= 0 else 0.0,
-        "picks": len(curve.threshold),
+        "picks": len(result.picks),
         "truth": curve.truth_count,
         "match_radius_px": radius,
         "region_average_precision": region,

@@ -45,16 +45,16 @@ def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
 def writePicks(coordSet: Any, attribute: str, path: str) -> None:
     """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score.
 
-    If that is the score of pupicker, the probability goes with it.
+    If that is the score of pupicker, the probability goes with it; empty: the picks have none.
     """
-    columns = [attribute]
+    columns = [attribute] if attribute else []
     if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
         columns.append(PROBABILITY)
     with open(path, "w", encoding="utf-8") as stream:
         stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")
         for coord in coordSet:
-            values = "\t".join(repr(getattr(coord, name).get()) for name in columns)
-            stream.write("%s\t%d\t%d\t%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
+            values = "".join("\t%r" % getattr(coord, name).get() for name in columns)
+            stream.write("%s\t%d\t%d%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
 
 
 def writeRows(rows: Dict[int, List[Any]], columns: Sequence[str], path: str) -> None:

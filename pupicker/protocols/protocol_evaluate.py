@@ -29,6 +29,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     or not. The reference may be on another version of the micrographs: names are matched and positions rescaled.
 
     The output holds the picks at or above the threshold with the best F1, of all micrographs, with their attributes.
+    Picks that have no scores, or one score for all, give one precision and one recall; there is no output then.
     """
 
     _label = "evaluate"
@@ -59,7 +60,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         form.addParam("scoreAttribute", params.StringParam, default="_pupickerScore",
                       expertLevel=params.LEVEL_ADVANCED, label="Score attribute",
                       help="Attribute of the picks that ranks them, higher is better; for other pickers for example "
-                           "_topazScore, _cryoloScore or _rlnAutopickFigureOfMerit.")
+                           "_topazScore, _cryoloScore or _rlnAutopickFigureOfMerit. Empty: the picks have none, and "
+                           "are compared as a whole.")
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
@@ -120,9 +122,9 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         if errors or picks is None or reference is None:
             return errors
         attribute = self.scoreAttribute.get()
-        if not hasattr(getattr(picks.getFirstItem(), attribute or "", None), "get"):
-            errors.append("*Score attribute*: the picks have no %s. Give the attribute that holds their score."
-                          % (attribute or "name given"))
+        if attribute and not hasattr(getattr(picks.getFirstItem(), attribute, None), "get"):
+            errors.append("*Score attribute*: the picks have no %s. Give the attribute that holds their score, or "
+                          "nothing if they have none." % attribute)
         if not self._matchReference().points:
             errors.append("*Reference*: none of its micrographs has the name of a picked one (%s ... against %s ...), "
                           "or several have it. Give a reference for these micrographs."
@@ -132,9 +134,13 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
 
     def _summary(self) -> List[str]:
         result, inputs = self._getResult(), read_json(self._getExtraPath("input.json"))
-        if not result or self.averagePrecision.get() is None:
+        if not result or self.bestF1.get() is None:
             return ["No comparison yet."]
-        lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
+        if self.averagePrecision.get() is None:
+            lines = ["One point, because nothing ranks the picks: precision *%0.3f*, recall *%0.3f*, F1 *%0.3f*"
+                     % (self.precision.get(), self.recall.get(), self.bestF1.get())]
+        else:
+            lines = ["Average precision: *%0.3f*" % self.averagePrecision.get()]
         if self.bestThreshold.get() is not None:
             lines.append("Best F1: *%0.3f* at score %0.2f (precision %0.3f, recall %0.3f)"
                          % (self.bestF1.get(), self.bestThreshold.get(), self.precision.get(), self.recall.get()))
@@ -153,10 +159,13 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         return lines
 
     def _methods(self) -> List[str]:
-        if self.averagePrecision.get() is None:
+        if self.bestF1.get() is None:
             return []
-        return ["Picks were compared with reference coordinates (hits within half the diameter of %0.0f Å): average "
-                "precision %0.3f." % (self.diameter.get(), self.averagePrecision.get())]
+        found = "precision %0.3f, recall %0.3f" % (self.precision.get(), self.recall.get())
+        if self.averagePrecision.get() is not None:
+            found = "average precision %0.3f" % self.averagePrecision.get()
+        return ["Picks were compared with reference coordinates (hits within half the diameter of %0.0f Å): %s."
+                % (self.diameter.get(), found)]
 
     # --------------------------- UTILS functions -----------------------------
     def getMatchesFile(self) -> str:

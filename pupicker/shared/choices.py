@@ -9,7 +9,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
 EXIT_TERMINATED = 143  # by SIGTERM, as a shell says it
 
 # Forms store an index into these: only ever append.
-OBJECTIVES = ("ge-binomial", "ge-kl", "nnpu", "pn", "ge-gaussian", "ge-squared")
+OBJECTIVES = ("ge-binomial", "ge-kl-forward", "nnpu", "pn", "ge-gaussian", "ge-squared", "ge-kl")
 NORMS = ("batch", "group", "affine", "none")
 
 NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")

@@ -89,7 +89,11 @@ START = Option(
 )
 
 # ------------------------------------------------------------------ the optimisation
-OBJECTIVE = Option("objective", str, "Objective", "training objective", default=OBJECTIVES[0], choices=OBJECTIVES)
+OBJECTIVE = Option(
+    "objective", str, "Objective",
+    "training objective; ge-kl: divergence of the mean prediction from the prior, as in the paper, ge-kl-forward: the"
+    " other direction", default=OBJECTIVES[0], choices=OBJECTIVES,
+)
 UPDATES = Option(
     "updates", int, "Updates", "most updates of the weights",
     automatic="60 times the square root of the number of labels, from random weights 25 times its power 0.9, 200 to"

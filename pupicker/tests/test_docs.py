@@ -99,7 +99,7 @@ def test_accuracies_are_those_measured():
                  "stick (simulated)": "stick, 200 Å (simulated)"}.get(title, title)
         for labels, cell in row.items():
             (line,) = re.findall(rf"^\| {key_of[title]} \| {labels} \|.*$", results, re.MULTILINE)
-            pupicker_cell, *topaz_cells = line.split("|")[4:7]
+            pupicker_cell, *topaz_cells = line.split("|")[4:8]
             best = max(re.findall(r"\d\.\d+", column)[0] for column in topaz_cells if re.search(r"\d\.", column))
             assert cell == f"{pupicker_cell.split()[0]} / {best}", line
 

@@ -7,7 +7,7 @@ import functools
 import os
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from pyworkflow.viewer import View, Viewer
@@ -25,6 +25,7 @@ from pupicker.window.micrograph_canvas import Circle
 OUTCOMES = ("hit", "false", "missed")
 HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
 COLOURS = ("#35d07f", "#ff5050", "#ffd400")
+NO_SCORE = {"hit": "0", "false": "0", "missed": "-inf"}
 
 
 class Matches(NamedTuple):
@@ -58,7 +59,7 @@ def readMatches(path: str) -> Dict[int, Matches]:
         micrograph, x, y, score, outcome = (header.index(column) for column in MATCHES)
         for row in rows:
             byName.setdefault(row[micrograph], []).append(
-                (float(row[x]), float(row[y]), float(row[score] or "-inf"), codes[row[outcome]]))
+                (float(row[x]), float(row[y]), float(row[score] or NO_SCORE[row[outcome]]), codes[row[outcome]]))
     return {micIdOf(name): Matches(*np.array(some).T) for name, some in byName.items()}
 
 
@@ -80,7 +81,7 @@ class Evaluation(NamedTuple):
     matches: Dict[int, Matches]  # by micrograph id
     radiusPx: float
     bestThreshold: float
-    averagePrecision: float
+    averagePrecision: Optional[float]  # None: nothing ranks the picks, and there is no threshold to choose
     reliability: Sequence[Dict[str, float]] = ()  # none: the picks have no probability
     pixelSizeAng: float = 0.0
 
@@ -95,7 +96,9 @@ class EvaluationWindow(MicrographBrowser):
         self._every = Matches(*map(np.concatenate, zip(NO_MATCHES, *found.matches.values())))
         score = self._every.score[self._every.outcome != MISSED]
         self._limits = usualLimits(score)
-        self.threshold = ThresholdControl(self.panel, self._limits, found.bestThreshold, self._thresholdChanged)
+        self.threshold: Optional[ThresholdControl] = None
+        if found.averagePrecision is not None:
+            self.threshold = ThresholdControl(self.panel, self._limits, found.bestThreshold, self._thresholdChanged)
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
         legend = tk.Frame(self.panel, background="#606060")
@@ -114,20 +117,24 @@ class EvaluationWindow(MicrographBrowser):
 
     def _drawFigure(self, found: Evaluation) -> None:
         """Precision against recall, both against the threshold, and the reliability of the probabilities."""
-        panels = 3 if found.reliability else 2
-        self._figure = self.addFigure(2.3 * panels if found.reliability else 5.6)
-        above, below = self._figure.add_subplot(panels, 1, 1), self._figure.add_subplot(panels, 1, 2)
-        self._figure.canvas.mpl_connect("button_press_event", functools.partial(self._clickedFigure, below))
-        self._figure.canvas.mpl_connect("motion_notify_event", functools.partial(self._clickedFigure, below))
+        panels = 1 + (found.averagePrecision is not None) + bool(found.reliability)
+        self._figure = self.addFigure(2.3 * panels if found.reliability else 2.8 * panels)
+        above = self._figure.add_subplot(panels, 1, 1)
         if found.reliability:
-            drawReliability(self._figure.add_subplot(panels, 1, 3), found.reliability)
+            drawReliability(self._figure.add_subplot(panels, 1, panels), found.reliability)
         isPick = self._every.outcome != MISSED
         hit = self._every.outcome[isPick] == HIT
         curves = measuredCurve(self._every.score[isPick], hit, int(hit.sum()) + int((~isPick).sum()))
         cut, precision, recall, f1 = (values[thinned(len(values))] for values in curves)
-        above.plot(recall, precision, color="#1f77b4")
-        above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02),
-                  title="average precision %0.3f" % found.averagePrecision)
+        above.plot(recall, precision, color="#1f77b4", marker="o" if len(cut) == 1 else None)
+        above.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+        if found.averagePrecision is None:
+            above.set_title("one point: nothing ranks the picks")
+            return
+        above.set_title("average precision %0.3f" % found.averagePrecision)
+        below = self._figure.add_subplot(panels, 1, 2)
+        self._figure.canvas.mpl_connect("button_press_event", functools.partial(self._clickedFigure, below))
+        self._figure.canvas.mpl_connect("motion_notify_event", functools.partial(self._clickedFigure, below))
         for values, name, colour in ((precision, "precision", "#1f77b4"), (recall, "recall", "#2ca02c"),
                                      (f1, "F1", "#d62728")):
             below.plot(cut, values, label=name, color=colour)
@@ -136,14 +143,18 @@ class EvaluationWindow(MicrographBrowser):
         self._line = below.axvline(found.bestThreshold, color="black", linestyle="--")
 
     def _clickedFigure(self, axes: Any, event: Any) -> None:
-        if event.inaxes is axes and event.button == 1:
+        if self.threshold is not None and event.inaxes is axes and event.button == 1:
             self.threshold.move(nearest(float(event.xdata), self._limits))
+
+    def _cut(self) -> float:
+        """The threshold, below every score if there is none."""
+        return -np.inf if self.threshold is None else self.threshold.value
 
     def goToNext(self, kind: int) -> None:
         """Show the next false pick, the surest first, or the next missed particle, micrograph by micrograph."""
         places = []
         for micId, some in self.matches.items():
-            for row in np.flatnonzero(some.outcomeAt(self.threshold.value) == kind):
+            for row in np.flatnonzero(some.outcomeAt(self._cut()) == kind):
                 places.append((-some.score[row] if kind == FALSE else 0.0, micId, some.x[row], some.y[row]))
         if not places:
             return
@@ -155,18 +166,19 @@ class EvaluationWindow(MicrographBrowser):
     def circles(self, micId: int) -> List[Circle]:
         some = self.matches.get(micId, NO_MATCHES)
         return [(x, y, COLOURS[int(outcome)]) for x, y, outcome in
-                zip(some.x, some.y, some.outcomeAt(self.threshold.value)) if outcome != NOTHING]
+                zip(some.x, some.y, some.outcomeAt(self._cut())) if outcome != NOTHING]
 
     def count(self, micId: int) -> Sequence[int]:
-        outcomes = self.matches.get(micId, NO_MATCHES).outcomeAt(self.threshold.value)
+        outcomes = self.matches.get(micId, NO_MATCHES).outcomeAt(self._cut())
         return [int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED)]
 
     def _thresholdChanged(self) -> None:
-        outcomes = self._every.outcomeAt(self.threshold.value)
+        outcomes = self._every.outcomeAt(self._cut())
         hits, false, missed = (int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED))
         self.text.set("%d hits, %d false picks, %d missed\nprecision %0.3f, recall %0.3f"
                       % (hits, false, missed, hits / max(1, hits + false), hits / max(1, hits + missed)))
-        self._line.set_xdata([self.threshold.value] * 2)
+        if self.threshold is not None:
+            self._line.set_xdata([self.threshold.value] * 2)
         self._figure.canvas.draw_idle()
         self.refreshCounts()
         self.refreshCircles()
@@ -186,5 +198,5 @@ class PuPickerEvaluationViewer(Viewer):
         except ViewerError as error:
             return [self.errorMessage(str(error), "pupicker evaluation")]
         found = Evaluation(matches, obj.diameter.get() / micSet.getSamplingRate() / 2, obj.bestThreshold.get() or 0.0,
-                           obj.averagePrecision.get() or 0.0, obj.getReliability(), micSet.getSamplingRate() or 0.0)
+                           obj.averagePrecision.get(), obj.getReliability(), micSet.getSamplingRate() or 0.0)
         return [WindowView(lambda parent: EvaluationWindow(parent, micrographs, found), self.formWindow)]

@@ -4,9 +4,14 @@ Notation: :math:`g` is the classifier's probability (the logistic function of it
 regions of a minibatch, U its unlabelled ones, :math:`\pi` the fraction of positives in U (see
 :func:`pupicker.core.regions.regions.unlabelled_prior`).
 
-**Labelled negatives** N ("not particles" that somebody marked) add :math:`E_N[-\log(1-g)]` to any objective: the
-semi-supervised case of Bepler et al. (2018).  They are a term of their own and no part of U, because what people mark
-is the misleading kind of background and no sample of it; U says how much background there is.
+**Labelled negatives** N ("not particles" that somebody marked) are no part of U, because what people mark is the
+misleading kind of background and no sample of it; U says how much background there is.  The generalised expectations
+take them into their first term, which becomes one expectation over all labelled regions of a minibatch,
+
+.. math:: E_{P\cup N}[H(g, y)] = \frac{\sum_P -\log g + \sum_N -\log(1-g)}{|P|+|N|}
+
+(what Bepler et al. 2018 say of the semi-supervised case, in their discussion).  PN and nnPU, whose first term has the
+weight of the prior, and of which the paper says nothing there, get :math:`E_N[-\log(1-g)]` as a term of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,16 +41,26 @@ class Loss:
 
 
 class Objective(Protocol):
-    """``objective(positive_logits, unlabelled_logits, prior) -> Loss``; 1-D float logits, prior in (0, 1)."""
+    """``objective(positive, unlabelled, prior, negative) -> Loss``; 1-D float logits, prior in (0, 1).
 
-    def __call__(self, positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
+    `negative`: those of labelled negatives; None or empty: there are none.
+    """
+
+    def __call__(self, positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
         """Loss of a minibatch."""
         ...
 
 
-def with_negatives(loss: Loss, negative: Tensor) -> Loss:
-    """The same objective with labelled negatives, logits ``(k,)``; unchanged if there are none."""
-    if not negative.numel():
+def loss_of_labelled(positive: Tensor, negative: Tensor | None) -> Tensor:
+    """Mean logistic loss of all labelled regions, logits ``(n,)`` and ``(k,)``, each with its own label."""
+    if negative is None or not negative.numel():
+        return loss_as_positive(positive)
+    return torch.cat([F.softplus(-positive), F.softplus(negative)]).mean()
+
+
+def with_negatives(loss: Loss, negative: Tensor | None) -> Loss:
+    """The same objective and a term of labelled negatives, logits ``(k,)``; unchanged if there are none."""
+    if negative is None or not negative.numel():
         return loss
     penalty = loss_as_negative(negative)
     return Loss(loss.objective + penalty, loss.value + penalty)

@@ -33,16 +33,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_of_labelled
 
 STRENGTH = 1.0
 
 
-def ge_binomial(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
+def ge_binomial(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` and ``(k,)``."""
     cost = count_cost(unlabelled.numel(), prior).to(unlabelled.device)
     penalty = (poisson_binomial(torch.sigmoid(unlabelled.double())) * cost).sum()
-    loss = loss_as_positive(positive) + STRENGTH * penalty.to(positive.dtype)
+    loss = loss_of_labelled(positive, negative) + STRENGTH * penalty.to(positive.dtype)
     return Loss(loss, loss)
 
 

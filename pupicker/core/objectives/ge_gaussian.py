@@ -21,17 +21,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_of_labelled
 from pupicker.core.objectives.ge_binomial import STRENGTH, count_cost
 
 SMALLEST_VARIANCE = 0.25
 
 
-def ge_gaussian(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
+def ge_gaussian(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` and ``(k,)``."""
     cost = count_cost(unlabelled.numel(), prior).to(unlabelled.device)
     penalty = (gaussian_counts(torch.sigmoid(unlabelled.double())) * cost).sum()
-    loss = loss_as_positive(positive) + STRENGTH * penalty.to(positive.dtype)
+    loss = loss_of_labelled(positive, negative) + STRENGTH * penalty.to(positive.dtype)
     return Loss(loss, loss)
 
 

@@ -1,13 +1,14 @@
 r"""GE-KL: the mean prediction on unlabelled regions is tied to the class prior by a Kullback-Leibler divergence.
 
-.. math:: L = E_P[-\log g] + \lambda\, \mathrm{KL}\bigl(\mathrm{Bern}(\pi)\,\|\,\mathrm{Bern}(\bar g)\bigr),\qquad
+.. math:: L = E_P[-\log g] + \lambda\, \mathrm{KL}\bigl(\mathrm{Bern}(\bar g)\,\|\,\mathrm{Bern}(\pi)\bigr),\qquad
           \bar g = E_U[g],\quad \lambda = 10
 
-The divergence is taken from the prior to the prediction, so that it grows without bound when the classifier collapses
-(:math:`\bar g \to 0`), and its gradient with respect to a logit stays finite: with :math:`h_i = g_i(1-g_i)/m` it is
-:math:`h_i\,(\bar g-\pi)/(\bar g(1-\bar g))`, evaluated through log-sum-exp.  Limits: zero exactly at
-:math:`\bar g = \pi`, however confident the single predictions.  Source: Bepler et al. (2018), GE-KL; Mann and McCallum
-(2010) for generalised expectation criteria.
+The paper's direction: from the prediction to the prior.  Its gradient with respect to a logit is
+:math:`\lambda h_i(\mathrm{logit}\,\bar g-\mathrm{logit}\,\pi)` with :math:`h_i = g_i(1-g_i)/m`, evaluated through
+log-sum-exp.  Limits: zero exactly at :math:`\bar g = \pi`, however confident the single predictions; bounded by
+:math:`-\log(1-\pi)` when the classifier collapses (:math:`\bar g \to 0`), where its gradient vanishes and the labels
+alone pull it back.  The other direction is :mod:`.ge_kl_forward`.  Source: Bepler et al. (2018), GE-KL, with
+:math:`\lambda` from Mann and McCallum (2010) as they say.
 """
 
 from __future__ import annotations
@@ -17,16 +18,21 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_of_labelled
 
 STRENGTH = 10.0
 
 
-def ge_kl(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
-    count = math.log(unlabelled.numel())
-    log_mean = F.logsigmoid(unlabelled).logsumexp(0) - count
-    log_rest = F.logsigmoid(-unlabelled).logsumexp(0) - count
-    divergence = prior * (math.log(prior) - log_mean) + (1 - prior) * (math.log1p(-prior) - log_rest)
-    loss = loss_as_positive(positive) + STRENGTH * divergence
+def ge_kl(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` and ``(k,)``."""
+    log_mean, log_rest = log_means(unlabelled)
+    divergence = (log_mean.exp() * (log_mean - math.log(prior))
+                  + log_rest.exp() * (log_rest - math.log1p(-prior)))
+    loss = loss_of_labelled(positive, negative) + STRENGTH * divergence
     return Loss(loss, loss)
+
+
+def log_means(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logarithms of the mean of g and of the mean of 1 - g, finite for any finite logits; scalars."""
+    count = math.log(logits.numel())
+    return F.logsigmoid(logits).logsumexp(0) - count, F.logsigmoid(-logits).logsumexp(0) - count

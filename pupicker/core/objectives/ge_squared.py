@@ -20,14 +20,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_of_labelled
 
 
-def ge_squared(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)`` with at least two unlabelled."""
+def ge_squared(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` with at least two unlabelled, and ``(k,)``."""
     penalty = squared_deviation(torch.sigmoid(unlabelled.double()), prior)
     weight = unlabelled.numel() / (2 * prior * (1 - prior))
-    loss = loss_as_positive(positive) + (weight * penalty).to(positive.dtype)
+    loss = loss_of_labelled(positive, negative) + (weight * penalty).to(positive.dtype)
     return Loss(loss, loss)
 
 

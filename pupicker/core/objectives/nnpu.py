@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_negative, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_as_negative, loss_as_positive, with_negatives
 
 
-def nnpu(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
+def nnpu(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` and ``(k,)``."""
     positive_risk = prior * loss_as_positive(positive)
     negative_risk = loss_as_negative(unlabelled) - prior * loss_as_negative(positive)
     value = positive_risk + negative_risk.clamp(min=0)
     if negative_risk.item() < 0:
-        return Loss(-negative_risk, value)
-    return Loss(value, value)
+        return with_negatives(Loss(-negative_risk, value), negative)
+    return with_negatives(Loss(value, value), negative)

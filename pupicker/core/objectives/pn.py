@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pupicker.core.objectives.base import Loss, loss_as_negative, loss_as_positive
+from pupicker.core.objectives.base import Loss, loss_as_negative, loss_as_positive, with_negatives
 
 
-def pn(positive: Tensor, unlabelled: Tensor, prior: float) -> Loss:
-    """See the module's docstring; logits ``(n,)`` and ``(m,)``."""
+def pn(positive: Tensor, unlabelled: Tensor, prior: float, negative: Tensor | None = None) -> Loss:
+    """See the module's docstring; logits ``(n,)``, ``(m,)`` and ``(k,)``."""
     loss = prior * loss_as_positive(positive) + (1 - prior) * loss_as_negative(unlabelled)
-    return Loss(loss, loss)
+    return with_negatives(Loss(loss, loss), negative)

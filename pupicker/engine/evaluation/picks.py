@@ -25,9 +25,11 @@ class Evaluation:
     Attributes
     ----------
     curve
-        Over the picks of all micrographs.
+        Over the picks of all micrographs.  Picks without scores, or with one score for all, are ranked by nothing: it
+        is one point then, without an average precision (`curve.ranked` is False).
     micrographs
-        Name -> ``{"picks", "truth", "hits", "average_precision"}``, the last None where there is no truth.
+        Name -> ``{"picks", "truth", "hits", "average_precision"}``, the last None where there is no truth or nothing
+        ranks the picks.
     hit
         bool for each row of the picks that were evaluated.
     picks
@@ -80,30 +82,39 @@ def evaluate(
     if unknown and only is None:
         logging.getLogger(__name__).info("picks on %d micrographs without truth are left out, e.g. %s",
                                          len(unknown), unknown[0])
-    hits, scores, rows, missed, table = [], [], [], [], {}
-    for name in names:
-        own, known = renamed.of(name), truth.of(name)
+    rows, ranked = [renamed.of(name) for name in names], _are_ranked(renamed)
+    if not ranked:
+        logging.getLogger(__name__).info("the picks have no scores, or one for all: nothing ranks them, so there is one"
+                                         " point of precision and recall and no average precision")
+    hits, scores, missed, table = [], [], [], {}
+    for name, own in zip(names, rows, strict=True):
+        known = truth.of(name)
         score = own.score if own.score is not None else np.zeros(len(own))
         taken = match_picks(_xy(own), score, _xy(known), radius_px)
         hit = taken >= 0
-        curve = precision_recall([hit], [score], len(known))
-        table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()),
-                       "average_precision": curve.average_precision if len(known) else None}
+        average = precision_recall([hit], [score], len(known)).average_precision if ranked and len(known) else None
+        table[name] = {"picks": len(own), "truth": len(known), "hits": int(hit.sum()), "average_precision": average}
         hits.append(hit)
         scores.append(score)
-        rows.append(own)
         missed.append(known.select(~np.isin(np.arange(len(known)), taken)))
-    curve = precision_recall(hits, scores, sum(len(truth.of(name)) for name in names))
+    curve = precision_recall(hits, scores if ranked else None, sum(len(truth.of(name)) for name in names))
     return Evaluation(
         curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows), CoordinateTable.concatenate(missed)
     )
+
+
+def _are_ranked(picks: CoordinateTable) -> bool:
+    """Whether some picks score above others; one pick or none need not be."""
+    if picks.score is None:
+        return not len(picks)
+    return len(picks) < 2 or bool((picks.score != picks.score[0]).any())
 
 
 def write_matches(path: Path, result: Evaluation) -> None:
     """Write what became of every pick and truth particle as a table ``micrograph x y score outcome`` (tab-separated).
 
     One row a pick, best of all first, with the outcome ``hit`` or ``false``, then one for each particle without a pick:
-    ``missed``, no score.
+    ``missed``, no score.  Picks without scores have none there either.
     """
     picks, missed = result.picks, result.missed
     score = np.zeros(len(picks)) if picks.score is None else picks.score
@@ -111,7 +122,8 @@ def write_matches(path: Path, result: Evaluation) -> None:
     text.write("\t".join(MATCHES) + "\n")
     for row in np.argsort(-score, kind="stable"):
         outcome = "hit" if result.hit[row] else "false"
-        text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{float(score[row])!r}\t{outcome}\n")
+        known = "" if picks.score is None else repr(float(score[row]))
+        text.write(f"{picks.micrograph[row]}\t{picks.x[row]:.3f}\t{picks.y[row]:.3f}\t{known}\t{outcome}\n")
     for name, x, y in zip(missed.micrograph, missed.x, missed.y, strict=True):
         text.write(f"{name}\t{x:.3f}\t{y:.3f}\t\tmissed\n")
     write_text(path, text.getvalue())

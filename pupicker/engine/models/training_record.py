@@ -139,7 +139,10 @@ class TrainingRecord:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> TrainingRecord:
-        """The inverse of :meth:`to_dict`; what a newer version added to a part, or a damaged part, is left out."""
+        """The inverse of :meth:`to_dict`; what a newer version added to a part, or a damaged part, is left out.
+
+        An objective that has another name since is given that.
+        """
         if not isinstance(stored, Mapping):
             return cls()
         own = {_STORED.get(f.name, f.name): f.name for f in fields(cls) if f.name != "others"}
@@ -150,6 +153,9 @@ class TrainingRecord:
         for name, kind in (("validation", Validation), ("particles_interval", ParticleInterval)):
             if values.get(name) is not None:
                 values[name] = _part(kind, values[name])
+        version = values.get("method_version")
+        if values.get("objective") == "ge-kl" and (version is None or version < _GE_KL_AS_IN_THE_PAPER):
+            values["objective"] = "ge-kl-forward"
         return cls(**values, others={name: value for name, value in stored.items() if name not in own})
 
 
@@ -161,6 +167,9 @@ def _part(kind: type[P], stored: Any) -> P | None:
     except (AttributeError, TypeError):
         return None
 
+
+_GE_KL_AS_IN_THE_PAPER = 4
+"""Version of the method from which "ge-kl" is the paper's divergence; before, it was what "ge-kl-forward" is now."""
 
 _STORED = {"pseudo_labels": "proposals"}
 """Fields whose key in the file is another one: that of the first versions."""

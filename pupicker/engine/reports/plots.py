@@ -20,31 +20,38 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def plot_precision_recall(path: Path, curve: Curve, title: str, checked: Reliability | None = None) -> None:
-    """Precision against recall, and precision, recall and F1 against the threshold; a third panel for `checked`."""
+    """Precision against recall, and precision, recall and F1 against the threshold; a third panel for `checked`.
+
+    Picks that nothing ranks are one point in the first panel, and have no second one.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = 2 if checked is None else 3
+    panels = 1 + curve.ranked + (checked is not None)
     figure = Figure(figsize=(4.5 * panels, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.add_subplot(1, panels, 1), figure.add_subplot(1, panels, 2)
-    left.plot(curve.recall, curve.precision, color="#1f77b4")
+    shown = [figure.add_subplot(1, panels, 1)]
+    shown[0].plot(curve.recall, curve.precision, color="#1f77b4")
     if curve.best >= 0:
         best = curve.best
-        left.plot(curve.recall[best], curve.precision[best], "o", color="#d62728",
-                  label=f"best F1 {curve.f1[best]:.3f} at score {curve.threshold[best]:.2f}")
-        left.legend(loc="lower left", frameon=False)
-    left.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01),
-             title=f"{title}AP {curve.average_precision:.3f}")
-    for name, color in (("precision", "#1f77b4"), ("recall", "#2ca02c"), ("f1", "#d62728")):
-        right.plot(curve.threshold, getattr(curve, name), color=color, label="F1" if name == "f1" else name)
-    right.set(xlabel="threshold on the score", ylim=(0, 1.01))
-    right.legend(frameon=False)
-    for axes in (left, right):
+        at = f"best F1 {curve.f1[best]:.3f} at score {curve.threshold[best]:.2f}"
+        if not curve.ranked:
+            at = f"precision {curve.precision[0]:.3f}, recall {curve.recall[0]:.3f}, F1 {curve.f1[0]:.3f}"
+        shown[0].plot(curve.recall[best], curve.precision[best], "o", color="#d62728", label=at)
+        shown[0].legend(loc="lower left", frameon=False)
+    average = f"AP {curve.average_precision:.3f}" if curve.ranked else "one point: nothing ranks the picks"
+    shown[0].set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01), title=title + average)
+    if curve.ranked:
+        shown.append(figure.add_subplot(1, panels, 2))
+        for name, color in (("precision", "#1f77b4"), ("recall", "#2ca02c"), ("f1", "#d62728")):
+            shown[1].plot(curve.threshold, getattr(curve, name), color=color, label="F1" if name == "f1" else name)
+        shown[1].set(xlabel="threshold on the score", ylim=(0, 1.01))
+        shown[1].legend(frameon=False)
+    for axes in shown:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     if checked is not None:
-        draw_reliability(figure.add_subplot(1, 3, 3), checked)
+        draw_reliability(figure.add_subplot(1, panels, panels), checked)
     _write(figure, path)
 
 

@@ -24,7 +24,7 @@ from pupicker.core.adamw import AdamW
 from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import Decoder, reconstruction_error
 from pupicker.core.networks.statistics import statistics_applied, statistics_kept
-from pupicker.core.objectives import OBJECTIVES, Loss, with_negatives
+from pupicker.core.objectives import OBJECTIVES, Loss
 from pupicker.core.scores.log_odds import shift_to_mean
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import placed
@@ -135,7 +135,7 @@ class Fitting:
             labelled = self.network.precise_features(batch.crops, stride)
         rest = self.network.logits(maps).flatten(1)[batch.unlabelled.to(self.device)]
         positive, negative = self.network.logits(labelled)[:, 0, 0].split([positives, negatives])
-        loss = with_negatives(OBJECTIVES[self.options.objective](positive, rest, prior), negative)
+        loss = OBJECTIVES[self.options.objective](positive, rest, prior, negative)
         if self.decoder is None:
             return loss
         regions = torch.cat([batch.crop_originals, sampler.grid.windows(batch.patch_originals)])

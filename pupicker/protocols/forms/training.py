@@ -121,9 +121,11 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
                       help="What training minimises.\n_ge-binomial_: the number of particles in a batch should follow "
                            "the binomial distribution that the class prior predicts [Bepler2019]; keep it.\n_pn_: "
                            "everything without a label is background; where every particle is labelled.\n_ge-kl_: only "
-                           "the mean number should follow. _nnpu_: non-negative risk estimator [Kiryo2017]. "
-                           "_ge-gaussian_, _ge-squared_: ge-binomial with the Gaussian of the paper, and as the square "
-                           "of the mean's deviation. These four to compare with the literature.")
+                           "the mean should follow, the divergence from it to the prior, as in the paper; "
+                           "_ge-kl-forward_: from the prior to the mean, the ge-kl of earlier versions. _nnpu_: "
+                           "non-negative risk estimator [Kiryo2017]. _ge-gaussian_, _ge-squared_: ge-binomial with "
+                           "the Gaussian of the paper, and as the square of the mean's deviation. These five to "
+                           "compare with the literature.")
         VALIDATION.addTo(form, expertLevel=expert, help=(
             "Fraction of the labels that is held out, as whole micrographs if there are several, to "
             "find how long to train and how good the picks are; then training begins anew with all labels, "

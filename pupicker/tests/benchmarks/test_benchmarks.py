@@ -97,7 +97,7 @@ def test_table_counts_draws_and_marks_less_training(programs, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "0.810 (0.800–0.820), 2" in text, "only records of the newest code"
     assert "0.720 (0.700–0.740), 3" in text
-    assert "+0.100, ahead in 2 of 2 (conv31 in 2, resnet8 in 0)" in text
+    assert "+0.100, ahead in 2 of 2 (conv31 in 2, resnet8 in 0, chosen in 0)" in text
     assert "0.773 (0.700–0.900), 3 | +0.100" in text, "the best moment is shown beside, and not compared with"
     assert "50 / 20 (!)" in text
     assert (tmp_path / "table.png").stat().st_size > 1000
@@ -110,10 +110,12 @@ def test_a_draw_counts_as_ahead_only_if_no_topaz_of_it_found_more(programs):
     conv31 = {0: record(0.90), 3: record(0.99)}
     resnet8 = {d: record(0.70, draw=d) for d in (0, 1)}
     text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
-    assert text == "-0.100, ahead in 0 of 1 (conv31 in 1, resnet8 in 2)"
+    assert text == "-0.100, ahead in 0 of 1 (conv31 in 1, resnet8 in 2, chosen in 0)"
     conv31[1] = record(0.10)
     text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-resnet8": resnet8})
-    assert text == "+0.100, ahead in 1 of 2 (conv31 in 2, resnet8 in 2)"
+    assert text == "+0.100, ahead in 1 of 2 (conv31 in 2, resnet8 in 2, chosen in 0)"
+    text = comparison({"pupicker": own, "topaz-conv31": conv31, "topaz-chosen": {d: record(0.78) for d in own}})
+    assert text == "+0.020, ahead in 2 of 3 (conv31 in 2, resnet8 in 0, chosen in 3)"
     assert comparison({"topaz-conv31": conv31}) == "–"
 
 
@@ -172,6 +174,99 @@ def test_models_of_topaz_that_are_scored(programs, tmp_path, settings, limit_min
     models, training = Topaz(program)._train("topaz-resnet8", tmp_path, {"argument": 0.1}, 3, settings, limit_min)
     assert list(models) == scored and training["updates"] == scored[-1]
     assert all(path.name == f"model_epoch{updates // 25}.sav" for updates, path in models.items())
+
+
+def left_out(start, scale, draw, values):
+    return {"set": "bgal", "method": start, "labels": 10, "draw": draw, "settings": {"scale": scale, "radius_px": 3},
+            "left_out_by_updates": values}
+
+
+def test_topaz_is_given_what_did_best_on_labels_left_out(programs, tmp_path):
+    from benchmarks.common.runs import Records
+    from benchmarks.common.topaz_choice import Setting, best
+    from benchmarks.label_efficiency import chosen_settings, parser
+
+    rows = [left_out("topaz-conv31", 1, 0, {"300": 0.5, "1000": 0.7}),
+            left_out("topaz-conv31", 2, 0, {"300": 0.8, "1000": 0.8}),
+            left_out("topaz-conv31", 2, 1, {"300": 0.5, "1000": 0.5}),
+            left_out("topaz-conv31", 1, 1, {"300": 0.5, "1000": 0.7}),
+            left_out("topaz-resnet8", 1, 0, {"75": 0.9})]
+    assert best(rows, "bgal", 10) == Setting("topaz-conv31", 1, 3, 1000), "resnet8 lacks a draw: it may be an easy one"
+    assert best([*rows[:2]], "bgal", 10) == Setting("topaz-conv31", 2, 3, 300), "the shorter of two that are equal"
+    assert best(rows, "bgal", 50) is None
+    for row in rows:
+        Records(tmp_path / "choice.jsonl").append({**row, "labels_sha256": "0"})
+    args = parser().parse_args(["run", "--choice", str(tmp_path / "choice.jsonl")])
+    start, settings = chosen_settings(args, "bgal", 10)
+    assert start == "topaz-conv31" and (settings["scale"], settings["budget_updates"]) == (1, 1000)
+    with pytest.raises(SystemExit, match="bgal with 50 labels: use the command choose"):
+        chosen_settings(args, "bgal", 50)
+
+
+def test_whole_micrographs_with_a_third_of_the_labels_are_left_out(programs):
+    from benchmarks.common.topaz_choice import left_out_names
+
+    rows = [(name, 0.0, 0.0) for name, count in (("a", 5), ("b", 1), ("c", 2), ("d", 2)) for _ in range(count)]
+    assert left_out_names(rows) == {"b", "c"}
+    assert left_out_names([("a", 0.0, 0.0), *[("b", 0.0, 0.0)] * 2]) == {"a"}
+    with pytest.raises(ValueError, match="on one micrograph"):
+        left_out_names([("a", 0.0, 0.0)] * 3)
+
+
+def test_spread_labels_are_on_all_micrographs(programs, tmp_path, monkeypatch):
+    from collections import Counter
+
+    from benchmarks.common.datasets import BenchmarkSet, read_table
+
+    monkeypatch.setenv("PUPICKER_BENCHMARK_CACHE", str(tmp_path / "cache"))
+    truth = tmp_path / "truth.tsv"
+    truth.write_text("micrograph\tx\ty\n" + "".join(
+        f"{name}\t{i}\t{i}\n" for name, count in (("a", 90), ("b", 9), ("c", 2), ("test", 50)) for i in range(count)))
+    usual = BenchmarkSet("bgal", "", [tmp_path / f"{name}.mrc" for name in "abc"], [], truth, tmp_path, 1.0, 10.0, 5.0)
+    chosen = usual.with_spread_labels(10, 0)
+    rows = read_table(chosen.labels(10, 0))
+    assert sorted(Counter(name for name, *_ in rows).values()) == [2, 4, 4] and len(set(rows)) == 10
+    other = usual.with_spread_labels(10, 1)
+    assert read_table(other.labels(10, 1)) != rows and read_table(chosen.labels(10, 0)) == rows
+
+
+def test_labels_left_out_are_matched_on_their_own_micrographs(programs, tmp_path):
+    """Two of three labels are hit, at ranks 1 and 4 of 5 candidates; six particles are there."""
+    from benchmarks.common.datasets import BenchmarkSet
+    from benchmarks.common.topaz_choice import left_out_precision
+
+    truth, picks = tmp_path / "truth.tsv", tmp_path / "picks.tsv"
+    truth.write_text("micrograph\tx\ty\n" + "a\t1\t1\n" * 4 + "b\t1\t1\n" * 2 + "c\t1\t1\n")
+    picks.write_text("micrograph\tx\ty\tscore\na\t10\t10\t5\na\t90\t90\t4\nb\t90\t90\t3\nb\t51\t50\t2\na\t3\t3\t1\n")
+    chosen = BenchmarkSet("bgal", "", [], [tmp_path / "a.mrc", tmp_path / "b.mrc"], truth, tmp_path, 1.0, 10.0, 5.0)
+    rows = [("a", 10.0, 10.0), ("b", 50.0, 50.0), ("b", 10.0, 10.0), ("c", 90.0, 90.0)]
+    expected = (min(1, 6 * 1 / (3 * 1)) + min(1, 6 * 2 / (3 * 4))) / 3
+    assert left_out_precision(chosen, rows, picks) == pytest.approx(expected)
+
+
+def test_ge_kl_of_earlier_versions_is_named_as_now_and_versions_are_not_mixed(programs):
+    from benchmarks.paper.experiment import by_version, most_recorded, sections
+
+    rows = [record(0.8, method="ge-kl", code=code, draw=draw)
+            for code, draw in (("da6866c0f35b", 0), ("da6866c0f35b", 1), ("method-3", 0), ("method-4", 0))]
+    named = {version: {r["method"] for r in some} for version, some in by_version(rows).items()}
+    assert named == {4: {"ge-kl"}, 3: {"ge-kl-forward"}, 1: {"ge-kl-forward"}} and list(named) == [4, 3, 1]
+    assert len(most_recorded(rows)) == 2
+    text = sections(rows, lambda some: f"{len(some)} records\n")
+    assert text.splitlines()[:3] == ["# Version 4 of the method", "", "1 records"]
+
+
+def test_paper_tables_show_particles_and_regions(programs):
+    from benchmarks.paper import fig5a, fig5b, sf3
+
+    def both(**fields):
+        return {**record(0.8, **fields), "region_average_precision": 0.3}
+
+    for module, method, settings in ((fig5a, "ge-binomial", {}), (fig5b, "none", {}),
+                                     (sf3, "ge-binomial", {"prior_factor": 1.0})):
+        rows = module.table([both(method=method, **settings)]).splitlines()[-2:]
+        assert "particles | " in rows[0] and "0.800, 1" in rows[0]
+        assert "regions | " in rows[1] and "0.300, 1" in rows[1]
 
 
 def test_table_1_takes_the_defaults_from_label_efficiency(programs, tmp_path, monkeypatch):

@@ -50,7 +50,8 @@ def test_numbers_by_hand(evaluate):
         "c.mrc": {"picks": 0, "truth": 1, "hits": 0, "average_precision": 0.0},
     }
     assert content == {
-        "average_precision": pytest.approx((1 + 2 / 3) / 4), "best_f1": pytest.approx(4 / 7), "best_f1_threshold": 7.0,
+        "average_precision": pytest.approx((1 + 2 / 3) / 4), "ranked": True, "best_f1": pytest.approx(4 / 7),
+        "best_f1_threshold": 7.0,
         "precision_at_best_f1": pytest.approx(2 / 3), "recall_at_best_f1": 0.5, "precision": 0.5, "recall": 0.5,
         "picks": 4, "truth": 4, "match_radius_px": 5.0, "region_average_precision": None,
         "expected_calibration_error": None, "reliability": None, "quarantined": [],
@@ -107,6 +108,34 @@ def test_no_picks_at_all(evaluate, tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("score", [None, 0.5])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_picks_that_nothing_ranks_are_one_point_whatever_their_order(evaluate, tmp_path, score, order):
+    """Two of four picks hit two of four particles; no curve, no average precision, and it is said."""
+    some = PICKS.select(np.array(order))
+    picks = CoordinateTable(some.micrograph, some.x, some.y, None if score is None else np.full(4, score))
+    result = evaluate("--json", "--plot", tmp_path / "curve.png", "--matches", tmp_path / "matches.tsv", picks=picks)
+    content = result.json
+    assert result.code == 0 and "no average precision" in result.err
+    assert (content["average_precision"], content["ranked"], content["best_f1_threshold"]) == (None, False, None)
+    assert (content["precision"], content["recall"], content["best_f1"], content["picks"]) == (0.5, 0.5, 0.5, 4)
+    assert {name: one["hits"] for name, one in content["micrographs"].items()} == {"a.mrc": 1, "b.mrc": 1, "c.mrc": 0}
+    assert all(one["average_precision"] is None for one in content["micrographs"].values())
+    rows = [line.split("\t")[3:] for line in (tmp_path / "matches.tsv").read_text().splitlines()[1:]]
+    given = "" if score is None else "0.5"
+    assert sorted(rows) == sorted([[given, "hit"]] * 2 + [[given, "false"]] * 2 + [["", "missed"]] * 2)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert evaluate(picks=picks).out.startswith("one point: nothing ranks the picks")
+
+
+def test_picks_of_equal_score_count_together(evaluate):
+    """A hit and a false pick at the best score are one step, in either order."""
+    tied = [table([(*row[:3], score) for row, score in zip(ROWS, (9, 9, 7, 6), strict=True)]).select(np.array(order))
+            for order in ([0, 1, 2, 3], [1, 0, 2, 3])]
+    values = [evaluate("--json", picks=picks).json["average_precision"] for picks in tied]
+    assert values[0] == values[1] == pytest.approx((1 / 2 + 2 / 3) / 4)
+
+
 def test_plot_is_a_png(evaluate, tmp_path):
     assert evaluate("--plot", tmp_path / "new" / "curve.png").code == 0
     content = (tmp_path / "new" / "curve.png").read_bytes()
@@ -153,6 +182,7 @@ def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path)
 @pytest.mark.parametrize(("how", "words"), [
     ((), "(--diameter, --radius)"), (("--pixel-size", 1.5), "(--diameter, --radius)"),
     (("--diameter", 15), "none of the micrographs that the tables name is there"),
+    (("--diameter", 15, "--radius", 5), "by the diameter 15 A and the radius 5 pixels: give one of them (--diameter"),
     (("--radius", 0), "the matching radius 0 pixels must be above 0"), (("--radius", -1), "(--radius)"),
     (("--radius", "nan"), "(--radius)"), (("--diameter", 0, "--pixel-size", 1), "the particle diameter 0 Å must be"),
     (("--diameter", 15, "--pixel-size", 0), "the pixel size 0 Å must be above 0 and at most 100"),

@@ -1,6 +1,7 @@
 """Opens the viewers on the runs of a project, uses them, and takes a picture of each.
 
     xvfb-run python -m pupicker.tests.scipion.viewers_driver PROJECT OUTPUT_FOLDER PICK_ID TRAIN_ID EVALUATE_ID
+        [ONE_POINT_ID]
 
 Writes ``result.json``: what the scores window kept, and the size of the set that it made.  A program of its own because
 the main loop of Tk does not return.
@@ -18,7 +19,8 @@ from pupicker.tests.scipion.screen import drive, photograph, settle
 
 def main():
     path, folder = sys.argv[1:3]
-    ids = dict(zip(("pick", "train", "evaluate"), map(int, sys.argv[3:6]), strict=True))
+    names = ("pick", "train", "evaluate", "one_point")[:len(sys.argv) - 3]
+    ids = dict(zip(names, map(int, sys.argv[3:]), strict=True))
     import pyworkflow as pw
     from pyworkflow.gui.project import ProjectWindow
     from pyworkflow.viewer import DESKTOP_TKINTER
@@ -47,6 +49,11 @@ def main():
         finished(opened(runs["train"].outputModel, runs["train"]), "model")
         finished(opened(runs["train"], runs["train"]), "training")
         finished(opened(runs["evaluate"], runs["evaluate"]), "evaluation")
+        if "one_point" in runs:
+            shown = opened(runs["one_point"], runs["one_point"])
+            result["one_point"] = shown.text.get()
+            shown.goToNext(1)  # a false pick
+            finished(shown, "one_point")
 
         shown = opened(runs["pick"], runs["pick"])
         result["all"] = int(shown.kept().sum())

@@ -152,7 +152,7 @@ def test_names_are_unique():
     (options.SEED, "of everything random (from 0 to 4294967295; default: 0)"),
     (options.DIAMETER, "longest extent of the particle, in Å (above 0)"),
     (options.MIN_DISTANCE, "smallest distance of two picks, in Å (above 0 and at most 10000; default: 0.45 diameters)"),
-    (options.OBJECTIVE, "training objective (default: ge-binomial)"), (options.REFIT, options.REFIT.help),
+    (options.OBJECTIVE, options.OBJECTIVE.help + " (default: ge-binomial)"), (options.REFIT, options.REFIT.help),
     (options.EXCLUDE_CONTAMINATION, options.EXCLUDE_CONTAMINATION.help + " (default: yes)"),
     (options.EXCLUDE_CONTAMINATION.but(default=None, automatic="as in training"),
      options.EXCLUDE_CONTAMINATION.help + " (default: as in training)"),

@@ -28,10 +28,10 @@ from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
 from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
 from pupicker.viewers.scored_set import ViewerError  # isort: skip
 from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinned  # isort: skip
-from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches  # isort: skip
+from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches, readMatches  # isort: skip
 
 BOX = 44
-PICTURES = ("model", "training", "evaluation", "scores", "gallery")
+PICTURES = ("model", "training", "evaluation", "one_point", "scores", "gallery")
 
 
 def test_expectation_of_kept_picks():
@@ -80,6 +80,7 @@ class TestViewers(WorkflowTestCase):
         cls.picking = cls.launchProtocol(
             cls.newPicking(cls.mics, cls.training, thresholdMode=THRESHOLD_GIVEN, threshold=-8.0))
         cls.evaluation = cls.launchProtocol(cls.newEvaluation())
+        cls.onePoint = cls.launchProtocol(cls.newEvaluation(scoreAttribute=""))
 
     @classmethod
     def newEvaluation(cls, **values):
@@ -105,6 +106,20 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual(output.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
         self.assertEqual(output.getMicrographs().getSize(), len(self.NAMES))
         self.assertTrue(all(coord._pupickerProbability.get() is not None for coord in output))
+
+    def testPicksWithoutScoresAreOnePoint(self):
+        run = self.onePoint
+        self.assertIsNone(run.averagePrecision.get())
+        self.assertIsNone(run.bestThreshold.get())
+        self.assertFalse(hasattr(run, "outputCoordinates"))
+        self.assertTrue(0 < run.precision.get() < 1 and 0 < run.recall.get() <= 1)
+        self.assertIn("One point", run.summary()[0])
+        self.assertIn("recall", run._methods()[0])
+        matches = readMatches(run.getMatchesFile())
+        picks = sum(int((some.outcome != MISSED).sum()) for some in matches.values())
+        self.assertEqual(picks, self.picking.outputCoordinates.getSize())
+        for some in matches.values():
+            self.assertTrue(np.array_equal(some.outcomeAt(-np.inf), some.outcome))
 
     def testEvaluationSaysWhatIsWrong(self):
         self.assertEqual(self.newEvaluation()._validate(), [])
@@ -196,11 +211,13 @@ class TestViewers(WorkflowTestCase):
         need_screen()
         folder = pictures_folder(self.addCleanup)
         run_on_screen("viewers_driver", self.proj.path, folder,
-                      *(run.getObjId() for run in (self.picking, self.training, self.evaluation)))
+                      *(run.getObjId() for run in (self.picking, self.training, self.evaluation, self.onePoint)))
         with open(os.path.join(folder, "result.json"), encoding="utf-8") as stream:
             result = json.load(stream)
         self.assertEqual(result["viewers"], ["PuPickerModelViewer", "PuPickerTrainingViewer",
-                                             "PuPickerEvaluationViewer", "PuPickerScoresViewer"])
+                                             "PuPickerEvaluationViewer", "PuPickerEvaluationViewer",
+                                             "PuPickerScoresViewer"])
+        self.assertIn(f"precision {self.onePoint.precision.get():0.3f}", result["one_point"])
         self.assertEqual(result["all"], self.picking.outputCoordinates.getSize())
         self.assertTrue(result["moved"])
         self.assertTrue(0 < result["kept"] < result["all"])

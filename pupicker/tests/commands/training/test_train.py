@@ -139,7 +139,7 @@ def test_no_refit_keeps_the_best_epoch(train, tmp_path):
     assert not torch.equal(kept.network.head.weight, refitted.network.head.weight)
 
 
-@pytest.mark.parametrize("objective", ["ge-kl", "nnpu", "pn"])
+@pytest.mark.parametrize("objective", ["ge-kl", "ge-kl-forward", "nnpu", "pn"])
 def test_other_objectives(train, objective):
     result = train("--json", "--objective", objective)
     assert result.code == 0 and result.json["objective"] == objective

@@ -3,14 +3,16 @@ import math
 import pytest
 import torch
 
-from pupicker.core.objectives import OBJECTIVES, with_negatives
+from pupicker.core.objectives import OBJECTIVES
 from pupicker.core.objectives.base import loss_as_negative, loss_as_positive
 from pupicker.core.objectives.ge_binomial import STRENGTH, count_cost, ge_binomial, poisson_binomial
 from pupicker.core.objectives.ge_gaussian import SMALLEST_VARIANCE, gaussian_counts, ge_gaussian
 from pupicker.core.objectives.ge_kl import ge_kl
+from pupicker.core.objectives.ge_kl_forward import ge_kl_forward
 from pupicker.core.objectives.ge_squared import ge_squared, squared_deviation
 from pupicker.core.objectives.nnpu import nnpu
 from pupicker.core.objectives.pn import pn
+from pupicker.shared import choices
 
 N = 240
 PRIORS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.1]  # 0.24 .. 24 positives in a minibatch
@@ -221,37 +223,55 @@ def test_the_three_forms_agree_to_second_order(prior):
 # -- GE-KL, nnPU, PN --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("objective", [ge_kl, ge_kl_forward])
 @pytest.mark.parametrize("prior", [0.005, 0.035, 0.5])
-def test_ge_kl_is_zero_at_the_prior_whatever_the_confidence(prior):
+def test_ge_kl_is_zero_at_the_prior_whatever_the_confidence(objective, prior):
     positive, regions = torch.full((8,), 60.0, dtype=torch.float64), 200
     constant = torch.full((regions,), math.log(prior / (1 - prior)), dtype=torch.float64)
     certain = torch.full((regions,), -60.0, dtype=torch.float64)
     count = round(regions * prior)
     certain[:count] = 60.0
     for unlabelled in (constant, certain):
-        assert float(ge_kl(positive, unlabelled, prior).value) == pytest.approx(0.0, abs=1e-9)
+        assert float(objective(positive, unlabelled, prior).value) == pytest.approx(0.0, abs=1e-9)
     fewer, more = certain.clone(), certain.clone()
     fewer[count - 1], more[count] = -60.0, 60.0
     for unlabelled in (constant - 0.5, constant + 0.5, fewer, more):
-        assert float(ge_kl(positive, unlabelled, prior).value) > 1e-4
+        assert float(objective(positive, unlabelled, prior).value) > 1e-4
 
 
-def test_ge_kl_is_the_divergence_from_the_prior_to_the_mean_prediction():
+def divergence(p, q):
+    """KL(Bern(p) || Bern(q)), from the definition."""
+    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+
+
+def test_ge_kl_is_the_papers_divergence_from_the_mean_prediction_to_the_prior_and_has_another_direction():
     unlabelled, prior = noise(50, seed=2) - 2, 0.07
     mean = float(torch.sigmoid(unlabelled).mean())
-    divergence = prior * math.log(prior / mean) + (1 - prior) * math.log((1 - prior) / (1 - mean))
     positive = torch.tensor([1.5, -0.3], dtype=torch.float64)
-    loss = ge_kl(positive, unlabelled, prior)
-    assert float(loss.value) == pytest.approx(float(loss_as_positive(positive)) + 10 * divergence, abs=1e-12)
+    own, forward = (float(f(positive, unlabelled, prior).value) for f in (ge_kl, ge_kl_forward))
+    labelled = float(loss_as_positive(positive))
+    assert own == pytest.approx(labelled + 10 * divergence(mean, prior), abs=1e-12)
+    assert forward == pytest.approx(labelled + 10 * divergence(prior, mean), abs=1e-12)
+    assert abs(own - forward) > 0.05
+    assert OBJECTIVES["ge-kl"] is ge_kl and OBJECTIVES["ge-kl-forward"] is ge_kl_forward
 
 
-def test_ge_kl_gradient_is_the_one_of_its_docstring():
+def test_gradients_of_ge_kl_are_those_of_the_docstrings():
     unlabelled, prior = (noise(50, seed=2) - 2).requires_grad_(), 0.07
-    (gradient,) = torch.autograd.grad(ge_kl(torch.full((4,), 60.0).double(), unlabelled, prior).objective, unlabelled)
     g = torch.sigmoid(unlabelled.detach())
     mean = g.mean()
-    expected = 10 * g * (1 - g) / 50 * (mean - prior) / (mean * (1 - mean))
-    torch.testing.assert_close(gradient, expected, rtol=1e-9, atol=1e-15)
+    own = torch.logit(mean) - math.log(prior / (1 - prior))
+    forward = (mean - prior) / (mean * (1 - mean))
+    for objective, factor in ((ge_kl, own), (ge_kl_forward, forward)):
+        loss = objective(torch.full((4,), 60.0).double(), unlabelled, prior).objective
+        (gradient,) = torch.autograd.grad(loss, unlabelled)
+        torch.testing.assert_close(gradient, 10 * g * (1 - g) / 50 * factor, rtol=1e-9, atol=1e-15)
+
+
+def test_a_form_of_scipion_that_was_stored_means_the_same_objective():
+    """It stores an index; the second was the divergence from the prior before that had a name of its own."""
+    assert choices.OBJECTIVES[:6] == ("ge-binomial", "ge-kl-forward", "nnpu", "pn", "ge-gaussian", "ge-squared")
+    assert set(choices.OBJECTIVES) == set(OBJECTIVES)
 
 
 def test_nnpu_is_the_unbiased_risk_while_its_negative_part_is_positive():
@@ -348,8 +368,12 @@ def test_the_unlabelled_part_alone_pulls_back_a_collapsed_classifier(prior, grad
     ge_squared(positive, unlabelled, prior).objective.backward()
     assert float(unlabelled.grad.sum()) < -0.4 * abs(gradient)
     unlabelled.grad = None
-    ge_kl(positive, unlabelled, prior).objective.backward()
+    ge_kl_forward(positive, unlabelled, prior).objective.backward()
     assert float(unlabelled.grad.sum()) == pytest.approx(10 * (1e-4 - prior), rel=1e-6)
+    unlabelled.grad = None
+    ge_kl(positive, unlabelled, prior).objective.backward()  # bounded, so it has next to none
+    assert float(unlabelled.grad.sum()) == pytest.approx(
+        10 * 1e-4 * (1 - 1e-4) * (logit - math.log(prior / (1 - prior))), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -377,13 +401,32 @@ def test_descent_separates_what_can_be_separated(name):
 # ---- labelled negatives
 
 
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name.startswith("ge")])
+@pytest.mark.parametrize("count", [1, 16, 50])
+def test_labelled_negatives_join_the_one_expectation_over_all_labelled_regions(name, count):
+    """The paper's semi-supervised case: the first term is the mean loss of all that is labelled, whatever its label."""
+    positive, unlabelled, negative = noise(16), noise(64, seed=1) - 3, noise(count, seed=2).requires_grad_()
+    constraint = float(OBJECTIVES[name](positive, unlabelled, 0.05).value) - float(loss_as_positive(positive))
+    loss = OBJECTIVES[name](positive, unlabelled, 0.05, negative)
+    logits, label = torch.cat([positive, negative.detach()]), torch.tensor([1.0] * 16 + [0.0] * count).double()
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, label)
+    assert float(loss.value.detach()) == pytest.approx(float(expected) + constraint, abs=1e-12)
+    loss.objective.backward()
+    # Pushed down, the higher the stronger, never vanishing.
+    torch.testing.assert_close(negative.grad, torch.sigmoid(negative.detach()) / (16 + count))
+
+
+@pytest.mark.parametrize("name", ["pn", "nnpu"])
+@pytest.mark.parametrize("spread", [1.0, 20.0])  # with the larger one nnPU climbs
+def test_labelled_negatives_are_a_term_of_their_own_beside_risks_that_the_prior_weighs(name, spread):
+    positive, unlabelled, negative = spread * noise(16).abs(), -spread * noise(64, seed=1).abs(), noise(9, seed=2)
+    alone, together = (OBJECTIVES[name](positive, unlabelled, 0.2, some) for some in (None, negative))
+    assert float(together.value - alone.value) == pytest.approx(float(loss_as_negative(negative)))
+    assert float(together.objective - alone.objective) == pytest.approx(float(loss_as_negative(negative)))
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_labelled_negatives_add_their_own_loss_to_any_objective(name):
-    positive, unlabelled, negative = noise(16), noise(64, seed=1) - 3, noise(16, seed=2).requires_grad_()
-    alone = OBJECTIVES[name](positive, unlabelled, 0.05)
-    together = with_negatives(alone, negative)
-    g = torch.sigmoid(negative)
-    assert float(together.value.detach() - alone.value) == pytest.approx(float(-torch.log(1 - g.detach()).mean()))
-    together.objective.backward()
-    torch.testing.assert_close(negative.grad, g.detach() / 16)  # pushed down, the higher the stronger, never vanishing
-    assert with_negatives(alone, negative[:0]) is alone
+def test_no_negatives_change_nothing(name):
+    positive, unlabelled = noise(16), noise(64, seed=1) - 3
+    alone, empty = (OBJECTIVES[name](positive, unlabelled, 0.05, some) for some in (None, noise(0)))
+    assert torch.equal(alone.value, empty.value) and torch.equal(alone.objective, empty.objective)

@@ -9,13 +9,18 @@ from pupicker.core.scores.metrics import match_picks, precision_recall, region_a
 
 
 def match_one_by_one(picks, score, truth, radius):
-    """Best first; each takes the nearest free truth within the radius."""
+    """Best score first, of equal ones the nearest pair; each takes a free truth within the radius."""
     taken, free = [-1] * len(picks), set(range(len(truth)))
-    for index in sorted(range(len(picks)), key=lambda i: (-score[i], i)):
-        near = sorted((math.dist(picks[index], truth[j]), j) for j in free)
-        if near and near[0][0] <= radius:
-            taken[index] = near[0][1]
-            free.remove(near[0][1])
+    for value in sorted(set(score), reverse=True):
+        left = {i for i in range(len(picks)) if score[i] == value}
+        while True:
+            near = sorted((math.dist(picks[i], truth[j]), *picks[i], *truth[j], i, j) for i in left for j in free)
+            if not near or near[0][0] > radius:
+                break
+            *_, pick, particle = near[0]
+            taken[pick] = particle
+            left.remove(pick)
+            free.remove(particle)
     return taken
 
 
@@ -29,9 +34,38 @@ def test_matching_equals_brute_force_and_is_one_to_one(picks, truth, radius):
     xy = np.array([p for p, _ in picks], dtype=float).reshape(-1, 2)
     score = np.array([s for _, s in picks], dtype=float)
     taken = match_picks(xy, score, np.array(truth, dtype=float).reshape(-1, 2), radius)
-    assert taken.tolist() == match_one_by_one(xy.tolist(), score.tolist(), truth, radius)
+    expected = np.array(match_one_by_one(xy.tolist(), score.tolist(), truth, radius), dtype=int)
+    assert (taken >= 0).sum() == (expected >= 0).sum()
+    for value in set(score.tolist()):  # which of two picks at one place takes it is nobody's business
+        distances = [sorted(math.dist(xy[i], truth[t[i]]) for i in np.flatnonzero(score == value) if t[i] >= 0)
+                     for t in (taken, expected)]
+        assert distances[0] == distances[1]
     hits = taken[taken >= 0]
     assert len(set(hits.tolist())) == len(hits)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(grid, st.integers(0, 2)), max_size=12), st.lists(grid, max_size=10), st.randoms())
+def test_the_order_of_rows_means_nothing(picks, truth, random):
+    """Hits of each score, so every point of the curve and the average precision."""
+    shuffled, moved = random.sample(picks, len(picks)), random.sample(truth, len(truth))
+
+    def curve(rows, particles):
+        xy = np.array([p for p, _ in rows], dtype=float).reshape(-1, 2)
+        score = np.array([s for _, s in rows], dtype=float)
+        taken = match_picks(xy, score, np.array(particles, dtype=float).reshape(-1, 2), 3.0)
+        return precision_recall([taken >= 0], [score], len(particles) or 1)
+
+    first, second = curve(picks, truth), curve(shuffled, moved)
+    assert first.precision.tolist() == second.precision.tolist()
+    assert first.average_precision == second.average_precision
+
+
+def test_of_equal_scores_the_nearest_pair_comes_first():
+    truth = np.array([[0.0, 0.0], [4.0, 0.0]])
+    picks = np.array([[2.0, 0.0], [0.5, 0.0]])
+    assert match_picks(picks, np.zeros(2), truth, 2.5).tolist() == [1, 0]  # row by row the first would not leave it
+    assert match_picks(picks[::-1], np.zeros(2), truth, 2.5).tolist() == [0, 1]
 
 
 def test_the_better_pick_takes_the_particle_and_the_other_is_a_false_positive():
@@ -77,16 +111,28 @@ def test_curve_equals_counting_at_every_rank(micrographs, missed):
     if not total:
         assert math.isnan(curve.average_precision)
         return
-    average, true = 0.0, 0
-    for rank, (s, h) in enumerate(flat, 1):
-        true += h
-        average += h * true / rank / total
-        assert curve.threshold[rank - 1] == s
-        assert curve.precision[rank - 1] == pytest.approx(true / rank)
-        assert curve.recall[rank - 1] == pytest.approx(true / total)
-        assert curve.f1[rank - 1] == pytest.approx(2 * true / (rank + total))
+    average, found = 0.0, 0
+    thresholds = sorted({s for s, _ in flat}, reverse=True)
+    assert curve.threshold.tolist() == thresholds and curve.ranked
+    for step, threshold in enumerate(thresholds):
+        taken = [h for s, h in flat if s >= threshold]
+        true = sum(taken)
+        average += (true - found) * true / len(taken) / total
+        found = true
+        assert curve.precision[step] == pytest.approx(true / len(taken))
+        assert curve.recall[step] == pytest.approx(true / total)
+        assert curve.f1[step] == pytest.approx(2 * true / (len(taken) + total))
     assert curve.average_precision == pytest.approx(average)
     assert curve.average_precision <= (curve.recall[-1] if len(flat) else 0) + 1e-12
+
+
+def test_without_scores_there_is_one_point_and_no_average_precision():
+    hit = [np.array([True, False, True]), np.array([False])]
+    curve = precision_recall(hit, None, 8)
+    assert np.isnan(curve.threshold).tolist() == [True] and not curve.ranked
+    assert (curve.precision.tolist(), curve.recall.tolist()) == ([0.5], [0.25])
+    assert curve.f1.tolist() == pytest.approx([1 / 3]) and math.isnan(curve.average_precision)
+    assert precision_recall([], None, 8).average_precision == 0.0
 
 
 def test_perfect_picks_have_an_average_precision_of_one():

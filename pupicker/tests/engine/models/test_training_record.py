@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
+import pytest
+
 from pupicker import METHOD_VERSION
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import load_model
@@ -31,6 +33,16 @@ def test_what_a_newer_version_recorded_is_kept():
     record = TrainingRecord.from_dict({"labels": 2, "of_tomorrow": [1, 2]})
     assert record.labels == 2 and record.others == {"of_tomorrow": [1, 2]}
     assert record.to_dict() == {"labels": 2, "of_tomorrow": [1, 2]}
+
+
+@pytest.mark.parametrize(("stored", "meant"), [
+    ({"method_version": 3}, "ge-kl-forward"), ({}, "ge-kl-forward"), ({"method_version": 4}, "ge-kl"),
+])
+def test_ge_kl_of_before_the_papers_direction_was_there_is_named_as_now(stored, meant):
+    record = TrainingRecord.from_dict({"objective": "ge-kl", **stored})
+    assert record.objective == meant
+    assert TrainingRecord.from_dict(record.to_dict()) == record
+    assert TrainingRecord.from_dict({"objective": "pn", **stored}).objective == "pn"
 
 
 def test_nothing_is_recorded_of_an_empty_model():
