@@ -16,6 +16,7 @@ from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
 from pupicker.convert.micrographs import linkName
+from pupicker.shared.atomic import atomic_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
 
@@ -33,7 +34,7 @@ class Pick(NamedTuple):
 
 def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
     """Write the list of images that ``pupicker baseline template --template`` takes."""
-    with open(starFile, "w", encoding="utf-8") as stream:
+    with atomic_text(starFile) as stream:
         stream.write("\ndata_images\n\nloop_\n_rlnImageName #1\n")
         for view in views:
             index, path = view.getLocation()
@@ -48,7 +49,7 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
     columns = [attribute]
     if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
         columns.append(PROBABILITY)
-    with open(path, "w", encoding="utf-8") as stream:
+    with atomic_text(path) as stream:
         stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")
         for coord in coordSet:
             values = "\t".join(repr(getattr(coord, name).get()) for name in columns)

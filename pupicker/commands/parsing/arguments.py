@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,18 +171,29 @@ def first_geometry(
     return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report)
 
 
+def print_text(text: str, last: bool = False) -> None:
+    """To stdout, at once if it is the `last`; an OSError says where it comes from."""
+    try:
+        sys.stdout.write(text)
+        if last:
+            sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
 def print_json(content: Any) -> None:
     """To stdout."""
     import json
 
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    print_text(json.dumps(content, indent=2) + "\n")
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     """Columns to stdout, aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     for row in rows:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
 
 def check_output_file(path: Path, option: str = "--output") -> None:
@@ -201,7 +212,8 @@ def report_of_failure(report: Report, args: argparse.Namespace, beside: Path) ->
         yield
     except PuPickerError:
         if report.quarantined:
-            _write_report(report, args, beside)
+            with suppress(OSError):  # the first error is the one to tell
+                _write_report(report, args, beside)
         raise
 
 
