@@ -53,6 +53,7 @@ def forked(work: Callable[[], int], log: Path) -> int:
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         os.dup2(target, 1)
         os.dup2(target, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
         signal.alarm(LONGEST_S)
         code = work()
     except SystemExit as end:
