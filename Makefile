@@ -22,7 +22,7 @@ WHICH_TESTS = $(if $(filter-out 0,$(SLOW)),,-m "not slow")
 
 BIN = $(abspath $(VENV))/bin
 
-.PHONY: help install lint test bench demo downstream templates weights wheels clean distclean
+.PHONY: help install lint test torture bench demo downstream templates weights wheels clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +41,9 @@ lint: install ## ruff and mypy
 test: lint ## ruff, mypy and the tests not marked slow; with SLOW=1 all tests
 	@echo "test: $(if $(WHICH_TESTS),all but the slow tests (all: make test SLOW=1),all tests)"
 	@"$(BIN)/python" -m pytest --numprocesses "$(JOBS)" --dist loadfile --no-loadscope-reorder $(WHICH_TESTS) $(ARGS)
+
+torture: install ## kills, bad and mutated files, the same picks in every way, hours; minutes: ARGS=--short
+	"$(BIN)/python" -W ignore -m benchmarks.torture $(ARGS)
 
 bench: install ## processor time, memory and accuracy beside Topaz, hours; some of it: ARGS="--only pick,train"
 	@test -z "$(TOPAZ)" || test -x "$(TOPAZ)/bin/topaz" || benchmarks/topaz_environment.sh "$(TOPAZ)"

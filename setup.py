@@ -29,15 +29,15 @@ def requirements():
 
 CORE = [
     "torch>=2.4",
-    "numpy",
-    "mrcfile",
-    "tifffile",
-    "imagecodecs",
-    "safetensors",
-    "gemmi",
-    "matplotlib",
+    "numpy<3,>=1.22",
+    "mrcfile>=1.4",
+    "tifffile>=2022.2",
+    "imagecodecs>=2022.2",
+    "safetensors>=0.3.1",
+    "gemmi>=0.6",
+    "matplotlib>=3.5",
     "pillow>=9.1",  # matplotlib needs it too
-    "jinja2",  # torch needs it too
+    "jinja2>=3",  # torch needs it too
 ]
 TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "vermin"]
 PLUGINS = ["scipion-app", "scipion-em-relion", "scipion-em-sphire"]  # what the tests run before and after ours
@@ -62,7 +62,7 @@ setup(
     packages=find_packages(include=["pupicker", "pupicker.*"]),
     package_data={"pupicker": [
         "protocols.conf", "*.png", "py.typed", "templates/*", "engine/reports/templates/*.j2", "weights/*.safetensors",
-        "tests/*.json",
+        "tests/*.json", "tests/stored_models/*",
     ]},
     # The plugin modules run on any Python of Scipion; the extra [core] (command line, training, picking) needs 3.10.
     python_requires=">=3.8",

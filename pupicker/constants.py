@@ -12,15 +12,15 @@ DEVICES = ("auto", "cpu", "cuda")
 # What an environment of its own for the core gets from pip (see Plugin.defineBinaries): the extra [core] of setup.py.
 CORE_REQUIREMENTS = (
     "torch>=2.4",
-    "numpy",
-    "mrcfile",
-    "tifffile",
-    "imagecodecs",
-    "safetensors",
-    "gemmi",
-    "matplotlib",
+    "numpy<3,>=1.22",
+    "mrcfile>=1.4",
+    "tifffile>=2022.2",
+    "imagecodecs>=2022.2",
+    "safetensors>=0.3.1",
+    "gemmi>=0.6",
+    "matplotlib>=3.5",
     "pillow>=9.1",
-    "jinja2",
+    "jinja2>=3",
 )
 CORE_MINIMUM_PYTHON = (3, 10)
 SCIPION_EM_MINIMUM = (3, 11)  # as requirements.txt says

@@ -40,7 +40,7 @@ from pupicker.core.image.histograms import histogram, stack_histograms
 from pupicker.core.image.normalization import JointFit, fit
 from pupicker.core.networks import DEFAULT_NETWORK, build
 from pupicker.core.networks.cell_head import CellNetwork
-from pupicker.engine.models.model_file import CELL_HEAD, with_cell_head
+from pupicker.engine.models.stored_weights import CELL_HEAD, with_cell_head
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example, example_of, load_examples, save_examples
 from pupicker.engine.pretraining.loop import average_precision, pretrain

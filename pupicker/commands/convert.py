@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from pupicker.commands.parsing.arguments import add_option, add_table, reading_of
+from pupicker.commands.parsing.arguments import add_option, add_table, print_text, reading_of
 from pupicker.shared import options
 
 HELP = "Convert coordinate tables: RELION, cryoSPARC, crYOLO, EMAN, Topaz, Xmipp, Scipion, tsv/csv."
@@ -60,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
     table = read_coordinates(args.input, micrographs, reading_of(args))
     write_coordinates(args.output, table, micrographs, args.box_size, args.per_micrograph)
-    sys.stdout.write(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
+    print_text(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
     if args.per_micrograph in INDEXED:
         names = [*table.names(), *(str(path) for path in micrographs or () if not len(table.of(str(path))))]
         index = write_folder_index(Path(args.output), names, args.per_micrograph)
-        sys.stdout.write(f"index for RELION: {index}\n")
+        print_text(f"index for RELION: {index}\n")
     return 0

@@ -87,9 +87,14 @@ def run_command(arguments: list[str]) -> tuple[int, str]:
 def write_outcome(path: str, exit_code: int, error: str) -> None:
     """Write the outcome file at once, never half."""
     temporary = path + ".part"
-    with open(temporary, "w", encoding="utf-8") as stream:
-        json.dump({"exit_code": exit_code, "error": error}, stream)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            json.dump({"exit_code": exit_code, "error": error}, stream)
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
 
 
 def main() -> int:
@@ -103,7 +108,11 @@ def main() -> int:
     if error:
         sys.stderr.write(error.replace("\n", " ") + "\n")
     if exit_code != TERMINATED:  # that is no outcome of its own: whoever ended it knows
-        write_outcome(sys.argv[1], exit_code, stderr.last)
+        try:
+            write_outcome(sys.argv[1], exit_code, stderr.last)
+        except OSError as problem:
+            stderr.write(f"pupicker: error: {sys.argv[1]}: {problem.strerror or problem}\n")
+            return exit_code or 1
     return exit_code
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pupicker
-from pupicker.commands.parsing.arguments import check_output_file, named, worded
+from pupicker.commands.parsing.arguments import check_output_file, named, print_text, worded
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
@@ -66,15 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_options(vars(args), args.options)
             _check_written(args)
             code = int(args.run(args))
-        sys.stdout.flush()
+        print_text("", last=True)
         return code
     except PuPickerError as error:
         sys.stderr.write(f"pupicker {args.command}: error: {worded(error)}\n")
         return error.exit_code
-    except BrokenPipeError:  # the reader of the results has gone; what is left in the buffer goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of the results has gone
+        _drop_output()
         return EXIT_FAILED
     except OSError as error:
+        _drop_output()
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"pupicker {args.command}: error: {where}{error.strerror or error}\n")
         return EXIT_FAILED
@@ -90,6 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"pupicker {args.command}: interrupted\n")
         return 130
+
+
+def _drop_output() -> None:
+    """If the standard output takes nothing more, what is left in its buffer goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_written(args: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pupicker.commands.parsing.arguments import add_option
+from pupicker.commands.parsing.arguments import add_option, print_text
 from pupicker.shared import options
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if crowded:
         sys.stderr.write(f"pupicker simulate: warning: no room for all {config.particles} particles in "
                          f"{len(crowded)} micrographs, first {crowded[0]}; the truth lists those that are there\n")
-    sys.stdout.write(_as_json(record) if args.json else _as_table(record))
+    print_text(_as_json(record) if args.json else _as_table(record))
     return 0
 
 

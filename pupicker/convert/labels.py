@@ -15,6 +15,7 @@ from pwem.objects import SetOfClasses2D
 
 from pupicker.convert.micrographs import linkName
 from pupicker.convert.set_columns import readColumns
+from pupicker.shared.atomic import atomic_text
 from pupicker.shared.columns import POSITION
 from pupicker.shared.names import micrograph_key, plain_name
 
@@ -184,7 +185,7 @@ def readLabels(path: str, micSet: Any, scale: float) -> Labels:
 
 def writeLabels(points: Points, path: str) -> None:
     """Write the table that ``pupicker train --picks`` reads."""
-    with open(path, "w", encoding="utf-8") as stream:
+    with atomic_text(path) as stream:
         stream.write("\t".join(POSITION) + "\n")
         for micId in sorted(points):
             stream.writelines("%s\t%.3f\t%.3f\n" % (linkName(micId), x, y) for x, y in points[micId])

@@ -8,6 +8,7 @@ from typing import Any, Iterable, Set
 import pyworkflow.utils as pwutils
 from pwem.emlib.image import ImageHandler
 
+from pupicker.shared.atomic import atomic_text
 from pupicker.shared.names import MICROGRAPH_SUFFIXES
 
 LINKED = tuple(suffix for suffix in MICROGRAPH_SUFFIXES if suffix != ".mrcs")  # of a stack one image is taken out
@@ -58,6 +59,6 @@ def linkMicrograph(mic: Any, folder: str) -> str:
 
 def writeMicrographStar(paths: Iterable[str], starFile: str) -> None:
     """Write the list of micrographs that a command takes instead of a long command line."""
-    with open(starFile, "w", encoding="utf-8") as stream:
+    with atomic_text(starFile) as stream:
         stream.write("\ndata_micrographs\n\nloop_\n_rlnMicrographName #1\n")
         stream.writelines("%s\n" % path for path in paths)

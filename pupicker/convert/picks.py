@@ -16,7 +16,7 @@ from pyworkflow.object import Float, Integer
 
 from pupicker.constants import PROBABILITY, SCORE
 from pupicker.convert.micrographs import linkName, micIdOf
-from pupicker.shared.atomic import write_text
+from pupicker.shared.atomic import atomic_text, write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
 
@@ -35,7 +35,7 @@ class Pick(NamedTuple):
 
 def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
     """Write the list of images that ``pupicker baseline template --template`` takes."""
-    with open(starFile, "w", encoding="utf-8") as stream:
+    with atomic_text(starFile) as stream:
         stream.write("\ndata_images\n\nloop_\n_rlnImageName #1\n")
         for view in views:
             index, path = view.getLocation()
@@ -50,7 +50,7 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
     columns = [attribute] if attribute else []
     if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
         columns.append(PROBABILITY)
-    with open(path, "w", encoding="utf-8") as stream:
+    with atomic_text(path) as stream:
         stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")
         for coord in coordSet:
             values = "".join("\t%r" % getattr(coord, name).get() for name in columns)
@@ -59,7 +59,7 @@ def writePicks(coordSet: Any, attribute: str, path: str) -> None:
 
 def writeRows(rows: Dict[int, List[Any]], columns: Sequence[str], path: str) -> None:
     """Write positions by the id of the micrograph, each with values of `columns`, as a table of the command line."""
-    with open(path, "w", encoding="utf-8") as stream:
+    with atomic_text(path) as stream:
         stream.write("\t".join(POSITION + tuple(columns)) + "\n")
         for micId in sorted(rows):
             stream.writelines("%s\t%s\n" % (linkName(micId), "\t".join(map(repr, row))) for row in rows[micId])

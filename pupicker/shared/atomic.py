@@ -7,7 +7,7 @@ import os
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Union
+from typing import IO, Iterator, Union
 
 Target = Union[str, "os.PathLike[str]"]
 
@@ -31,12 +31,31 @@ def atomic_path(target: Target) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_UMASK)
         os.replace(temporary, target)
     except OSError as error:
-        if error.filename in (None, str(temporary), temporary):
-            error.filename = str(target)  # a full disk: which file it was is what the user wants to know
-        raise
+        if error.filename not in (None, str(temporary), temporary):
+            raise
+        # A full disk: which file it was is what the user wants to know.  numpy has no more to say than some numbers.
+        reason = error.strerror or "not all of it could be written (%s); is the disk full?" % error
+        raise OSError(error.errno or errno.ENOSPC, reason, str(target)) from error
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_text(target: Target) -> Iterator[IO[str]]:
+    """Yield a stream for UTF-8 that becomes `target` when the block ends without an exception."""
+    with atomic_path(target) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+        yield stream
+
+
+def append_text(target: Target, text: str) -> None:
+    """Append `text` as UTF-8; OSErrors name the file."""
+    try:
+        with open(target, "a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        error.filename = str(target)
+        raise
 
 
 def write_text(target: Target, text: str) -> None:

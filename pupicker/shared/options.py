@@ -72,7 +72,8 @@ NETWORK = Option(
     "conv47 (sees the particle's surroundings too), conv31 (the paper's), conv63, conv127 (deeper, larger fields),"
     " resnet31, or one that an installed package offers", default=NETWORKS[0], metavar="NAME",
 )
-WIDTH = Option("width", int, "Width", "channels of the network's first layer", automatic="32", minimum=1, metavar="N")
+WIDTH = Option("width", int, "Width", "channels of the network's first layer", automatic="32", minimum=1, maximum=4096,
+               metavar="N")
 DROPOUT = Option(
     "dropout", float, "Dropout", "fraction of the last features that is dropped while training", automatic="0",
     minimum=0, maximum=1, maximum_excluded=True, metavar="F",

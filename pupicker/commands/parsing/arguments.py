@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,18 +194,29 @@ def pixel_size_among(names: Sequence[str], *instead: str) -> float:
                      f" it{', or a radius in pixels' if instead else ''}", "pixel_size", *instead)
 
 
+def print_text(text: str, last: bool = False) -> None:
+    """To stdout, at once if it is the `last`; an OSError says where it comes from."""
+    try:
+        sys.stdout.write(text)
+        if last:
+            sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
 def print_json(content: Any) -> None:
     """To stdout."""
     import json
 
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    print_text(json.dumps(content, indent=2) + "\n")
 
 
 def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
     """Columns to stdout, aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     for row in rows:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
 
 def check_output_file(path: Path, option: str = "--output") -> None:
@@ -224,7 +235,8 @@ def report_of_failure(report: Report, args: argparse.Namespace, beside: Path) ->
         yield
     except PuPickerError:
         if report.quarantined:
-            _write_report(report, args, beside)
+            with suppress(OSError):  # the first error is the one to tell
+                _write_report(report, args, beside)
         raise
 
 

@@ -39,25 +39,34 @@ def blob_response(image: Tensor, diameter_px: float) -> Tensor:
     return response / response.std(correction=0).clamp(min=1e-6)
 
 
-def values_at(responses: Sequence[Tensor], positions: Sequence[Tensor], shift: tuple[float, float] = (0, 0)) -> Tensor:
-    """Answers at the nearest pixels of positions ``(n, 2)`` x, y, moved by `shift`; NaN outside of the image."""
-    values = []
+def values_at(responses: Sequence[Tensor], positions: Sequence[Tensor]) -> Tensor:
+    """Answers at the nearest pixels of positions ``(n, 2)`` x, y; NaN outside of the image."""
+    return values_moved(responses, positions, torch.zeros((1, 2)))[0]
+
+
+def values_moved(responses: Sequence[Tensor], positions: Sequence[Tensor], shifts: Tensor) -> Tensor:
+    """As :func:`values_at` with all positions moved by each of the shifts ``(s, 2)``: ``(s, n)``."""
+    values = [torch.empty((len(shifts), 0))]
     for response, xy in zip(responses, positions, strict=True):
-        column, row = ((xy[:, axis] + shift[axis]).round().long() for axis in (0, 1))
+        column, row = (xy[None] + shifts[:, None]).round().long().unbind(-1)
         inside = (row >= 0) & (row < response.shape[0]) & (column >= 0) & (column < response.shape[1])
-        found = torch.full((len(xy),), torch.nan)
+        found = torch.full(inside.shape, torch.nan)
         found[inside] = response[row[inside], column[inside]].to(found.dtype)
         values.append(found)
-    return torch.cat(values) if values else torch.empty(0)
+    return torch.cat(values, dim=1)
+
+
+def weights_of(positions: Sequence[Tensor], diameter_px: float) -> Tensor:
+    """What each of all positions ``(n,)`` counts in the statistic: those in one square share, as float64."""
+    image = torch.cat([torch.full((len(xy),), index) for index, xy in enumerate(positions)])
+    square = (torch.cat(list(positions)) / (diameter_px / 2)).floor().long()
+    _, group = torch.unique(torch.cat([image[:, None], square], dim=1), dim=0, return_inverse=True)
+    count = torch.bincount(group)
+    return 1 / (count[group].double() * len(count) ** 0.5)
 
 
 def agreement(values: Tensor, positions: Sequence[Tensor], diameter_px: float) -> float:
     """The statistic of the answers ``(n,)`` at positions; those that are NaN add nothing, but count as positions."""
     if not len(values):
         return 0.0
-    image = torch.cat([torch.full((len(xy),), index) for index, xy in enumerate(positions)])
-    square = (torch.cat(list(positions)) / (diameter_px / 2)).floor().long()
-    _, group = torch.unique(torch.cat([image[:, None], square], dim=1), dim=0, return_inverse=True)
-    count = torch.bincount(group)
-    means = torch.bincount(group, values.nan_to_num().double()) / count
-    return float(means.sum()) / len(count) ** 0.5
+    return float(values.nan_to_num().double() @ weights_of(positions, diameter_px))

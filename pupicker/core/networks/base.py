@@ -28,6 +28,9 @@ from torch import Tensor, nn
 PARTICLE_FRACTION = 22 / 31
 """Part of the field that the particle fills in the smallest networks: detail, and a rim that neighbours show in."""
 
+LARGEST_WIDTH = 4096
+"""Channels of a first layer; more fill any memory."""
+
 
 class Pace:
     """Strides that the strided network, and a dense evaluation of it, have accumulated so far.
@@ -192,8 +195,8 @@ class Classifier(nn.Module):
 
 def check_settings(width: object, dropout: object, norm: object, norms: tuple[str, ...]) -> None:
     """Raise ValueError unless the settings that pupicker's own networks share make sense."""
-    if not isinstance(width, int) or isinstance(width, bool) or width < 1:
-        raise ValueError(f"width is {width}, must be a whole number of at least 1")
+    if not isinstance(width, int) or isinstance(width, bool) or not 1 <= width <= LARGEST_WIDTH:
+        raise ValueError(f"width is {width}, must be a whole number from 1 to {LARGEST_WIDTH}")
     if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}, must be at least 0 and below 1")
     if norm not in norms:

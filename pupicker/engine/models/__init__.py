@@ -1,6 +1,7 @@
 """Trained networks as files.
 
 In the order of use: ``initial_weights`` (what a training starts from), ``checkpoint`` (an unfinished training),
-``training_record`` (what a model remembers of it), ``model_file`` with ``header_schema`` (what its header must hold),
-``model_card`` (what a model says for people), ``library`` (models by name, and published).
+``training_record`` (what a model remembers of it), ``model_file`` with ``header_schema`` (what its header must hold)
+and ``stored_weights`` (what its tensors must be), ``model_card`` (what a model says for people), ``library`` (models by
+name, and published).
 """

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.atomic import atomic_path
 
-_HEADER_KEY = "pupicker_checkpoint"
+_HEADER_KEY, _SUM_KEY = "pupicker_checkpoint", "crc32"
 
 
 def identity_of(digest: str, *options: Any) -> str:
@@ -29,11 +31,16 @@ def checkpoint_path(model_path: Path) -> Path:
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
     """Write atomically: a kill at any moment leaves the one before."""
-    try:
-        with atomic_path(path) as temporary:
-            save_file(tensors, str(temporary), metadata={_HEADER_KEY: json.dumps(progress)})
-    except SafetensorError as error:  # a full disk, for one
-        raise InputError(f"{path}: cannot be written ({error})", "output") from error
+    text = json.dumps(progress)
+    write_tensors(path, tensors, {_HEADER_KEY: text, _SUM_KEY: _checksum(tensors, text)})
+
+
+def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    """CRC-32 of all that is kept: a training must not go on from a flipped bit."""
+    value = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"
 
 
 def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -46,9 +53,12 @@ def load_checkpoint(path: Path, identity: str) -> tuple[dict[str, Tensor], dict[
     """
     try:
         with safe_open(str(path), framework="pt") as stored:
-            progress = json.loads((stored.metadata() or {})[_HEADER_KEY])
+            metadata = stored.metadata() or {}
+            progress = json.loads(metadata[_HEADER_KEY])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        if metadata.get(_SUM_KEY) not in (None, _checksum(tensors, metadata[_HEADER_KEY])):
+            raise ValueError("it is not what was written")
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: not a checkpoint, or damaged ({error}); delete it and train anew") from error
     if not isinstance(progress, dict):
         raise InputError(f"{path}: not a checkpoint, or damaged; delete it and train anew")

@@ -22,7 +22,8 @@ from torch import Tensor
 from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.engine.models.library import model_file
-from pupicker.engine.models.model_file import load_model, with_cell_head, without_cell_head
+from pupicker.engine.models.model_file import load_model
+from pupicker.engine.models.stored_weights import with_cell_head, without_cell_head
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared import choices
 

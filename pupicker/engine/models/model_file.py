@@ -6,7 +6,6 @@ newer program reads all older versions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,26 +15,26 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
-from pupicker.core.networks import Classifier, Unavailable, build, provider
-from pupicker.core.networks.cell_head import CellNetwork, empty_head
+from pupicker.core.networks import Classifier, Unavailable, provider
+from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
+from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
+from pupicker.engine.models.stored_weights import CELL_HEAD, check_numbers, network_of, weights_digest
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.atomic import atomic_path
 from pupicker.shared.model_header import HEADER_KEY, ModelError, digest_problem
 
 SCHEMA_VERSION = 3
 """2: with a last layer for cells; 3: the calibration has a bound, and the layer may be there."""
 
-CELL_HEAD = "cell_head."
-"""Before the names of its tensors."""
+LONGEST_REASON = 300
+"""Letters; the errors of others may go on for pages."""
 
 
 @dataclass(frozen=True)
@@ -117,21 +116,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         tensors |= {CELL_HEAD + name: t for name, t in model.cell_head.state_dict().items()}
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     header = {**model.header(), "weights_sha256": weights_digest(tensors)}
-    try:
-        with atomic_path(path) as temporary:
-            save_file(tensors, str(temporary), metadata={HEADER_KEY: json.dumps(header)})
-    except SafetensorError as error:  # a full disk, for one
-        raise InputError(f"{path}: cannot be written ({error})", "output") from error
-
-
-def weights_digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bytes of weights, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    write_tensors(path, tensors, {HEADER_KEY: json.dumps(header)})
 
 
 def _check_weights(path: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -139,9 +124,10 @@ def _check_weights(path: Path, header: Mapping[str, Any], tensors: Mapping[str, 
     stored = header.get("weights_sha256")
     if stored is not None and stored != weights_digest(tensors):
         raise InputError(f"{path}: damaged: its weights are not those that were written; copy it again")
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{path}: damaged: its weights {name} are not all finite; copy it again, or train anew")
+    try:
+        check_numbers(tensors)
+    except ValueError as error:
+        raise InputError(f"{path}: damaged: {error}; copy it again, or train anew") from error
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -162,8 +148,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             metadata = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
         header = json.loads(metadata[HEADER_KEY])
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a pupicker model, or damaged ({error})") from error
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise InputError(f"{path}: not a pupicker model, or damaged ({reason})") from error
     except KeyError as error:
         raise InputError(f"{path}: a safetensors file, but not a pupicker model") from error
     version = header.get("schema_version") if isinstance(header, dict) else None
@@ -180,8 +167,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         maker = header["network"].get("package") or "another version of pupicker"
         raise InputError(f"{path}: {error}; the network of this model is that of {maker}: install it") from error
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: its header and weights do not fit together ({reason}); train it again") from error
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise InputError(f"{path}: damaged: its header and weights do not fit together ({reason}); copy it again, or"
+                         " train it again") from error
     _check_weights(path, header, tensors)
     _check_card(path)
     return model
@@ -198,15 +186,12 @@ def _check_card(path: Path) -> None:
 
 
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
-    network = build(header["network"]["name"], **header["network"]["settings"])
-    of_network, cell_head = with_cell_head(network, tensors)
+    network, cell_head = network_of(header["network"]["name"], header["network"]["settings"], tensors)
     version, calibration = header["schema_version"], Calibration(**header["calibration"])
     if version < 3 and (version == 2) != (cell_head is not None):
         raise ValueError(f"format {version} {'without' if cell_head is None else 'with'} a layer for cells")
     if (version == 3) != (calibration.bound is not None):
         raise ValueError(f"format {version} {'without' if version == 3 else 'with'} a bound of the calibration")
-    network.load_state_dict(of_network)
-    network.eval()
     normalization = header["normalization"]
     mixture = Mixture(
         weight=tuple(normalization["weight"]), mean=tuple(normalization["mean"]), std=tuple(normalization["std"]),
@@ -218,24 +203,6 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
         TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
         cell_head,
     )
-
-
-def without_cell_head(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Those of the network itself."""
-    return {name: t for name, t in tensors.items() if not name.startswith(CELL_HEAD)}
-
-
-def with_cell_head(
-    network: Classifier, tensors: Mapping[str, torch.Tensor]
-) -> tuple[dict[str, torch.Tensor], nn.Conv2d | None]:
-    """The tensors of the network itself, and its last layer for cells, if the others are one."""
-    own = without_cell_head(tensors)
-    others = {name.removeprefix(CELL_HEAD): t for name, t in tensors.items() if name.startswith(CELL_HEAD)}
-    if not others:
-        return own, None
-    head = empty_head(network)
-    head.load_state_dict(others)
-    return own, head.requires_grad_(False)
 
 
 def _orientations(header: dict[str, Any]) -> int:

@@ -2,23 +2,24 @@
 
 A training on labels in the wrong place (mirrored, of binned micrographs, corners of boxes) ends as well as any other,
 with a model that picks nonsense.  Here the labels are held against the images, as they are, and mirrored, swapped,
-scaled and shifted (:mod:`pupicker.core.detection.agreement`).
+scaled and shifted (:mod:`.label_places`): against their blobs (:mod:`pupicker.core.detection.agreement`), and, where
+these do not tell that the labels are right, against what the general model sees (:mod:`.general_witness`).
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pupicker.core.detection.agreement import agreement, blob_response, values_at
+from pupicker.core.detection.agreement import agreement, blob_response, values_at, values_moved, weights_of
 from pupicker.core.geometry import Geometry
 from pupicker.engine.files.coordinate_table import CoordinateTable
+from pupicker.engine.preparation.general_witness import UNRELATED, GeneralWitness, Testimony, asked_of
+from pupicker.engine.preparation.label_places import Place, other_places
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError
 
@@ -35,78 +36,91 @@ WEAK, NONE = 0.4, 0.25
 RANDOM, FEWEST_OF_RANDOM = 2.0, 20
 """Agreement below which so many labels look like places at random."""
 
+NOTICED, REFUSED = 5e-3, 1e-3
+"""Probability that a place which the general model prefers is chance, from which it is said, and is an error."""
+
+SURE = 1e-4
+"""Probability of the labels' own agreement with the general model below which they are right, whatever blobs say."""
+
 BRIGHT = -6.0
 """Agreement below which labels are brighter than their surroundings."""
 
-SCALES = (1.0, 2.0, 4.0, 8.0, 3.0, 0.5, 0.25, 0.125, 1 / 3)
 SHIFT_DIAMETERS, LEAST_SHIFT_DIAMETERS = 1.5, 0.3
 MOST_MICROGRAPHS, MOST_LABELS = 12, 2000
-NEAR_DIAMETERS, MOST_DOUBLED = 0.15, 0.1
-SCORE_GROUPS, FEWEST_OF_GROUP = 8, 10
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Another place of the labels: their scale, axes swapped, then mirrored, then moved, in pixels of the file."""
-
-    scale: float = 1.0
-    swap: bool = False
-    flip_x: bool = False
-    flip_y: bool = False
-    shift: tuple[float, float] = (0.0, 0.0)
-
-    def of(self, table: CoordinateTable, micrograph: Resampled) -> Tensor:
-        """The labels of a micrograph there, ``(n, 2)`` in working pixels."""
-        own = table.of(str(micrograph.path))
-        x, y = own.x * self.scale, own.y * self.scale
-        x, y = (y, x) if self.swap else (x, y)
-        rows, columns = micrograph.shape
-        x = columns - 1 - x if self.flip_x else x
-        y = rows - 1 - y if self.flip_y else y
-        return torch.from_numpy(micrograph.to_working(x + self.shift[0], y + self.shift[1]))
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Those that mend it."""
-        given = {"scale": self.scale != 1.0, "swap_xy": self.swap, "flip_x": self.flip_x, "flip_y": self.flip_y}
-        return tuple(name for name, needed in given.items() if needed)
-
-    @property
-    def words(self) -> str:
-        """What has to be done to the labels."""
-        said = [f"scaled by {self.scale:.4g}"] * (self.scale != 1.0) + ["with x and y swapped"] * self.swap
-        axes = "x and y" if self.flip_x and self.flip_y else "x" if self.flip_x else "y"
-        said += [f"mirrored in {axes}"] * (self.flip_x or self.flip_y)
-        if any(self.shift):
-            said.append(f"moved by {self.shift[0]:+.0f}, {self.shift[1]:+.0f} px (are they corners of boxes?)")
-        return " and ".join(said)
-
-
-@dataclass(frozen=True)
 class Finding:
-    """How well labels agree with the images, as they are and at the best other place."""
+    """How well labels agree with the images, as they are and at the best other place.
+
+    Attributes
+    ----------
+    labels
+        How many were looked at.
+    agreement, place, better
+        With blobs: of the labels as they are, the place that agrees best, how well.
+    testimony
+        Of the general model; None: blobs tell enough.
+    bright
+        Whether the general model sees particles at the labels in the inverted images.
+    """
 
     labels: int
     agreement: float
     place: Place
     better: float
+    testimony: Testimony | None = None
+    bright: bool = False
+
+    @property
+    def decided(self) -> bool:
+        """Whether blobs tell that the labels are right, or right and bright, so that nobody else has to be asked."""
+        return self.agreement >= SUSPICIOUS or self.agreement <= BRIGHT
 
     @property
     def elsewhere(self) -> bool:
-        """Whether the other place is the likely one; bright particles have dark rims beside them, which is no place."""
-        return self.better >= SUSPICIOUS and abs(self.agreement) <= WEAK * self.better
+        """Whether another place is the likely one; bright particles have dark rims beside them, which is no place."""
+        return self._blobs(SUSPICIOUS, WEAK) or self._general(NOTICED)
 
     @property
     def certain(self) -> bool:
         """Whether it is for certain."""
-        return self.better >= CERTAIN and abs(self.agreement) <= NONE * self.better
+        return self._blobs(CERTAIN, NONE) or self._general(REFUSED)
+
+    @property
+    def cured(self) -> Place:
+        """The other place: the one that blobs tell, if they do."""
+        return self.place if self.testimony is None or self._blobs(SUSPICIOUS, WEAK) else self.testimony.place
 
     @property
     def cure(self) -> str:
         """In words; empty if there is none."""
-        return f"{self.place.words} they would be on particles" if self.elsewhere else ""
+        return f"{self.cured.words} they would be on particles" if self.elsewhere else ""
+
+    @property
+    def seen(self) -> str:
+        """What speaks for it, in words."""
+        if self.testimony is None or self._blobs(SUSPICIOUS, WEAK):
+            return (f"agreement with the images {self.agreement:.1f}, where places at random have about 0"
+                    f" and these have {self.better:.1f}")
+        return (f"the general model sees no particles where they are, and there it sees so many that chance would do it"
+                f" once in {1 / max(self.testimony.place_chance, 1e-9):.0f} times")
+
+    @property
+    def random(self) -> bool:
+        """Whether so many labels agree no better than places at random do, whoever is asked."""
+        unseen = self.testimony is None or (self.testimony.chance > UNRELATED and not self.bright)
+        return self.agreement < RANDOM and unseen and self.labels >= FEWEST_OF_RANDOM
+
+    def _blobs(self, agreement: float, share: float) -> bool:
+        known = self.testimony is not None and self.testimony.chance < SURE  # by the general model, where they are
+        return self.better >= agreement and abs(self.agreement) <= share * self.better and not known
+
+    def _general(self, error: float) -> bool:
+        said = self.testimony
+        return said is not None and said.place_chance <= error and said.chance > UNRELATED and not self.bright
 
 
 def find_place(micrographs: Sequence[Resampled], labels: CoordinateTable, geometry: Geometry) -> Finding | None:
@@ -123,21 +137,51 @@ def find_place(micrographs: Sequence[Resampled], labels: CoordinateTable, geomet
     """
     some = [micrograph for micrograph in micrographs if len(labels.of(str(micrograph.path)))]
     some = some[:: max(1, -(-len(some) // MOST_MICROGRAPHS))]
-    count = sum(len(labels.of(str(micrograph.path))) for micrograph in some)
-    if count < FEWEST:
+    counts = [len(labels.of(str(micrograph.path))) for micrograph in some]
+    if sum(counts) < FEWEST:
         return None
-    diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
-    responses = [blob_response(micrograph.pixels, diameter) for micrograph in some]
+    finding = BlobWitness(some, geometry).finding(labels)
+    if finding.decided:
+        return finding
+    asked = [some[index] for index in asked_of(some, counts)]
+    return with_testimony(finding, GeneralWitness(asked, geometry), asked, labels)
 
-    def agreement_at(place: Place) -> float:
-        positions = [place.of(labels, micrograph) for micrograph in some]
-        return agreement(values_at(responses, positions), positions, diameter)
 
-    own = agreement_at(Place())
-    found = [(agreement_at(place), place) for place in _places(some[0].pixel_size_ang)]
-    found.append(_shifted(responses, [Place().of(labels, micrograph) for micrograph in some], some[0], diameter))
-    better, place = max(found, key=lambda pair: pair[0])
-    return Finding(count, own, place, better)
+def with_testimony(
+    finding: Finding, witness: GeneralWitness, micrographs: Sequence[Resampled], labels: CoordinateTable
+) -> Finding:
+    """What the general model says of labels that blobs do not tell enough of."""
+    def positions(place: Place) -> list[Tensor]:
+        return [place.of(labels, micrograph) for micrograph in micrographs]
+
+    finding = replace(finding, testimony=witness.testify(positions))
+    if not (finding.elsewhere or finding.random):
+        return finding
+    return replace(finding, bright=witness.chances([positions(Place())], -1)[0] < UNRELATED)
+
+
+class BlobWitness:
+    """Answers of micrographs to a filter for blobs of the particle's size."""
+
+    def __init__(self, micrographs: Sequence[Resampled], geometry: Geometry) -> None:
+        self._micrographs = micrographs
+        self._diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
+        self._responses = [blob_response(micrograph.pixels, self._diameter) for micrograph in micrographs]
+
+    def finding(self, labels: CoordinateTable) -> Finding:
+        """How well labels agree, as they are and at the best other place."""
+        def positions(place: Place) -> list[Tensor]:
+            return [place.of(labels, micrograph) for micrograph in self._micrographs]
+
+        found = [(self._agreement(positions(place)), place)
+                 for place, _ in other_places(self._micrographs[0].pixel_size_ang)]
+        own = positions(Place())
+        found.append(_shifted(self._responses, own, self._micrographs[0], self._diameter))
+        better, place = max(found, key=lambda pair: pair[0])
+        return Finding(sum(map(len, own)), self._agreement(own), place, better)
+
+    def _agreement(self, positions: Sequence[Tensor]) -> float:
+        return agreement(values_at(self._responses, positions), positions, self._diameter)
 
 
 def say_place(finding: Finding | None) -> None:
@@ -150,72 +194,18 @@ def say_place(finding: Finding | None) -> None:
     """
     if finding is None:
         return
-    seen = (f"agreement with the images {finding.agreement:.1f}, where places at random have about 0"
-            f" and these have {finding.better:.1f}")
     if finding.elsewhere:
-        text = f"the labels look as if they lay in the wrong place: {finding.cure} ({seen})"
+        text = f"the labels look as if they lay in the wrong place: {finding.cure} ({finding.seen})"
         if finding.certain:
-            raise InputError(f"{text}; mend the table, or say that the labels are right", *finding.place.parameters,
+            raise InputError(f"{text}; mend the table, or say that the labels are right", *finding.cured.parameters,
                              "no_check_labels")
-        _log.warning("%s", text, extra={"parameters": finding.place.parameters})
-    elif finding.agreement <= BRIGHT:
+        _log.warning("%s", text, extra={"parameters": finding.cured.parameters})
+    elif finding.agreement <= BRIGHT or finding.bright:
         _log.warning("the labels are brighter than their surroundings (agreement %.1f): is the contrast inverted?"
                      " Particles must be dark", finding.agreement)
-    elif finding.agreement < RANDOM and finding.labels >= FEWEST_OF_RANDOM:
+    elif finding.random:
         _log.warning("the %d labels look like places at random (agreement with the images %.1f): check that they are of"
                      " these micrographs, and the diameter", finding.labels, finding.agreement)
-
-
-def say_doubtful_rows(micrographs: Sequence[Resampled], labels: CoordinateTable, geometry: Geometry) -> None:
-    """Log labels that are there twice, and those whose scores are so low that nothing is to be seen there."""
-    some = [micrograph for micrograph in micrographs if len(labels.of(str(micrograph.path)))]
-    near = NEAR_DIAMETERS * geometry.diameter_ang / geometry.working_pixel_size_ang
-    places = [Place().of(labels, micrograph) for micrograph in some]
-    doubled = sum(int((torch.cdist(xy, xy) < near).sum(dim=1).gt(1).sum()) for xy in places
-                  if len(xy) <= MOST_LABELS)
-    total = sum(map(len, places))
-    if doubled > MOST_DOUBLED * total:
-        _log.warning("%d of %d labels have another one within %.2g diameters: two tables of the same particles?",
-                     doubled, total, NEAR_DIAMETERS)
-    if labels.score is None:
-        return
-    some = some[:: max(1, -(-len(some) // MOST_MICROGRAPHS))]
-    diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
-    values = values_at([blob_response(m.pixels, diameter) for m in some], [Place().of(labels, m) for m in some])
-    scores = np.concatenate([np.asarray(labels.of(str(m.path)).score) for m in some])
-    lowest = _lowest_useful(scores, values.nan_to_num().double().numpy())
-    if lowest is not None:
-        low = int((np.asarray(labels.score) < lowest).sum())
-        _log.warning("%d of %d labels have scores below %.3g, and nothing is to be seen there: the output of a picker"
-                     " before its threshold? A lowest score of %.3g would leave them out", low, len(labels), lowest,
-                     lowest, extra={"parameters": ("min_score",)})
-
-
-def _lowest_useful(scores: np.ndarray, values: np.ndarray) -> float | None:
-    """Score below which answers are those of places at random, though those above are not; None if there is none."""
-    order = np.argsort(-scores, kind="stable")
-    if len(order) < 2 * FEWEST_OF_GROUP:
-        return None
-    size = max(FEWEST_OF_GROUP, len(order) // SCORE_GROUPS)
-    groups = [order[start:start + size] for start in range(0, len(order) - size + 1, size)]
-    means = [float(values[group].mean()) for group in groups]
-    surest = means[0]
-    if surest * size**0.5 < SUSPICIOUS:
-        return None
-    for place in range(1, len(groups)):
-        rest, lowest = np.concatenate(groups[place:]), float(scores[groups[place - 1]].min())
-        if float(values[rest].mean()) < NONE * surest and lowest > scores[rest].min():
-            return lowest
-    return None
-
-
-def _places(pixel_size_ang: float) -> Iterator[Place]:
-    """All but the labels' own; a table in A has to be scaled by the inverse pixel size."""
-    scales = dict.fromkeys((*SCALES, round(1 / pixel_size_ang, 6)))
-    either = (False, True)
-    for scale, swap, flip_x, flip_y in itertools.product(scales, either, either, either):
-        if (scale, swap, flip_x, flip_y) != (1.0, False, False, False):
-            yield Place(scale, swap, flip_x, flip_y)
 
 
 def _shifted(
@@ -224,13 +214,11 @@ def _shifted(
     """The best common shift that is larger than a part of the diameter."""
     step = max(1.0, diameter / 12)
     reach = int(SHIFT_DIAMETERS * diameter / step)
+    steps = torch.arange(-reach, reach + 1) * step
+    shifts = torch.cartesian_prod(steps, steps)
+    shifts = shifts[torch.linalg.vector_norm(shifts, dim=1) >= LEAST_SHIFT_DIAMETERS * diameter]
     thinned = [xy[:: max(1, sum(map(len, positions)) // MOST_LABELS)] for xy in positions]
-    best, place = -np.inf, Place()
-    for across, down in itertools.product(range(-reach, reach + 1), repeat=2):
-        shift = (across * step, down * step)
-        if np.hypot(*shift) < LEAST_SHIFT_DIAMETERS * diameter:
-            continue
-        found = agreement(values_at(responses, thinned, shift), thinned, diameter)
-        if found > best:
-            best, place = found, Place(shift=(shift[0] * first.step[1], shift[1] * first.step[0]))
-    return best, place
+    found = values_moved(responses, thinned, shifts).nan_to_num().double() @ weights_of(thinned, diameter)
+    best = int(found.argmax())
+    across, down = shifts[best].tolist()
+    return float(found[best]), Place(shift=(across * first.step[1], down * first.step[0]))

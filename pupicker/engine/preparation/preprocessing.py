@@ -25,6 +25,7 @@ from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.runtime.sole_writer import sole_writer_of_tables
+from pupicker.shared.atomic import atomic_path
 
 Written = dict[Path, tuple[Path, float]]
 
@@ -52,11 +53,8 @@ class _Waiting:
         if fits:
             self._pixels[path] = pixels
         else:
-            try:
-                np.save(self._files[path], pixels.numpy())
-            except OSError as error:  # a full disk does not say which
-                error.filename = error.filename or str(self._files[path])
-                raise
+            with atomic_path(self._files[path]) as temporary:  # which names the file if there is no room for it
+                np.save(temporary, pixels.numpy())
 
     def take(self, path: Path) -> Tensor:
         """What was put there, once."""

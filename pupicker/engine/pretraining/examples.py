@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from pupicker.core.detection.contamination import (
@@ -19,8 +19,8 @@ from pupicker.core.detection.contamination import (
 from pupicker.core.geometry import BACKGROUND
 from pupicker.core.image.background import flatten
 from pupicker.core.image.normalization import JointFit, normalize
+from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.atomic import atomic_path
 
 Example = tuple[Tensor, Tensor]
 """Float16 ``(h, w)`` of a scene, and its centres ``(n, 2)`` float64 x, y."""
@@ -57,8 +57,7 @@ def save_examples(path: Path, examples: list[Example], seed: int) -> None:
         "image": torch.stack([image for image, _ in examples]), "xy": torch.cat([xy for _, xy in examples]),
         "count": torch.tensor([len(xy) for _, xy in examples]),
     }
-    with atomic_path(path) as temporary:
-        save_file(tensors, str(temporary), metadata={"seed": str(seed)})
+    write_tensors(path, tensors, {"seed": str(seed)})
 
 
 def load_examples(path: Path, seed: int, count: int) -> list[Example]:

@@ -18,6 +18,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.image.histograms import stack_histograms
 from pupicker.core.image.normalization import Mixture, fit
 from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.preparation.doubtful_labels import say_doubtful_rows
 from pupicker.engine.preparation.exclusion import (
     Exclusion,
     excluded_share_of,
@@ -25,7 +26,7 @@ from pupicker.engine.preparation.exclusion import (
     with_exclusion,
     with_limit,
 )
-from pupicker.engine.preparation.label_placement import find_place, say_doubtful_rows, say_place
+from pupicker.engine.preparation.label_placement import find_place, say_place
 from pupicker.engine.preparation.recipe import Recipe, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled, network_input
 from pupicker.engine.runtime.errors import InputError
@@ -213,7 +214,7 @@ def _placed_labels(
     except InputError as error:
         if finding is None or not finding.elsewhere:
             raise
-        raise InputError(f"{error}; {finding.cure}", *error.parameters, *finding.place.parameters) from error
+        raise InputError(f"{error}; {finding.cure}", *error.parameters, *finding.cured.parameters) from error
     if check:
         say_place(finding)
         say_doubtful_rows(loaded, picks, geometry)

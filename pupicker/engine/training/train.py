@@ -26,6 +26,7 @@ from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.task_geometry import first_geometry
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import precision_name, resolve_device
+from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
 from pupicker.engine.training.initial_count import GeneralCount, general_count
@@ -86,7 +87,13 @@ def train(
         raise Interrupted("stopped before the first update; nothing is lost, and nothing can be resumed")
     training = Training(data, split, task, Hooks(stop, save), count)
     if resume and checkpoint is not None and checkpoint.exists():
-        training.restore(*load_checkpoint(checkpoint, identity))
+        kept = load_checkpoint(checkpoint, identity)
+        try:
+            training.restore(*kept)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{checkpoint}: not a checkpoint, or damaged ({reason}); delete it and train anew"
+                             ) from error
     if not training.count.estimated:
         _warn(training.crowding())
     status.begin(training.max_updates, bool(split.validation) and task.options.refit)

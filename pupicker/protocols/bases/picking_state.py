@@ -20,6 +20,7 @@ from pupicker.protocols.bases.progress_text import pickingProgress
 from pupicker.protocols.bases.protocol_base import LISTED, ProtPuPickerBase
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.run import Counter, PickingRun, Value
+from pupicker.shared.atomic import append_text, write_text
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
@@ -146,9 +147,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
             mic.setObjId(micId)
             pwutils.cleanPath(self._getMicDone(mic))
         done = [micId for micId in self._readDoneList() if micId not in retried]
-        pwutils.makeFilePath(self._getAllDone())
-        with open(self._getAllDone(), "w", encoding="utf-8") as stream:
-            stream.writelines("%d\n" % micId for micId in done)
+        write_text(self._getAllDone(), "".join("%d\n" % micId for micId in done))
         self._cleanQuarantine()
         self._retry = repr(time.time())  # else Scipion takes over the finished steps
 
@@ -158,8 +157,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
         if not self._getMasksFolder():
             return
         linked = micIdsIn(os.path.join(folder, "masks"))
-        with open(self._getWithoutMaskFile(), "a", encoding="utf-8") as stream:
-            stream.write("".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
+        append_text(self._getWithoutMaskFile(),
+                    "".join("%d\n" % mic.getObjId() for mic in mics if mic.getObjId() not in linked))
 
     # --------------------------- what is counted -----------------------------
     def _beginToCount(self) -> None:

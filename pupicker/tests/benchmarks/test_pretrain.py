@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pupicker.core.networks import build
-from pupicker.engine.models.model_file import with_cell_head
+from pupicker.engine.models.stored_weights import with_cell_head
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -50,3 +50,14 @@ def test_many_positions_do_not_depend_on_each_other(network):
 def test_training_mode_is_an_error(network):
     with pytest.raises(ValueError, match="evaluation mode"):
         symmetry_logits(network.train(), torch.zeros(40, 40), torch.zeros(1, 2))
+
+
+def test_positions_outside_of_the_image_are_the_nearest_pixel(network):
+    image = torch.randn(50, 61)
+    outside = torch.tensor([[-3.0, -2.0], [70.0, 20.0], [30.0, 60.0], [0.4, 0.4]], dtype=torch.float64)
+    inside = torch.tensor([[0.0, 0.0], [60.0, 20.0], [30.0, 49.0], [0.0, 0.0]], dtype=torch.float64)
+    assert torch.equal(symmetry_logits(network, image, outside), symmetry_logits(network, image, inside))
+    assert torch.allclose(symmetry_logits(network, image, inside)[2, 0], score_image(network, image)[49, 30].double(),
+                          atol=1e-4)
+    corner = symmetry_logits(network, image, inside[:1])[0, 0]
+    assert torch.allclose(corner, score_image(network, image)[0, 0].double(), atol=1e-4)

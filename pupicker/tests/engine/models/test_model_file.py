@@ -253,3 +253,16 @@ def test_identity_depends_on_data_and_every_option():
     }
     assert len(identities) == 8
     assert identity_of("a", GEOMETRY) == identity_of("a", replace(GEOMETRY))
+
+
+def test_a_checkpoint_with_a_flipped_bit_is_damaged(tmp_path):
+    target = checkpoint_path(tmp_path / "m.pupicker")
+    save_checkpoint(target, {"a": torch.ones(300)}, {"stage": "refit", "identity": "x"})
+    whole = target.read_bytes()
+    for place in (len(whole) - 700, whole.index(b"refit")):
+        target.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
+        with pytest.raises(InputError, match="damaged") as caught:
+            load_checkpoint(target, "x")
+        assert str(target) in str(caught.value)
+    save_file({"a": torch.ones(3)}, str(target), metadata={"pupicker_checkpoint": json.dumps({"identity": "x"})})
+    assert load_checkpoint(target, "x")[1] == {"identity": "x"}  # of a version that knew no sum

@@ -9,7 +9,10 @@ import pytest
 
 from pupicker.core.geometry import geometry
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
-from pupicker.engine.preparation.label_placement import find_place, say_doubtful_rows, say_place
+from pupicker.engine.preparation.doubtful_labels import say_doubtful_rows
+from pupicker.engine.preparation.general_witness import GeneralWitness, asked_of
+from pupicker.engine.preparation.label_placement import find_place, say_place
+from pupicker.engine.preparation.label_places import Place
 from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.shared_data import shared
@@ -77,6 +80,36 @@ def test_doubled_labels_and_scores_of_nothing_are_a_warning(labelled, caplog):
     say_doubtful_rows(micrographs, CoordinateTable.concatenate([scored, chance]), lengths)
     (record,) = [r for r in caplog.records if r.__dict__.get("parameters") == ("min_score",)]
     assert f"of {7 * len(table)} labels have scores below" in record.getMessage()
+
+
+def test_few_labels_of_low_contrast_are_told_by_the_general_model(labelled, caplog):
+    """Blobs alone do not tell with so few; right ones, and right ones on inverted images, are left in peace."""
+    micrographs, table, lengths = labelled
+    rows = micrographs[0].shape[0]
+    few = table.select(np.random.default_rng(2).permutation(len(table))[:20])
+    mirrored = replace(few, y=rows - 1 - few.y)
+    finding = find_place(micrographs, mirrored, lengths)
+    assert finding.testimony is not None and finding.testimony.place_chance < 1e-3 < finding.testimony.chance
+    with pytest.raises(InputError, match="mirrored in y they would be on particles") as caught:
+        say_place(finding)
+    assert caught.value.parameters == ("flip_y", "no_check_labels")
+    say_place(find_place(micrographs, few, lengths))
+    assert caplog.text == ""
+    inverted = [replace(m, pixels=-m.pixels) for m in micrographs]
+    found = find_place(inverted, few, lengths)
+    assert found.bright or found.agreement < -6 or not found.elsewhere
+    say_place(found)
+
+
+def test_the_general_model_is_asked_at_the_size_it_knows(labelled):
+    """Also where the network of the training works at another pixel size; only a few micrographs are looked at."""
+    micrographs, table, lengths = labelled
+    coarse = replace(lengths, working_pixel_size_ang=1.6 * lengths.working_pixel_size_ang)
+    resampled = [resample(m.path, None, coarse.working_pixel_size_ang) for m in micrographs[:2]]
+    witness = GeneralWitness(resampled, coarse)
+    (chance,) = witness.chances([[Place().of(table, m) for m in resampled]])
+    assert chance < 1e-10
+    assert asked_of(micrographs, [60, 5, 70, 1]) == [0, 2] and asked_of(micrographs[:1], [3]) == [0]
 
 
 def test_a_handful_is_too_little_to_tell(labelled):
