@@ -139,6 +139,7 @@ class _Work:
         self.counts: dict[str, int] = dict(output.done)
         self.tables: list[CoordinateTable] = output.earlier() if args.html else []
         self._pixels = 0
+        self._unusual: list[str] = []
         self._weaker = WeakerPicks(getattr(args, "candidates", None), paths)
 
     def run(self, threads: int) -> None:
@@ -167,6 +168,8 @@ class _Work:
         found = self._weaker.cut(found, threshold, box_size)
         self.counts[name] = len(found.table)
         self._pixels += found.working_pixels
+        if not found.usual:
+            self._unusual.append(name)
         self.output.add(found, box_size)
         if self._args.html:
             self.tables.append(found.table)
@@ -174,15 +177,15 @@ class _Work:
     def _say_numbers(self) -> None:
         """Whether there are about as many picks as training says."""
         from pupicker.core.regions.regions import mean_disc_area
-        from pupicker.engine.picking.output import expected_picks
+        from pupicker.engine.picking.output import expected_picks, unusual_micrographs
 
         model, density = getattr(self._picker, "model", None), None
         if model is not None and self._args.threshold is None:
             density = model.class_prior / mean_disc_area(model.geometry.training_radius_px)
         fresh = {name: count for name, count in self.counts.items() if name not in self.output.done}
-        text = expected_picks(fresh, density, self._pixels)
-        if text:
-            logging.getLogger(__name__).warning("%s", text)
+        for text in (unusual_micrographs(self._unusual), expected_picks(fresh, density, self._pixels)):
+            if text:
+                logging.getLogger(__name__).warning("%s", text)
 
 
 def _part(part: str | None, paths: list[Path]) -> list[Path]:

@@ -10,6 +10,7 @@ from pupicker.core.detection.suppression import pick
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.borders import away_from_cut
 from pupicker.core.networks import Classifier
+from pupicker.core.scores.map_levels import MapLevels, map_levels
 
 OUTPUT_STRIDE = 2
 """Scores of every second pixel; maxima are refined to sub-pixels.  Four times cheaper than every pixel."""
@@ -42,14 +43,9 @@ def pick_map(
     return outside_of(position.flip(1) * stride, logit, excluded)
 
 
-def null_logit(logits: Tensor, stride: int, excluded: Tensor | None = None) -> float:
-    """What the network says of nothing: the logit that half of the places where may be picked stay below.
-
-    Particles cover little of a micrograph, so that the middle of all places is background.  It moves with ice,
-    defocus, dose and contrast, and hardly with the number of particles.
-    """
-    counted = logits if excluded is None else logits[~excluded[::stride, ::stride]]
-    return float(counted.median())
+def background_levels(logits: Tensor, stride: int, excluded: Tensor | None = None) -> MapLevels:
+    """What the network says of nothing: :mod:`pupicker.core.scores.map_levels` of a map of every `stride`-th pixel."""
+    return map_levels(logits, None if excluded is None else excluded[::stride, ::stride])
 
 
 def outside_of(xy: Tensor, score: Tensor, excluded: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -35,6 +35,7 @@ SCHEMA: dict[str, Any] = {
     },
     "calibration": dict, "class_prior": Positive, "suggested_threshold": Number, "views?": int, "details": dict,
     "exclusion?": (dict, type(None)),
+    "usual_levels?": dict.fromkeys(("lowest_median", "highest_median", "lowest_spread", "highest_spread"), Number),
 }
 
 

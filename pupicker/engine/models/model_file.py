@@ -23,6 +23,7 @@ from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, provider
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
+from pupicker.core.scores.map_levels import UsualLevels
 from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
 from pupicker.engine.models.stored_weights import CELL_HEAD, check_numbers, network_of, weights_digest
@@ -65,6 +66,8 @@ class Model:
     exclusion
         Where training looked for nothing (:meth:`pupicker.engine.preparation.exclusion.Exclusion.to_header`); None: it
         looked everywhere.
+    usual_levels
+        Of the maps of the training micrographs (:mod:`pupicker.core.scores.map_levels`); None: not known.
     """
 
     network: Classifier
@@ -78,6 +81,7 @@ class Model:
     orientations: int = 1
     exclusion: dict[str, Any] | None = None
     cell_head: nn.Conv2d | None = None
+    usual_levels: UsualLevels | None = None
 
     @property
     def schema_version(self) -> int:
@@ -106,6 +110,7 @@ class Model:
             "views": self.orientations,
             "details": self.record.to_dict(),
             **({"exclusion": self.exclusion} if self.exclusion else {}),
+            **({"usual_levels": asdict(self.usual_levels)} if self.usual_levels else {}),
         }
 
 
@@ -201,7 +206,7 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
         network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
         calibration, float(header["class_prior"]), float(header["suggested_threshold"]),
         TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
-        cell_head,
+        cell_head, UsualLevels(**header["usual_levels"]) if header.get("usual_levels") else None,
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.background import background_floor
-from pupicker.core.detection.candidates import leave_cut_borders, logit_map, null_logit, pick_image, pick_map
+from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_image, pick_map
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import DEFAULT_NETWORK, Classifier
 from pupicker.core.networks.inference import for_inference
@@ -100,5 +100,5 @@ class GeneralPicker(MicrographPicker):
         floor = general_floor(self._network, image.to(self.device), xy, logit, geometry, excluded)
         score = SLOPE * (logit - floor)
         kept = score >= self.threshold
-        null = SLOPE * (null_logit(logits, stride, excluded) - floor)
+        null = SLOPE * (background_levels(logits, stride, excluded).median - floor)
         return WorkingPicks(xy[kept], score[kept], torch.sigmoid(score[kept]), null_level=null)

@@ -277,4 +277,13 @@ FEWEST_EXPECTED = 10
 LOW, HIGH = 0.1, 6.0
 """Picks over those expected, beyond which something is wrong: micrographs differ by less."""
 
-__all__ = ["OneTable", "TablesInFolder", "WeakerPicks", "expected_picks", "name_problem"]
+def unusual_micrographs(names: Sequence[str]) -> str:
+    """A warning that some micrographs are unlike those of the training; empty if none is."""
+    if not names:
+        return ""
+    some = ", ".join(Path(name).name for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    return (f"the background of {len(names)} micrographs is unlike that of the training ({some}): noise, contrast or"
+            " pixel size differ, or they hold no particles; their picks had to stand above their own noise")
+
+
+__all__ = ["OneTable", "TablesInFolder", "WeakerPicks", "expected_picks", "name_problem", "unusual_micrographs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pupicker.core.detection.candidates import leave_cut_borders, logit_map, null_logit, pick_map
+from pupicker.core.detection.background import background_floor
+from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_image, pick_map
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.inference import for_inference
+from pupicker.core.scores.map_levels import MapLevels
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
@@ -74,6 +77,8 @@ class Picked:
         How many were looked at.
     null_level
         Score of the background, if that is known.
+    usual
+        Whether scores mean what they meant in training; if not, they are lowered by what the micrograph's noise gives.
     """
 
     path: Path
@@ -81,13 +86,15 @@ class Picked:
     table: CoordinateTable
     working_pixels: int = 0
     null_level: float | None = None
+    usual: bool = True
 
 
 @dataclass(frozen=True)
 class WorkingPicks:
     """Picks in working pixels: ``(n, 2)`` x, y; ``(n,)`` score, and probability and spread of the score if known.
 
-    ``null_level`` is the score that half of the places of the micrograph stay below: that of its background.
+    ``null_level`` is the score that half of the places of the micrograph stay below: that of its background; ``usual``:
+    whether scores mean what they meant in training.
     """
 
     xy: Tensor
@@ -95,6 +102,7 @@ class WorkingPicks:
     probability: Tensor | None = None
     score_sd: Tensor | None = None
     null_level: float | None = None
+    usual: bool = True
 
 
 class MicrographPicker(ABC):
@@ -157,7 +165,8 @@ class MicrographPicker(ABC):
             table = self._in_file(micrograph, found)
             excluded = 0 if micrograph.excluded is None else int(micrograph.excluded.sum())
             looked_at = micrograph.pixels.numel() - excluded
-            return micrograph, Picked(micrograph.path, micrograph.pixel_size_ang, table, looked_at, found.null_level)
+            return micrograph, Picked(micrograph.path, micrograph.pixel_size_ang, table, looked_at, found.null_level,
+                                      found.usual)
 
         for path, (micrograph, picked) in usable_with(paths, self.prepare, use, report, progress, threads):
             report.used(path, micrograph.n_invalid, micrograph.borders)
@@ -184,7 +193,9 @@ class Picker(MicrographPicker):
     def working_picks(self, micrograph: Resampled) -> WorkingPicks:
         """``score`` is the log-likelihood ratio, ``probability`` that of being a particle; ``score_sd``, if wanted.
 
-        See :mod:`pupicker.core.scores.likelihood`.
+        See :mod:`pupicker.core.scores.likelihood`.  On a micrograph whose background is unlike that of the training the
+        network may find maxima in mere noise: its logits are lowered until those that noise like its own gives are as
+        likely false as true (:mod:`pupicker.core.detection.background`), which takes three times as long.
         """
         geometry = self.geometry
         image = network_image(micrograph, self.recipe).to(self.device)
@@ -192,14 +203,32 @@ class Picker(MicrographPicker):
         calibration = self.model.calibration
         logits, stride = logit_map(self._network, image, self.model.orientations)
         lowest, excluded = calibration.logit(self.threshold), micrograph.excluded
+        levels = background_levels(logits, stride, excluded)
+        shift = 0.0
+        if self.model.usual_levels is not None and not self.model.usual_levels.hold(levels):
+            shift = self._shift(image, logits, stride, excluded)
+            logits, levels = logits - shift, MapLevels(levels.median - shift, levels.spread)
         xy, logit = pick_map(logits, stride, self.min_distance_ang / working, lowest, excluded)
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
-        null = torch.tensor(null_logit(logits, stride, excluded))
+        null = torch.tensor(levels.median)
         spread = None
         if self.options.score_sd:
             spread = self._spread(image, xy)
         return WorkingPicks(xy, calibration.log_likelihood_ratio(logit), calibration.probability(logit), spread,
-                            float(calibration.log_likelihood_ratio(null)))
+                            float(calibration.log_likelihood_ratio(null)), shift == 0)
+
+    def _shift(self, image: Tensor, logits: Tensor, stride: int, excluded: Tensor | None) -> float:
+        """By how much the floor of a micrograph's own noise lies above the logit that is as likely true as false."""
+        distance_px = self.min_distance_ang / self.geometry.working_pixel_size_ang
+        even = self.model.calibration.logit(self.model.calibration.ratio_at(0.5))
+        xy, logit = pick_map(logits, stride, distance_px, excluded=excluded)
+
+        def find(noise: Tensor) -> Tensor:
+            return pick_image(self._network, noise, distance_px, orientations=self.model.orientations)[1]
+
+        floor = background_floor(image, xy, logit, find, even,
+                                 self.geometry.diameter_ang / self.geometry.working_pixel_size_ang, excluded)
+        return max(0.0, floor - even) if math.isfinite(floor) else 0.0
 
     def score_places(self, micrograph: Resampled, xy: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """What the model says of places ``(n, 2)`` x, y in pixels of the file.

@@ -140,7 +140,7 @@ class _Told:
         wanted = self._job.values["coordinates"]
         inline = target is None if wanted is None else wanted
         self._job.tell({
-            "event": "micrograph", "micrograph": name, "picks": len(table), "null_level": null,
+            "event": "micrograph", "micrograph": name, "picks": len(table), "null_level": null, "usual": found.usual,
             "score_median": score, "seconds": seconds, "pixel_size_ang": found.pixel_size_ang,
             "box_size_px": box_size_px,
             "excluded_share": self._report.excluded.get(name, 0.0), "table": None if target is None else str(target),

@@ -60,6 +60,7 @@ def calibrated_model(
     return Model(
         trained, task.options.fitting.network, data.mixture, task.geometry, calibration, prior, threshold, recorded,
         evidence.orientations, data.exclusion.to_header(), head,
+        evidence.found.levels,
     )
 
 

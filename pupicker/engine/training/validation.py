@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pupicker.core.detection.candidates import leave_cut_borders, pick_image
+from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_map
 from pupicker.core.geometry import Geometry, match_radius_ang, max_particles
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.inference import for_inference
+from pupicker.core.scores.map_levels import UsualLevels, usual_levels
 from pupicker.core.scores.metrics import match_picks
 from pupicker.engine.training.dataset import LabelledMicrograph
 
@@ -35,6 +36,8 @@ class LabelledCandidates:
         Number of particles that would fit the area.
     pixels
         Area in working pixels.
+    levels
+        Of the maps, if they are known.
     """
 
     scores: Tensor
@@ -42,6 +45,7 @@ class LabelledCandidates:
     labels: int
     max_particles: float
     pixels: int
+    levels: UsualLevels | None = None
 
 
 def representative(micrographs: Sequence[LabelledMicrograph], count: int = ENOUGH_MICROGRAPHS) -> list[int]:
@@ -76,10 +80,12 @@ def find_candidates(
     ready = for_inference(network)
     radius = match_radius_ang(geometry.diameter_ang) / working
     device = next(network.parameters()).device
-    scores, hits, pixels = [], [], 0
+    scores, hits, levels, pixels = [], [], [], 0
     for micrograph, wanted, seen in zip(micrographs, labels, ignored, strict=True):
         image, distance_px = micrograph.image.to(device), geometry.min_distance_ang / working
-        xy, logit = pick_image(ready, image, distance_px, orientations=orientations, excluded=micrograph.excluded)
+        logits, stride = logit_map(ready, image, orientations)
+        levels.append(background_levels(logits, stride, micrograph.excluded))
+        xy, logit = pick_map(logits, stride, distance_px, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
         known = match_picks(xy.numpy(), logit.numpy(), torch.cat([wanted, seen]).numpy(), radius)
         number = torch.from_numpy(known)
@@ -88,4 +94,5 @@ def find_candidates(
         pixels += micrograph.pixels
     area = pixels * working**2
     return LabelledCandidates(
-        torch.cat(scores), torch.cat(hits), sum(map(len, labels)), max_particles(geometry, area), pixels)
+        torch.cat(scores), torch.cat(hits), sum(map(len, labels)), max_particles(geometry, area), pixels,
+        usual_levels(levels) if levels else None)

@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from pupicker.core.scores.map_levels import MapLevels, map_levels, usual_levels
+
+
+def gaussian(median, spread, seed=0):
+    return median + spread * torch.randn(300, 400, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("median", "spread"), [(-8.0, 1.0), (0.0, 3.0), (5.0, 0.1)])
+def test_a_gaussian_map_gives_mean_and_deviation(median, spread):
+    levels = map_levels(gaussian(median, spread))
+    assert levels.median == pytest.approx(median, abs=0.02 * spread)
+    assert levels.spread == pytest.approx(spread, rel=0.02)
+
+
+def test_particles_hardly_count_and_excluded_places_not_at_all():
+    logits = gaussian(-8.0, 1.0)
+    with_particles = logits.clone()
+    with_particles[:9] = 5.0  # three in a hundred places
+    assert map_levels(with_particles).median == pytest.approx(-8, abs=0.1)
+    assert map_levels(with_particles).spread == pytest.approx(1.0, rel=0.15)
+    excluded = torch.zeros_like(logits, dtype=torch.bool)
+    excluded[:9] = True
+    assert map_levels(with_particles, excluded) == map_levels(logits[9:])
+    assert map_levels(logits, torch.ones_like(excluded)) == MapLevels(0.0, 0.0)
+
+
+@pytest.mark.parametrize(("median", "spread", "usual"), [
+    (-8.0, 1.0, True), (-8.4, 1.0, True), (-8.6, 1.0, False), (-6.6, 1.0, True), (-6.4, 1.0, False),
+    (-7.5, 2.3, True), (-7.5, 2.5, False), (-7.5, 0.85, True), (-7.5, 0.8, False),
+])
+def test_what_is_usual(median, spread, usual):
+    span = usual_levels([MapLevels(-8.0, 1.0), MapLevels(-7.0, 2.0), MapLevels(-7.5, 1.5)])
+    assert span.hold(MapLevels(median, spread)) == usual
