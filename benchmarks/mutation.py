@@ -81,7 +81,7 @@ def variants(node: ast.AST) -> Iterator[ast.AST]:
         yield _with(node, value=not node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         yield _with(node, value=node.value + 1)
-        if node.value:
+        if node.value and not (isinstance(node.value, int) and node.value <= 2):  # -1 is the axis 1 by another name
             yield _with(node, value=-node.value)
     elif isinstance(node, ast.If | ast.While | ast.IfExp):
         yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))

@@ -10,14 +10,9 @@ import pytest
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     """Its files; the folder of the programs is above the package."""
-    from pathlib import Path
-
-    import pupicker
-
     pytest.importorskip("benchmarks.torture", reason="needs the repository: benchmarks is not beside the package")
     from benchmarks.torture.scene import made
 
-    assert Path(pupicker.__file__).parents[1].joinpath("benchmarks").is_dir()
     return made(tmp_path_factory.mktemp("torture"))
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pupicker.core.regions.crops import gather, stack_micrographs
+from pupicker.core.regions.crops import gather, margin_for, stack_micrographs
 from pupicker.core.regions.patches import REGIONS_PER_SIDE, SMALLEST_STRIDE_PX, PatchGrid, patch_grid
 
 
@@ -48,3 +48,15 @@ def test_networks_with_small_or_odd_strides_have_single_regions(stride):
     assert grid == PatchGrid(31) and (grid.side_px, grid.regions, grid.reach_px) == (31, 1, 0)
     where = torch.tensor([[7, 9]])
     assert (grid.centres(where, torch.eye(2)[None]) == where[:, None]).all()
+
+
+@pytest.mark.parametrize("size", [5, 31])
+def test_a_crop_turned_at_a_corner_sees_zeros_and_no_other_image(size):
+    images = [torch.full((40, 40), 100.0), torch.ones((40, 40)), torch.full((40, 40), 100.0)]
+    stack = stack_micrographs(images, margin_for(size))
+    corners = torch.tensor([[1, row, column] for row in (0, 39) for column in (0, 39)])
+    for angle in torch.linspace(0, math.pi, 9).tolist():
+        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        crops = gather(stack, corners, size, turn[None].repeat(4, 1, 1))
+        assert float(crops.max()) <= 1.001 and float(crops.min()) >= 0
+        assert 0.2 < float(crops.mean()) < 0.5  # a quarter and the rims

@@ -36,6 +36,7 @@ def test_known_negatives_leave_the_unlabelled_area_only():
     assert unlabelled_prior(0.1, 0.02) == pytest.approx(80 / 980)
     with pytest.raises(ValueError, match="no room"):
         unlabelled_prior(0.1, 0.02, 0.9)
+    assert unlabelled_prior(0.1, 0.02, 0.895) == pytest.approx(80 / 85)  # there is just room
 
 
 coordinate = st.floats(-6, 30, allow_nan=False).map(lambda v: round(v, 2))
