@@ -80,7 +80,7 @@ def measure() -> dict[str, Any]:
         folder = Path(name)
         micrographs, labels = draw(folder)
         _run("baseline", "general", micrographs, "--diameter", DIAMETER_ANG, "--output", folder / "general.tsv",
-             *COMMON)
+             "--threshold=-8", *COMMON)
         results: dict[str, Any] = {"general": {"picks": _picks(folder / "general.tsv")}}
         for training, options in _trainings():
             model, report = folder / f"{training}.pupicker", folder / f"{training}.json"

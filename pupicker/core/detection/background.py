@@ -2,7 +2,7 @@ r"""How high a network scores the background of a micrograph, found by showing i
 
 A network that has not seen these particles before finds maxima everywhere: on a micrograph without particles as many
 as coloured noise gives.  So the noise of each micrograph is made (:mod:`pupicker.core.image.noise`) and scored like the
-micrograph, which gives the floor that a pick must reach (:mod:`pupicker.core.scores.noise_floor`).
+micrograph, which gives the floor that a pick must reach (:mod:`pupicker.core.detection.noise_floor`).
 
 What is background is not known in the beginning.  First discs around the surest candidates are left out, whose power
 would else hide them; then those around the candidates above the floor with a share :math:`q` = 0.4, and again, and the
@@ -17,9 +17,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pupicker.core.detection.noise_floor import FALSE_SHARE, noise_floor
 from pupicker.core.image.noise import noise_like
 from pupicker.core.regions.regions import disc_mask
-from pupicker.core.scores.noise_floor import FALSE_SHARE, noise_floor
 
 ROUNDS = 3
 CAUTIOUS_SHARE = 0.4
@@ -28,12 +28,12 @@ CAUTIOUS_SHARE = 0.4
 NOISE_PX = 150_000
 """Pixels of noise that are looked at in a round."""
 
-Candidates = Callable[[Tensor], Tensor]
+FindScores = Callable[[Tensor], Tensor]
 """From a normalised image ``(h, w)`` to the scores ``(n,)`` of its candidates."""
 
 
 def background_floor(
-    image: Tensor, xy: Tensor, scores: Tensor, find: Candidates, sure: float, diameter_px: float,
+    image: Tensor, candidates: tuple[Tensor, Tensor], find: FindScores, sure: float, diameter_px: float,
     excluded: Tensor | None = None,
 ) -> float:
     """The score that a pick of this micrograph must reach.
@@ -42,8 +42,8 @@ def background_floor(
     ----------
     image
         ``(h, w)`` normalised.
-    xy, scores
-        ``(n, 2)`` x, y and ``(n,)`` of all of its candidates, without a threshold.
+    candidates
+        ``(n, 2)`` x, y and ``(n,)`` scores of all of its candidates, without a threshold.
     find
         What gave them.
     sure
@@ -53,6 +53,7 @@ def background_floor(
     excluded
         ``(h, w)`` bool: where nothing is looked for; None: nowhere.
     """
+    xy, scores = candidates
     shape = (int(image.shape[0]), int(image.shape[1]))
     free = torch.ones(shape, dtype=torch.bool) if excluded is None else ~excluded.cpu()
     if not bool(free.any()):
@@ -70,7 +71,7 @@ def background_floor(
     return floor
 
 
-def _noise_scores(image: Tensor, background: Tensor, find: Candidates, seed: int) -> tuple[Tensor, int]:
+def _noise_scores(image: Tensor, background: Tensor, find: FindScores, seed: int) -> tuple[Tensor, int]:
     """Scores of noise like the background of an image, and of how many pixels."""
     share = min(1.0, (NOISE_PX / image.numel()) ** 0.5)
     height, width = (max(1, int(side * share)) for side in image.shape)

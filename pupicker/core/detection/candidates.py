@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from pupicker.core.detection.contamination import pixels_of
+from pupicker.core.detection.map_levels import MapLevels, map_levels
 from pupicker.core.detection.scoring import score_orientations
 from pupicker.core.detection.suppression import pick
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.borders import away_from_cut
 from pupicker.core.networks import Classifier
-from pupicker.core.scores.map_levels import MapLevels, map_levels
 
 OUTPUT_STRIDE = 2
 """Scores of every second pixel; maxima are refined to sub-pixels.  Four times cheaper than every pixel."""
@@ -44,7 +44,7 @@ def pick_map(
 
 
 def background_levels(logits: Tensor, stride: int, excluded: Tensor | None = None) -> MapLevels:
-    """What the network says of nothing: :mod:`pupicker.core.scores.map_levels` of a map of every `stride`-th pixel."""
+    """What the network says of nothing (``map_levels``), by a map of every `stride`-th pixel."""
     return map_levels(logits, None if excluded is None else excluded[::stride, ::stride])
 
 

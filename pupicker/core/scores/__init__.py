@@ -2,6 +2,5 @@
 
 In the order of use: ``log_odds`` (logits that expect a given share), ``score_mixture`` and ``class_prior`` (the number
 of particles), ``early_stopping`` (average precision from labels and unlabelled candidates), ``likelihood`` (calibrated
-score and probability), ``noise_floor`` (where noise ends), ``map_levels`` (whether a micrograph is like those of
-the training); against truth ``metrics`` and ``reliability``; of several pickers ``consensus``.
+score and probability); against truth ``metrics`` and ``reliability``; of several pickers ``consensus``.
 """

@@ -17,13 +17,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from pupicker.core.detection.map_levels import UsualLevels
 from pupicker.core.detection.scoring import ORIENTATIONS
 from pupicker.core.geometry import Geometry
 from pupicker.core.image.normalization import Mixture
 from pupicker.core.networks import Classifier, Unavailable, provider
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
-from pupicker.core.scores.map_levels import UsualLevels
 from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
 from pupicker.engine.models.stored_weights import CELL_HEAD, check_numbers, network_of, weights_digest
@@ -67,7 +67,7 @@ class Model:
         Where training looked for nothing (:meth:`pupicker.engine.preparation.exclusion.Exclusion.to_header`); None: it
         looked everywhere.
     usual_levels
-        Of the maps of the training micrographs (:mod:`pupicker.core.scores.map_levels`); None: not known.
+        Of the maps of the training micrographs (:mod:`pupicker.core.detection.map_levels`); None: not known.
     """
 
     network: Classifier

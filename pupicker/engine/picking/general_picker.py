@@ -59,7 +59,7 @@ def general_floor(
     def find(noise: Tensor) -> Tensor:
         return pick_image(network, noise, geometry.min_distance_ang / working)[1]
 
-    floor = background_floor(image, xy, logit, find, SURE_LOGIT, geometry.diameter_ang / working, excluded)
+    floor = background_floor(image, (xy, logit), find, SURE_LOGIT, geometry.diameter_ang / working, excluded)
     return max(floor, LOWEST_FLOOR)
 
 

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from pupicker.core.detection.background import background_floor
 from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_image, pick_map
+from pupicker.core.detection.map_levels import MapLevels
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.inference import for_inference
-from pupicker.core.scores.map_levels import MapLevels
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
@@ -226,7 +226,7 @@ class Picker(MicrographPicker):
         def find(noise: Tensor) -> Tensor:
             return pick_image(self._network, noise, distance_px, orientations=self.model.orientations)[1]
 
-        floor = background_floor(image, xy, logit, find, even,
+        floor = background_floor(image, (xy, logit), find, even,
                                  self.geometry.diameter_ang / self.geometry.working_pixel_size_ang, excluded)
         return max(0.0, floor - even) if math.isfinite(floor) else 0.0
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_map
+from pupicker.core.detection.map_levels import UsualLevels, usual_levels
 from pupicker.core.geometry import Geometry, match_radius_ang, max_particles
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.inference import for_inference
-from pupicker.core.scores.map_levels import UsualLevels, usual_levels
 from pupicker.core.scores.metrics import match_picks
 from pupicker.engine.training.dataset import LabelledMicrograph
 

@@ -30,6 +30,7 @@ from pupicker.engine.training.status import TrainingStatus
 from pupicker.shared.atomic import append_text, atomic_text, write_text
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import write_json
+from pupicker.shared.model_header import copy_with_card
 from pupicker.simulation.dataset import _write_image
 from pupicker.tests.full_disk import room_for
 from pupicker.window.label_record import PARTICLES, LabelRecord
@@ -105,10 +106,12 @@ CASES = [(module, name) for module, files in WRITERS.items() for name in files]
 
 ELSEWHERE = {
     "convert/labels.py": "streams of shared/atomic.py", "convert/micrographs.py": "streams of shared/atomic.py",
-    "convert/picks.py": "streams of shared/atomic.py", "protocols/picking_state.py": "append_text, below",
+    "convert/picks.py": "streams of shared/atomic.py", "protocols/bases/picking_state.py": "append_text, below",
     "commands/launch.py": "pupicker/tests/commands/test_full_disk.py", "commands/serve.py": "standard output",
     "commands/label.py": "what a child says", "plugin/child_process.py": "what a child says",
-    "protocols/protocol_label.py": "what a child says", "protocols/protocol_pick.py": "an empty file",
+    "protocols/protocol_label.py": "what a child says", "protocols/bases/served_picking.py": "an empty file",
+    "shared/model_header.py": "a model that has no room, below",
+    "protocols/forms/model.py": "streams of shared/atomic.py",
 }
 
 
@@ -133,6 +136,8 @@ def test_a_writer_names_the_file_and_leaves_the_old_one(tmp_path, module, name):
 def test_a_model_that_has_no_room(tmp_path, model_path):
     model = load_model(model_path)
     assert_told(lambda path: save_model(path, model), tmp_path / "m.pupicker")
+    (tmp_path / "library").mkdir()
+    assert_told(lambda path: copy_with_card(model_path, path, {"name": "m"}), tmp_path / "library" / "m.pupicker")
 
 
 def test_what_is_appended_names_the_file(tmp_path):

@@ -27,7 +27,7 @@ def micrograph(particles, seed, contrast=1.0):
 
 def floor_of(image, excluded=None):
     xy, score = maxima(image)
-    floor = background_floor(image, xy, score, lambda noise: maxima(noise)[1], SURE, DIAMETER_PX, excluded)
+    floor = background_floor(image, (xy, score), lambda noise: maxima(noise)[1], SURE, DIAMETER_PX, excluded)
     return int((score >= floor).sum()), floor
 
 
@@ -49,7 +49,7 @@ def test_particles_leave_the_noise_in_the_rounds():
     xy, score = maxima(image)
     _, floor = floor_of(image)
     nowhere = torch.zeros((0, 2), dtype=torch.float64)
-    at_once = background_floor(image, nowhere, score[:0], lambda noise: maxima(noise)[1], SURE, DIAMETER_PX)
+    at_once = background_floor(image, (nowhere, score[:0]), lambda noise: maxima(noise)[1], SURE, DIAMETER_PX)
     assert floor < at_once and len(xy) > 120
 
 
@@ -60,8 +60,8 @@ def test_excluded_pixels_do_not_count():
     dirty = torch.where(excluded, image - 30, image)
     xy, score = maxima(dirty)
     outside = xy[:, 1] > 110
-    floor = background_floor(dirty, xy[outside], score[outside], lambda noise: maxima(noise)[1], SURE, DIAMETER_PX,
+    floor = background_floor(dirty, (xy[outside], score[outside]), lambda noise: maxima(noise)[1], SURE, DIAMETER_PX,
                              excluded)
     assert int((score[outside] >= floor).sum()) <= 3
-    assert background_floor(dirty, xy[:0], score[:0], lambda noise: maxima(noise)[1], SURE, DIAMETER_PX,
+    assert background_floor(dirty, (xy[:0], score[:0]), lambda noise: maxima(noise)[1], SURE, DIAMETER_PX,
                             torch.ones_like(excluded)) == float("inf")

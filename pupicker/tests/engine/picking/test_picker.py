@@ -79,7 +79,7 @@ def test_picking_averages_as_many_orientations_as_the_model_says(simulated, mode
         scores[number] = picker.pick(micrograph).score
         best = float(model.calibration.log_likelihood_ratio(logit).max())
         assert scores[number].max() == pytest.approx(best, rel=1e-4)
-    assert scores[1].max() != pytest.approx(scores[2].max(), rel=1e-4)
+    assert np.median(scores[1]) != pytest.approx(np.median(scores[2]), rel=1e-4)
 
 
 def test_each_axis_has_its_own_step(simulated, model_path):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pupicker.core.scores.noise_floor import noise_floor
+from pupicker.core.detection.noise_floor import noise_floor
 
 
 def normal(count, seed, mean=0.0):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pupicker.core.scores.map_levels import MapLevels, map_levels, usual_levels
+from pupicker.core.detection.map_levels import MapLevels, map_levels, usual_levels
 
 
 def gaussian(median, spread, seed=0):
