@@ -1,13 +1,13 @@
 r"""Noise that looks like the background of a micrograph and holds no particle.
 
-With the image :math:`x`, its background :math:`B` and the mean :math:`m` there, the power of the background is estimated
-in overlapping tiles :math:`w` with a soft window (Welch 1967), for rings of frequencies of the same length,
+With the image :math:`x`, its background :math:`B` and the mean :math:`m` there, the power of the background is
+estimated in overlapping tiles :math:`w` with a soft window (Welch 1967), for rings of frequencies of the same length,
 
 .. math:: S_w = \overline{\lvert F[w\,1_B\,(x-m)] \rvert^2}\,/\sum w^2 1_B,\qquad S = \mathrm{median}_w\,S_w,
 
-and white noise :math:`n` of unit variance becomes :math:`F^{-1}[\sqrt S\,F[n]] + m`: a Gaussian field with the same mean
-and radial power spectrum, of any size.  The median, because a micrograph may be of several kinds: carbon in a corner
-must not stand for the ice beside it, nor a few strong particles for what lies between them.
+and white noise :math:`n` of unit variance becomes :math:`F^{-1}[\sqrt S\,F[n]] + m`: a Gaussian field with the same
+mean and radial power spectrum, of any size.  The median, because a micrograph may be of several kinds: carbon in a
+corner must not stand for the ice beside it, nor a few strong particles for what lies between them.
 
 Limits: white noise of any variance gives noise of that variance; a constant background gives itself.  Of a background
 that is full of particles the noise has their power too, but not their shape.
