@@ -127,7 +127,7 @@ class PuPickerModel(EMObject):
         if self.getClassPrior() is not None:
             lines.append("Class prior: %0.4f" % self.getClassPrior() + self._getParticlesText())
         if self.getAveragePrecision() is not None:
-            lines.append("Average precision on the held-out labels: *%0.3f*" % self.getAveragePrecision())
+            lines.append("Average precision, estimated: *%0.2f*" % self.getAveragePrecision())
         if self.getSuggestedThreshold() is not None:
             lines.append("Suggested score threshold: %0.2f" % self.getSuggestedThreshold() + self._getExpectedText())
         if self._particlesWarning.get():

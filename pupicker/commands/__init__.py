@@ -4,6 +4,6 @@ A command module imports nothing heavy at its top (``--help`` must not wait for 
 
 ``main`` parses and words errors; ``launch`` is the door through which the plugin comes; what several commands share is
 in ``parsing``.  The commands in the order of use: ``info``, ``simulate``, ``preprocess``, ``label`` (a window),
-``train``, ``cross_validate``, ``pick``, ``baseline`` (without a model), ``report``, ``combine`` (several pickers),
-``evaluate``, ``convert``; ``models`` is the library, and ``serve`` answers requests instead.
+``train``, ``recalibrate``, ``cross_validate``, ``pick``, ``baseline`` (without a model), ``report``, ``combine``
+(several pickers), ``evaluate``, ``convert``; ``models`` is the library, and ``serve`` answers requests instead.
 """

@@ -26,7 +26,7 @@ from pupicker.shared.choices import EXIT_FAILED, EXIT_TERMINATED
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
 COMMANDS = ("label", "preprocess", "train", "cross-validate", "pick", "baseline", "combine", "evaluate", "report",
-            "simulate", "convert", "info", "models", "serve")
+            "simulate", "convert", "info", "recalibrate", "models", "serve")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

@@ -142,10 +142,9 @@ def _labelled(source: str | None) -> str:
 
 def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
     from pupicker.core.networks import DEFAULT_NETWORK
-    from pupicker.engine.models.model_card import expected_row, interval_row
+    from pupicker.engine.models.model_card import expected_row, interval_row, precision_row
 
-    record, validation = model.record, content["validation"]["average_precision"]
-    held_out = "none held out" if validation is None else f"estimated on {record.held_out_labels} held-out labels"
+    record = model.record
     settings = ", ".join(f"{name} {value}" for name, value in model.network.settings.items())
     default = model.network_name == DEFAULT_NETWORK and not settings
     return [
@@ -155,8 +154,8 @@ def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("particles a micrograph", f"{record.particles_per_micrograph:.0f}", str(record.class_prior_source)),
         *interval_row(content),
         ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
-        ("validation AP", "-" if validation is None else f"{validation:.3f}", held_out),
-        ("updates", str(content["validation"]["best_updates"]), "of the best epoch"),
+        precision_row(content, record.held_out_labels),
+        ("updates", str(content["validation"]["best_updates"]), "of the weights"),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
         *expected_row(content),
     ]

@@ -19,7 +19,7 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
         ("Particles per micrograph", "_particlesPerMicrograph"), ("  90 % interval from", "_particlesLow"),
         ("  90 % interval to", "_particlesHigh"),
         ("Objective", "_objective"), ("Network", "_network"), ("Labelled particles", "_numberOfLabels"),
-        ("Average precision (held-out labels)", "_averagePrecision"), ("Updates of the best epoch", "_bestUpdates"),
+        ("Average precision (estimated)", "_averagePrecision"), ("Updates", "_bestUpdates"),
         ("Suggested threshold (score)", "_suggestedThreshold"), ("  expected precision there", "_expectedPrecision"),
         ("  expected recall there", "_expectedRecall"), ("Format of the file", "_schemaVersion"),
         ("Version of pupicker", "_softwareVersion"), ("File", "_path"))

@@ -70,6 +70,17 @@ def _expected(model: Model) -> dict[str, float | None]:
             "expected_average_precision": model.record.expected_average_precision}
 
 
+def precision_row(content: Mapping[str, Any], held_out: int | None) -> tuple[str, str, str]:
+    """The row of a table that says how good the picks are, on held-out labels or as the scores say it."""
+    known = (content.get("validation") or {}).get("average_precision")
+    if known is not None:
+        return "validation AP", f"{known:.3f}", f"average precision estimated on {held_out} held-out labels"
+    expected = content.get("expected_average_precision")
+    if expected is None:
+        return "average precision", "-", "not known"
+    return "expected AP", f"{expected:.2f}", "average precision that follows from scores and number of particles"
+
+
 def interval_row(content: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The row of a table that says how sure the number of particles is; none if that is not known."""
     interval = content.get("particles_interval")

@@ -9,7 +9,7 @@ import torch
 from pupicker.core.detection.candidates import leave_cut_borders, pick_image
 from pupicker.core.geometry import describe
 from pupicker.core.scores.likelihood import expected_curve
-from pupicker.engine.models.model_card import card, expected_row, interval_row
+from pupicker.engine.models.model_card import card, expected_row, interval_row, precision_row
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.reports.figures import (
     LABEL,
@@ -48,8 +48,8 @@ def training_report(
     page.section("Course of the training")
     page.figure(training_curve(curve, content["validation"]["best_updates"]),
                 "Left: loss; its level says little, it only has to become steady. Right: average precision estimated"
-                " from held-out labels after each epoch. The epoch kept is the last within one standard error of the"
-                " best.")
+                " from held-out labels after each epoch, if there are any. The epoch kept is the last within one"
+                " standard error of the best; without held-out labels the last.")
     if any(epoch["stage"] == "selection" for epoch in curve):
         page.figure(particles_curve(curve), f"Particles on an average micrograph: {content['class_prior_source']}.")
     some, shown = representative(data.micrographs), _most_labelled(data.micrographs)
@@ -67,11 +67,8 @@ def training_report(
 
 
 def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
-    validation = content["validation"]["average_precision"]
-    held_out = model.record.held_out_labels
     page.table(("", "", ""), [
-        ("validation AP", "-" if validation is None else f"{validation:.3f}",
-         "no labels were held out" if validation is None else f"estimated on {held_out} held-out labels"),
+        precision_row(content, model.record.held_out_labels),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),
         *expected_row(content),
         ("particles a micrograph", f"{content['particles_per_micrograph']:.0f}", content["class_prior_source"]),

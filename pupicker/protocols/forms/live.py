@@ -58,7 +58,7 @@ class LiveForm(PickingForm):
                            "before has not seen; ten are enough once the runs that make them have ended.")
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
-                      help="_of the model_: the threshold that each training found on its held-out labels.\n_given_: "
+                      help="_of the model_: the threshold with the best expected F1.\n_given_: "
                            "your own; it does not hold for the general model, whose scores are others. With another "
                            "one _Continue_ scores nothing again.")
         THRESHOLD.addTo(form, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN, label="Threshold (score)",

@@ -101,7 +101,7 @@ class ModelPickingForm(ModelForm, PickingForm):
         self._defineModelParams(form, "Picking model")
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
-                      help="_of the model_: the threshold that training found on its held-out labels.\n"
+                      help="_of the model_: the threshold with the best expected F1.\n"
                            "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
         THRESHOLD.addTo(form, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN, label="Threshold (score)",
                         help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "

@@ -21,6 +21,7 @@ LINES = {
     "evaluate": ("--picks", "p.star", "--truth", "t.star", "--radius", 5),
     "report": ("m.mrc", "--picks", "p.star", "--output", "o.html"), "simulate": ("--output", "o"),
     "convert": ("a.star", "b.star"), "info": ("m.mrc",),
+    "recalibrate": ("m", "--particles-per-micrograph", 5, "--output", "o"),
     "serve": ("--watch", "m", "--output", "o"),
     "models list": (), "models show": ("m",), "models check": (), "models publish": ("m", "--name", "n"),
 }

@@ -116,7 +116,7 @@ def test_fewer_labelled_micrographs_than_folds(cross_validate, tmp_path, simulat
     (["objective=best"], "--grid objective=best: invalid choice"),
     (["updates=1", "updates=2"], "given twice"), (["no-refit=maybe"], "yes or no"),
     (["class-prior=0.1"], "--grid class-prior=0.1: not allowed with"), (["network=conv32"], "no network 'conv32'"),
-    (["seed=1", "width=8,0"], "--grid width=0: the width 0 must be at least 1"),
+    (["seed=1", "width=8,0"], "--grid width=0: the width 0 must be from 1 to 4096"),
 ])
 def test_wrong_axes(cross_validate, tmp_path, axes, words):
     """The message names the axis, which the user typed, and not the option, which nobody typed."""

@@ -152,7 +152,7 @@ def test_terms_and_settings_change_the_model(train, tmp_path):
     (("--network-setting", "depth=3"), ("no setting 'depth'", "width, dropout, norm")),
     (("--network-setting", "depth"), ("--network-setting depth", "NAME=VALUE")),
     (("--width", 4, "--network-setting", "width=8"), ("--network-setting width=8", "given twice")),
-    (("--width", 0), ("width 0 must be at least 1",)),
+    (("--width", 0), ("width 0 must be from 1 to 4096",)),
     (("--dropout", 1), ("dropout 1 must be at least 0 and below 1",)),
     (("--norm", "layer"), ("--norm", "layer", "group")),
     (("--autoencoder", "much"), ("autoencoder term much", "auto")), (("--autoencoder", -1), ("autoencoder term -1",)),
