@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from pupicker.engine.files.coordinates import CoordinateTable
-from pupicker.engine.files.coordinates.formats import Layout, format_to_write
+from pupicker.engine.files.coordinates.formats import format_to_write
+from pupicker.engine.files.coordinates.layout import Layout
 from pupicker.engine.files.names import distinct_stems
 from pupicker.engine.models.model_card import card
 from pupicker.engine.picking.output import WeakerPicks

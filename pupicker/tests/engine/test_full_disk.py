@@ -15,7 +15,8 @@ import pupicker
 from pupicker.engine.cross_validation.table import Table
 from pupicker.engine.evaluation.picks import write_matches
 from pupicker.engine.files.coordinates import CoordinateTable, write_coordinates
-from pupicker.engine.files.coordinates.formats import Layout, format_to_write
+from pupicker.engine.files.coordinates.formats import format_to_write
+from pupicker.engine.files.coordinates.layout import Layout
 from pupicker.engine.files.coordinates.relion_star import write_index
 from pupicker.engine.files.micrographs import write_mrc
 from pupicker.engine.models.checkpoint import save_checkpoint

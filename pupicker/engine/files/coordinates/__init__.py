@@ -2,8 +2,8 @@
 
 ``formats`` tells the format of a file: ``relion_star``, ``delimited`` (tsv, csv, txt), ``eman_box``, ``cryolo_cbox``,
 ``cryosparc``, ``eman2_json``, ``via``, ``xmipp``, ``scipion_sqlite``, and ``numbers``, which they share.  ``source`` is
-what a reader knows beside the file, ``folders`` which tables a folder holds, ``placement`` how positions become pixels
-of the micrographs.
+what a reader knows beside the file, ``layout`` what a writer does, ``folders`` which tables a folder holds,
+``placement`` how positions become pixels of the micrographs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.folders import tables_of
-from pupicker.engine.files.coordinates.formats import Layout, format_of, format_to_write
+from pupicker.engine.files.coordinates.formats import format_of, format_to_write
+from pupicker.engine.files.coordinates.layout import Layout
 from pupicker.engine.files.coordinates.placement import placed
 from pupicker.engine.files.coordinates.relion_star import write_index
 from pupicker.engine.files.coordinates.source import Reading, Source

@@ -23,7 +23,7 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
 if TYPE_CHECKING:
-    from pupicker.engine.files.coordinates.formats import Layout
+    from pupicker.engine.files.coordinates.layout import Layout
 
 SUFFIXES: tuple[str, ...] = (".cs",)
 

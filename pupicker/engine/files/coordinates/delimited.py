@@ -28,7 +28,7 @@ from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
 if TYPE_CHECKING:
-    from pupicker.engine.files.coordinates.formats import Layout
+    from pupicker.engine.files.coordinates.layout import Layout
 
 SUFFIXES: tuple[str, ...] = (".tsv", ".csv", ".txt", ".tab", ".coords", ".coord")
 

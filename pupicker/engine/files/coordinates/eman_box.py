@@ -16,7 +16,7 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 
 if TYPE_CHECKING:
-    from pupicker.engine.files.coordinates.formats import Layout
+    from pupicker.engine.files.coordinates.layout import Layout
 
 SUFFIXES: tuple[str, ...] = (".box",)
 

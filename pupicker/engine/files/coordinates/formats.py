@@ -8,7 +8,6 @@ extensions in ``TABLE_SUFFIXES`` of ``shared.names``, which tell a table's name 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +23,7 @@ from pupicker.engine.files.coordinates import (
     via,
     xmipp,
 )
+from pupicker.engine.files.coordinates.layout import Layout
 from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.packed import require_file
 from pupicker.engine.files.sample import Sample
@@ -41,22 +41,6 @@ class CoordinateFormat(Protocol):
 
     def read(self, path: Path, source: Source) -> CoordinateTable:
         """Read the file `path`."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a format may need beside the table to write it.
-
-    Attributes
-    ----------
-    box_size_px
-        Side of the boxes.
-    shapes
-        Rows and columns of the micrographs, by name.
-    """
-
-    box_size_px: int | None = None
-    shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class WritableFormat(CoordinateFormat, Protocol):

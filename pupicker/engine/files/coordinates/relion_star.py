@@ -24,7 +24,7 @@ from pupicker.engine.files.star import StarTable, read_star, write_star
 from pupicker.engine.runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from pupicker.engine.files.coordinates.formats import Layout
+    from pupicker.engine.files.coordinates.layout import Layout
 
 SUFFIXES: tuple[str, ...] = (".star",)
 
