@@ -1,6 +1,7 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
-They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it.
+They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it;
+but for ``label_placement`` and ``torture``, which look at parts of it.
 
 What they share:
 
@@ -19,12 +20,18 @@ Programs; README.md says what each asks and how long it takes:
     What options and parts of the training bring.
 ``calibration``, ``particle_numbers``, ``picking_options``, ``false_picks``, ``pixel_sizes``
     What a model says of its picks, and what it picks.
+``trust``
+    Whether that is true, and whether it picks nothing where there is nothing.
+``label_placement``
+    How often labels in the wrong place are noticed.
 ``speed``
     Processor seconds and memory of everything, beside Topaz.
 ``gpu``
     A GPU beside the processor.
 ``viewer_start``
     How fast the windows open.
+``torture``
+    What it survives, and whether the tests notice faults.
 ``paper``
     The experiments of the Topaz paper.
 """

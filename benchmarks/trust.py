@@ -32,7 +32,7 @@ from benchmarks.common.figures import panels, save
 from benchmarks.common.methods import evaluate
 from benchmarks.common.real_sets import LOWEST_THRESHOLD
 from benchmarks.common.runs import RESULTS, Failure, Records, hardware, process, pupicker_code, sha256
-from pupicker.engine.files.coordinates import read_coordinates
+from pupicker import read_coordinates
 from pupicker.shared.atomic import write_text
 
 SETS = ("apoferritin", "bgal", "t20s", "stick", "trimer")

@@ -78,7 +78,7 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerServedPicking):
     def _getThreshold(self) -> Optional[float]:
         if self.thresholdMode.get() == THRESHOLD_GIVEN:
             return float(self.threshold.get())
-        return float(self.inputModel.get().getSuggestedThreshold() or 0.0)
+        return float(self._getKnownModel().getSuggestedThreshold() or 0.0)
 
     def _getRequest(self) -> Dict[str, Any]:
         return {"do": "pick", "model": self._getModelPath()}

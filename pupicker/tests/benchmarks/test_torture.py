@@ -53,7 +53,7 @@ def test_mutated_files_differ_and_are_drawn_again_the_same(programs):
 def test_mutations_change_one_thing_and_leave_words_alone(programs):
     import ast
 
-    from benchmarks.mutation import FOLDERS, all_mutations, mutated, places
+    from benchmarks.torture.mutation import FOLDERS, all_mutations, mutated, places
 
     found = all_mutations([FOLDERS[5]])
     assert len(found) > 300 and len({(m.module, m.node, m.variant) for m in found}) == len(found)

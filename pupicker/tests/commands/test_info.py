@@ -11,7 +11,7 @@ from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PARTICLES, PIXEL_SIZE
 
 def test_model_as_json_has_what_other_programs_read(capsys, model_path):
     content = run(capsys, "info", model_path, "--json").json
-    assert content["kind"] == "model" and content["schema_version"] == 2
+    assert content["kind"] == "model" and content["schema_version"] == 3
     assert content["diameter_ang"] == DIAMETER_ANG
     assert content["working_pixel_size_ang"] == pytest.approx(DIAMETER_ANG / 22)
     assert content["box_size_ang"] == 1.5 * DIAMETER_ANG and content["min_distance_ang"] == 0.45 * DIAMETER_ANG

@@ -109,9 +109,10 @@ def test_a_field_shows_its_declaration(field, protocol):
 
 def test_a_number_that_is_missing_is_asked_for():
     run = ProtPuPickerTrain(diameter=150)
-    run.validationFraction.set(None)
+    assert run.validationFraction.get() is None and run._validate() == []  # may be empty
+    run.seed.set(None)
     (message,) = run._validate()
-    assert message == "*Validation fraction*: a number is missing; it must be at least 0 and below 1."
+    assert message.startswith("*Random seed*: a number is missing")
     run = ProtPuPickerPick(thresholdMode=THRESHOLD_GIVEN)
     run.threshold.set(None)
     assert run._validate() == ["*Threshold*: a number is missing; it must be a finite number."]

@@ -14,7 +14,7 @@ from pwem.protocols import ProtCreateStreamData, ProtImportCoordinates  # isort:
 
 from pupicker.constants import PROBABILITY, THRESHOLD_GIVEN  # isort: skip
 from pupicker.convert.micrographs import micIdsIn  # isort: skip
-from pupicker.convert.set_columns import hasColumn, readColumns  # isort: skip
+from pupicker.convert.set_columns import readColumns  # isort: skip
 from pupicker.protocols import ProtPuPickerLive  # isort: skip
 from pupicker.protocols.bases.versions import Versions, chosenMicrographs, labelRows  # isort: skip
 from pupicker.schedule import updateRun  # isort: skip
@@ -115,7 +115,6 @@ class TestLive(LaterLabels, WorkflowTestCase):
         self.proj.launchProtocol(run, wait=False)
         general = self.waitForPicks(run, 4)
         self.assertTrue(run.isActive())  # it waits for the labels
-        self.assertFalse(hasColumn(run.outputCoordinates.getFileName(), PROBABILITY))
         updateRun(self.proj, stream)
         points = {mic.getObjId(): self.truth[self.NAMES[mic.getObjId() - 1]] for mic in stream.outputMicrographs}
         self.launchLabels(labels, stream.outputMicrographs, {micId: points[micId][:12] for micId in (1, 2, 3)})
@@ -126,7 +125,7 @@ class TestLive(LaterLabels, WorkflowTestCase):
         self.assertFalse(run.hasAttribute("outputModel2"))
         self.assertEqual(run.getPickingModel().getPath(), run.outputModel1.getPath())
         truth = {os.path.basename(mic.getFileName()): points[mic.getObjId()] for mic in stream.outputMicrographs}
-        self.assertPicksAreSound(run, truth)  # every pick has a probability: none is of the general model
+        self.assertPicksAreSound(run, truth)
         self.assertEqual(run.pickedMicrographs.get(), 4)
         summary = "\n".join(run.summary())
         self.assertIn("*Version 1*: 36 labels", summary)

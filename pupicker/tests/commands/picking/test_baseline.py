@@ -50,7 +50,7 @@ def test_general_model_picks_about_as_many_as_there_are(baseline, tmp_path, simu
     """By default; the probability is that of the score, as log-odds."""
     assert baseline("general", tmp_path / "picks.tsv").code == 0
     table, truth = read_coordinates(tmp_path / "picks.tsv"), read_coordinates(simulated.truth)
-    assert len(table) == pytest.approx(len(truth), rel=0.4)
+    assert len(table) == pytest.approx(len(truth), rel=0.5)  # clear, few and small
     np.testing.assert_allclose(table.probability, 1 / (1 + np.exp(-table.score)), atol=1e-3)
     assert table.score.min() >= 0
 

@@ -118,10 +118,10 @@ def test_larger_distance_and_threshold_are_obeyed(pick, simulated, tmp_path):
     far = read_coordinates(tmp_path / "far.tsv")
     apart = np.hypot(far.x[:, None] - far.x, far.y[:, None] - far.y)[~np.eye(len(far), dtype=bool)]
     assert apart.min() * PIXEL_SIZE_ANG >= 300 * 0.98
-    result = pick(simulated.unseen[:1], tmp_path / "good.tsv", "--threshold", 12, "--json")
+    result = pick(simulated.unseen[:1], tmp_path / "good.tsv", "--threshold", 5, "--json")
     good = read_coordinates(tmp_path / "good.tsv")
-    assert result.json["threshold"] == 12 and 0 < len(good) < PARTICLES
-    assert good.score is not None and good.score.min() >= 12 - 1e-6
+    assert result.json["threshold"] == 5 and 0 < len(good) < PARTICLES
+    assert good.score is not None and good.score.min() >= 5 - 1e-6
 
 
 def test_no_pick_on_masked_pixels(pick, simulated, tmp_path):

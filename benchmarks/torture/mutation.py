@@ -1,6 +1,6 @@
 """Do the tests notice a wrong operator, number or comparison?  Mutations of core and training, one at a time.
 
-    python -m benchmarks.mutation [--count 60] [--seed 0] [--only core/scores core/detection]
+    python -m benchmarks.torture.mutation [--count 60] [--seed 0] [--only core/scores core/detection]
 
 A mutation changes one thing in a copy of the package: ``+`` for ``-``, ``<`` for ``<=``, a number by one or to its
 negative, ``and`` for ``or``, a condition for its contrary, a value that is returned for None.  The tests beside the
