@@ -203,8 +203,8 @@ def figure(records: list[dict[str, Any]], path: Path) -> None:
         number.axhline(ratio, linestyle="--", color="#888888")
     number.set(xlabel="labels", ylabel="particles claimed / true", ylim=(0.5, 1.6))
     kinds = [[count for r in records for count in r["classes"][kind]] for kind in CLASSES]
-    empty.boxplot(kinds, tick_labels=[kind.replace("_", "\n") for kind in CLASSES], showfliers=False)
-    empty.tick_params(axis="x", labelsize=7)
+    empty.boxplot(kinds, showfliers=False)
+    empty.set_xticks(range(1, len(kinds) + 1), [kind.replace("_", "\n") for kind in CLASSES], fontsize=6)
     empty.set(ylabel="picks on a micrograph, all models")
     save(drawn, path)
 
