@@ -48,7 +48,8 @@ def _cell(text: str) -> str:
 
 def main() -> int:
     """Do everything; 1 if something went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="some minutes in place of hours")
     parser.add_argument("--seed", type=int, default=0)
     for name in LONG:

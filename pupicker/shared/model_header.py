@@ -44,6 +44,15 @@ def read_header(path: Target) -> Dict[str, Any]:
     return _open(path)[2]
 
 
+def is_model(path: Target) -> bool:
+    """Whether a file is a model."""
+    try:
+        read_header(path)
+    except ModelError:
+        return False
+    return True
+
+
 def read_card(path: Target) -> Dict[str, str]:
     """The card of a model: :data:`CARD_TEXTS` and ``digest``, each one line, as far as it has them; empty: it has none.
 

@@ -226,7 +226,8 @@ class Picker(MicrographPicker):
         def find(noise: Tensor) -> Tensor:
             return pick_image(self._network, noise, distance_px, orientations=self.model.orientations)[1]
 
-        floor = background_floor(image, (xy, logit), find, even,
+        # Nothing is sure there: what the network takes for particles may be the noise.
+        floor = background_floor(image, (xy, logit), find, math.inf,
                                  self.geometry.diameter_ang / self.geometry.working_pixel_size_ang, excluded)
         return max(0.0, floor - even) if math.isfinite(floor) else 0.0
 

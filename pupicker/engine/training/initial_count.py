@@ -38,7 +38,7 @@ USUAL_RECALL, PRIOR_LABELS = 0.85, 5.0
 COMMON_SD = 0.12
 
 TELLING_HITS = 3
-"""Labels that the general model has to find for its number to be more than a guess."""
+"""Labels, or all if there are fewer, that the general model has to find for its number to be more than a guess."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class GeneralCount:
     @property
     def tells(self) -> bool:
         """Whether the number is more than a guess."""
-        return self.hits >= TELLING_HITS
+        return self.labels > 0 and self.hits >= min(TELLING_HITS, self.labels)
 
     @property
     def log_sd(self) -> float:

@@ -41,6 +41,10 @@ def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
     if not 0 < expected < len(logits):
         raise UsageError(f"{particles_per_micrograph:g} particles per micrograph: the model has only"
                          f" {len(logits)} candidates on a micrograph of its training", "particles_per_micrograph")
+    labelled = (record.labels or 0) / (record.micrographs or 1)
+    if particles_per_micrograph < labelled:
+        raise UsageError(f"{particles_per_micrograph:g} particles per micrograph are fewer than the {labelled:.3g} that"
+                         " are labelled on one on average", "particles_per_micrograph")
     calibration = with_total(replace(model.calibration, bound=None), logits, expected)
     # As many candidates as the bound of the model was made with, which were those of several micrographs.
     calibration = with_bound(calibration, round(len(logits) * _micrographs(model, len(logits))))
@@ -61,7 +65,7 @@ def _logits(model: Model) -> Tensor:
     curve, number = record.expected_curve, record.particles_per_micrograph
     if not curve or not number or min(row[1] for row in curve) <= 0:
         raise InputError("the model does not remember its candidates, because it is of an early version: train again,"
-                         " with the particles per micrograph that you see", "model")
+                         " with the particles per micrograph that you see")
     count = [recall * number / precision for _, precision, recall in curve]
     logit = [model.calibration.logit(ratio) for ratio, _, _ in curve]
     finite = [value for value in logit if np.isfinite(value)]

@@ -113,9 +113,12 @@ def test_a_single_label(train, simulated, tmp_path):
 
 
 def test_two_labels_on_two_micrographs(train, simulated, tmp_path):
-    result = train(picks=some_labels(simulated, tmp_path, lambda micrograph, label: micrograph < 2 and label == 0))
-    assert result.code == 0
+    picks = some_labels(simulated, tmp_path, lambda micrograph, label: micrograph < 2 and label == 0)
+    assert train(*HOLDING_OUT, picks=picks).code == 0
     assert load_model(tmp_path / "m.pupicker").record.held_out_labels == 1
+    assert train(picks=picks).code == 0
+    told = load_model(tmp_path / "m.pupicker").record
+    assert told.held_out_labels == 0 and told.particles_per_micrograph == pytest.approx(PARTICLES, rel=0.6)
 
 
 def test_whole_micrographs_are_held_out(train, tmp_path):
