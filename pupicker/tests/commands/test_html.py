@@ -73,7 +73,7 @@ def test_report_of_a_training_on_many_micrographs(train, simulated, tmp_path):
 
 def test_report_of_a_training_without_held_out_labels(train, tmp_path):
     assert train("--html", tmp_path / "t.html", "--validation-fraction", 0).code == 0
-    assert "no labels were held out" in Page(tmp_path / "t.html").text
+    assert "follows from scores and number of particles" in Page(tmp_path / "t.html").text
 
 
 def test_html_that_cannot_be_written_is_said_before_training(train, tmp_path):
