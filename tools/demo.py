@@ -28,7 +28,7 @@ from pupicker.engine.files.coordinates import read_coordinates, write_coordinate
 PROJECT = "PuPickerDemo"
 DIAMETER_ANG, PIXEL_SIZE_ANG = 160.0, 4.0
 LABELS = 100
-UPDATES = 800  # half of the default: enough for particles as clear as these, and the demo stays within minutes
+UPDATES = 200  # a third of the default: enough for particles as clear as these
 ALL_BUT_NOISE = -6.0  # score from which on picks are kept: the whole precision-recall curve is wanted
 # Micrographs to label and to learn from, and others to pick: folder -> (how many, seed).
 DATA = {"labelled": (8, 1), "other": (4, 2)}

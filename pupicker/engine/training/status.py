@@ -26,7 +26,7 @@ class TrainingStatus:
     Notes
     -----
     Keys: ``stage`` (``"reading"``, ``"selection"``, ``"refit"``, ``"done"``), ``updates`` and ``updates_total`` of
-    that stage (the selection may end earlier), ``eta_s`` (seconds left in all stages, at most),
+    that stage (the selection may end earlier if a refit follows: ``stages`` is 2), ``eta_s`` (seconds left in all stages, at most),
     ``loss``, ``validation_average_precision`` (of the last epoch), ``best_validation_average_precision``,
     ``particles_per_micrograph``.
     """
@@ -62,7 +62,8 @@ class TrainingStatus:
         eta_s = left / state["curve"][0]["updates"] * epoch_s
         validation = next((e["validation"] for e in reversed(state["curve"]) if e["validation"] is not None), None)
         self._write({
-            "stage": last["stage"], "updates": last["updates"], "updates_total": total, "eta_s": round(eta_s, 1),
+            "stage": last["stage"], "stages": 2 if self._refit else 1, "updates": last["updates"],
+            "updates_total": total, "eta_s": round(eta_s, 1),
             "loss": last["loss"], "validation_average_precision": validation,
             "best_validation_average_precision": state["best_validation"],
             "particles_per_micrograph": last["particles_per_micrograph"],

@@ -22,12 +22,15 @@ def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
         return ["Reading micrographs ..." if active else "It ended before the first epoch."]
     if stage not in ("selection", "refit"):
         return []
-    number, what = (1, "finding the length") if stage == "selection" else (2, "again, on all labels")
-    done = "%d of %s%d updates" % (status["updates"], "at most " if stage == "selection" else "",
+    twice = status.get("stages", 2) == 2
+    done = "%d of %s%d updates" % (status["updates"], "at most " if twice and stage == "selection" else "",
                                    status["updates_total"])
-    lines = ["*Training*, stage %d of 2 (%s): %s" % (number, what, done) if active
-             else "*Not finished*: ended in stage %d of 2 (%s) after %s. _Continue_ goes on from there."
-             % (number, what, done)]
+    where = ""
+    if twice:
+        where = "stage 1 of 2 (finding the length)" if stage == "selection" else "stage 2 of 2 (again, on all labels)"
+    lines = ["*Training*%s: %s" % (", " + where if where else "", done) if active
+             else "*Not finished*: ended %safter %s. _Continue_ goes on from there."
+             % ("in %s " % where if where else "", done)]
     if active:
         lines.append("Time left: at most %s" % format_seconds(status["eta_s"]))
     if status.get("validation_average_precision") is not None:
