@@ -27,8 +27,8 @@ class TrainingStatus:
     -----
     Keys: ``stage`` (``"reading"``, ``"selection"``, ``"refit"``, ``"done"``), ``updates`` and ``updates_total`` of
     that stage (the selection may end earlier if a refit follows: ``stages`` is 2), ``eta_s`` (seconds left in all
-    stages, at most), ``loss``, ``validation_average_precision`` (of the last epoch), ``best_validation_average_precision``,
-    ``particles_per_micrograph``.
+    stages, at most), ``loss``, ``validation_average_precision`` (of the last epoch),
+    ``best_validation_average_precision``, ``particles_per_micrograph``.
     """
 
     def __init__(
