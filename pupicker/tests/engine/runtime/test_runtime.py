@@ -111,6 +111,7 @@ def test_threads():
     try:
         assert set_threads(1) == 1 and torch.get_num_threads() == 1
         assert set_threads(0) == len(os.sched_getaffinity(0)) == torch.get_num_threads()
+        assert set_threads(512) == len(os.sched_getaffinity(0)), "more would wait for each other"
         with pytest.raises(UsageError, match="the threads -2 must be from 0 to 512"):
             set_threads(-2)
     finally:
