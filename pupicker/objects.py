@@ -9,6 +9,7 @@ from pwem.objects import EMObject
 from pyworkflow.object import Float, Integer, String
 
 from pupicker.shared.lengths import even_box_size_px
+from pupicker.shared.model_header import average_precision
 
 
 class PuPickerModel(EMObject):
@@ -55,7 +56,7 @@ class PuPickerModel(EMObject):
         self._network.set(info.get("network"))
         self._start.set(info.get("start"))
         self._numberOfLabels.set(info.get("labels"))
-        self._averagePrecision.set(validation.get("average_precision") or info.get("expected_average_precision"))
+        self._averagePrecision.set(average_precision(info))
         self._bestUpdates.set(validation.get("best_updates"))
         self._suggestedThreshold.set(info.get("suggested_threshold"))
         self._expectedPrecision.set(info.get("expected_precision"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -125,8 +126,7 @@ KINDS: dict[str, Kind] = {
     "model: half of it": _model(lambda c: c[: len(c) // 2]),
     "model: a bit flipped": _model(lambda c: c[:-50] + bytes([c[-50] ^ 4]) + c[-49:]),
     "model: text": _model(lambda c: b"text" * 100),
-    "model: of a newer version": _model(lambda c: c.replace(b'schema_version\\": 1', b'schema_version\\": 9').replace(
-        b'schema_version\\": 2', b'schema_version\\": 9')),
+    "model: of a newer version": _model(lambda c: re.sub(rb'(schema_version\\": )\d', rb"\g<1>9", c)),
     "model: a pickle": _model(lambda c: b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x07builtins."),
     "option: threshold of NaN": _options("pick", "--threshold", "nan"),
     "option: minimum distance below 0": _options("pick", "--min-distance", -3),

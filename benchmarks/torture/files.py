@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import random
 import shutil
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.torture.bad_inputs import KINDS
-from benchmarks.torture.processes import command, forked
+from benchmarks.torture.processes import command, ended, started
 from benchmarks.torture.scene import Scene
 from pupicker.commands.main import main
 
@@ -73,14 +72,7 @@ def _mutated(scene: Scene, count: int, seed: int) -> dict[str, Any]:
     told: dict[str, Any] = {"mutated": 0, "read": 0, "refused": 0, "wrong": []}
     for batch in range(-(-count // BATCH)):
         answers = work / f"answers{batch}.json"
-
-        def read(batch: int = batch, answers: Path = answers) -> int:
-            draw = random.Random(seed * 1000 + batch)
-            answers.write_text(json.dumps([_read_one(draw, originals, work, scene) for _ in range(BATCH)]))
-            return 0
-
-        process = forked(read, scene.log)
-        status = _waited(process)
+        status = ended(started(_read_batch, (seed * 1000 + batch, originals, work, answers), scene.log))
         if not answers.is_file():
             told["wrong"].append(f"batch {batch} of seed {seed}: ended by {status}; {scene.log.read_text()[-300:]}")
             continue
@@ -92,12 +84,14 @@ def _mutated(scene: Scene, count: int, seed: int) -> dict[str, Any]:
     return told
 
 
-def _waited(process: int) -> int:
-    _, status = os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status)
+def _read_batch(seed: int, originals: list[Any], work: Path, answers: Path) -> int:
+    """In a process of its own: read so many, and write what came of each."""
+    draw = random.Random(seed)
+    answers.write_text(json.dumps([_read_one(draw, originals, work) for _ in range(BATCH)]))
+    return 0
 
 
-def _read_one(draw: random.Random, originals: list[Any], work: Path, scene: Scene) -> tuple[str, int, str]:
+def _read_one(draw: random.Random, originals: list[Any], work: Path) -> tuple[str, int, str]:
     """In this process: name, exit code, and the traceback or the lines that are wrong."""
     original, words = draw.choice(originals)
     file = work / original.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -66,13 +65,7 @@ def _ways(scene: Scene, draw: random.Random, folder: Path) -> dict[str, Callable
         requests = folder / "requests"
         requests.write_text(json.dumps({"id": 1, "do": "pick", "micrographs": list(map(str, paths)), "format": "tsv",
                                         "output": str(folder / "served"), "threshold": threshold}) + "\n")
-        with requests.open() as stream:
-            kept = os.dup(0)
-            os.dup2(stream.fileno(), 0)
-            try:
-                scene.must("serve", "--model", scene.model, "--threads", 1)
-            finally:
-                os.dup2(kept, 0)
+        scene.must("serve", "--model", scene.model, "--threads", 1, stdin=requests)
         return read_coordinates(folder / "served")
 
     shuffled = draw.sample(paths, len(paths))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.torture.processes import Ended, command
+from benchmarks.torture.processes import NOTHING, Ended, command
 
 DIAMETER_ANG, PIXEL_ANG = 160, 6
 TRAINING = ("--diameter", DIAMETER_ANG, "--network", "conv31", "--width", 4, "--updates", 300, "--batch-size", 32,
@@ -36,13 +36,13 @@ class Scene:
         """What the last command wrote."""
         return self.folder / "log.txt"
 
-    def run(self, *words: object) -> Ended:
+    def run(self, *words: object, stdin: Path = NOTHING) -> Ended:
         """A command, until it ends."""
-        return command(words, self.log)
+        return command(words, self.log, stdin=stdin)
 
-    def must(self, *words: object) -> Ended:
+    def must(self, *words: object, stdin: Path = NOTHING) -> Ended:
         """A command that has to succeed."""
-        ended = self.run(*words)
+        ended = self.run(*words, stdin=stdin)
         if ended.code:
             raise SystemExit(f"pupicker {' '.join(map(str, words))} ended with {ended.code}:\n{ended.text}")
         return ended

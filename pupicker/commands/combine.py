@@ -49,6 +49,10 @@ def run(args: argparse.Namespace) -> int:
                          "diameter", "distance")
     if len(args.tables) < 2:
         raise UsageError(f"there is only one table, {args.tables[0]}: give those of two or more pickers")
+    files = [Path(table).resolve() for table in args.tables]
+    twice = next((table for table, file in zip(args.tables, files, strict=True) if files.count(file) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is given twice, and would count as two pickers: give each table once")
     if args.output.suffix and not args.output.is_dir():
         check_output_file(args.output)
         format_to_write(args.output)

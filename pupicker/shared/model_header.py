@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from typing import Any, BinaryIO, Dict, Mapping, Tuple
+from typing import Any, BinaryIO, Dict, Mapping, Optional, Tuple
 
 from pupicker.shared.atomic import Target, atomic_path
 
@@ -25,8 +25,19 @@ _CHUNK = 1 << 20
 _NUMBERS = {"geometry": ("diameter_ang", "working_pixel_size_ang", "box_size_ang", "min_distance_ang"),
             "": ("class_prior", "suggested_threshold", "schema_version")}
 _OF_TRAINING = ("objective", "start", "labels", "micrographs", "particles_per_micrograph", "particles_interval",
-                "crowding", "expected_precision", "expected_recall", "validation", "training_pixel_size_ang",
-                "software")
+                "crowding", "expected_precision", "expected_recall", "expected_average_precision", "validation",
+                "training_pixel_size_ang", "software")
+
+
+def average_precision(facts: Mapping[str, Any]) -> Optional[float]:
+    """How good a model is: on labels that were held out, else what its scores let expect; None: not known.
+
+    `facts` are what ``pupicker info --json`` prints, or those of :func:`read_header`.
+    """
+    validation = facts.get("validation")
+    known = validation.get("average_precision") if isinstance(validation, dict) else None
+    value = facts.get("expected_average_precision") if known is None else known
+    return value if isinstance(value, float) else None
 
 
 class ModelError(ValueError):

@@ -17,6 +17,7 @@ from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.model_header import (
     CARD_TEXTS,
     ModelError,
+    average_precision,
     content_digest,
     digest_problem,
     facts,
@@ -71,10 +72,8 @@ class Entry:
 
     @property
     def average_precision(self) -> Optional[float]:
-        """On the labels that were held out."""
-        validation = self.facts.get("validation")
-        value = validation.get("average_precision") if isinstance(validation, dict) else None
-        return value if isinstance(value, float) else None
+        """Of its picks, as far as it is known."""
+        return average_precision(self.facts)
 
     def to_dict(self) -> Dict[str, Any]:
         """JSON-able; every text of the card is there, empty where it is not known."""

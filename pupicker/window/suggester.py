@@ -12,6 +12,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.model_header import average_precision
 from pupicker.shared.worker import WorkerError
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 
@@ -81,7 +82,8 @@ class Suggester:
         self._micrographs = list(micrographs)
         self._byPath = {one.path: one for one in micrographs}
         self.state, self.error = "starting ...", ""
-        self.model, self.threshold, self.averagePrecision = "", 0.0, None
+        self.model, self.threshold = "", 0.0
+        self.averagePrecision: Optional[float] = None
         self.known: Dict[str, Suggestions] = {}
         self._asked: Any = None  # ticket of suggestions, and for which micrograph
         self._askedKey, self._failed = "", set()  # type: ignore[var-annotated]
@@ -274,8 +276,7 @@ class Suggester:
             self.averagePrecision = None
             if trained:
                 self.trained = int(self.model.rsplit("_", 1)[-1].split(".")[0])
-                self.averagePrecision = ((card.get("validation") or {}).get("average_precision")
-                                         or card.get("expected_average_precision"))
+                self.averagePrecision = average_precision(card)
 
 
 def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:

@@ -25,6 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pupicker.core.detection.agreement import values_at
+
 RINGS = (1.0, 1.35, 1.7, 2.0)
 """Radii in diameters."""
 ON_A_RING = 20
@@ -73,18 +75,9 @@ def _log_ranks(scores: Tensor, xy: Tensor, diameter: float) -> Tensor:
     """``(n,)`` -ln u."""
     angles = torch.arange(ON_A_RING, dtype=torch.float64) * (2 * math.pi / ON_A_RING)
     ring = torch.cat([torch.stack([angles.cos(), angles.sin()], dim=1) * radius for radius in RINGS]) * diameter
-    own = _values(scores, xy.double())
-    around = _values(scores, (xy.double()[:, None] + ring).reshape(-1, 2)).reshape(len(xy), len(ring))
+    own = values_at([scores], [xy.double()])
+    around = values_at([scores], [(xy.double()[:, None] + ring).reshape(-1, 2)]).reshape(len(xy), len(ring))
     known = around.isfinite().sum(dim=1)
     higher = (around >= own[:, None]).sum(dim=1)
     tells = own.isfinite() & (known >= FEWEST_ON_RINGS)
     return -torch.where(tells, (1 + higher) / (1 + known), torch.ones(len(xy))).log()
-
-
-def _values(scores: Tensor, xy: Tensor) -> Tensor:
-    """At the nearest pixels; NaN outside."""
-    column, row = xy[:, 0].round().long(), xy[:, 1].round().long()
-    inside = (row >= 0) & (row < scores.shape[0]) & (column >= 0) & (column < scores.shape[1])
-    found = torch.full((len(xy),), torch.nan, dtype=scores.dtype)
-    found[inside] = scores[row[inside], column[inside]]
-    return found

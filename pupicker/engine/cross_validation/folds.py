@@ -1,9 +1,9 @@
 r"""Cross-validation over micrographs: which options of a training would pick best what it has not seen?
 
 The labelled micrographs are dealt into K folds with about as many labels each.  For every fold a model is trained on
-all other micrographs, from the beginning and with everything a training does (its own held-out labels choose its
-length), and picks the fold.  Whole micrographs are held out because neighbouring particles look alike.  Micrographs
-without labels are trained on in every fold.  The grey levels are normalised for all together, which needs no label.
+all other micrographs, from the beginning and with everything a training does, and picks the fold.  Whole micrographs
+are held out because neighbouring particles look alike.  Micrographs without labels are trained on in every fold.  The
+grey levels are normalised for all together, which needs no label.
 
 A cell of the grid is judged by the average precision estimated from the fold's labels
 (:mod:`pupicker.core.scores.early_stopping`). The estimate grows with the number of particles that is assumed, so all

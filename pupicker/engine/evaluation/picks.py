@@ -82,6 +82,10 @@ def evaluate(
     if unknown and only is None:
         logging.getLogger(__name__).info("picks on %d micrographs without truth are left out, e.g. %s",
                                          len(unknown), unknown[0])
+    empty = sorted(set(names) - set(renamed.names()))
+    if empty and only is None:
+        logging.getLogger(__name__).info("there is no pick on %d of the %d micrographs of the truth, e.g. %s: their"
+                                         " particles count as missed", len(empty), len(names), empty[0])
     rows, ranked = [renamed.of(name) for name in names], _are_ranked(renamed)
     if not ranked:
         logging.getLogger(__name__).info("the picks have no scores, or one for all: nothing ranks them, so there is one"

@@ -39,7 +39,8 @@ SURE_LOGIT = 3.0
 
 
 def general_floor(
-    network: Classifier, image: Tensor, xy: Tensor, logit: Tensor, geometry: Geometry, excluded: Tensor | None
+    network: Classifier, image: Tensor, candidates: tuple[Tensor, Tensor], distance_px: float, diameter_px: float,
+    excluded: Tensor | None,
 ) -> float:
     """The logit of the general model that a pick of this micrograph must reach.
 
@@ -49,18 +50,17 @@ def general_floor(
         For inference, on the device of `image`.
     image
         ``(h, w)`` normalised.
-    xy, logit
-        ``(n, 2)`` x, y and ``(n,)`` of its candidates, without a threshold.
+    candidates
+        ``(n, 2)`` x, y and ``(n,)`` logits of all of its candidates, without a threshold.
+    distance_px, diameter_px
+        Between two candidates at least; of the particle.
     excluded
         ``(h, w)`` bool: where nothing is looked for; None: nowhere.
     """
-    working = geometry.working_pixel_size_ang
-
     def find(noise: Tensor) -> Tensor:
-        return pick_image(network, noise, geometry.min_distance_ang / working)[1]
+        return pick_image(network, noise, distance_px)[1]
 
-    floor = background_floor(image, (xy, logit), find, SURE_LOGIT, geometry.diameter_ang / working, excluded)
-    return max(floor, LOWEST_FLOOR)
+    return max(background_floor(image, candidates, find, SURE_LOGIT, diameter_px, excluded), LOWEST_FLOOR)
 
 
 class GeneralPicker(MicrographPicker):
@@ -94,10 +94,12 @@ class GeneralPicker(MicrographPicker):
         geometry = self.geometry
         image = network_image(micrograph, self.recipe)
         logits, stride = logit_map(self._network, image.to(self.device), self._orientations)
-        distance_px, excluded = self.min_distance_ang / geometry.working_pixel_size_ang, micrograph.excluded
+        distance_px, diameter_px = (length / geometry.working_pixel_size_ang
+                                    for length in (self.min_distance_ang, geometry.diameter_ang))
+        excluded = micrograph.excluded
         xy, logit = pick_map(logits, stride, distance_px, excluded=excluded)
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
-        floor = general_floor(self._network, image.to(self.device), xy, logit, geometry, excluded)
+        floor = general_floor(self._network, image.to(self.device), (xy, logit), distance_px, diameter_px, excluded)
         score = SLOPE * (logit - floor)
         kept = score >= self.threshold
         null = SLOPE * (background_levels(logits, stride, excluded).median - floor)

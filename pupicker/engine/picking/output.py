@@ -277,6 +277,7 @@ FEWEST_EXPECTED = 10
 LOW, HIGH = 0.1, 6.0
 """Picks over those expected, beyond which something is wrong: micrographs differ by less."""
 
+
 def unusual_micrographs(names: Sequence[str]) -> str:
     """A warning that some micrographs are unlike those of the training; empty if none is."""
     if not names:

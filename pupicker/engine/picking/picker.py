@@ -16,7 +16,6 @@ from torch import Tensor
 
 from pupicker.core.detection.background import background_floor
 from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_image, pick_map
-from pupicker.core.detection.map_levels import MapLevels
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
@@ -207,10 +206,10 @@ class Picker(MicrographPicker):
         shift = 0.0
         if self.model.usual_levels is not None and not self.model.usual_levels.hold(levels):
             shift = self._shift(image, logits, stride, excluded)
-            logits, levels = logits - shift, MapLevels(levels.median - shift, levels.spread)
+            logits = logits - shift
         xy, logit = pick_map(logits, stride, self.min_distance_ang / working, lowest, excluded)
         xy, logit = leave_cut_borders(xy, logit, image, micrograph.cut, geometry)
-        null = torch.tensor(levels.median)
+        null = torch.tensor(levels.median - shift)
         spread = None
         if self.options.score_sd:
             spread = self._spread(image, xy)

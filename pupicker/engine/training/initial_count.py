@@ -87,19 +87,19 @@ def general_count(
 ) -> GeneralCount:
     """What the general model of a network sees in some micrographs; pseudo-labels tell nothing of its recall."""
     ready = for_inference(placed(general_network(network), device))
-    working = geometry.working_pixel_size_ang
+    distance_px, diameter_px, radius_px = (length / geometry.working_pixel_size_ang for length in (
+        geometry.min_distance_ang, geometry.diameter_ang, match_radius_ang(geometry.diameter_ang)))
     expected, pixels, labels, hits = 0.0, 0, 0, 0
     for micrograph in (micrographs[index] for index in representative(micrographs)):
         image = micrograph.image.to(device)
-        xy, logit = pick_image(ready, image, geometry.min_distance_ang / working, excluded=micrograph.excluded)
+        xy, logit = pick_image(ready, image, distance_px, excluded=micrograph.excluded)
         xy, logit = leave_cut_borders(xy, logit, micrograph.image, micrograph.cut, geometry)
-        floor = general_floor(ready, image, xy, logit, geometry, micrograph.excluded)
+        floor = general_floor(ready, image, (xy, logit), distance_px, diameter_px, micrograph.excluded)
         picked = logit >= floor
         expected += float(torch.sigmoid(SLOPE * (logit[picked] - floor)).sum())
         pixels += micrograph.pixels
         if pseudo:
             continue
-        known = match_picks(xy[picked].numpy(), logit[picked].numpy(), micrograph.labels.numpy(),
-                            match_radius_ang(geometry.diameter_ang) / working)
+        known = match_picks(xy[picked].numpy(), logit[picked].numpy(), micrograph.labels.numpy(), radius_px)
         hits, labels = hits + int((known >= 0).sum()), labels + len(micrograph.labels)
     return GeneralCount(expected, pixels, labels, hits)

@@ -87,13 +87,7 @@ def train(
         raise Interrupted("stopped before the first update; nothing is lost, and nothing can be resumed")
     training = Training(data, split, task, Hooks(stop, save), count)
     if resume and checkpoint is not None and checkpoint.exists():
-        kept = load_checkpoint(checkpoint, identity)
-        try:
-            training.restore(*kept)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{checkpoint}: not a checkpoint, or damaged ({reason}); delete it and train anew"
-                             ) from error
+        _go_on(training, checkpoint, identity)
     if not training.count.estimated:
         _warn(training.crowding())
     status.begin(training.max_updates, bool(split.validation) and task.options.refit)
@@ -144,6 +138,16 @@ def train_from_files(
     sources = Sources(paths, table, exclusion=Exclusion(contamination=True))
     readers = threads or len(os.sched_getaffinity(0))
     return train(load_training_set(sources, geometry, readers, Report("train")), task)
+
+
+def _go_on(training: Training, checkpoint: Path, identity: str) -> None:
+    """Let a training stand where the checkpoint was written."""
+    kept = load_checkpoint(checkpoint, identity)
+    try:
+        training.restore(*kept)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{checkpoint}: not a checkpoint, or damaged ({reason}); delete it and train anew") from error
 
 
 def _general_count(data: TrainingSet, task: Task) -> GeneralCount | None:

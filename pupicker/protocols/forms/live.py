@@ -42,8 +42,8 @@ class LiveForm(PickingForm):
         form.addParam("inputModel", params.PointerParam, pointerClass="PuPickerModel", allowsNull=True,
                       label="Begin with (optional)",
                       help="Model of an earlier session with the same or a similar particle; trainings go on from it. "
-                           "Empty: the general model, which has seen simulated particles of all kinds; its picks have "
-                           "a score, but no probability.")
+                           "Empty: the general model, which has seen simulated particles of all kinds; its "
+                           "probability is that of a particle, of whatever kind, rather than noise.")
         form.addParam("inputLabels", params.PointerParam, pointerClass="SetOfCoordinates", allowsNull=True,
                       label="Labels (optional)",
                       help="Labelled particles on some of the micrographs, for example of _pupicker - label_. They may "

@@ -136,10 +136,10 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
     def _defineCourse(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         UPDATES.addTo(form, expertLevel=expert, help=(
-            "Most updates of the weights, one minibatch each; training ends earlier if the held-out "
-            "labels show no more progress. 0 takes the default: for N labels 60 times the root of N "
+            "Updates of the weights, one minibatch each; where labels are held out, training ends earlier if "
+            "they show no more progress. 0 takes the default: for N labels 60 times the root of N "
             "from given weights, 25 N^0.9 from random ones, at least 200 and at most 2,000; 200 for "
-            "pseudo-labels. Raise it if the validation AP still rises at the end."))
+            "pseudo-labels."))
         WORKING_PIXEL_SIZE.addTo(form, expertLevel=expert, help=(
             "Pixel size to which micrographs are downsampled inside. 0 follows from the diameter, so "
             "that the network sees a particle whole; there is rarely a reason for another one. "

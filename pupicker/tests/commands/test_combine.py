@@ -107,8 +107,17 @@ def test_what_cannot_be_combined(combine, tmp_path, tables, more, code, words):
 
 def test_what_is_not_known_is_asked_for(capsys, tmp_path):
     write_coordinates(tmp_path / "a.tsv", SURE)
-    line = ["combine", tmp_path / "a.tsv", tmp_path / "a.tsv", "--output", tmp_path / "out.tsv"]
+    write_coordinates(tmp_path / "b.tsv", OTHER)
+    line = ["combine", tmp_path / "a.tsv", tmp_path / "b.tsv", "--output", tmp_path / "out.tsv"]
     assert "--diameter, --distance" in run(capsys, *line).error(2)
     assert "--pixel-size" in run(capsys, *line, "--diameter", 100).error(2)
     unknown = [*line[:-1], tmp_path / "out.xyz", "--distance", 5, "--pixel-size", 2]
     assert "not a coordinate table" in run(capsys, *unknown).error(1)
+
+
+def test_a_table_does_not_count_twice(capsys, tmp_path):
+    write_coordinates(tmp_path / "a.tsv", SURE)
+    (tmp_path / "other_name.tsv").symlink_to(tmp_path / "a.tsv")
+    line = ["combine", tmp_path / "a.tsv", tmp_path / "other_name.tsv", "--output", tmp_path / "out.tsv"]
+    error = run(capsys, *line, "--distance", 6, "--pixel-size", 2).error(2)
+    assert "given twice, and would count as two pickers" in error

@@ -43,6 +43,7 @@ def test_numbers_by_hand(evaluate):
     """Best first: hit, miss, hit, miss; four particles, of which the one on c.mrc was never looked for."""
     result = evaluate("--json")
     assert result.code == 0
+    assert "no pick on 1 of the 3 micrographs of the truth, e.g. c.mrc: their particles count as missed" in result.err
     content = result.json
     assert content.pop("micrographs") == {
         "a.mrc": {"picks": 2, "truth": 2, "hits": 1, "average_precision": 0.5},

@@ -14,6 +14,7 @@ from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.model_header import (
     ModelError,
+    average_precision,
     content_digest,
     copy_with_card,
     digest_problem,
@@ -80,6 +81,15 @@ def test_facts_are_those_of_the_card_of_the_core(tmp_path):
     stored = card_of(load_model(path))
     assert found == {name: stored[name] for name in found}
     assert found["diameter_ang"] == GEOMETRY.diameter_ang and found["validation"]["average_precision"] == 0.9
+
+
+@pytest.mark.parametrize(("facts_of", "value"), [
+    ({"validation": {"average_precision": 0.8}, "expected_average_precision": 0.9}, 0.8),
+    ({"validation": {"average_precision": None}, "expected_average_precision": 0.9}, 0.9),
+    ({"expected_average_precision": 0.9}, 0.9), ({"validation": "damaged"}, None), ({}, None),
+])
+def test_average_precision_is_that_of_held_out_labels_else_what_is_expected(facts_of, value):
+    assert average_precision(facts_of) == value
 
 
 @pytest.mark.parametrize("place", [-3, 0.5])
