@@ -151,6 +151,8 @@ def parser() -> argparse.ArgumentParser:
                          " --records of their own")
     measure.add_argument("--by-updates", action="store_true", help="Topaz trains for updates, not for seconds")
     table = commands.add_parser("report", help="table and figure from the records")
+    table.add_argument("--own", action="store_true", help="only records of this program, not those of trust.py,"
+                       " which trains with the same labels and options")
     table.add_argument("--code", help="digest of the pupicker code whose records count (default: that of the newest)")
     return out
 
@@ -162,6 +164,8 @@ def main() -> None:
         {"run": run, "choose": choose}[args.command](args)
         return
     records: list[dict[str, Any]] = Records(args.records).load()
+    if not args.own:
+        records += [r for r in Records(RESULTS / "trust.jsonl").load() if r["method"] == "pupicker"]
     write_report(records, args.records.with_suffix(""), args.code)
 
 

@@ -98,21 +98,17 @@ def _classes(picker: list[object], card: dict[str, Any], work: Path) -> dict[str
     diameter = card.get("diameter_ang", CLASS_DIAMETER_ANG)
     size = CLASS_PIXEL_SIZE_ANG * diameter / CLASS_DIAMETER_ANG
     own = picker if card else ["baseline", "general", "--diameter", CLASS_DIAMETER_ANG]
-    counts = {}
-    for kind in CLASSES:
-        paths = sorted((data_folder() / "quality_classes" / kind).glob("*.mrc"))
-        output = work / f"{kind}.tsv"
-        process([*PUPICKER, *own, *paths, "--output", output, "--pixel-size", size, "--threads", 1, "--device", "cpu"],
-                work / "log")
-        table = read_coordinates(output)
-        counts[kind] = [len(table.of(str(path))) for path in paths]
-    return counts
+    paths = {kind: sorted((data_folder() / "quality_classes" / kind).glob("*.mrc")) for kind in CLASSES}
+    process([*PUPICKER, *own, *[path for some in paths.values() for path in some], "--output", work / "classes.tsv",
+             "--pixel-size", size, "--threads", 1, "--device", "cpu"], work / "log")
+    table = read_coordinates(work / "classes.tsv")
+    return {kind: [len(table.of(str(path))) for path in some] for kind, some in paths.items()}
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure what is not recorded."""
     records, code = Records(RESULTS / "trust.jsonl"), pupicker_code()
-    common = {"versions": {"pupicker": code}, "hardware": hardware()}
+    common = {"versions": {"pupicker": code}, "machine": hardware()}
     for draw in args.draws:
         for labels in args.labels:
             for name in args.sets:

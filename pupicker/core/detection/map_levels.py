@@ -2,8 +2,10 @@ r"""Where the scores of a micrograph's background lie, and whether that is as us
 
 The median of a map of logits and the distance from it to the 84 % quantile, one standard deviation were the map
 Gaussian: particles cover little of a micrograph, so both tell of its background.  They move with noise, contrast,
-defocus, ice and pixel size, and hardly with the number of particles.  A micrograph is usual if its median is within
-:data:`MEDIAN_MARGIN` of those of the training micrographs, and its spread within a factor of :data:`SPREAD_FACTOR`.
+defocus, ice and pixel size, and hardly with the number of particles.  A micrograph is usual if its median lies no
+farther from those of the training micrographs than these lie apart, or :data:`MEDIAN_MARGIN`, and its spread likewise,
+as a factor, or :data:`SPREAD_FACTOR`: the range of four numbers holds three fifths of what they are drawn from, three
+times that range nearly all.
 
 Limit: with a single training micrograph others of the same kind may already be unusual.
 """
@@ -39,8 +41,10 @@ class UsualLevels:
 
     def hold(self, levels: MapLevels) -> bool:
         """Whether a micrograph is usual."""
-        return (self.lowest_median - MEDIAN_MARGIN <= levels.median <= self.highest_median + MEDIAN_MARGIN
-                and self.lowest_spread / SPREAD_FACTOR <= levels.spread <= self.highest_spread * SPREAD_FACTOR)
+        margin = max(MEDIAN_MARGIN, self.highest_median - self.lowest_median)
+        factor = max(SPREAD_FACTOR, self.highest_spread / self.lowest_spread if self.lowest_spread > 0 else 1.0)
+        return (self.lowest_median - margin <= levels.median <= self.highest_median + margin
+                and self.lowest_spread / factor <= levels.spread <= self.highest_spread * factor)
 
 
 def map_levels(logits: Tensor, excluded: Tensor | None = None) -> MapLevels:

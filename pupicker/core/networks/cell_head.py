@@ -23,7 +23,6 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from pupicker.core.networks.base import Classifier
 
@@ -68,7 +67,8 @@ class CellNetwork(Classifier):
 
 def empty_head(network: Classifier) -> nn.Conv2d:
     """A layer of zeros for a network's features."""
-    layer: nn.Conv2d = skip_init(nn.Conv2d, network.head.in_channels, CELL**2, KERNEL)  # draws no random numbers
+    with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and not wanted
+        layer = nn.Conv2d(network.head.in_channels, CELL**2, KERNEL)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

@@ -28,9 +28,18 @@ def test_particles_hardly_count_and_excluded_places_not_at_all():
 
 
 @pytest.mark.parametrize(("median", "spread", "usual"), [
-    (-8.0, 1.0, True), (-8.4, 1.0, True), (-8.6, 1.0, False), (-6.6, 1.0, True), (-6.4, 1.0, False),
-    (-7.5, 2.3, True), (-7.5, 2.5, False), (-7.5, 0.85, True), (-7.5, 0.8, False),
+    (-8.0, 1.0, True), (-8.9, 1.0, True), (-9.1, 1.0, False), (-6.1, 1.0, True), (-5.9, 1.0, False),
+    (-7.5, 3.9, True), (-7.5, 4.1, False), (-7.5, 0.55, True), (-7.5, 0.45, False),
 ])
-def test_what_is_usual(median, spread, usual):
+def test_usual_is_what_lies_no_farther_away_than_the_training_micrographs_lie_apart(median, spread, usual):
     span = usual_levels([MapLevels(-8.0, 1.0), MapLevels(-7.0, 2.0), MapLevels(-7.5, 1.5)])
     assert span.hold(MapLevels(median, spread)) == usual
+
+
+@pytest.mark.parametrize(("median", "spread", "usual"), [
+    (-8.4, 1.0, True), (-8.6, 1.0, False), (-7.6, 1.0, True), (-7.4, 1.0, False), (-8.0, 1.19, True),
+    (-8.0, 1.21, False), (-8.0, 0.84, True), (-8.0, 0.83, False), (-8.0, 0.0, False),
+])
+def test_one_micrograph_has_a_margin_too(median, spread, usual):
+    assert usual_levels([MapLevels(-8.0, 1.0)]).hold(MapLevels(median, spread)) == usual
+    assert usual_levels([MapLevels(-8.0, 0.0)]).hold(MapLevels(-8.0, 0.0))
