@@ -91,7 +91,9 @@ def measure(topaz: Topaz, chosen: BenchmarkSet, table: Path, start: str, setting
 
 def left_out_precision(chosen: BenchmarkSet, rows: Sequence[tuple[str, float, float]], picks: Path) -> float:
     """Average precision of the picks of `chosen.test`, estimated from its labels among `rows`."""
-    found, labels, scores, hits = _scored(picks), 0, [np.zeros(0)], [np.zeros(0)]
+    found, labels = _scored(picks), 0
+    scores: list[np.ndarray] = [np.zeros(0)]
+    hits: list[np.ndarray] = [np.zeros(0)]
     for path in chosen.test:
         xy = np.array([(x, y) for m, x, y in rows if m == path.stem]).reshape(-1, 2)
         own = found.get(path.stem, np.zeros((0, 3)))

@@ -174,7 +174,7 @@ def _add_vesicle(
     across = (dy * math.cos(turn) - dx * math.sin(turn)) / stretch
     outward = np.hypot(along, across) - radius
     half, width = (0.5 * _LEAFLETS_ANG / config.pixel_size_ang, max(0.7, 8.0 / config.pixel_size_ang))
-    lines = sum(np.exp(-0.5 * ((outward - side) / width) ** 2) for side in (-half, half))
+    lines = np.add(*(np.exp(-0.5 * ((outward - side) / width) ** 2) for side in (-half, half)))
     dirt.opacity[window] += (rng.uniform(0.05, 0.3) * lines).astype(np.float32)
     dirt.discs.append((x, y, radius + half))
 
