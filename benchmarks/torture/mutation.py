@@ -3,9 +3,10 @@
     python -m benchmarks.torture.mutation [--count 60] [--seed 0] [--only core/scores core/detection]
 
 A mutation changes one thing in a copy of the package: ``+`` for ``-``, ``<`` for ``<=``, a number by one or to its
-negative, ``and`` for ``or``, a condition for its contrary, a value that is returned for None.  The tests beside the
-module, and those named in :data:`MORE`, run against the copy; a mutation that they pass has survived.  One that only
-changes what is said, or nothing at all, cannot be killed by any test: the list of survivors is for reading.
+negative, ``and`` for ``or``, a condition for its contrary, a value that is returned for None.  All tests of
+:data:`TESTS` run once, which notes what functions each of them calls (:mod:`benchmarks.torture.calls`).  Then the quick
+ones of those that call the changed function run against the copy; a mutation that they pass has survived.  One that
+only changes what is said, or nothing at all, cannot be killed by any test: the list of survivors is for reading.
 
 Results: results/mutation.json and .md.
 """
@@ -34,14 +35,15 @@ import torch
 
 import pupicker
 from benchmarks.common.runs import RESULTS, hardware, pupicker_code
+from benchmarks.torture.calls import Calls, Recorder, function_at
 from pupicker.shared.atomic import write_text
 from pupicker.shared.json_files import write_json
 
 PACKAGE = Path(pupicker.__file__).resolve().parent
 FOLDERS = ("core/image", "core/regions", "core/networks", "core/objectives", "core/detection", "core/scores",
            "engine/training")
-MORE = {"engine/training": ["engine/training"], "core/networks": ["core/networks", "engine/models"]}
-"""Folders of tests of a folder, where it is not the one of the same name."""
+TESTS = ("core", "engine/training", "engine/models")
+"""Folders of tests that are asked."""
 
 LONGEST_CPU_S, LONGEST_S = 150, 3600
 """Processor seconds after which tests are ended, and seconds after which they hang."""
@@ -58,13 +60,14 @@ OTHER: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change: the module, the number of the node in it, which of its changes, and how it reads."""
+    """One change: the module, the number of the node in it, which of its changes, how it reads, in which function."""
 
     module: str
     node: int
     variant: int
     line: int
     text: str
+    function: int = 0
 
 
 def variants(node: ast.AST) -> Iterator[ast.AST]:
@@ -117,11 +120,13 @@ def all_mutations(folders: list[str]) -> list[Mutation]:
     found = []
     for folder in folders:
         for path in sorted((PACKAGE / folder).glob("*.py")):
-            for index, node in enumerate(places(ast.parse(path.read_text()))):
+            tree = ast.parse(path.read_text())
+            for index, node in enumerate(places(tree)):
                 for number, other in enumerate(variants(node)):
                     text = f"{ast.unparse(node)}  →  {ast.unparse(ast.fix_missing_locations(other))}"
                     found.append(Mutation(path.relative_to(PACKAGE).as_posix(), index, number,
-                                          getattr(node, "lineno", 0), " ".join(text.split())[:160]))
+                                          getattr(node, "lineno", 0), " ".join(text.split())[:160],
+                                          function_at(tree, node)))
     return found
 
 
@@ -138,26 +143,22 @@ def mutated(mutation: Mutation) -> str:
     return ast.unparse(ast.fix_missing_locations(Change().visit(tree)))
 
 
-def outcome(mutation: Mutation, root: Path) -> str:
+def outcome(mutation: Mutation, root: Path, calls: Calls) -> str:
     """killed, survived, or too slow, which is killed too."""
     target, source = root / "pupicker" / mutation.module, mutated(mutation)
     before = target.read_text()
+    tests = calls.tests_of((mutation.module, mutation.function))
+    if not tests:
+        return "survived"
     target.write_text(source)
-    folder = mutation.module.rsplit("/", 1)[0]
-    tests = [str(root / "pupicker" / "tests" / name) for name in MORE.get(folder, [folder])]
-    own = root / "pupicker" / "tests" / folder / f"test_{Path(mutation.module).name}"
-    first = [[str(own)]] if own.is_file() else []
     try:
-        codes = [0]
-        for chosen in (*first, tests):
-            if codes[-1] == 0:
-                codes.append(tested(root, chosen))
-        return "survived" if codes[-1] == 0 else "too slow" if codes[-1] in SLOW else "killed"
+        code = tested(root, tests)
+        return "survived" if code == 0 else "too slow" if code in SLOW else "killed"
     finally:
         target.write_text(before)
 
 
-def tested(root: Path, chosen: list[str]) -> int:
+def tested(root: Path, chosen: list[str], recorder: Recorder | None = None) -> int:
     """Exit code of pytest, in a process that is forked from this one, in which all but the package is loaded."""
     number = os.fork()
     if number:
@@ -165,7 +166,8 @@ def tested(root: Path, chosen: list[str]) -> int:
     code = 1
     try:
         signal.alarm(LONGEST_S)
-        resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_CPU_S, LONGEST_CPU_S + 5))
+        if not recorder:
+            resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_CPU_S, LONGEST_CPU_S + 5))
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(nothing, stream)
@@ -174,9 +176,19 @@ def tested(root: Path, chosen: list[str]) -> int:
             del sys.modules[name]
         sys.path.insert(0, str(root))
         code = int(pytest.main(["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-W", "ignore", "--rootdir",
-                                str(root), *chosen]))
+                                str(root), *chosen], [recorder] if recorder else []))
     finally:
         os._exit(code)
+
+
+def recorded(root: Path) -> Calls:
+    """Which tests call what; they pass as long as nothing is changed."""
+    output = root / "calls.json"
+    folders = [f"pupicker/tests/{name}" for name in TESTS]
+    code = tested(root, folders, Recorder(root / "pupicker", output))
+    if code:
+        raise SystemExit(f"the tests fail without a mutation (exit code {code}): run pytest on {', '.join(folders)}")
+    return Calls.read(output)
 
 
 def report(rows: list[dict[str, Any]], possible: int, seed: int) -> str:
@@ -211,10 +223,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         root = Path(name)
         shutil.copytree(PACKAGE, root / "pupicker", ignore=shutil.ignore_patterns("__pycache__"))
+        calls = recorded(root)
         for mutation in drawn:
             if time.monotonic() - begin > 60 * args.minutes:
                 break
-            found = outcome(mutation, root)
+            found = outcome(mutation, root, calls)
             rows.append({"module": mutation.module, "line": mutation.line, "text": mutation.text, "outcome": found})
             print(f"{found}: {mutation.module}:{mutation.line}: {mutation.text}", flush=True)
             write_json(args.output, {"machine": hardware(), "versions": {"pupicker": pupicker_code(), **LOADED},

@@ -15,7 +15,7 @@ from pupicker.plugin.plugin import Plugin
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of, file_digest
-from pupicker.shared.model_header import DIGITS_SHOWN, ModelError, content_digest
+from pupicker.shared.model_header import DIGITS_SHOWN, ModelError, content_digest, read_card, replaced_texts
 from pupicker.shared.model_library import SITE, USER, library_file, read_entry
 
 OF_CARD = (options.SPECIMEN, options.MICROSCOPE, options.NOTE, options.AUTHOR)
@@ -99,6 +99,19 @@ class ProtPuPickerPublishModel(ProtPuPickerBase, EMProtocol):
         return ["*Name in the library*: %s has another model of this name (%s). Choose another name, or replace it."
                 % (self._getFolder(), there.problem or ", ".join(there.card[name] for name in (
                     "specimen", "author", "date") if there.card.get(name)) or "without a card")]
+
+    def _warnings(self) -> List[str]:
+        """The same model with another card: what is lost of the one that it has there."""
+        model = self.inputModel.get()
+        if model is None or self.replace.get() or self._validate():
+            return []
+        there = read_entry(library_file(self._getFolder(), self._getName()))
+        card = dict(read_card(model.getPath()), **{option.name: self._getText(option.name) for option in OF_CARD
+                                                   if self._getText(option.name)})
+        if not card.get("author"):
+            card["author"] = there.card.get("author", "")  # the user's name, most likely the same one
+        lost = replaced_texts(there.card, card)
+        return ["The library has this model already. Replaced on its card: %s." % lost] if lost else []
 
     def _summary(self) -> List[str]:
         if not self.isFinished():

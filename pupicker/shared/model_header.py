@@ -103,6 +103,12 @@ def digest_problem(path: Target) -> str:
         path, stored[:DIGITS_SHOWN])
 
 
+def replaced_texts(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """What is lost of a card when another one takes its place, but for its date; empty if nothing is."""
+    return ", ".join("%s %r (now %s)" % (name, old[name], repr(new[name]) if new.get(name) else "none")
+                     for name in CARD_TEXTS if name != "date" and old.get(name) and old[name] != new.get(name))
+
+
 def copy_with_card(source: Target, target: Target, card: Mapping[str, str]) -> None:
     """Write a model anew with another card, whole or not at all; the digest of what is written is added to the card.
 

@@ -91,19 +91,33 @@ def _expand(argument: Path) -> Iterable[Path]:
 
 def _of_folder(folder: Path) -> list[Path]:
     """Micrographs of a folder; pictures and other formats only where there is nothing else."""
-    direct = _micrographs_among(folder.iterdir())
+    there = list(folder.iterdir())
+    direct = _micrographs_among(there)
     if not direct:
-        direct = _micrographs_among(path for path in folder.rglob("*") if not any(
-            part.startswith(".") for part in path.relative_to(folder).parts))
-        if direct:
-            _log.info("%s: has no micrographs itself; the %d in its sub-folders are taken, first %s", folder,
-                      len(direct), direct[0])
+        there = [path for path in folder.rglob("*") if not any(
+            part.startswith(".") for part in path.relative_to(folder).parts)]
+        direct = _micrographs_among(there)
+    _say_dangling(folder, there)
+    if direct and direct[0].parent != folder:
+        _log.info("%s: has no micrographs itself; the %d in its sub-folders are taken, first %s", folder,
+                  len(direct), direct[0])
     return _without_others(folder, direct)
 
 
+def _named_as_micrograph(path: Path) -> bool:
+    return not path.name.startswith(".") and micrograph_suffix(path) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES
+
+
+def _say_dangling(folder: Path, paths: Iterable[Path]) -> None:
+    """Links to micrographs that were moved or deleted, or whose disk is not there."""
+    dangling = sorted(path for path in paths if _named_as_micrograph(path) and path.is_symlink() and not path.exists())
+    if dangling:
+        _log.warning("%s: %d links lead to files that are not there, and are left out: %s%s", folder, len(dangling),
+                     ", ".join(path.name for path in dangling[:_LISTED]), ", ..." if len(dangling) > _LISTED else "")
+
+
 def _micrographs_among(paths: Iterable[Path]) -> list[Path]:
-    known = sorted(path for path in paths if not path.name.startswith(".") and micrograph_suffix(path) in
-                   MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES and path.is_file())
+    known = sorted(path for path in paths if _named_as_micrograph(path) and path.is_file())
     usual = [path for path in known if micrograph_suffix(path) in MICROGRAPH_SUFFIXES]
     return usual or known
 

@@ -31,6 +31,11 @@ __all__ = [
 ]
 
 
+LARGEST_PIXEL = 1e30
+"""What is farther from zero is no value of an image, but of another type or byte order; sums over a micrograph would
+overflow in single precision."""
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """Pixels of a micrograph, all finite.
@@ -40,8 +45,8 @@ class Image:
     pixels
         float32 ``(height, width)``, C-contiguous, native byte order.
     invalid
-        bool ``(height, width)``, True where the file holds NaN or infinity and `pixels` the median of the others;
-        None if there is no such pixel.
+        bool ``(height, width)``, True where the file holds NaN, infinity or what is beyond :data:`LARGEST_PIXEL`, and
+        `pixels` the median of the others; None if there is no such pixel.
     n_invalid
         Number of such pixels.
     digest
@@ -81,7 +86,8 @@ class OpenMicrograph:
         return self._file.read_pixels()
 
     def read_image(self, digest: bool = False) -> Image:
-        """Read the pixels; NaN and infinite ones are masked, counted and replaced by the median of the others.
+        """Read the pixels; NaN and infinite ones, and those beyond :data:`LARGEST_PIXEL`, are masked, counted and
+        replaced by the median of the others.
 
         With `digest`, the SHA-256 of the file is taken from the bytes that are read.
 
@@ -135,13 +141,14 @@ def _masked(path: Path, stored: np.ndarray, digest: str | None) -> Image:
     with np.errstate(over="ignore", invalid="ignore"):  # 64-bit values beyond 32 bits become infinite: masked
         pixels = np.ascontiguousarray(stored, dtype=np.float32)
         lowest, highest = pixels.min(), pixels.max()  # NaN if one pixel is
-    if np.isfinite(lowest) and np.isfinite(highest):
+    if lowest >= -LARGEST_PIXEL and highest <= LARGEST_PIXEL:
         _check_contrast(path, lowest, highest)
         return Image(pixels, None, 0, digest)
-    invalid = ~np.isfinite(pixels)
+    invalid = ~(np.abs(pixels) <= LARGEST_PIXEL)  # NaN is not
     finite = pixels[~invalid]
     if not finite.size:
-        raise InputError(f"{path}: all pixels are NaN or infinite; leave it out or compute it again")
+        raise InputError(f"{path}: all pixels are NaN, infinite or beyond {LARGEST_PIXEL:g}; leave it out or compute it"
+                         " again")
     _check_contrast(path, finite.min(), finite.max())
     # A copy: the array may be the decoder's own, and is then read-only.
     filled = np.where(invalid, np.median(finite), pixels).astype(np.float32)

@@ -6,6 +6,7 @@ What the library is, and how it is read, says :mod:`pupicker.shared.model_librar
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 from collections.abc import Mapping
 from datetime import date
@@ -14,10 +15,19 @@ from pathlib import Path
 from pupicker.engine.models.model_file import load_model
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.sole_writer import sole_writer
-from pupicker.shared.model_header import DIGITS_SHOWN, ModelError, content_digest, copy_with_card, read_card
+from pupicker.shared.model_header import (
+    DIGITS_SHOWN,
+    ModelError,
+    content_digest,
+    copy_with_card,
+    read_card,
+    replaced_texts,
+)
 from pupicker.shared.model_library import find_model, is_name, library_file, library_folders
 
 _PATIENCE_S = 60.0  # publishing is a matter of a second
+
+_log = logging.getLogger(__name__)
 
 
 def model_file(given: str | os.PathLike[str]) -> Path:
@@ -51,7 +61,8 @@ def publish(source: Path, name: str, folder: Path, card: Mapping[str, str | None
     card
         Some of :data:`pupicker.shared.model_header.CARD_TEXTS`; the date is today's if none is given.
     replace
-        Whether another model under this name may be overwritten.  The same model may always get another card.
+        Whether another model under this name may be overwritten.  The same model may always get another card: what is
+        lost of the card that it had is logged as a warning.
 
     Returns
     -------
@@ -75,6 +86,9 @@ def publish(source: Path, name: str, folder: Path, card: Mapping[str, str | None
         with sole_writer(target, _PATIENCE_S):
             if target.exists() and not replace:
                 _require_the_same(source, target)
+                lost = replaced_texts(read_card(target), texts)
+                if lost:
+                    _log.warning("%s: the same model was published before; replaced on its card: %s", target, lost)
             copy_with_card(source, target, texts)
     except ModelError as error:
         raise InputError(str(error)) from error

@@ -56,7 +56,7 @@ class Resampled:
     step
         Input pixels per working pixel along rows and columns (they differ by the rounding to whole pixels).
     invalid
-        bool ``(rows, columns)`` of NaN or infinite input pixels, or None.
+        bool ``(rows, columns)`` of input pixels that are no values, or None.
     area
         Rows and columns of the file that hold an image (:mod:`pupicker.core.image.borders`); None: all of them.
     contaminated

@@ -57,7 +57,7 @@ class Report:
         self.done.append(path)
         if masked:
             self.masked[str(path)] = masked
-            _log.info("%s: %d pixels are NaN or infinite, and masked", path, masked)
+            _log.info("%s: %d pixels are NaN, infinite or beyond 1e30, and masked", path, masked)
         if any(borders):
             if not self.borders:
                 _log.info(

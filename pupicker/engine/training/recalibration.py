@@ -5,8 +5,10 @@ taking all down to it.  With the number of particles :math:`T` that it was told,
 score at least as high.  So the distribution of logits is known, and the calibration is found again at which the
 probabilities add up to the new number, times the share of particles that are candidates at all; the slope stays.
 
-Limits: the number that the model has gives the calibration that it has, up to the thinning; a number of all candidates
-gives every one of them a probability near one.
+The number that the model has already changes neither score nor threshold.
+
+Limits: there and back gives the calibration that it was, up to the thinning; a number of all candidates gives every one
+of them a probability near one.
 """
 
 from __future__ import annotations
@@ -33,8 +35,11 @@ def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
     UsageError
         There are not as many candidates.
     """
-    logits = _logits(model)
     record = model.record
+    source = f"given after the training by {particles_per_micrograph:g} particles per micrograph"
+    if particles_per_micrograph == record.particles_per_micrograph:  # from the thinned list it would differ a little
+        return replace(model, record=replace(record, particles_interval=None, class_prior_source=source))
+    logits = _logits(model)
     assert record.particles_per_micrograph is not None and record.expected_curve is not None
     reach = record.expected_curve[-1][2]
     expected = particles_per_micrograph * reach
@@ -54,8 +59,7 @@ def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
         class_prior=min(0.999, model.class_prior * particles_per_micrograph / record.particles_per_micrograph),
         record=replace(
             record, particles_per_micrograph=particles_per_micrograph, particles_interval=None, crowding=None,
-            class_prior_source=f"given after the training by {particles_per_micrograph:g} particles per micrograph",
-            **noted),
+            class_prior_source=source, **noted),
     )
 
 

@@ -52,7 +52,11 @@ class TestModelLibrary(TrainedTestCase):
         path = os.path.join(self.library, "spots.pupicker")
         self.assertEqual(content_digest(path), content_digest(self.training.outputModel.getPath()))
         self.assertIn("Published as *spots*", run.summary()[0])
-        self.assertEqual(run._validate(), [])  # its own model does not stand in its way
+        self.assertEqual((run._validate(), run._warnings()), ([], []))  # its own model does not stand in its way
+        (warning,) = self.publish(self.training, modelName="spots", microscope="Krios")._warnings()
+        self.assertIn("Replaced on its card: specimen \"it's a; $(spot)\" (now none), microscope 'none' (now 'Krios')",
+                      warning)
+        self.assertEqual(self.publish(self.training, modelName="dots")._warnings(), [])
 
         expected = [c.getPosition() for c in self.picking.outputCoordinates]
         diameter = self.training.outputModel.getDiameterAng()

@@ -25,6 +25,20 @@ def test_more_particles_mean_higher_probabilities(capsys, model_path, simulated,
     assert after.probability.sum() > 1.3 * before.probability.sum()
 
 
+def test_the_same_number_twice_is_the_same_file(capsys, model_path, tmp_path):
+    told = json.loads(run(capsys, "info", model_path, "--json").out)
+    source, written = model_path, []
+    for name in ("once", "twice"):
+        output = tmp_path / name
+        assert run(capsys, "recalibrate", source, "--particles-per-micrograph",
+                   repr(told["particles_per_micrograph"]), "--output", output).code == 0
+        written.append(output.read_bytes())
+        source = output
+    assert written[0] == written[1]
+    again = json.loads(run(capsys, "info", source, "--json").out)
+    assert again["suggested_threshold"] == told["suggested_threshold"]
+
+
 def test_what_cannot_be(capsys, model_path, tmp_path):
     output = tmp_path / "m.pupicker"
     error = run(capsys, "recalibrate", model_path, "--particles-per-micrograph", 1e6, "--output", output).error(2)

@@ -121,6 +121,23 @@ def test_what_lies_beside_micrographs_is_left_out_and_said(tmp_path, caplog):
     assert list_micrographs([tmp_path / "spectra"]) == only  # else nothing would be left
 
 
+def test_links_that_lead_nowhere_are_said(tmp_path, caplog):
+    (a,) = make(tmp_path, "a.mrc")
+    for name in ("b.mrc", "c.mrc", "d.tif", "e.mrc", ".f.mrc", "notes.txt"):
+        (tmp_path / name).symlink_to(tmp_path / "gone" / name)
+    (tmp_path / "g.mrc").symlink_to(a)
+    assert list_micrographs([tmp_path]) == [a, tmp_path / "g.mrc"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and record.getMessage().endswith(
+        ": 4 links lead to files that are not there, and are left out: b.mrc, c.mrc, d.tif, ...")
+    a.unlink()
+    (tmp_path / "g.mrc").unlink()
+    (below,) = make(tmp_path, "deeper/h.mrc")
+    (tmp_path / "deeper" / "i.mrc").symlink_to("nowhere")
+    assert list_micrographs([tmp_path]) == [below]
+    assert "5 links lead to files that are not there" in caplog.text
+
+
 def test_pipes_are_no_micrographs(tmp_path):
     os.mkfifo(tmp_path / "a.mrc")
     (b,) = make(tmp_path, "b.mrc")

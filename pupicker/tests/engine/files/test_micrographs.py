@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from pupicker.core.image.histograms import histogram
 from pupicker.engine.files.micrographs import Header, read_header, read_image, resolve_pixel_size, write_mrc
+from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.tests.shared_data import shared
 
@@ -275,7 +277,8 @@ def test_invalid_pixels_are_masked_and_counted(tmp_path, bad):
 
 @pytest.mark.parametrize(("values", "said"), [
     (np.full((4, 5), 7.0), "same value 7"),
-    (np.full((4, 5), np.nan), "NaN or infinite"),
+    (np.full((4, 5), np.nan), "all pixels are NaN, infinite or beyond 1e+30"),
+    (np.where(np.eye(4, 5) > 0, -1e38, 3e38), "all pixels are NaN, infinite or beyond 1e+30"),
     (np.where(np.eye(4, 5) > 0, np.nan, 3.0), "same value 3"),
 ])
 @pytest.mark.parametrize("suffix", [".mrc", ".tif"])
@@ -287,6 +290,25 @@ def test_images_without_content(tmp_path, values, said, suffix):
         tifffile.imwrite(path, values.astype(np.float32))
     assert_refused(path, said)
     assert read_header(path).width == 5
+
+
+@pytest.mark.parametrize("value", [1e38, -1e38, 1.01e30])
+def test_values_whose_sums_overflow_are_invalid(tmp_path, value):
+    pixels = make_pixels("float32", 40, 50)
+    pixels[1, 2] = value
+    image = read_image(write_raw_mrc(tmp_path / "a.mrc", pixels))
+    assert image.n_invalid == 1 and image.invalid[1, 2]
+    assert image.pixels[1, 2] == np.median(np.delete(pixels.reshape(-1), 52))
+    resampled = resample(tmp_path / "a.mrc", 1.0, 2.0)
+    assert bool(resampled.pixels.isfinite().all()) and resampled.n_invalid == 1
+
+
+def test_the_largest_values_can_be_resampled(tmp_path):
+    pixels = np.random.default_rng(0).uniform(-1e30, 1e30, (400, 500)).astype(np.float32)
+    assert read_image(write_raw_mrc(tmp_path / "a.mrc", pixels)).n_invalid == 0
+    resampled = resample(tmp_path / "a.mrc", 1.0, 2.0)
+    assert bool(resampled.pixels.isfinite().all())
+    assert int(histogram(resampled.pixels).count.sum()) > 0.99 * resampled.pixels.numel()
 
 
 def test_values_beyond_32_bits_are_invalid(tmp_path):

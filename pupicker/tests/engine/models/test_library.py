@@ -41,6 +41,20 @@ def test_another_model_of_the_name_is_overwritten_only_when_told(tmp_path):
         publish(other, "apo", tmp_path / "library", {})
 
 
+def test_what_is_lost_of_a_card_is_said(tmp_path, caplog):
+    source, folder = tiny_model(tmp_path / "m.pupicker"), tmp_path / "library"
+    publish(source, "apo", folder, {**CARD, "note": "good ice"})
+    publish(source, "apo", folder, {**CARD, "note": "good ice", "microscope": "Krios"})  # nothing is lost
+    assert caplog.text == ""
+    publish(source, "apo", folder, {"specimen": "ferritin", "author": "ann"})
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and record.getMessage().endswith(
+        "the same model was published before; replaced on its card: specimen 'apoferritin' (now 'ferritin'),"
+        " microscope 'Krios' (now none), note 'good ice' (now none)")
+    publish(source, "apo", folder, {"author": "bob"}, replace=True)  # as was asked for
+    assert len(caplog.records) == 1 and read_card(folder / "apo.pupicker")["author"] == "bob"
+
+
 def test_what_cannot_be_used_is_not_published(tmp_path):
     damaged = tmp_path / "m.pupicker"
     damaged.write_bytes(tiny_model(tmp_path / "made.pupicker").read_bytes()[:-9])

@@ -36,7 +36,7 @@ def test_a_program_that_asks_for_nothing_is_told_nothing():
 
 def test_a_program_may_listen():
     heard = _stderr("import logging\nlogging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')" + USE)
-    assert "INFO a.mrc: 3 pixels are NaN or infinite, and masked" in heard
+    assert "INFO a.mrc: 3 pixels are NaN, infinite or beyond 1e30, and masked" in heard
     assert "WARNING quarantined: b.mrc: is blank" in heard
 
 

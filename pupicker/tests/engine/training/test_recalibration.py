@@ -58,6 +58,16 @@ def test_there_and_back(model):
     np.testing.assert_allclose(back.calibration.probability(logits), model.calibration.probability(logits), atol=0.03)
 
 
+@pytest.mark.parametrize("particles", [PARTICLES, 90])
+def test_the_number_that_it_has_changes_neither_score_nor_threshold(model, particles):
+    once = recalibrated(model, particles)
+    again = recalibrated(once, particles)
+    assert again.header() == once.header()
+    assert again.record.particles_interval is None and f"by {particles} particles" in again.record.class_prior_source
+    same = model if particles == PARTICLES else once
+    assert (again.calibration, again.suggested_threshold) == (same.calibration, same.suggested_threshold)
+
+
 def test_more_than_there_are_candidates(model):
     with pytest.raises(UsageError, match="has only"):
         recalibrated(model, 1000)
