@@ -9,6 +9,7 @@ from pupicker.core.detection.contamination import (
     DEPTH_WITHOUT_LABELS,
     MIN_DEPTH,
     _deepest,
+    _grown,
     contamination_mask,
     depth,
     limit_from_blobs,
@@ -126,6 +127,38 @@ def test_deepest_place_around_a_position_wherever_it_is(height, width, number, s
     for (x, y), deepest in zip(xy.round().long().tolist(), found.tolist(), strict=True):
         x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
         assert deepest == float(image[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7].max())
+
+
+@given(height=st.integers(1, 12), width=st.integers(1, 12), reach=st.integers(1, 5), seed=st.integers(0, 99))
+def test_a_rim_is_all_that_is_as_near_wherever_it_is(height, width, reach, seed):
+    """Brute force; also at the borders, beyond which there is nothing."""
+    mask = torch.rand((height, width), generator=torch.Generator().manual_seed(seed)) < 0.1
+    found, deep = _grown(mask, reach), mask.nonzero().tolist()
+    assert found.shape == mask.shape
+    for row in range(height):
+        for column in range(width):
+            near = any((row - y) ** 2 + (column - x) ** 2 <= reach**2 for y, x in deep)
+            assert bool(found[row, column]) == near
+
+
+@pytest.mark.parametrize("diameter", [8.0, 9.0, 22.0, 29.0])
+def test_the_mask_is_what_is_deeper_with_a_rim_of_a_quarter_of_the_diameter(diameter):
+    image = _noise(120, 90)
+    image[_disc(image.shape, 3, 60, 6)] -= 60  # at a border
+    deep = (depth(image, diameter, MIN_DEPTH) > MIN_DEPTH).nonzero().double()
+    every = torch.cartesian_prod(torch.arange(120), torch.arange(90)).double()
+    near = (torch.cdist(every, deep).amin(1) <= round(diameter / 4)).reshape(120, 90)
+    assert len(deep) and torch.equal(contamination_mask(image, diameter, MIN_DEPTH), near)
+
+
+def test_the_limit_is_twice_the_depth_of_nine_in_ten_labels():
+    found = torch.zeros(100, 100)
+    xy = torch.tensor([[10.0 + 20 * (k % 4), 10.0 + 20 * (k // 4)] for k in range(11)])
+    for k, (x, y) in enumerate(xy.tolist()):
+        found[int(y) + 3, int(x) - 2] = 10.0 + k
+    parts = [found, found], [xy[:6], xy[6:]]
+    assert limit_from_particles(*parts, DIAMETER_PX) == pytest.approx(2 * 19.0)  # the tenth of eleven
+    assert limit_from_particles([found], [xy[:1]], DIAMETER_PX) == pytest.approx(20.0)
 
 
 def test_the_limit_without_labels_and_with_faint_ones():

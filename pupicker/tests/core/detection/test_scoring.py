@@ -104,12 +104,17 @@ def test_views_score_the_pixels_of_the_image(network, shape, stride):
     turned = score_image(network, image.rot90(2)).rot90(2)
     mirrored = score_image(network, image.T.contiguous()).T
     both = score_image(network, image.rot90(2).T.contiguous()).T.rot90(2)
-    expected = (score_image(network, image) + turned + mirrored + both) / 4
-    found = score_orientations(network, image, stride, 4)
-    torch.testing.assert_close(found, expected[::stride, ::stride], rtol=0, atol=1e-11)
+    two, four = [score_image(network, image), mirrored], [score_image(network, image), mirrored, turned, both]
+    eight = [*four, *(score_image(network, view.contiguous()).rot90(-turns) for turns, view in (
+        (turns, image.rot90(turns)) for turns in (1, 3)))]
+    eight += [score_image(network, image.flip(axis).contiguous()).flip(axis) for axis in (0, 1)]
+    for views in (two, four, eight):
+        expected = torch.stack(views).mean(0)
+        found = score_orientations(network, image, stride, len(views))
+        torch.testing.assert_close(found, expected[::stride, ::stride], rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("orientations", [1, 4, 8])
+@pytest.mark.parametrize("orientations", [1, 2, 4, 8])
 def test_the_map_of_all_views_turns_with_the_image(network, orientations):
     image = noise((41, 37))
     scores = score_orientations(network, image, 2, orientations)

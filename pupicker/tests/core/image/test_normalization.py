@@ -13,6 +13,7 @@ from pupicker.core.image.normalization import (
     _initial_affine,
     _maximise,
     _start,
+    _update_mixture,
     fit,
     fit_to_mixture,
     normalize,
@@ -196,6 +197,18 @@ def test_multiplying_micrographs_by_constants_changes_their_scales_only(data_set
         first = normalize(image, joint.mixture, float(joint.scale[k]), 0.0)
         second = normalize(image * factors[k], other.mixture, float(other.scale[k]), 0.0)
         torch.testing.assert_close(first, second, rtol=0, atol=0.03)
+
+
+def test_a_component_of_equal_pixels_keeps_a_thousandth_of_the_spread():
+    """Masked areas of one grey level: a variance of zero would give them an infinite likelihood."""
+    x, v = np.array([1.0, 2.0, 4.0, 9.0]), np.array([3.0])
+    equal, others = np.array([40.0, 40.0 * 7, 40.0 * 49]), np.array([4.0, x.sum(), (x * x).sum()])
+    sums = np.stack([equal, others], 1)[:, :, None]
+    found = _update_mixture(sums, np.array([0.5]), v, Mixture(WEIGHT, MEAN, STD, "scale"))
+    pixels = 0.5 * np.concatenate([np.full(40, 7.0), x]) + 3
+    assert found.std == pytest.approx((1e-3 * pixels.std(), 0.5 * x.std()))
+    assert found.mean == pytest.approx((6.5, 0.5 * x.mean() + 3))
+    assert found.weight == pytest.approx((40 / 44, 4 / 44))
 
 
 def test_the_order_of_micrographs_does_not_matter(data_set, joint):

@@ -99,6 +99,20 @@ def test_no_rotation_leaves_the_buffer_or_reads_another_micrograph():
             assert float(crop[0, SIZE // 2, SIZE // 2]) == k + 1
 
 
+@pytest.mark.parametrize("size", [1, 3, 31, 63, 127])
+def test_a_large_crop_of_a_single_pixel_shows_nothing_else(size):
+    """Of three micrographs of one pixel each the margins are all that keeps them apart."""
+    stack = stack_micrographs([torch.full((1, 1), 10.0**k) for k in range(3)], margin_for(size))
+    angles = torch.cat([rotation(degrees, mirror) for degrees in range(0, 360, 9) for mirror in (1, -1)])
+    for k in range(3):
+        where = torch.tensor([[k, 0, 0]]).expand(len(angles), 3)
+        crops = gather(stack, where, size, angles)[:, 0]
+        around = max(0, size // 2 - 1)
+        assert crops[:, size // 2, size // 2].tolist() == pytest.approx([10.0**k] * len(angles))
+        crops[:, around : size - around, around : size - around] = 0  # the pixel and what it is interpolated to
+        assert not crops.any()
+
+
 def test_transforms_are_rotations_and_mirrors_half_of_them_exact():
     transforms = random_transforms(4000, torch.Generator().manual_seed(3))
     assert transforms.shape == (4000, 2, 2)
