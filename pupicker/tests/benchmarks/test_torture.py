@@ -62,3 +62,55 @@ def test_mutations_change_one_thing_and_leave_words_alone(programs):
     tree = ast.parse("def f(x: int) -> int:\n    if x < 1:\n        raise ValueError(f'{x + 1}')\n    return x + 2\n")
     assert sorted(ast.unparse(node).split("\n")[0] for node in places(tree)) == [
         "1", "2", "if x < 1:", "return x + 2", "x + 2", "x < 1"]
+
+
+def test_only_tests_that_call_a_function_are_asked(tmp_path, programs):
+    """In a process of its own: what a fixture calls counts for all who ask for it, what nobody calls for nobody."""
+    import ast
+    import subprocess
+    import sys
+
+    from benchmarks.torture.calls import Calls, function_at
+
+    package = tmp_path / "small"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    source = "A = 1 + 2\n\ndef one():\n    return 1\n\ndef two():\n    def inner(x):\n        return x - 1\n" \
+        "    return inner(3)\n\ndef none():\n    return 0\n"
+    (package / "module.py").write_text(source)
+    (tmp_path / "test_small.py").write_text(
+        "import pytest\nfrom small.module import one, two\n\n@pytest.fixture(scope='module')\ndef made():\n"
+        "    return two()\n\ndef test_a(made):\n    assert made == 2\n\ndef test_b(made):\n"
+        "    assert made + one() == 3\n\ndef test_c():\n    assert True\n")
+    code = (f"import sys; sys.path[:0] = [{str(programs.parent)!r}, {str(tmp_path)!r}]\n"
+            "import pathlib, pytest\nfrom benchmarks.torture.calls import Recorder\n"
+            f"recorder = Recorder(pathlib.Path({str(package)!r}), pathlib.Path({str(tmp_path / 'calls.json')!r}))\n"
+            f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', {str(tmp_path)!r},"
+            f" {str(tmp_path)!r}], [recorder]))")
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
+    calls = Calls.read(tmp_path / "calls.json")
+    tests = {line: {name.split("::")[1] for name in calls.tests_of(("module.py", line))} for line in (0, 3, 6, 11)}
+    assert tests == {0: {"test_a", "test_b"}, 3: {"test_b"}, 6: {"test_a", "test_b"}, 11: set()}
+    tree = ast.parse(source)
+    lines = {ast.unparse(node): function_at(tree, node) for node in ast.walk(tree) if isinstance(node, ast.BinOp)}
+    assert lines == {"1 + 2": 0, "x - 1": 6}
+
+
+def test_what_a_reader_fails_on_is_kept(tmp_path, programs):
+    from benchmarks.torture.guided import TABLES, Target, _seeds
+    from pupicker.shared.json_files import read_json
+
+    _seeds(tmp_path / "seeds")
+    (tmp_path / "work").mkdir()
+    target = Target(tmp_path / "work", tmp_path / "notes.json")
+    contents = [path.read_bytes() for path in sorted((tmp_path / "seeds").iterdir())]
+    for content in [*contents, b"", bytes([TABLES.index(".tsv")]) + b"no table"]:
+        target(content)
+    target.write()
+    told = read_json(tmp_path / "notes.json")
+    assert told["files"] == len(contents) + 1 == told["read"] + told["refused"] and told["found"] == {}
+    assert told["read"] >= 10
+    target.keep(ValueError("wrong"), ".tsv", b"1")
+    target.keep(ValueError("wrong again"), ".tsv", b"2")
+    target.write()
+    assert [row["content"] for row in read_json(tmp_path / "notes.json")["found"].values()] == ["31"]

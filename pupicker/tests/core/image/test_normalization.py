@@ -211,6 +211,19 @@ def test_a_component_of_equal_pixels_keeps_a_thousandth_of_the_spread():
     assert found.weight == pytest.approx((40 / 44, 4 / 44))
 
 
+@pytest.mark.parametrize("parts", [
+    [(3900, -4.9, 1.7), (1300, 4.2, 2.8), (5700, -5.6, 2.8)], [(200, 1.5, 1.9), (3600, -0.5, 0.3), (3600, -3.2, 0.7)]])
+def test_the_fit_is_that_of_the_best_start(parts):
+    """Of pixels (number, mean, deviation) of which halves are no good start."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = [mean + std * torch.randn(number, generator=generator).double() for number, mean, std in parts]
+    data = histogram(torch.cat(pixels).reshape(100, -1))
+    affine = _initial_affine(data, "location-scale")
+    halves, tenths = (_maximise(data, _start(data, "location-scale", q), *affine).log_likelihood for q in (0.5, 0.9))
+    assert fit(data, "location-scale").log_likelihood > halves + 1e-3
+    assert fit(data, "location-scale").log_likelihood >= tenths - 1e-5
+
+
 def test_the_order_of_micrographs_does_not_matter(data_set, joint):
     reverse = fit(histograms(data_set[::-1]))
     torch.testing.assert_close(reverse.scale.flip(0), joint.scale, rtol=1e-4, atol=0)
