@@ -104,7 +104,7 @@ def _with(node: ast.AST, **fields: Any) -> ast.AST:
 
 
 def places(tree: ast.AST) -> list[ast.AST]:
-    """Nodes that can be changed; not types, and not the words of errors."""
+    """Nodes that can be changed; not types, not the words of errors, not that a zip wants equal lengths."""
     left_out = {id(inner) for node in ast.walk(tree) for part in _unimportant(node) for inner in ast.walk(part)}
     return [node for node in ast.walk(tree) if id(node) not in left_out and next(variants(node), None) is not None]
 
@@ -112,7 +112,8 @@ def places(tree: ast.AST) -> list[ast.AST]:
 def _unimportant(node: ast.AST) -> list[ast.AST]:
     typed = [getattr(node, name, None) for name in ("annotation", "returns")]
     found = [part for part in typed if isinstance(part, ast.AST)]
-    return [*found, node] if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert) else found
+    strict = isinstance(node, ast.keyword) and node.arg == "strict"
+    return [*found, node] if strict or isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert) else found
 
 
 def all_mutations(folders: list[str]) -> list[Mutation]:

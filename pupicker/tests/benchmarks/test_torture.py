@@ -59,7 +59,8 @@ def test_mutations_change_one_thing_and_leave_words_alone(programs):
     assert len(found) > 300 and len({(m.module, m.node, m.variant) for m in found}) == len(found)
     chosen = random.Random(2).sample(found, 20)
     assert all(ast.unparse(ast.parse(mutated(one))) for one in chosen)
-    tree = ast.parse("def f(x: int) -> int:\n    if x < 1:\n        raise ValueError(f'{x + 1}')\n    return x + 2\n")
+    tree = ast.parse("def f(x: int) -> int:\n    if x < 1:\n        raise ValueError(f'{x + 1}')\n    return x + 2\n"
+                     "    zip(x, strict=True)\n")
     assert sorted(ast.unparse(node).split("\n")[0] for node in places(tree)) == [
         "1", "2", "if x < 1:", "return x + 2", "x + 2", "x < 1"]
 
