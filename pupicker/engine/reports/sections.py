@@ -39,7 +39,7 @@ def what_was_not_used(page: HtmlReport, run: Mapping[str, Any], origin: Provenan
             (origin.shown(name), *widths) for name, widths in sorted(borders.items())
         ])
     if masked:
-        page.paragraph("Pixels that are NaN or infinite are masked; no pick lies on them:")
+        page.paragraph("Pixels that are NaN, infinite or beyond 1e30 are masked; no pick lies on them:")
         page.table(("micrograph", "pixels"), [(origin.shown(name), n) for name, n in sorted(masked.items())])
     if excluded:
         page.paragraph("Nothing is picked in this share of the area (margin, mask, contamination):")

@@ -28,7 +28,7 @@ class Report:
     quarantined
         Those that were not, with one line that says why.
     masked
-        NaN and infinite pixels of micrographs that have some.
+        Pixels that are no values (NaN, infinite, beyond 1e30), of micrographs that have some.
     borders
         Width in pixels (top, bottom, left, right) of what holds no image and was cut off, of micrographs that have it.
     excluded
