@@ -59,7 +59,7 @@ class Recorder:
             return (yield)
         finally:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
             called = self._called.union(*(self._of_fixtures.get(name, set()) for name in item.fixturenames))
             self._rows.append({"test": item.nodeid, "seconds": time.process_time() - begin, "calls": sorted(
                 {(code.co_filename.removeprefix(self._package), code.co_firstlineno) for code in called
