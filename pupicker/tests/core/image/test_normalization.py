@@ -209,6 +209,8 @@ def test_a_component_of_equal_pixels_keeps_a_thousandth_of_the_spread():
     assert found.std == pytest.approx((1e-3 * pixels.std(), 0.5 * x.std()))
     assert found.mean == pytest.approx((6.5, 0.5 * x.mean() + 3))
     assert found.weight == pytest.approx((40 / 44, 4 / 44))
+    sums[:, 0] = 0  # one without pixels keeps a millionth of them
+    assert _update_mixture(sums, np.array([0.5]), v, found).weight == pytest.approx((1e-6, 1 - 1e-6), rel=1e-9)
 
 
 @pytest.mark.parametrize("parts", [
