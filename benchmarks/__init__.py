@@ -1,7 +1,7 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
 They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it;
-but for ``label_placement`` and ``torture``, which look at parts of it.
+but for ``label_placement``, ``exclusion`` and ``torture``, which look at parts of it.
 
 What they share:
 
@@ -22,6 +22,8 @@ Programs; README.md says what each asks and how long it takes:
     What a model says of its picks, and what it picks.
 ``trust``
     Whether that is true, and whether it picks nothing where there is nothing.
+``exclusion``
+    Where nothing should be picked: the edges, contamination.
 ``label_placement``
     How often labels in the wrong place are noticed.
 ``speed``

@@ -14,6 +14,7 @@ _HOLE_RADIUS_ANG = 6000.0  # of common holey films
 _GOLD_OPACITY = 1.6
 _CARBON_OPACITY, _CARBON_TEXTURE = 0.22, 2.0
 _LEAFLETS_ANG = 38.0  # distance of the two dark lines of a lipid bilayer
+_VISIBLE_OPACITY = 0.05  # a third to a quarter of the faintest carbon and crystals; their soft rims have less
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,16 @@ class Contamination:
             x, y, radius = self.hole
             free &= np.hypot(positions[:, 0] - x, positions[:, 1] - y) < radius - radius_px
         return free
+
+    def mask(self, frame: Frame, shape: tuple[int, int], radius_px: float) -> NDArray[np.bool_]:
+        """Bool ``shape``, of the micrograph: what weakens the beam, and the views of aggregates, of that radius."""
+        out = self.opacity > _VISIBLE_OPACITY
+        for x, y in self.clumps:
+            near = frame.window(x, y, radius_px)
+            dx, dy = frame.offsets(near, x, y)
+            out[near] |= dx**2 + dy**2 <= radius_px**2
+        rows, columns = (slice(frame.margin, frame.margin + side) for side in shape)
+        return out[rows, columns]
 
 
 def draw_contamination(

@@ -34,6 +34,8 @@ class SimulatedMicrograph:
         Its mean underfocus in µm.
     intensity_scale
         The factor that was applied to the intensity.
+    contaminated
+        (height, width) bool: where carbon, gold, ice, membranes or aggregates lie.
     """
 
     image: NDArray
@@ -41,6 +43,7 @@ class SimulatedMicrograph:
     y: NDArray[np.float64]
     defocus_um: float
     intensity_scale: float
+    contaminated: NDArray[np.bool_]
 
 
 def make_projector(config: SimulationConfig) -> Projector:
@@ -102,7 +105,8 @@ def simulate_micrograph(
         electrons = shots.poisson(electrons)
     kept = centres[inside(centres, config.width, config.height)]
     image = to_pixel_type(intensity_scale * electrons, config)
-    return SimulatedMicrograph(image, kept[:, 0].copy(), kept[:, 1].copy(), defocus_um, intensity_scale)
+    return SimulatedMicrograph(image, kept[:, 0].copy(), kept[:, 1].copy(), defocus_um, intensity_scale,
+                              dirt.mask(frame, (config.height, config.width), radius_px))
 
 
 def to_pixel_type(intensity: NDArray[np.floating], config: SimulationConfig) -> NDArray:

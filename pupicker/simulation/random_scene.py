@@ -41,10 +41,13 @@ class Scene:
         ``(SIZE_PX, SIZE_PX)`` float32 counts.
     xy
         ``(n, 2)`` float64 centres.
+    contaminated
+        ``(SIZE_PX, SIZE_PX)`` bool: carbon, gold, ice, membranes, aggregates.
     """
 
     image: NDArray[np.float32]
     xy: NDArray[np.float64]
+    contaminated: NDArray[np.bool_]
 
 
 def random_scene(seed: int, index: int) -> Scene:
@@ -67,7 +70,7 @@ def random_scene(seed: int, index: int) -> Scene:
         image *= uneven_illumination(rng, image.shape, float(rng.uniform(0.05, 0.5)))
     if rng.random() < 0.1:
         add_line_defects(rng, image, _between(rng, 0.1, 2.0))
-    return Scene(image, np.stack([made.x, made.y], axis=1))
+    return Scene(image, np.stack([made.x, made.y], axis=1), made.contaminated)
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

@@ -193,6 +193,19 @@ def test_aggregates_are_not_in_the_truth(projector):
     assert contrast_of(clumped, config)[outside].max() > 0.5 * contrast_of(clumped, config).max()
 
 
+def test_the_mask_of_contamination_is_what_is_dark_and_the_clumps(projector):
+    config = replace(PLAIN, width=512, height=400, particles=25, gold=4, ice_crystals=2)
+    made = simulate_micrograph(config, 0, projector)
+    assert made.contaminated.shape == (400, 512) and 0 < made.contaminated.mean() < 0.3
+    assert made.contaminated[made.image / config.electrons_per_pixel < 0.7].all()
+    assert not (made.contaminated & near(made, 5)).any()
+    assert not simulate_micrograph(replace(config, gold=0, ice_crystals=0), 0, projector).contaminated.any()
+    config = replace(PLAIN, width=512, height=400, snr=1.0, particles=0, aggregates=2)
+    clumped = simulate_micrograph(config, 1, projector)
+    signal = np.abs(contrast_of(clumped, config))
+    assert signal[clumped.contaminated].mean() > 5 * signal[~clumped.contaminated].mean()
+
+
 def test_more_gold_leaves_the_other_dirt_where_it_was():
     config = replace(SMALL, width=512, height=512, carbon=True, ice_crystals=2)
     frame = Frame(512, 512, 0)
