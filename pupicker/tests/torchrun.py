@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ LONGEST_WAIT_S = 900
 
 
 def start_together(*program: object, processes: int = 2) -> subprocess.Popen[str]:
-    """``torchrun --nproc-per-node N PROGRAM``."""
+    """``torchrun --nproc-per-node N PROGRAM``.
+
+    A module is ``-m -- MODULE``: without the dashes torchrun takes ``--start`` for an abbreviation of its own options.
+    """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.Popen(
         [*command, *map(str, program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -34,8 +38,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def said_by_pupicker(err: str) -> list[str]:
-    """Its error lines: torchrun has a summary of its own."""
-    return [line for line in err.splitlines() if line.startswith("pupicker ")]
+    """Its error lines; torchrun has a summary of its own, "pupicker FAILED" among it."""
+    return [line for line in err.splitlines() if re.match(r"pupicker [a-z-]+: ", line)]
 
 
 def process_of_rank(rank: int, process: subprocess.Popen[str]) -> int:

@@ -26,6 +26,7 @@ from pupicker.tests.torchrun import (
 )
 
 pytestmark = pytest.mark.slow
+PUPICKER = "-m", "--", "pupicker"
 
 
 def training(simulated, model, *more):
@@ -39,7 +40,7 @@ def training(simulated, model, *more):
 def test_two_processes_train_the_model_of_one(capsys, simulated, tmp_path):
     one, two = tmp_path / "one.pupicker", tmp_path / "two.pupicker"
     assert run(capsys, *training(simulated, one)).code == 0
-    code, out, err = run_together("-m", "pupicker", *training(simulated, two, "--report", tmp_path / "report.json"))
+    code, out, err = run_together(*PUPICKER, *training(simulated, two, "--report", tmp_path / "report.json"))
     assert code == 0 and said_by_pupicker(err) == [], err
     assert out.count("suggested threshold") == 1 and err.count("reading micrographs: 3/3") == 1
     assert "note: 2 processes share the updates, on the cpu" in err
@@ -67,7 +68,7 @@ def test_two_processes_train_the_model_of_one(capsys, simulated, tmp_path):
     (lambda simulated, folder: training(simulated, folder / "m.pupicker", "--updates", 0), "--updates"),
 ])
 def test_wrong_usage_is_one_line(simulated, tmp_path, command, what):
-    code, out, err = run_together("-m", "pupicker", *command(simulated, tmp_path))
+    code, out, err = run_together(*PUPICKER, *command(simulated, tmp_path))
     assert code == 1 and out == ""
     (line,) = said_by_pupicker(err)
     assert ": error: " in line and what in line
@@ -76,15 +77,15 @@ def test_wrong_usage_is_one_line(simulated, tmp_path, command, what):
 
 def test_a_minibatch_that_is_too_small_says_how_large_it_must_be(simulated, tmp_path):
     arguments = training(simulated, tmp_path / "m.pupicker", "--batch-size", 32)
-    code, _, err = run_together("-m", "pupicker", *arguments, processes=3)
+    code, _, err = run_together(*PUPICKER, *arguments, processes=3)
     assert code == 1
     (line,) = said_by_pupicker(err)
-    assert "a minibatch of 32 regions is too small to be shared by 3 processes" in line and "at least 55" in line
+    assert "a minibatch of 32 regions is too small to be shared by 3 processes" in line and "at least 54" in line
 
 
 def interrupted(arguments, checkpoint, end):
     """Start two processes, and end them in a way as soon as there is a checkpoint."""
-    process = start_together("-m", "pupicker", *arguments)
+    process = start_together(*PUPICKER, *arguments)
     last = time.monotonic() + LONGEST_WAIT_S
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < last:
         time.sleep(0.01)
@@ -111,7 +112,7 @@ def test_however_it_ends_one_line_says_why_and_it_can_be_resumed(capsys, simulat
     assert code != 0 and out == ""
     (line,) = said_by_pupicker(err)
     assert said in line and "--resume" in line
-    assert "Traceback" not in err.split("torch.distributed.elastic", 1)[0]
+    assert not [line for line in err.splitlines() if line.lstrip().startswith("File ") and "/pupicker/" in line]
     assert checkpoint_path(model).exists() and not model.exists()
     result = run(capsys, *arguments, "--resume", "--json")
     assert result.code == 0 and result.json["curve"][-1]["updates"] > 100
@@ -122,6 +123,6 @@ def test_resumed_by_two_processes(simulated, tmp_path):
     model = tmp_path / "m.pupicker"
     arguments = training(simulated, model, "--updates", 200, "--batch-size", 48, "--width", 8, "--start", "random")
     interrupted(arguments, checkpoint_path(model), kill_rank(1))
-    code, _, err = run_together("-m", "pupicker", *arguments, "--resume")
+    code, _, err = run_together(*PUPICKER, *arguments, "--resume")
     assert code == 0 and said_by_pupicker(err) == [], err
     assert model.exists() and not checkpoint_path(model).exists()
