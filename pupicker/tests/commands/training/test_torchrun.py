@@ -42,7 +42,7 @@ def test_two_processes_train_the_model_of_one(capsys, simulated, tmp_path):
     assert run(capsys, *training(simulated, one)).code == 0
     code, out, err = run_together(*PUPICKER, *training(simulated, two, "--report", tmp_path / "report.json"))
     assert code == 0 and said_by_pupicker(err) == [], err
-    assert out.count("suggested threshold") == 1 and err.count("reading micrographs: 3/3") == 1
+    assert out.count("working pixel size") == 1 and err.count("reading micrographs: 3/3") == 1
     assert "note: 2 processes share the updates, on the cpu" in err
     ours, theirs = load_file(two), load_file(one)
     assert ours.keys() == theirs.keys()
