@@ -56,8 +56,8 @@ def test_two_processes_train_the_model_of_one(capsys, simulated, tmp_path):
         assert result.code == 0
         tables.append(read_coordinates(picks))
     assert len(tables[0]) == len(tables[1]) > 0
-    np.testing.assert_allclose(tables[1].xy, tables[0].xy, atol=1e-2)
-    np.testing.assert_allclose(tables[1].score, tables[0].score, atol=1e-2)
+    for column in ("x", "y", "score"):
+        np.testing.assert_allclose(getattr(tables[1], column), getattr(tables[0], column), atol=1e-2)
 
 
 @pytest.mark.parametrize("command, what", [
