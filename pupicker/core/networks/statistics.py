@@ -84,7 +84,7 @@ class _NormalizedTogether(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, layer: _BatchNorm, weight: Tensor, bias: Tensor, momentum: float, total: Total
+        ctx: Any, x: Tensor, layer: _BatchNorm, weight: Tensor, bias: Tensor, total: Total
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The layer's own running statistics learn."""
         scratch = torch.zeros_like(weight), torch.ones_like(weight)  # of float32: so are the statistics then
@@ -94,6 +94,7 @@ class _NormalizedTogether(torch.autograd.Function):
         mean, square = (sums[:-1] / sums[-1]).chunk(2)
         variance = (square - mean**2).clamp(min=0)
         if layer.running_mean is not None and layer.running_var is not None:
+            momentum = _momentum(layer)
             layer.running_mean.lerp_(mean.float(), momentum)
             layer.running_var.lerp_((variance * sums[-1] / (sums[-1] - 1)).float(), momentum)
         reciprocal = (variance + layer.eps).rsqrt().float()
@@ -114,7 +115,7 @@ class _NormalizedTogether(torch.autograd.Function):
         shape = (-1, *[1] * (x.ndim - 2))
         factor = -(to_reciprocal * reciprocal + weight * along) * reciprocal**2 / number
         shift = ((to_mean - weight * reciprocal * across) / number - factor * mean).view(shape)
-        return to_x.add_(torch.addcmul(shift, x, factor.view(shape))), None, to_weight, to_bias, None, None
+        return to_x.add_(torch.addcmul(shift, x, factor.view(shape))), None, to_weight, to_bias, None
 
 
 @contextmanager
@@ -127,15 +128,13 @@ def statistics_kept(network: nn.Module, total: Total | None = None) -> Iterator[
 
     def normalize(layer: _BatchNorm, x: Tensor) -> Tensor:
         """Take the place of the layer's own method."""
-        momentum = layer.momentum
         if layer.num_batches_tracked is not None:
             layer.num_batches_tracked.add_(1)
-            momentum = 1 / float(layer.num_batches_tracked) if momentum is None else momentum
         if total is None:
-            out, *kept[layer] = _Normalized.apply(x, layer.weight, layer.bias, layer, momentum or 0.0)
+            out, *kept[layer] = _Normalized.apply(x, layer.weight, layer.bias, layer, _momentum(layer))
         else:
             weight, bias = _affine(layer, x)
-            out, *kept[layer] = _NormalizedTogether.apply(x, layer, weight, bias, momentum or 0.0, total)
+            out, *kept[layer] = _NormalizedTogether.apply(x, layer, weight, bias, total)
         return out
 
     layers = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
@@ -158,6 +157,13 @@ def statistics_applied(statistics: Statistics) -> Iterator[None]:
 
     with replaced({layer: partial(normalize, layer) for layer in statistics}):
         yield
+
+
+def _momentum(layer: _BatchNorm) -> float:
+    """Share of this batch in the running statistics; without one, these are means over all batches so far."""
+    if layer.momentum is None and layer.num_batches_tracked is not None:
+        return 1 / float(layer.num_batches_tracked)
+    return layer.momentum or 0.0
 
 
 def _affine(layer: _BatchNorm, x: Tensor) -> tuple[Tensor, Tensor]:
