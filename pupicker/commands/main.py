@@ -14,14 +14,23 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pupicker
 from pupicker.commands.parsing.arguments import check_output_file, named, print_text, worded
 from pupicker.engine.runtime.checks import check_options
-from pupicker.engine.runtime.errors import PuPickerError, out_of_memory
+from pupicker.engine.runtime.errors import PuPickerError, UsageError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
 from pupicker.engine.runtime.progress import progress_on
-from pupicker.shared.choices import EXIT_FAILED, EXIT_TERMINATED
+from pupicker.engine.runtime.torchrun import started_by_torchrun
+from pupicker.shared.choices import EXIT_DONE, EXIT_FAILED, EXIT_TERMINATED
+
+if TYPE_CHECKING:
+    from pupicker.engine.runtime.processes import Processes
+
+EXIT_INTERRUPTED = 130
+"""By Ctrl-C, as a shell says it."""
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
@@ -55,42 +64,82 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and return its exit code; as one of the processes of torchrun lead them, or help."""
+    if not started_by_torchrun():
+        return _run(arguments)
+    from pupicker.engine.runtime.processes import run_together
+
+    return run_together(partial(_run, arguments), _help)
+
+
+def _run(arguments: Sequence[str] | None, processes: Processes | None = None) -> int:
     args = build_parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # names of files need not be text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     args.command_line = shlex.join(["pupicker", *(sys.argv[1:] if arguments is None else arguments)])
+    args.processes = processes
     try:
         with _heard(), progress_on(sys.stderr), terminated_by_signal():
+            _check_alone(args)
             check_options(vars(args), args.options)
             _check_written(args)
             code = int(args.run(args))
         print_text("", last=True)
         return code
-    except PuPickerError as error:
-        sys.stderr.write(f"pupicker {args.command}: error: {worded(error)}\n")
-        return error.exit_code
-    except BrokenPipeError:  # the reader of the results has gone
-        _drop_output()
-        return EXIT_FAILED
-    except OSError as error:
-        _drop_output()
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"pupicker {args.command}: error: {where}{error.strerror or error}\n")
-        return EXIT_FAILED
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+    except BaseException as error:
+        code, why = _ended_by(error)
+        if not why and not code:
             raise
-        sys.stderr.write(f"pupicker {args.command}: error: out of memory ({' '.join(str(error).split())[:200]}); give"
-                         " fewer or smaller micrographs, another --device, or a machine with more memory\n")
-        return EXIT_FAILED
-    except Terminated:
-        sys.stderr.write(f"pupicker {args.command}: terminated\n")
-        return EXIT_TERMINATED
-    except KeyboardInterrupt:
-        sys.stderr.write(f"pupicker {args.command}: interrupted\n")
-        return 130
+        if isinstance(error, OSError):
+            _drop_output()
+        if why and (processes is None or processes.first_to_tell()):
+            sys.stderr.write(f"pupicker {args.command}: {why}\n")
+        return code
+
+
+def _help(processes: Processes) -> int:
+    """Share in the updates of a training; only what fails here and has not been said yet is worth a line."""
+    from pupicker.engine.runtime.processes import Lost
+    from pupicker.engine.training.optimisation import help_fitting
+
+    try:
+        help_fitting(processes)
+        return EXIT_DONE
+    except Exception as error:
+        code, why = _ended_by(error)
+        if processes.first_to_tell():
+            if not why:
+                raise
+            sys.stderr.write(f"pupicker train: {why} [process {processes.rank} of {processes.count}]\n")
+            return code
+        return EXIT_DONE if isinstance(error, Lost) else EXIT_FAILED
+
+
+def _ended_by(error: BaseException) -> tuple[int, str]:
+    """Exit code and why, in a line; 0 and nothing: a fault of the program, whose traceback is wanted."""
+    if isinstance(error, PuPickerError):
+        return error.exit_code, f"error: {worded(error)}"
+    if isinstance(error, BrokenPipeError):  # the reader of the results has gone
+        return EXIT_FAILED, ""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return EXIT_FAILED, f"error: {where}{error.strerror or error}"
+    if isinstance(error, MemoryError | RuntimeError) and out_of_memory(error):
+        return EXIT_FAILED, (f"error: out of memory ({' '.join(str(error).split())[:200]}); give fewer or smaller"
+                             " micrographs, another --device, or a machine with more memory")
+    if isinstance(error, Terminated):
+        return EXIT_TERMINATED, "terminated"
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED, "interrupted"
+    return 0, ""
+
+
+def _check_alone(args: argparse.Namespace) -> None:
+    """Nothing but a training is made for several processes of torchrun: each would do the same work."""
+    if args.processes and args.command != "train":
+        raise UsageError("torchrun starts several processes, and only train shares its work among them; start it"
+                         f" without{', or with --part in each of several jobs' if args.command == 'pick' else ''}")
 
 
 def _drop_output() -> None:

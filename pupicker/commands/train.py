@@ -19,11 +19,15 @@ from pupicker.commands.parsing.arguments import (
 from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
 
 if TYPE_CHECKING:
+    import torch
+
     from pupicker.core.geometry import Geometry
     from pupicker.core.networks import Classifier
     from pupicker.engine.models.model_file import Model
     from pupicker.engine.reports.provenance import Provenance
+    from pupicker.engine.runtime.processes import Processes
     from pupicker.engine.training.dataset import Sources
+    from pupicker.engine.training.options import TrainingOptions
 
 STOPPING_S = 60.0
 """A training that was told to stop, by a queue for one, may take so long to end; one that goes on waits for it."""
@@ -55,11 +59,12 @@ def run(args: argparse.Namespace) -> int:
     check(args)
     origin = _origin(args)
     options, network = training_options(args), network_of(args)
+    device, processes = _together(args, options, network, device)
     start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
     sources = sources_of(args, paths)
     geometry, pixel_size = geometry_of(args, paths, network)
-    task = Task(geometry, options, start, device, pixel_size)
+    task = Task(geometry, options, start, device, pixel_size, processes)
     if args.resume and not args.only_html and args.output.exists() and not checkpoint_path(args.output).exists():
         logging.getLogger(__name__).info("%s: is finished, there is nothing to resume; it is trained anew", args.output)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
@@ -85,6 +90,27 @@ def run(args: argparse.Namespace) -> int:
     rows = [("model", str(args.output), ""), *_rows(model, content),
             *describe(geometry, pixel_size, network.receptive_field_px)]
     return finish(report, args, args.output, rows)
+
+
+def _together(
+    args: argparse.Namespace, options: TrainingOptions, network: Classifier, device: torch.device
+) -> tuple[torch.device, Processes]:
+    """Who computes, and where this process does; other processes of torchrun, if there are any, are told."""
+    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.runtime.processes import ALONE
+    from pupicker.engine.training.optimisation import check_shares, lead_fitting
+
+    processes: Processes = args.processes or ALONE
+    if not processes:
+        return device, processes
+    if ":" in args.device:
+        raise UsageError(f"{args.device} is one GPU for {processes.count} processes: give cuda, each takes its own",
+                         "device")
+    check_shares(options.fitting, network, processes.count)
+    device = processes.device(device.type)
+    lead_fitting(processes, device, args.threads)
+    logging.getLogger(__name__).info("%d processes share the updates, on the %s", processes.count, device.type)
+    return device, processes
 
 
 def _origin(args: argparse.Namespace) -> Provenance:

@@ -4,7 +4,8 @@ A network is a :class:`~pupicker.core.networks.base.Classifier`, known by name i
 file and one line, or a package of its own.
 
 In the order of use: ``registry``, ``base`` (dense evaluation at any stride), ``blocks`` with ``activation``,
-``convolutional`` and ``residual``, ``statistics`` (batch normalisation of crops beside patches), ``autoencoder``,
+``convolutional`` and ``residual``, ``statistics`` (batch normalisation of crops beside patches), ``dropout`` (of a
+share of a minibatch), ``autoencoder``,
 ``cell_head`` (four scores a step), ``inference`` (the same scores for less).
 """
 

@@ -24,6 +24,8 @@ OFFSET_STD = 0.3
 NOISE_STD = 0.7
 """Standard deviation of the noise added to each pixel, in the same unit."""
 
+ALL_ROWS = slice(None)
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -127,8 +129,14 @@ def random_transforms(count: int, generator: torch.Generator) -> Tensor:
     return rotation
 
 
-def perturb(crops: Tensor, generator: torch.Generator) -> Tensor:
-    """Crops ``(n, 1, size, size)`` plus a random grey level each and white noise, drawn where the generator is."""
-    offset = torch.randn(len(crops), 1, 1, 1, generator=generator, device=generator.device) * OFFSET_STD
-    noise = torch.randn(crops.shape, generator=generator, device=generator.device) * NOISE_STD
-    return crops + (offset + noise).to(crops.device)
+def perturb(
+    crops: Tensor, generator: torch.Generator, rows: slice = ALL_ROWS, number: int | None = None
+) -> Tensor:
+    """Crops ``(n, 1, size, size)`` plus a random grey level each and white noise, drawn where the generator is.
+
+    `rows`: those of `number` crops that these are; all are drawn for.
+    """
+    shape = (len(crops) if number is None else number, *crops.shape[1:])
+    offset = torch.randn(shape[0], 1, 1, 1, generator=generator, device=generator.device) * OFFSET_STD
+    noise = torch.randn(shape, generator=generator, device=generator.device) * NOISE_STD
+    return crops + (offset[rows] + noise[rows]).to(crops.device)

@@ -10,6 +10,7 @@ import torch
 from pupicker.core.networks import Classifier
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.runtime.torchrun import processes_here
 from pupicker.shared.options import DEVICE, PRECISION, THREADS
 
 _precision: str = PRECISION.default
@@ -40,7 +41,8 @@ def resolve_device(text: str) -> torch.device:
 def set_threads(threads: int) -> int:
     """Use this many threads, at most one a core that this process may use (0: all of them), and return the number.
 
-    Four threads on two cores wait for each other: a training took three times as long.
+    Four threads on two cores wait for each other: a training took three times as long.  Processes that train together
+    share the cores of their machine.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def set_threads(threads: int) -> int:
         There is no such number of threads.
     """
     check_options({"threads": threads}, [THREADS])
-    cores = len(os.sched_getaffinity(0))
+    cores = max(1, len(os.sched_getaffinity(0)) // processes_here())
     chosen = min(threads or cores, cores)
     torch.set_num_threads(chosen)
     return chosen

@@ -13,13 +13,22 @@ are both, a minibatch has as many of the one as of the other: rings are many.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from pupicker.core.regions.crops import Stack, gather, margin_for, perturb, random_transforms, stack_micrographs
+from pupicker.core.regions.crops import (
+    ALL_ROWS,
+    Stack,
+    gather,
+    margin_for,
+    perturb,
+    random_transforms,
+    stack_micrographs,
+)
 from pupicker.core.regions.patches import PatchGrid
 from pupicker.core.regions.regions import class_prior_from_count, disc_mask, ring_mask, unlabelled_prior
 from pupicker.engine.training.dataset import LabelledMicrograph
@@ -29,6 +38,15 @@ MIN_UNLABELLED_SHARE = 0.05
 
 RIM_SHARE = 0.1
 """The labelled area may differ by this share from that of as many average discs."""
+
+
+Rows = Callable[[int], slice]
+"""Of so many rows, those that one process makes."""
+
+
+def _all_rows(number: int) -> slice:
+    """One process makes all of them."""
+    return ALL_ROWS
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,8 @@ class Minibatch:
     patches
         ``(n, 1, side, side)`` augmented patches.
     unlabelled
-        ``(n, regions)`` bool: which regions of the patches count as unlabelled.
+        ``(n, regions)`` bool: which regions of the patches count as unlabelled, also where the crops and patches are
+        the share of one process.
     crop_originals, patch_originals
         The same, turned and mirrored but without added grey level and noise.
     """
@@ -103,6 +122,10 @@ class Sampler:
         """Whether minibatches may ask for negative pixels."""
         return len(self.negative) + len(self.ring) > 0
 
+    def with_pixels(self, buffer: Tensor) -> Sampler:
+        """The same with other values of all pixels, or none, and where these are: to give it to another process."""
+        return replace(self, stack=replace(self.stack, buffer=buffer).to(buffer.device))
+
     def prior(self, particles: float) -> float:
         """Class prior: the area fraction of the discs of so many particles in these micrographs."""
         return class_prior_from_count(particles, self.radius_px, self.pixels)
@@ -119,26 +142,32 @@ class Sampler:
         return unlabelled_prior(prior, labelled, (len(self.negative) + len(self.ring)) / self.pixels)
 
     def draw(
-        self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0
+        self, positives: int, unlabelled: int, generator: torch.Generator, negatives: int = 0, rows: Rows = _all_rows
     ) -> Minibatch:
-        """As many augmented labelled crops, and patches with about as many unlabelled regions."""
+        """As many augmented labelled crops, and patches with about as many unlabelled regions.
+
+        `rows`: which of so many crops, or patches, are made; all of them are drawn.
+        """
         on_rings = negatives if not len(self.negative) else negatives // 2 if len(self.ring) else 0
         where = torch.cat([
             _some(self.positive, positives, generator),
             _some(self.negative, negatives - on_rings, generator), _some(self.ring, on_rings, generator),
         ])
-        crops = gather(self.stack, where, self.grid.field_px, random_transforms(len(where), generator))
-        patches, counted = self._draw_patches(max(1, unlabelled // self.grid.regions), generator)
-        return Minibatch(perturb(crops, generator), perturb(patches, generator), counted, crops, patches)
+        own = rows(len(where))
+        crops = gather(self.stack, where[own], self.grid.field_px, random_transforms(len(where), generator)[own])
+        count = max(1, unlabelled // self.grid.regions)
+        patches, counted = self._draw_patches(count, generator, rows(count))
+        return Minibatch(perturb(crops, generator, own, len(where)), perturb(patches, generator, rows(count), count),
+                         counted, crops, patches)
 
-    def _draw_patches(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Patches without added grey level and noise, and which of their regions are unlabelled: at least one is."""
+    def _draw_patches(self, count: int, generator: torch.Generator, own: slice) -> tuple[Tensor, Tensor]:
+        """Own patches without added grey level and noise, and which regions of all are unlabelled: at least one is."""
         while True:
             where = self._draw_centres(count, generator)
             transforms = random_transforms(count, generator)
             counted = self._unlabelled(where[:, 0], self.grid.centres(where[:, 1:], transforms))
             if bool(counted.any()):
-                return gather(self.stack, where, self.grid.side_px, transforms), counted
+                return gather(self.stack, where[own], self.grid.side_px, transforms[own]), counted
 
     def _draw_centres(self, count: int, generator: torch.Generator) -> Tensor:
         """Of patches, also so far outside of an image that each of their regions is anywhere in it equally often."""

@@ -14,6 +14,7 @@ from pupicker.core.networks.autoencoder import paper_weight
 from pupicker.engine.models.initial_weights import WEIGHTS, Start
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.runtime.processes import ALONE, Processes
 from pupicker.engine.training.optimisation import REGIONS_PER_POSITIVE, FittingOptions
 from pupicker.engine.training.validation import LabelledCandidates
 from pupicker.shared import options
@@ -127,6 +128,8 @@ class Task:
         Where to compute.
     pixel_size_ang
         Of the micrographs that the lengths follow from, for the record; None: not known.
+    processes
+        That share the minibatches.
     """
 
     geometry: Geometry
@@ -134,6 +137,7 @@ class Task:
     start: Start = field(default_factory=Start)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     pixel_size_ang: float | None = None
+    processes: Processes = ALONE
 
     def resolved(self, labels: int, pseudo: bool = False) -> Task:
         """With numbers for all that follows from the number of labels, pseudo-labels or not, and from the start."""

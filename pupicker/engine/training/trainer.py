@@ -80,7 +80,7 @@ class Training:
         self._snapshots: dict[int, Snapshot] = {}
 
     def _new_fitting(self) -> Fitting:
-        return Fitting(self.options.fitting, self.task.device, self.task.start.weights)
+        return Fitting(self.options.fitting, self.task.device, self.task.start.weights, self.task.processes)
 
     def run(self) -> Model:
         """Train, from where it stands, and return the model."""
