@@ -379,7 +379,7 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
     assert pupicker_code()["code"] == "method-2"
 
 
-PROGRAMS = ("ablation", "all_labels", "calibration", "false_picks", "gpu", "label_efficiency", "left_out",
+PROGRAMS = ("ablation", "all_labels", "calibration", "false_picks", "gpu", "growth", "label_efficiency", "left_out",
             "label_placement", "particle_numbers", "picking_options", "pixel_sizes", "speed", "torture",
             "torture.mutation", "trust", "zero_labels", "paper.fig5a", "paper.fig5b", "paper.presets", "paper.sf3",
             "paper.sf6", "paper.table1")
@@ -408,7 +408,7 @@ def test_there_are_no_other_programs(programs):
 PURE = ("pupicker.core.geometry", "pupicker.core.scores", "pupicker.shared")
 """What benchmarks take of pupicker beside its Python functions and its command line."""
 
-INSIDE = ("label_placement", "torture")
+INSIDE = ("label_placement", "torture", "growth")
 """Programs that look at parts of pupicker; file or folder."""
 
 WINDOWS = ("pupicker.objects", "pupicker.protocols", "pupicker.viewers", "pupicker.wizards")
