@@ -36,7 +36,7 @@ def particles(answer: dict[str, Any], diameter_ang: float) -> list[dict[str, flo
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result of a job; WorkerError with one line if there is none."""
     fields = {name: value for name, value in job.items() if name != "id"}
-    picked, failed, diameter_ang = {}, {}, job.get("diameter")
+    picked, failed, diameter_ang = {}, {}, float(job.get("diameter", 0.0))
 
     def told(answer: dict[str, Any]) -> None:
         if answer["event"] == "micrograph":
@@ -46,7 +46,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             failed[answer["micrograph"]] = answer["reason"]
 
     with Worker(["pupicker", "serve", "--device", os.environ.get("PUPICKER_DEVICE", "auto")]) as worker:
-        if diameter_ang is None and "model" in job:  # without either the request says what is missing
+        if not diameter_ang and "model" in job:  # without either the request says what is missing
             diameter_ang = worker.ask("info", file=job["model"])["diameter_ang"]
         last = worker.ask("suggest" if "diameter" in job else "pick", told, coordinates=True, **fields)
     return {"status": "completed" if picked else "failed", "micrographs": picked, "failed": failed,

@@ -53,7 +53,7 @@ def _table(header: list[str], rows: list[list[Any]]) -> str:
 def _growth(records: list[dict[str, Any]]) -> str:
     rows = []
     for record in records:
-        row = [record["micrographs"]]
+        row: list[Any] = [record.get("title", record["micrographs"])]
         for part in PARTS:
             first, last = ends([value for _, value in costs(record["rows"], part)])
             row += [f"{first:.1f}", f"{last:.1f}", f"{last / first:.2f}"]
