@@ -106,13 +106,13 @@ def _draw(records: list[dict[str, Any]], path: Path) -> None:
     for record in records:
         for axis, part in zip(axes[0], PARTS, strict=False):
             axis.plot(*zip(*costs(record["rows"], part), strict=True), ".-", label=str(record["micrographs"]))
-            axis.set_title(f"{PARTS[part]}, ms of the processor a micrograph")
+            axis.set_title(f"{PARTS[part]}: processor ms for each", fontsize=9)
     longest = records[-1]["rows"]
     for name, label in (("protocol_mb", "Scipion's process, MB"), ("core_mb", "process that picks, MB"),
                         ("output_kb", "output, KB"), ("own_files", "own files")):
         axes[0][2].plot([row["done"] for row in longest], [row[name] for row in longest], ".-", label=label)
     axes[0][2].set_yscale("log")
-    axes[0][2].set_title("memory, output, files")
+    axes[0][2].set_title("memory, output, files", fontsize=9)
     for axis in axes[0]:
         axis.set_xlabel("micrographs in the output")
         axis.set_xscale("log")
