@@ -39,7 +39,7 @@ CORE = [
     "pillow>=9.1",  # matplotlib needs it too
     "jinja2>=3",  # torch needs it too
 ]
-TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "vermin"]
+TEST = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "vermin", "pika"]
 PLUGINS = ["scipion-app", "scipion-em-relion", "scipion-em-sphire"]  # what the tests run before and after ours
 
 setup(

@@ -1,7 +1,11 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
 They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it;
+<<<<<<< HEAD
 but for ``label_placement``, ``exclusion`` and ``torture``, which look at parts of it.
+=======
+but for ``label_placement`` and ``torture``, which look at parts of it, and ``growth``, which runs its protocols.
+>>>>>>> growth
 
 What they share:
 
@@ -30,6 +34,8 @@ Programs; README.md says what each asks and how long it takes:
     Processor seconds and memory of everything, beside Topaz.
 ``gpu``
     A GPU beside the processor.
+``growth``
+    What a run costs when it grows, and what it survives while micrographs arrive.
 ``viewer_start``
     How fast the windows open.
 ``torture``

@@ -12,6 +12,7 @@ from pupicker.shared.worker import Answer, Worker, WorkerDied, WorkerError
 
 TRIES = 2
 MOST_STARTS = 3  # in a row that fail
+MOST_KILLED_STARTS = 12  # in a row that somebody else ended: on a busy machine a start is long enough to be hit often
 CLOSE_S = 10.0
 
 
@@ -118,12 +119,14 @@ class Picking:
         return dict(joined, quarantined=[{"micrograph": name, "reason": reason} for name, reason in self._failed])
 
     def _start(self) -> None:
-        for attempt in range(1, MOST_STARTS + 1):
+        failed = killed = 0
+        while True:
             try:
                 self._worker.start()
                 return
             except WorkerDied as error:
-                if attempt == MOST_STARTS:
+                failed, killed = failed + (not error.by_signal), killed + error.by_signal
+                if failed == MOST_STARTS or killed == MOST_KILLED_STARTS:
                     raise CoreError(str(error)) from None
 
     def _hear(self, answer: Answer) -> None:

@@ -198,7 +198,7 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
     # --------------------------- a new version -------------------------------
     def _takeUp(self, version: int) -> None:
         """Pick with another model from now on, and all that was picked before once more; no step is picking."""
-        self._replaced = set(self._readDoneList())
+        self._replaced = self._readDoneList()
         self._versions.takeUp(version, len(self._versions.labels(version)))
         self._registerModels()
         pwutils.cleanPath(self._getExtraPath("DONE"), self._getBatchesDir())

@@ -48,7 +48,15 @@ class WorkerError(Exception):
 
 
 class WorkerDied(WorkerError):
-    """The process ended before it gave the last answer."""
+    """The process ended before it gave the last answer.
+
+    Attributes
+    ----------
+    by_signal
+        Whether it was ended from outside while it started.
+    """
+
+    by_signal = False
 
 
 class Ticket:
@@ -280,7 +288,9 @@ class Worker:
             process.end(0.0)
             raise WorkerDied("pupicker serve does not start: it said nothing for %d s" % START_S)
         if not process.ready:
-            raise WorkerDied("pupicker serve does not start: %s" % process.why_it_ended())
+            error = WorkerDied("pupicker serve does not start: %s" % process.why_it_ended())
+            error.by_signal = process.child.returncode is not None and process.child.returncode < 0
+            raise error
         return process.ready
 
     def _running(self) -> _Process:

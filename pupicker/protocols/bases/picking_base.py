@@ -7,7 +7,6 @@ import time
 from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
-from pwem.protocols import ProtParticlePickingAuto
 from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
@@ -15,6 +14,7 @@ from pupicker.convert.batch_records import batchRecord, joinBatches, relink
 from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.bases.many_micrographs import ManyMicrographs
 from pupicker.protocols.bases.picking_state import PickingState
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
@@ -22,7 +22,7 @@ from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.json_files import read_json, write_json
 
 
-class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto):
+class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
     """Base of the pickers: batches of micrographs through the command line, in streaming.
 
     A picker says which command, what stands in front of its micrographs, and which options decide what it finds.
@@ -37,7 +37,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
     _inputState: List[int]  # of the file of the input when it was read
 
     def __init__(self, **kwargs: Any) -> None:
-        ProtParticlePickingAuto.__init__(self, **kwargs)
+        ManyMicrographs.__init__(self, **kwargs)
         self.emptyMicrographs = Integer(0)
         self.pickedMicrographs = Integer(0)
         self.expectedParticles = Float(0.0)  # by the probabilities; stays 0 where they are not known
@@ -74,7 +74,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ProtParticlePickingAuto
         self._takeUpEarlierPicks(self._digest, self._scoringDigest())
         self._waiting, self._open, self._inputState = [], [], []
         self._beginToCount()
-        ProtParticlePickingAuto._insertAllSteps(self)
+        ManyMicrographs._insertAllSteps(self)
 
     def _pickingDigest(self, arguments: List[str]) -> str:
         """What tells how it is picked now, with these options."""

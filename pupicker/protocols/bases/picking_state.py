@@ -146,7 +146,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
             mic = Micrograph()
             mic.setObjId(micId)
             pwutils.cleanPath(self._getMicDone(mic))
-        done = [micId for micId in self._readDoneList() if micId not in retried]
+        done = sorted(self._readDoneList() - retried)
         write_text(self._getAllDone(), "".join("%d\n" % micId for micId in done))
         self._cleanQuarantine()
         self._retry = repr(time.time())  # else Scipion takes over the finished steps

@@ -6,7 +6,7 @@ which has no protocol among its own base classes, for wrong.  At run time :class
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Protocol
+from typing import TYPE_CHECKING, Any, List, Protocol, Set
 
 
 class Value(Protocol):
@@ -75,7 +75,7 @@ class PickingRun(Run):
 
         def _defineStreamingParams(self, form: Any) -> None: ...
 
-        def _readDoneList(self) -> List[int]: ...
+        def _readDoneList(self) -> Set[int]: ...
 
         def _getAllDone(self) -> str: ...
 

@@ -380,7 +380,7 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
 
 
 PROGRAMS = ("ablation", "all_labels", "calibration", "exclusion.edges", "exclusion.learnt_contamination",
-            "false_picks", "gpu", "label_efficiency", "left_out", "label_placement", "particle_numbers",
+            "false_picks", "gpu", "growth", "label_efficiency", "label_placement", "left_out", "particle_numbers",
             "picking_options", "pixel_sizes", "speed", "torture", "torture.mutation", "trust", "zero_labels",
             "paper.fig5a", "paper.fig5b", "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
 
@@ -408,7 +408,7 @@ def test_there_are_no_other_programs(programs):
 PURE = ("pupicker.core.geometry", "pupicker.core.scores", "pupicker.shared")
 """What benchmarks take of pupicker beside its Python functions and its command line."""
 
-INSIDE = ("label_placement", "exclusion", "torture")
+INSIDE = ("exclusion", "growth", "label_placement", "torture")
 """Programs that look at parts of pupicker; file or folder."""
 
 WINDOWS = ("pupicker.objects", "pupicker.protocols", "pupicker.viewers", "pupicker.wizards")

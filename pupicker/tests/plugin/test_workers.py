@@ -9,7 +9,7 @@ import pytest
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
 from pupicker.plugin.outcome import CoreError  # isort: skip
-from pupicker.plugin.workers import Picking, Workers, fieldsOf  # isort: skip
+from pupicker.plugin.workers import MOST_KILLED_STARTS, Picking, Workers, fieldsOf  # isort: skip
 from pupicker.shared.worker import Worker  # isort: skip
 
 SERVER = """
@@ -22,6 +22,12 @@ def say(**answer):
 log = open(os.environ["LOG"], "a")
 if os.path.exists(os.environ["LOG"] + ".broken"):
     sys.exit(7)
+starts = os.environ["LOG"] + ".starts"
+if os.path.exists(starts):
+    left = int(open(starts).read())
+    open(starts, "w").write(str(left - 1))
+    if left > 0:
+        os.kill(os.getpid(), 9)
 say(event="ready", protocol=1)
 for line in sys.stdin:
     request = json.loads(line)
@@ -88,6 +94,18 @@ def test_what_concerns_all_ends_the_run(worker, tmp_path):
     (tmp_path / "log.broken").touch()
     with pytest.raises(CoreError, match="does not start: exit status 7"):
         pick(worker, "a")
+
+
+def test_a_start_that_is_killed_is_no_fault_of_the_program(worker, tmp_path):
+    """It is made again and again, but not for ever."""
+    (tmp_path / "log.starts").write_text(str(MOST_KILLED_STARTS - 1))
+    told, report = pick(worker, "a")
+    assert told == ["a"] and report["quarantined"] == [] and worker.starts == MOST_KILLED_STARTS
+    worker.close()
+    (tmp_path / "log.starts").write_text("1000")
+    with pytest.raises(CoreError, match="does not start: it was ended from outside"):
+        pick(worker, "b")
+    assert worker.starts == 2 * MOST_KILLED_STARTS
 
 
 def test_a_worker_is_kept_for_its_place():

@@ -1,4 +1,4 @@
-"""Runs through a real Slurm, with the blocks of the site guide as Scipion's hosts.conf."""
+"""Runs through a real Slurm, with the blocks of the page for facilities as Scipion's hosts.conf."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pupicker
 
-GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "guide" / "site-install.md"
+GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "facility.md"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
 SOON_S = 60.0
 CONFIGURATION = """
@@ -57,7 +57,7 @@ def missing_programs() -> list[str]:
 
 
 def guide_blocks(language: str) -> list[str]:
-    """Those of the site guide; none where it is not beside the package."""
+    """Those of the page for facilities; none where it is not beside the package."""
     text = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else ""
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 

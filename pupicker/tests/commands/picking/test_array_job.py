@@ -25,7 +25,7 @@ def test_an_array_job_of_the_guide(tmp_path, monkeypatch, simulated, model_path)
     command = f"{sys.executable} -m pupicker"
     script = script.replace("pupicker pick", f"{command} pick --threads 1").replace("=4", "=1")
     (tmp_path / "job.sh").write_text(script)
-    monkeypatch.setenv("PYTHONPATH", str(GUIDE.parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(GUIDE.parents[1]))
     monkeypatch.chdir(tmp_path)
     with SlurmCluster(tmp_path / "slurm") as cluster:
         cluster.run("sbatch", "--wait", "--output=log-%a.txt", "job.sh")
