@@ -4,8 +4,8 @@
     python -m benchmarks.class_loop report
 
 Each seed is a session of simulated micrographs with carbon, gold, ice, clumps of particles and vesicles.  The first
-six are picked with the general model from a score of -2 on (docs/guide/thresholds.md, for what goes to 2D
-classification); RELION extracts and classifies these picks without correcting the CTF.  The particles of the good
+six are picked with the general model at its default threshold, from where on a pick is a particle as likely as not, so
+that most are; RELION extracts and classifies these picks without correcting the CTF.  The particles of the good
 classes are the only labels of a training, and its model picks.  Compared with the truth are the picks of the general
 model and of that model, on the first micrographs and on two later ones, which no class has seen.
 
@@ -47,7 +47,7 @@ METHODS = ("general", "classes", "negatives", "all")
 FIRST, LATER = 6, 2
 SESSION = {"--pixel-size": 6, "--width": 704, "--height": 704, "--particles": 50, "--snr": 0.1, "--carbon": None,
            "--gold": 4, "--ice": 6, "--aggregates": 3, "--membranes": 4}
-FIRST_THRESHOLD = -2.0
+DEFAULT_THRESHOLD = 0.0  # of `pupicker baseline general`
 CLASSES, ITERATIONS, FINEST_ANG = 10, 10, 20
 PUPICKER = (sys.executable, "-m", "pupicker")
 COMMON = ("--threads", 1, "--device", "cpu", "--pixel-size", SESSION["--pixel-size"])
@@ -101,7 +101,7 @@ def classified(chosen: BenchmarkSet) -> tuple[CoordinateTable, np.ndarray]:
     last = folder / f"run_it{ITERATIONS:03d}_data.star"
     if not last.is_file():
         folder.mkdir(exist_ok=True)
-        extract(chosen, at_least(on(general_picks(chosen), chosen.training), FIRST_THRESHOLD), folder)
+        extract(chosen, at_least(on(general_picks(chosen), chosen.training), DEFAULT_THRESHOLD), folder)
         classify(chosen, folder)
     star = read_star(last, ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY", "rlnClassNumber"])
     if star is None:
@@ -202,7 +202,7 @@ def judged(picks: CoordinateTable, threshold: float, chosen: BenchmarkSet) -> di
 def measure(make: Callable[[], BenchmarkSet], method: str, seed: int, options: list[object]) -> dict[str, Any]:
     """One session, which is made only if it is needed, with one method."""
     chosen = make()
-    told: dict[str, Any] = {"training": None, "threshold": 0.0}  # the default one of `pupicker baseline general`
+    told: dict[str, Any] = {"training": None, "threshold": DEFAULT_THRESHOLD}
     if method == "general":
         picks = general_picks(chosen)
     else:

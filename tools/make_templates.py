@@ -191,10 +191,11 @@ def classes(flow: Workflow) -> None:
     """pupicker: pick without labels, choose good 2D classes, learn from their particles, and pick again.
 
     Picks with the general model, classifies the picks with RELION, takes the particles of the biggest classes as
-    labels, trains on them and picks all micrographs with the model. To choose classes by eye, select them in the viewer
-    of the 2D classes, give that subset to 'live' as good particles, and continue it. The CTF is not corrected: estimate
-    it with a program of your choice, choose it in the extraction and switch it on in the 2D classification. From the
-    command line, create it with --noschedule and start it in the project window.
+    labels, trains on them and picks all micrographs with the model. To choose classes by eye, select them in the
+    viewer of the 2D classes, give that subset to 'live' as good particles, and continue it: always look at them.
+    The CTF is not corrected: estimate it with a program of your choice, choose it in the extraction and switch it
+    on in the 2D classification. From the command line, create it with --noschedule and start it in the project
+    window.
     """
     from pwem.protocols import ProtClassesSelector
 
@@ -203,7 +204,7 @@ def classes(flow: Workflow) -> None:
 
     source = (import_micrographs(flow), "outputMicrographs")
     first = flow.add(ProtPuPickerBaseline, "pick without labels", {"inputMicrographs": source},
-                     method=BASELINE_GENERAL, minScore=-2.0)  # low: false picks leave in the 2D classification
+                     method=BASELINE_GENERAL)  # at its threshold most picks are particles, as the biggest classes need
     flow.ask(first, "diameter", "Particle diameter (Å)", 150.0, DECIMAL, "diameter")
     found = classify(flow, extract(flow, (first, "outputCoordinates")))
     chosen = flow.add(ProtClassesSelector, "biggest classes", {"inputClasses": (found, "outputClasses")})
