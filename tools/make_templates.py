@@ -98,22 +98,38 @@ def import_reference(flow: Workflow) -> Any:
     return run
 
 
+def extract(flow: Workflow, coordinates: tuple[Any, str], title: str = "") -> tuple[Any, str]:
+    """Extraction with RELION; returns the particles."""
+    from relion.protocols import ProtRelionExtractParticles
+
+    run = flow.add(ProtRelionExtractParticles, "extract" + title, {"inputCoordinates": coordinates}, doInvert=True)
+    flow.ask(run, "boxSize", "Box size of the particles (px)" + title, 256, INTEGER, "particleBox")
+    return run, "outputParticles"
+
+
+def classify(flow: Workflow, particles: tuple[Any, str], title: str = "", suffix: str = "") -> Any:
+    """2D classes of RELION."""
+    from relion.protocols import ProtRelionClassify2D
+
+    run = flow.add(ProtRelionClassify2D, "2D classes" + title, {"inputParticles": particles}, numberOfClasses=50,
+                   doCTF=False, useGradientAlg=False)  # in RELION 3.1 and 4, and with MPI, which the form's default has
+    flow.ask(run, "maskDiameterA", "Mask of the 2D classes (Å)" + title, 200, INTEGER, "mask" + suffix)
+    return run
+
+
 def extract_and_refine(flow: Workflow, coordinates: tuple[Any, str], reference: Any, name: str = "",
                        classes: bool = True) -> None:
     """Extraction, 2D classes if asked for, and 3D refinement with RELION."""
-    from relion.protocols import ProtRelionClassify2D, ProtRelionExtractParticles, ProtRelionRefine3D
+    from relion.protocols import ProtRelionRefine3D
 
     title = f" ({name})" if name else ""
     suffix = name.replace(" ", "")
-    extract = flow.add(ProtRelionExtractParticles, "extract" + title, {"inputCoordinates": coordinates}, doInvert=True)
-    flow.ask(extract, "boxSize", "Box size of the particles (px)" + title, 256, INTEGER, "particleBox")
-    particles = {"inputParticles": (extract, "outputParticles")}
+    particles = extract(flow, coordinates, title)
     if classes:
-        classify = flow.add(ProtRelionClassify2D, "2D classes" + title, particles, numberOfClasses=50, doCTF=False,
-                            useGradientAlg=False)  # in RELION 3.1 and 4, and with MPI, which the form's default has
-        flow.ask(classify, "maskDiameterA", "Mask of the 2D classes (Å)" + title, 200, INTEGER, "mask" + suffix)
+        classify(flow, particles, title, suffix)
     refine = flow.add(ProtRelionRefine3D, "refine" + title,
-                      {**particles, "referenceVolume": (reference, "outputVolume")}, doCTF=False, numberOfMpi=3)
+                      {"inputParticles": particles, "referenceVolume": (reference, "outputVolume")}, doCTF=False,
+                      numberOfMpi=3)
     flow.ask(refine, "maskDiameterA", "Mask of the refinement (Å)" + title, 200, INTEGER, "mask" + suffix)
     flow.ask(refine, "symmetryGroup", "Symmetry of the particle" + title, "C1", STRING, "symmetry")
 
@@ -171,6 +187,33 @@ def session(flow: Workflow) -> None:
     flow.ask(live, "diameter", "Particle diameter (Å)", 150.0, DECIMAL, "diameter")
 
 
+def classes(flow: Workflow) -> None:
+    """pupicker: pick without labels, choose good 2D classes, learn from their particles, and pick again.
+
+    Picks with the general model, classifies the picks with RELION, takes the particles of the biggest classes as
+    labels, trains on them and picks all micrographs with the model. To choose classes by eye, select them in the
+    viewer of the 2D classes, give that subset to 'live' as good particles, and continue it: always look at them.
+    The CTF is not corrected: estimate it with a program of your choice, choose it in the extraction and switch it
+    on in the 2D classification. From the command line, create it with --noschedule and start it in the project
+    window.
+    """
+    from pwem.protocols import ProtClassesSelector
+
+    from pupicker.constants import BASELINE_GENERAL
+    from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerLive
+
+    source = (import_micrographs(flow), "outputMicrographs")
+    first = flow.add(ProtPuPickerBaseline, "pick without labels", {"inputMicrographs": source},
+                     method=BASELINE_GENERAL)  # at its threshold most picks are particles, as the biggest classes need
+    flow.ask(first, "diameter", "Particle diameter (Å)", 150.0, DECIMAL, "diameter")
+    found = classify(flow, extract(flow, (first, "outputCoordinates")))
+    chosen = flow.add(ProtClassesSelector, "biggest classes", {"inputClasses": (found, "outputClasses")})
+    flow.ask(chosen, "firstNElements", "Good particles: those of so many of the biggest 2D classes", 10, INTEGER,
+             "goodClasses")
+    live = flow.add(ProtPuPickerLive, "live", {"inputMicrographs": source, "inputParticles": (chosen, "output")})
+    flow.ask(live, "diameter", "Particle diameter, again (Å)", 150.0, DECIMAL, "diameter")
+
+
 def thresholds(flow: Workflow) -> None:
     """pupicker: which threshold gives the best map.
 
@@ -192,7 +235,7 @@ def thresholds(flow: Workflow) -> None:
 
 WORKFLOWS: dict[str, Callable[[Workflow], None]] = {
     "pick": pick, "pick_refine": pick_refine, "streaming": streaming, "session": session,
-    "thresholds": thresholds,
+    "classes": classes, "thresholds": thresholds,
 }
 
 

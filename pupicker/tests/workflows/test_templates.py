@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pupicker.tests.scipion.system_relion import use_system_relion
+from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
 from pupicker.tests.scipion.workflow import DIAMETER, PIXEL_SIZE, UPDATES, WorkflowTestCase
 
 from pyworkflow.project import Manager  # isort: skip
@@ -27,7 +27,7 @@ from pupicker.constants import NETWORK_CHOICES  # isort: skip
 
 TEMPLATES = Path(pupicker.__file__).resolve().parent / "templates"
 PROGRAM = TEMPLATES.parents[1] / "tools" / "make_templates.py"
-NAMES = ("pick", "pick_refine", "session", "streaming", "thresholds")
+NAMES = ("classes", "pick", "pick_refine", "session", "streaming", "thresholds")
 PLUGINS = ("pwem", "relion", "pupicker")
 NEEDS_RELION = pytest.mark.skipif(importlib.util.find_spec("relion") is None, reason="needs scipion-em-relion")
 
@@ -94,7 +94,7 @@ class TestTemplateProjects(WorkflowTestCase):
             "micrographs": os.path.join(cls.raw, "*.mrc"), "pixelSize": PIXEL_SIZE, "voltage": 300,
             "labels": cls.labels, "diameter": DIAMETER, "timeout": 5, "model": "/nowhere/model.pupicker",
             "volume": os.path.join(cls.raw, "mic1.mrc"), "voxelSize": PIXEL_SIZE, "particleBox": 44,
-            "symmetry": "C1", "scores": "3 1 -1",
+            "symmetry": "C1", "scores": "3 1 -1", "goodClasses": 1,
         }
 
     def create(self, name, *flags, **values):
@@ -144,6 +144,52 @@ class TestTemplateProjects(WorkflowTestCase):
         live = self.only(project.getRuns(), "ProtPuPickerLive")
         self.assertEqual(live.inputLabels.getExtended(), "outputCoordinates")
         self.assertEqual(live.diameter.get(), DIAMETER)
+
+    def testClasses(self):
+        project = self.create("classes", "--noschedule")
+        self.assertEqual(len(project.getRuns()), 6)
+        self.assertValidUpToInputs(project)
+        live = self.only(project.getRuns(), "ProtPuPickerLive")
+        self.assertEqual(live.inputParticles.getObjValue().getClassName(), "ProtClassesSelector")
+        for name in ("ProtPuPickerLive", "ProtPuPickerBaseline"):
+            self.assertEqual(self.only(project.getRuns(), name).diameter.get(), DIAMETER)
+
+    @pytest.mark.relion
+    @pytest.mark.slow
+    def testGoodClassesAreLearntFrom(self):
+        """From micrographs to picks of a model whose labels are the particles of RELION's biggest class."""
+        if missing_relion():
+            self.skipTest("needs " + " and ".join(missing_relion()))
+        for name in self.NAMES:
+            os.utime(os.path.join(self.raw, name), (time.time() - 600,) * 2)
+        project = self.create("classes", "--noschedule")
+        quick = {"ProtRelionExtractParticles": {"saveFloat16": False, "numberOfMpi": 1},
+                 "ProtRelionClassify2D": {"numberOfClasses": 4, "numberOfIterations": 2, "doGpu": False,
+                                          "numberOfMpi": 1, "inplaneAngularSamplingDeg": 30, "pooledParticles": 30},
+                 "ProtPuPickerBaseline": {"minScore": 2.0}, "ProtPuPickerLive": {"updates": UPDATES, "newLabels": 1}}
+        for className, values in quick.items():
+            run = self.only(project.getRuns(), className)
+            for name, value in values.items():
+                getattr(run, name).set(value)
+            project.saveProtocol(run)
+        _, runs = self.scheduled("classes", "--wait")
+        first, classified, chosen, live = (self.only(runs, name) for name in (
+            "ProtPuPickerBaseline", "ProtRelionClassify2D", "ProtClassesSelector", "ProtPuPickerLive"))
+        os.chdir(project.path)  # paths in Scipion's sets are relative to it
+        sizes = sorted((item.getSize() for item in classified.outputClasses), reverse=True)
+        places = {(c.getMicId(), *c.getPosition()) for c in (p.getCoordinate() for p in chosen.output)}
+        self.assertEqual(len(places), sizes[0])
+        self.assertLessEqual(places, {(c.getMicId(), *c.getPosition()) for c in first.outputCoordinates})
+        self.assertEqual(live.outputModel1.getNumberOfLabels(), len(places))
+        self.assertEqual(live.getPickingModel().getPath(), live.outputModel1.getPath())
+        self.assertEqual(live.pickedMicrographs.get(), len(self.NAMES))
+        self.assertPicksAreSound(live, self.truth)
+        # Another choice, and Continue: a version that learns from the particles of all classes.
+        self.link(live.inputParticles, classified, "outputClasses")
+        live.getProject().launchProtocol(live, wait=True)
+        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assertEqual(live.outputModel2.getNumberOfLabels(), sum(sizes))
+        self.assertIn(f"*Version 2*: {sum(sizes)} labels", "\n".join(live.summary()))
 
     def testThresholds(self):
         project = self.create("thresholds", "--noschedule")
