@@ -1,11 +1,8 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
 They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it;
-<<<<<<< HEAD
-but for ``label_placement``, ``exclusion`` and ``torture``, which look at parts of it.
-=======
-but for ``label_placement`` and ``torture``, which look at parts of it, and ``growth``, which runs its protocols.
->>>>>>> growth
+but for ``label_placement``, ``exclusion`` and ``torture``, which look at parts of it, and ``growth``, which runs its
+protocols.
 
 What they share:
 

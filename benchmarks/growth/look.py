@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def one_look(folder: Path, known: int) -> dict[str, Any]:
             done = kind._readDoneList(run)
             assert len([mic for mic in listed if mic.getObjId() not in done]) == NEW
 
-        found[f"{name}_ms"] = {"read the set": milliseconds(lambda kind=kind: kind._loadMics(run, micrographs)),
-                               "store the steps": milliseconds(lambda kind=kind: kind.updateSteps(run)),
+        found[f"{name}_ms"] = {"read the set": milliseconds(partial(kind._loadMics, run, micrographs)),
+                               "store the steps": milliseconds(partial(kind.updateSteps, run)),
                                "search what is done": milliseconds(search)}
     return {"micrographs": known, "new": NEW, **found}

@@ -7,7 +7,7 @@ all finished micrographs for each of them.  With 20,000 micrographs each of thes
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from pwem.objects import SetOfMicrographs
 from pwem.protocols import ProtParticlePickingAuto
@@ -16,7 +16,7 @@ from pwem.protocols import ProtParticlePickingAuto
 class ManyMicrographs(ProtParticlePickingAuto):
     """Base of a picking in streaming; does what its base class does, in less time."""
 
-    _label = None  # Scipion shows no protocol without one
+    _label: Optional[str] = None  # Scipion shows no protocol without one
     micDict: Dict[str, Any]
     _steps: List[Any]
     _stepsSet: Any
