@@ -28,8 +28,8 @@ Programs; README.md says what each asks and how long it takes:
     Processor seconds and memory of everything, beside Topaz.
 ``gpu``
     A GPU beside the processor.
-``viewer_start``
-    How fast the windows open.
+``viewer_start``, ``first_picks``, ``look``
+    How fast the windows open, how fast a new user has picks, how far particles stand out in a picture.
 ``torture``
     What it survives, and whether the tests notice faults.
 ``paper``
