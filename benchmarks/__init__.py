@@ -1,8 +1,8 @@
 """Programs that measure pupicker on data, run from the root of the repository: ``python -m benchmarks.NAME --help``.
 
 They call the command line, the Python functions of :mod:`pupicker` and pure functions of its core, nothing else of it;
-but for ``label_placement``, ``exclusion`` and ``torture``, which look at parts of it, and ``growth``, which runs its
-protocols.
+but for ``label_placement``, ``class_loop``, ``exclusion``, ``windows`` and ``torture``, which look at parts of it, and
+``growth``, which runs its protocols.
 
 What they share:
 
@@ -27,14 +27,16 @@ Programs; README.md says what each asks and how long it takes:
     Where nothing should be picked: the edges, contamination.
 ``label_placement``
     How often labels in the wrong place are noticed.
+``class_loop``
+    Whether learning from good 2D classes of a first picking gains.
 ``speed``
     Processor seconds and memory of everything, beside Topaz.
 ``gpu``
     A GPU beside the processor.
 ``growth``
     What a run costs when it grows, and what it survives while micrographs arrive.
-``viewer_start``
-    How fast the windows open.
+``windows``
+    How fast they open, how far particles stand out in a picture.
 ``torture``
     What it survives, and whether the tests notice faults.
 ``paper``

@@ -14,19 +14,23 @@ from pyworkflow.object import Boolean
 from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
+from pupicker.constants import MODEL_GENERAL
 from pupicker.convert.labels import matchLabels
-from pupicker.convert.micrographs import linkName
+from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.objects import PuPickerModel
 from pupicker.plugin.child_process import coreWorker
+from pupicker.plugin.outcome import CoreError
+from pupicker.protocols.bases.progress_text import trainingProgress
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
 from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import Value
-from pupicker.shared.json_files import read_json
+from pupicker.shared.digests import file_digest
+from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.model_header import facts, read_header
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord
-from pupicker.window.suggester import LabelMicrograph
+from pupicker.window.suggester import FEWEST_LABELS, MODEL_CARD, LabelMicrograph, modelName, modelNumber
 
 OUTPUTS = {PARTICLES: ("outputCoordinates", ""), NOT_PARTICLES: ("outputNegatives", "_negatives")}
 
@@ -40,8 +44,9 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
     thin circles; accept them, or correct them: a model learns from what you click, in the background, and suggests
     anew. What is clicked is on disk at once.
 
-    _Done_ registers the labels, the places that are no particles, and the last model, with which _pupicker - pick_ can
-    follow at once; _pupicker - train_ makes a better one of the labels. Run it again (_Continue_) to go on labelling.
+    _Done_ registers the labels, the places that are no particles, and a model with which _pupicker - pick_ can follow:
+    it is trained on all labels to its end, as _pupicker - train_ does by itself, once the window is closed. Run it
+    again (_Continue_) to go on labelling.
     """
 
     _label = "label"
@@ -52,6 +57,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
     inputMicrographs: Value
     inputCoordinates: Value
     diameter: Value
+    trainAtEnd: Value
 
     def __init__(self, **kwargs: Any) -> None:
         ProtParticlePicking.__init__(self, **kwargs)
@@ -74,11 +80,17 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         DIAMETER.addTo(form, allowsNull=True, default=None, label="Particle diameter (Å, optional)", help=(
             "Longest extent of the particle in Å. Empty: found in the window, where the wheel changes the circles and "
             "the mean of the labels tells the diameter."))
+        form.addParam("trainAtEnd", params.BooleanParam, default=True, label="Train to the end after Done",
+                      condition="modelSource==%d" % MODEL_GENERAL,
+                      help="The trainings of the window are short, so that it answers; their models find less. _Yes_: "
+                           "after _Done_ one more follows, of one to three minutes, as _pupicker - train_ does it. "
+                           "_No_: the last model of the window is registered at once.")
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         # the time: each start opens the window
         self._insertFunctionStep(self.labelStep, repr(time.time()))
+        self._insertFunctionStep(self.trainStep, repr(time.time()))
         self._insertFunctionStep(self.createOutputStep, repr(time.time()), needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------
@@ -86,6 +98,9 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         """Open the window and wait until it is closed."""
         from pupicker.gui.label_dialog import labelMicrographs  # only this step needs a screen
 
+        self.done.set(False)
+        self._store(self.done)
+        pwutils.cleanPath(self._getStatusPath())
         self._takeLibraryModel()
         micSet = self.inputMicrographs.get()
         folder = self._getExtraPath("micrographs")
@@ -125,6 +140,38 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
             record.save()
         return record
 
+    def trainStep(self, start: str) -> None:
+        """Train as *train* does: the trainings of the window are short, so that it answers."""
+        record, digest = LabelRecord(self._getLabelsFile()), file_digest(self._getLabelsFile())
+        last = read_json(self._getModelCardFile())
+        if (not self.done.get() or not self.trainAtEnd.get() or self.modelSource.get() != MODEL_GENERAL
+                or record.number() < FEWEST_LABELS or last.get("labels_digest") == digest):
+            return
+        model = self._getExtraPath(modelName(modelNumber(last.get("path", "")) + 1))
+        report = self._getExtraPath("train_report.json")
+        try:
+            self._runCore("train", self._getTrainingArguments(record) + [
+                "--output", model, "--report", report, "--status", self._getStatusPath()], "train", gpu=True)
+        except CoreError as error:
+            self.warning("The model of the window is registered, because the training after it failed: %s" % error)
+            return
+        write_json(self._getModelCardFile(), dict(facts(read_header(model)), path=model, labels_digest=digest))
+
+    def _getTrainingArguments(self, record: LabelRecord) -> List[Any]:
+        """Micrographs and labels for the command; links and tables are written."""
+        micSet, folder = self.inputMicrographs.get(), self._getExtraPath("training")
+        used = set(record.labelled()) | set(record.labelled(NOT_PARTICLES))
+        links = self._linkMicrographs((mic.clone() for mic in micSet if linkName(mic.getObjId()) in used), folder)
+        starFile = os.path.join(folder, "micrographs.star")
+        writeMicrographStar(links, starFile)
+        arguments = [starFile, "--pixel-size", repr(micSet.getSamplingRate()), "--diameter", repr(record.diameterAng)]
+        for kind, option in ((PARTICLES, "--picks"), (NOT_PARTICLES, "--negatives")):
+            if record.number(kind):
+                table = os.path.join(folder, kind + ".tsv")
+                record.writeTable(table, kind)
+                arguments += [option, table]
+        return arguments
+
     def createOutputStep(self, start: str) -> None:
         """Register what was labelled, if *Done* was pressed."""
         if not self.done.get():
@@ -135,7 +182,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
                 output = self._newCoordinates(record, kind, suffix)
                 self._defineOutputs(**{name: output})
                 self._defineSourceRelation(self.inputMicrographs, output)
-        card = read_json(self._getExtraPath("model.json"))
+        card = read_json(self._getModelCardFile())
         if card:
             model = PuPickerModel(card["path"])
             model.setInfo(card)
@@ -155,7 +202,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         return output
 
     def _cleanExtraFiles(self) -> None:
-        pwutils.cleanPath(self._getExtraPath("micrographs"))
+        pwutils.cleanPath(self._getExtraPath("micrographs"), self._getExtraPath("training"))
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:
@@ -177,8 +224,11 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
                  % (record["labels"], record["micrographs"], record["negatives"], record["diameter"])]
         if getattr(self, "outputModel", None) is not None:
             lines += self.outputModel.getSummary()
-        if not self.done.get():
-            lines.append("They are kept, but not registered: run it again (_Continue_) and press _Done_ in the window.")
+        if self.isActive():
+            training = trainingProgress(read_json(self._getStatusPath()), True) if self.done.get() else []
+            lines += training or ["They are kept; _Done_ in the window registers them."]
+        elif not self.done.get():
+            lines.append("They are kept, not registered: run it again with _Continue_ and press _Done_ in the window.")
         return lines + self._modelSummary() + self._quarantineSummary()
 
     def _countLabels(self) -> Dict[str, Any]:
@@ -199,3 +249,9 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _getLabelsFile(self) -> str:
         return self._getExtraPath("labels.json")
+
+    def _getModelCardFile(self) -> str:
+        return self._getExtraPath(MODEL_CARD)
+
+    def _getStatusPath(self) -> str:
+        return self._getExtraPath("train_status.json")

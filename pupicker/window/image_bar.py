@@ -21,23 +21,35 @@ class ImageBar(ttk.Frame):
     def __init__(self, parent: Any, canvas: MicrographCanvas) -> None:
         ttk.Frame.__init__(self, parent)
         self._canvas = canvas
+        self._group = self._image = ttk.Frame(self)
         canvas.look = canvas.look._replace(lowPassPx=LOW_PASS_PX, levelled=True)
         self.lowPass = self._slider("Low-pass", 0.0, MOST_LOW_PASS_PX, LOW_PASS_PX)
         self.contrast = self._slider("Contrast", *CONTRASTS, 1.0)
         self.levelled = self._check("Level", True)
         self.inverted = self._check("Invert", False)
+        self._group = self._circles = ttk.Frame(self)
         self.circles = self._check("Circles (h)", True)
         self.circleSize = self._slider("Size", *CIRCLE_FACTORS, 1.0)
+        self._image.grid(row=0, column=0, sticky="w")
+        self._circles.grid(row=0, column=1, sticky="w")
+        self.bind("<Configure>", lambda event: self._arrange(event.width))
+
+    def _arrange(self, widthPx: int) -> None:
+        """Put the controls of the circles into a second row where the window is narrow."""
+        below = self._image.winfo_reqwidth() + self._circles.winfo_reqwidth() > widthPx
+        if below != bool(int(self._circles.grid_info()["row"])):
+            self._circles.grid(row=int(below), column=int(not below))
 
     def _slider(self, title: str, low: float, high: float, value: float) -> Any:
-        ttk.Label(self, text=title).pack(side=tk.LEFT)
-        scale = ttk.Scale(self, from_=low, to=high, length=SLIDER_PX, value=value, command=lambda text: self._changed())
+        ttk.Label(self._group, text=title).pack(side=tk.LEFT)
+        scale = ttk.Scale(self._group, from_=low, to=high, length=SLIDER_PX, value=value,
+                          command=lambda text: self._changed())
         scale.pack(side=tk.LEFT, padx=(4, 8))
         return scale
 
     def _check(self, title: str, value: bool) -> Any:
         variable = tk.BooleanVar(self, value=value)
-        ttk.Checkbutton(self, text=title, variable=variable, command=self._changed, takefocus=False).pack(
+        ttk.Checkbutton(self._group, text=title, variable=variable, command=self._changed, takefocus=False).pack(
             side=tk.LEFT, padx=(0, 8))
         return variable
 

@@ -22,6 +22,7 @@ FEWEST_LABELS = 5  # to train with
 SETTLE_S = 0.8  # after the diameter has changed, before suggestions are asked for it
 IDLE_S = 6.0  # without a click, and the model is trained anew
 NEW_LABELS = 5  # that must have come since the last training
+MODEL_CARD = "model.json"  # of the last model, in the folder
 UPDATES = 25  # of a training between clicks: it goes on where the last one ended
 
 
@@ -95,7 +96,7 @@ class Suggester:
         self.trained = 0  # models, so far
         self._network: Dict[str, Any] = {}  # of the model, where it is known
         self._takeUp(first or {})
-        self._takeUp(read_json(os.path.join(folder, "model.json")), trained=True)
+        self._takeUp(read_json(os.path.join(folder, MODEL_CARD)), trained=True)
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
@@ -173,7 +174,7 @@ class Suggester:
         self._progress, self.error = "training: reading micrographs ...", ""
         self._training = self._worker.send(
             "train", micrographs=list(labels) + rest, labels=_asLists(labels), negatives=_asLists(negatives) or None,
-            output=os.path.join(self._folder, "model_%03d.pupicker" % (self.trained + 1)),
+            output=os.path.join(self._folder, modelName(self.trained + 1)),
             diameter=self._record.diameterAng,
             pixel_size=self._micrographs[0].pixelSizeAng, updates=UPDATES, refit=False,
             start=self.model or "general", **self._network)
@@ -261,7 +262,7 @@ class Suggester:
             elif answer["event"] == "result":
                 self._training = None
                 self._takeUp(dict(answer["card"], path=answer["model"]), trained=True)
-                write_json(os.path.join(self._folder, "model.json"), dict(answer["card"], path=answer["model"]))
+                write_json(os.path.join(self._folder, MODEL_CARD), dict(answer["card"], path=answer["model"]))
                 self.forget()
                 return True
         if self._training is not None and self._training.last is not None:
@@ -275,8 +276,18 @@ class Suggester:
             self._network = {name: card[name] for name in ("network", "network_settings") if card.get(name)}
             self.averagePrecision = None
             if trained:
-                self.trained = int(self.model.rsplit("_", 1)[-1].split(".")[0])
+                self.trained = modelNumber(self.model)
                 self.averagePrecision = average_precision(card)
+
+
+def modelName(number: int) -> str:
+    """File of a model that was trained on the labels."""
+    return "model_%03d.pupicker" % number
+
+
+def modelNumber(path: str) -> int:
+    """The number in the name of such a file; 0 if there is none."""
+    return int(path.rsplit("_", 1)[-1].split(".")[0]) if path else 0
 
 
 def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:

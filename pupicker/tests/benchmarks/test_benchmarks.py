@@ -379,10 +379,11 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
     assert pupicker_code()["code"] == "method-2"
 
 
-PROGRAMS = ("ablation", "all_labels", "calibration", "exclusion.edges", "exclusion.learnt_contamination",
+PROGRAMS = ("ablation", "all_labels", "calibration", "class_loop", "exclusion.edges", "exclusion.learnt_contamination",
             "false_picks", "gpu", "growth", "label_efficiency", "label_placement", "left_out", "particle_numbers",
-            "picking_options", "pixel_sizes", "speed", "torture", "torture.mutation", "trust", "zero_labels",
-            "paper.fig5a", "paper.fig5b", "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
+            "picking_options", "pixel_sizes", "speed", "torture", "torture.guided", "torture.mutation",
+            "torture.scipion_kills", "trust", "windows.look", "zero_labels", "paper.fig5a", "paper.fig5b",
+            "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -402,21 +403,18 @@ def test_there_are_no_other_programs(programs):
     with_main = {path for path in programs.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
     names = {".".join(path.relative_to(programs).with_suffix("").parts).removesuffix(".__main__") for path in with_main}
     # Not started here: one needs Scipion and a screen, one belongs to Topaz's Python, one is a part of another program.
-    assert names - {"viewer_start", "topaz_minibatches", "speed.floor"} == set(PROGRAMS)
+    assert names - {"windows.viewer_start", "topaz_minibatches", "speed.floor"} == set(PROGRAMS)
 
 
 PURE = ("pupicker.core.geometry", "pupicker.core.scores", "pupicker.shared")
 """What benchmarks take of pupicker beside its Python functions and its command line."""
 
-INSIDE = ("exclusion", "growth", "label_placement", "torture")
+INSIDE = ("class_loop", "exclusion", "growth", "label_placement", "torture", "windows")
 """Programs that look at parts of pupicker; file or folder."""
-
-WINDOWS = ("pupicker.objects", "pupicker.protocols", "pupicker.viewers", "pupicker.wizards")
-"""What ``viewer_start`` opens."""
 
 
 def test_programs_use_what_anyone_may_and_no_tricks(programs):
-    """The functions that ``pupicker`` promises, the command line, pure functions; the plugin for its windows."""
+    """The functions that ``pupicker`` promises, the command line, pure functions."""
     import pupicker
 
     public = {f"pupicker.{name}" for name in pupicker.__all__}
@@ -425,9 +423,8 @@ def test_programs_use_what_anyone_may_and_no_tricks(programs):
         text, tree = path.read_text(encoding="utf-8"), ast.parse(path.read_text(encoding="utf-8"))
         if path.relative_to(programs).parts[0].removesuffix(".py") in INSIDE:
             continue
-        allowed = PURE + WINDOWS if path.stem == "viewer_start" else PURE
         for name in imported_modules(path):
-            of_package = name.startswith("pupicker.") and not f"{name}.".startswith(tuple(f"{p}." for p in allowed))
+            of_package = name.startswith("pupicker.") and not f"{name}.".startswith(tuple(f"{p}." for p in PURE))
             if (of_package and name not in public) or name.split(".")[0] in ("tools", "conftest"):
                 found.append(f"{path.name}: {name}")
         for node in ast.walk(tree):  # a function or a module of another one is replaced

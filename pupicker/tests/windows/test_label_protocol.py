@@ -33,7 +33,7 @@ class TestLabelling(WorkflowTestCase):
         before = os.environ.get("DISPLAY")
         self.addCleanup(lambda: os.environ.pop("DISPLAY") if before is None else os.environ.update(DISPLAY=before))
         os.environ["DISPLAY"] = f":{number}"
-        run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER, useGpu=False)
+        run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER, useGpu=False, trainAtEnd=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         self.use(run, CLICKS)
         self.assertEqual(run.outputCoordinates.getSize(), len(CLICKS))

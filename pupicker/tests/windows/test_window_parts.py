@@ -1,4 +1,4 @@
-"""What windows compute before they draw: names, colours, scale bars, means of labels, corrections."""
+"""What windows are made of: names, colours, scale bars, means of labels, corrections, controls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
+from pupicker.tests.scipion.screen import need_screen, run_on_screen
 
 from pupicker.convert.corrections import readCorrections  # isort: skip
 from pupicker.viewers.corrections import Corrections  # isort: skip
@@ -79,3 +80,9 @@ def test_corrections_are_kept_and_read_again(tmp_path):
     assert again.undo() == 0  # a new window has nothing to undo
     assert made.undo() == 2 and not made.isExcluded(2) and made.gone.tolist() == [True, True, False]
     assert readCorrections("").gone == set()
+
+
+@pytest.mark.gui
+def test_no_control_below_an_image_is_cut():
+    need_screen()
+    run_on_screen("image_bar_driver")

@@ -1,6 +1,6 @@
 """How long the windows of many micrographs take to open: from the files to a drawn window.
 
-    python -m benchmarks.viewer_start [--micrographs 1000] [--picks 300]
+    python -m benchmarks.windows.viewer_start [--micrographs 1000] [--picks 300]
 
 Needs Scipion's packages and an X display (DISPLAY or PUPICKER_DISPLAY).  Coordinates and one micrograph (4096 px
 square, shared by all names) are made in a temporary folder, where a model is trained too.  A dialog of a wizard counts
@@ -230,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--micrographs", type=int, default=1000)
     parser.add_argument("--picks", type=int, default=300, help="on each of them")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "viewer_start.json")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "results" / "viewer_start.json")
     args = parser.parse_args()
     if "DISPLAY" not in os.environ and not os.environ.get("PUPICKER_DISPLAY"):
         sys.exit("needs a display: run it with PUPICKER_DISPLAY set to one, e.g. of Xvfb")
