@@ -133,9 +133,9 @@ def extract(chosen: BenchmarkSet, picks: CoordinateTable, folder: Path) -> None:
 
 def classify(chosen: BenchmarkSet, folder: Path) -> None:
     """2D classes as RELION's form makes them, with coarser steps and no detail that needs the CTF."""
-    relion(folder, "relion_refine", "--i", "particles.star", "--o", "run", "--K", CLASSES, "--iter", ITERATIONS,
+    relion(folder, "relion_refine", "--i", "particles.star", "--o", "./run", "--K", CLASSES, "--iter", ITERATIONS,
            "--particle_diameter", round(1.15 * chosen.diameter_ang), "--tau2_fudge", 2, "--zero_mask",
-           "--flatten_solvent", "--center_classes", "--oversampling", 1, "--psi_step", 12, "--offset_range", 3,
+           "--flatten_solvent", "--oversampling", 1, "--psi_step", 12, "--offset_range", 3,
            "--offset_step", 2, "--norm", "--scale", "--pool", 30, "--preread_images", "--dont_combine_weights_via_disc",
            "--strict_highres_exp", FINEST_ANG, "--maxsig", 100, "--random_seed", 1)
 
