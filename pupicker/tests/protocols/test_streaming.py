@@ -78,38 +78,6 @@ class TestStreaming(TrainedTestCase):
         self.assertEqual(serving(self.proj.path, picking._getExtraPath()), [])
 
     @pytest.mark.slow
-    def testWorkerThatIsKilledAtRandomMoments(self):
-        """Whatever it was doing: the picks are those of a run that nobody disturbed, each once."""
-        micrographs, kills, draw = 24, 10, random.Random(3)
-        stream = self.newProtocol(ProtCreateStreamData, setof=1, nDim=micrographs, creationInterval=2, numberOfMpi=1)
-        self.link(stream.inputMics, self.mics, "outputMicrographs")
-        self.proj.launchProtocol(stream, wait=False)
-        self._waitOutput(stream, "outputMicrographs", sleepTime=1, timeOut=TIMEOUT_S)
-        picking = self.newPicking(stream, self.training)
-        self.proj.launchProtocol(picking, wait=False)
-        killed, moment, deadline = [], 0.0, time.time() + 4 * TIMEOUT_S
-        while picking.isActive() and time.time() < deadline:
-            time.sleep(0.1)
-            running = set(serving(self.proj.path, picking._getExtraPath())) - set(killed)
-            if running and not moment:
-                moment = time.time() + draw.uniform(0.0, 4.0)  # after it was started: it may be loading, picking, idle
-            if running and len(killed) < kills and time.time() >= moment:
-                os.kill(min(running), signal.SIGKILL)
-                killed.append(min(running))
-                moment = 0.0
-            updateRun(self.proj, picking)
-        self.assertTrue(picking.isFinished(), picking.getErrorMessage())
-        self.assertGreaterEqual(len(killed), 3)
-        expected, found = {}, {}
-        for coords, places in ((self.picking.outputCoordinates, expected), (picking.outputCoordinates, found)):
-            for coord in coords:
-                places.setdefault(coord.getMicId(), []).append(coord.getPosition())
-        each = len(self.NAMES)
-        self.assertEqual({micId: sorted(places) for micId, places in found.items()},
-                         {micId: sorted(expected[(micId - 1) % each + 1]) for micId in range(1, micrographs + 1)})
-        self.assertNotIn("Quarantined", "\n".join(picking.summary()))
-
-    @pytest.mark.slow
     def testStopEndsTheProcessThatPicks(self):
         """And Continue ends with the same picks as a run that was not stopped."""
         run = self.newPicking(self.mics, self.training, streamingBatchSize=1)
