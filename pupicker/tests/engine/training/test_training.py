@@ -228,7 +228,7 @@ class Nothing:
 
     has_negatives = False
 
-    def draw(self, positives, unlabelled, generator, negatives=0):
+    def draw(self, positives, unlabelled, generator, negatives=0, rows=None):
         crops = torch.randn((positives + negatives, 1, 31, 31), generator=generator)
         patches = torch.randn((unlabelled // 4, 1, 35, 35), generator=generator)
         counted = torch.rand((len(patches), 4), generator=generator) < 0.8
