@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from pupicker.tests.ports import free_ports
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")  # those of /usr/sbin change the user
 SOON_S = 180.0
@@ -21,17 +22,6 @@ def missing() -> list[str]:
     """What is not installed."""
     server = [] if (PROGRAMS / "rabbitmq-server").exists() and shutil.which("epmd") else ["rabbitmq-server"]
     return server + ([] if importlib.util.find_spec("pika") else ["pika"])
-
-
-def free_ports(number: int) -> list[int]:
-    """Of the loopback interface."""
-    sockets = [socket.socket() for _ in range(number)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @contextmanager

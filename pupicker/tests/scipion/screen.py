@@ -52,6 +52,17 @@ def run_on_screen(driver, *arguments, **environment):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
+def open_screen(add_cleanup, first):
+    """A screen for windows that the test's own processes open; `first` and the numbers above it are free displays."""
+    number = first + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1500x950x24", "-nolisten", "tcp"])
+    add_cleanup(screen.wait)
+    add_cleanup(screen.terminate)
+    before = os.environ.get("DISPLAY")
+    add_cleanup(lambda: os.environ.pop("DISPLAY") if before is None else os.environ.update(DISPLAY=before))
+    os.environ["DISPLAY"] = f":{number}"
+
+
 def assert_shows_something(folder, names):
     """The pictures are there and not of one colour."""
     from PIL import Image

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pupicker
+from pupicker.tests.ports import free_ports
 
 GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "facility.md"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
@@ -83,7 +84,7 @@ class SlurmCluster:
         host, user = socket.gethostname().split(".")[0], _user()
         conf = self.folder / "slurm.conf"
         conf.write_text(CONFIGURATION.format(
-            host=host, user=user, folder=self.folder, ports=_free_ports(2), cpus=os.cpu_count()))
+            host=host, user=user, folder=self.folder, ports=free_ports(2), cpus=os.cpu_count()))
         if self._version() >= (23, 11):  # the ones before need none, and do not know the word
             (self.folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         os.environ["SLURM_CONF"] = str(conf)
@@ -141,13 +142,3 @@ def _user() -> str:
     import pwd
 
     return pwd.getpwuid(os.getuid()).pw_name
-
-
-def _free_ports(number: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

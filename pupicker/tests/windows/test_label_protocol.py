@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from pupicker.tests.scipion.screen import need_screen
+from pupicker.tests.scipion.screen import need_screen, open_screen
 from pupicker.tests.scipion.workflow import DIAMETER, PIXEL_SIZE, WorkflowTestCase
 
 from pupicker.protocols import ProtPuPickerImportLabels, ProtPuPickerLabel  # isort: skip
@@ -26,13 +26,7 @@ class TestLabelling(WorkflowTestCase):
     @pytest.mark.gui
     def testClicksBecomeOutputsAndAreGoneOnWith(self):
         need_screen()
-        number = 200 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-        screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1500x950x24", "-nolisten", "tcp"])
-        self.addCleanup(screen.wait)
-        self.addCleanup(screen.terminate)
-        before = os.environ.get("DISPLAY")
-        self.addCleanup(lambda: os.environ.pop("DISPLAY") if before is None else os.environ.update(DISPLAY=before))
-        os.environ["DISPLAY"] = f":{number}"
+        open_screen(self.addCleanup, 200)
         run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER, useGpu=False, trainAtEnd=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         self.use(run, CLICKS)

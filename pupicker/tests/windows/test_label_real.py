@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pupicker.tests.scipion.label_hand import LabelHand
-from pupicker.tests.scipion.screen import need_screen
+from pupicker.tests.scipion.screen import need_screen, open_screen
 from pupicker.tests.scipion.workflow import WorkflowTestCase
 from pupicker.tests.shared_data import shared
 
@@ -67,7 +67,7 @@ class Commands:
         return json.loads(said)["average_precision"]
 
 
-class RealMicrographs(WorkflowTestCase):
+class TenClicks:
     """A project with a few micrographs of a real set: ``cls.mics`` to label, ``cls.heldOut`` to pick."""
 
     FORKED = False  # processes as those of a user
@@ -98,15 +98,6 @@ class RealMicrographs(WorkflowTestCase):
     def importMicrographs(cls, folder, pixelSize=0.0):
         return super().importMicrographs(os.path.join(cls.raw, cls.SET, "train"), cls.PIXEL_SIZE)
 
-    def openScreen(self):
-        number = 300 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-        screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1500x950x24", "-nolisten", "tcp"])
-        self.addCleanup(screen.wait)
-        self.addCleanup(screen.terminate)
-        before = os.environ.get("DISPLAY")
-        self.addCleanup(lambda: os.environ.pop("DISPLAY") if before is None else os.environ.update(DISPLAY=before))
-        os.environ["DISPLAY"] = f":{number}"
-
     def waitFor(self, what, ready):
         limit = time.monotonic() + PATIENCE_S
         while not ready():
@@ -136,9 +127,9 @@ class RealMicrographs(WorkflowTestCase):
         for place in random.Random(1).sample(inside, EACH):
             hand.click(*place)
 
-    def clicksMakeAModel(self):
+    def testTenClicksMakeAModel(self):
         """Label, be killed, go on, train, *Done*, pick; compare with what the command makes of the same labels."""
-        self.openScreen()
+        open_screen(self.addCleanup, 300)
         run = self.newProtocol(ProtPuPickerLabel, diameter=self.DIAMETER, useGpu=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         hand = self.opened(run)
@@ -185,19 +176,13 @@ def readTable(path, delimiter):
 
 @pytest.mark.gui
 @pytest.mark.slow
-class TestBetaGalactosidase(RealMicrographs):
+class TestBetaGalactosidase(TenClicks, WorkflowTestCase):
     SET, MICROGRAPHS, TRUTH = "empiar10017_bgal", "mrc_bin4", "truth/particles_bin4_7.08A.txt"
     PIXEL_SIZE, DIAMETER = 7.08, 191.0
-
-    def testTenClicksMakeAModel(self):
-        self.clicksMakeAModel()
 
 
 @pytest.mark.gui
 @pytest.mark.slow
-class TestApoferritin(RealMicrographs):
+class TestApoferritin(TenClicks, WorkflowTestCase):
     SET, MICROGRAPHS, TRUTH = "empiar10146_apoferritin", "mrc", "truth/particles_1.5A.txt"
     PIXEL_SIZE, DIAMETER = 1.5, 120.0
-
-    def testTenClicksMakeAModel(self):
-        self.clicksMakeAModel()

@@ -49,8 +49,10 @@ def test_what_is_told_is_what_is_written(status, told, tmp_path):
     assert told[-1] == json.loads((tmp_path / "status.json").read_text()) and len(told) == 2
 
 
-def test_without_anybody_to_tell_nothing_is_done(clock):
-    TrainingStatus(None, clock).epoch({})
+def test_without_anybody_to_tell_nothing_is_done(clock, tmp_path, monkeypatch):
+    """The state of an epoch is not even looked at, and no file is written."""
+    monkeypatch.chdir(tmp_path)
+    assert TrainingStatus(None, clock).epoch({}) is None and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("refit", "left"), [(True, 700 + 300), (False, 700)])
