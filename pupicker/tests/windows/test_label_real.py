@@ -73,6 +73,8 @@ class TenClicks:
     FORKED = False  # processes as those of a user
     SET = MICROGRAPHS = TRUTH = ""
     PIXEL_SIZE = DIAMETER = 0.0
+    BY_COMMAND = 0.0
+    """Average precision of a training by command with the same labels, if it is known; 0: it is trained here."""
 
     @classmethod
     def openProject(cls):
@@ -163,8 +165,8 @@ class TenClicks:
                                              for place in places])
         found = commands.averagePrecision(commands.write("done.tsv", picks, ("micrograph", "x", "y", "score")), truth,
                                           test)
-        byCommand = commands.trainedAndPicked(self.files["train"], commands.write("labels.tsv", labels), test)
-        whole = commands.averagePrecision(byCommand, truth, test)
+        whole = self.BY_COMMAND or commands.averagePrecision(
+            commands.trainedAndPicked(self.files["train"], commands.write("labels.tsv", labels), test), truth, test)
         logging.info("average precision: %.3f of the window's model, %.3f of a training by command", found, whole)
         self.assertGreater(found, whole - AS_GOOD)
 
@@ -186,3 +188,4 @@ class TestBetaGalactosidase(TenClicks, WorkflowTestCase):
 class TestApoferritin(TenClicks, WorkflowTestCase):
     SET, MICROGRAPHS, TRUTH = "empiar10146_apoferritin", "mrc", "truth/particles_1.5A.txt"
     PIXEL_SIZE, DIAMETER = 1.5, 120.0
+    BY_COMMAND = 0.992  # trained once: it takes as long as all that is clicked

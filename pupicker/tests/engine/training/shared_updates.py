@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from pupicker.core.regions.patches import patch_grid
+from pupicker.engine.runtime.device import set_precision
 from pupicker.engine.runtime.processes import ALONE, Processes, run_together
 from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.optimisation import Fitting, FittingOptions, help_fitting, lead_fitting
@@ -50,6 +51,7 @@ def results(case: str, processes: Processes = ALONE) -> dict[str, Any]:
 
 def _lead(processes: Processes) -> int:
     """Every case asked for, one after the other."""
+    set_precision("float32")
     lead_fitting(processes, CPU, 1)
     torch.save({case: results(case, processes) for case in sys.argv[2:]}, Path(sys.argv[1]))
     return 0

@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pupicker.engine.runtime.device import set_precision
 from pupicker.tests.engine.training import shared_updates
 from pupicker.tests.engine.training.shared_updates import CASES, UPDATES, results
 from pupicker.tests.torchrun import run_together
 
 GRADIENT_TOLERANCE = 3e-4
 """Of the largest gradient of each tensor: float32 sums over some 10,000 values, in another order."""
+KINKS_TOLERANCE = 1e-2
+"""The same of the autoencoder: of two million values some are so near zero that rounding puts them on the other side of
+the leaky ReLU's kink (two of eight seeds: 2e-3, the others 1e-5)."""
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +27,13 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread_and_float32():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    set_precision("float32")  # bfloat16 rounds by more than the tolerance
     yield
     torch.set_num_threads(before)
+    set_precision("auto")
 
 
 @pytest.mark.slow
@@ -36,8 +42,9 @@ def test_loss_gradient_and_weights_are_those_of_one_process(shared, case):
     one, several = results(case), shared[case]
     assert several["losses"] == pytest.approx(one["losses"], rel=1e-5)
     assert len(one["gradients"]) == len(several["gradients"]) > 10
+    tolerance = KINKS_TOLERANCE if case == "autoencoder" else GRADIENT_TOLERANCE
     for ours, theirs in zip(several["gradients"], one["gradients"], strict=True):
-        assert float((ours - theirs).abs().max()) <= GRADIENT_TOLERANCE * float(theirs.abs().max())
+        assert float((ours - theirs).abs().max()) <= tolerance * float(theirs.abs().max())
     assert int(several["state"]["updates"]) == UPDATES
     for name, tensor in one["state"].items():
         if name.startswith(("network.", "average.")):
