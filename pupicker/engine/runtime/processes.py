@@ -164,6 +164,14 @@ def run_together(lead: Callable[[Processes], int], helped: Callable[[Processes],
     broken connection; any other end is told.
     """
     processes = _joined()
+    try:
+        return _share(processes, lead, helped)
+    finally:  # threads of a connection that is left to the end of the interpreter abort it now and then
+        distributed.destroy_process_group()
+
+
+def _share(processes: Processes, lead: Callable[[Processes], int], helped: Callable[[Processes], int]) -> int:
+    """What :func:`run_together` does, from when all are there."""
     if processes.rank:
         for number in (signal.SIGTERM, signal.SIGINT):  # all get it; the leading process keeps what it has, then tells
             signal.signal(number, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pupicker.tests.scipion.core_processes import serving
+from pupicker.tests.scipion.core_processes import running, serving
 from pupicker.tests.scipion.slurm_cluster import SlurmCluster, guide_blocks, missing_programs
 from pupicker.tests.scipion.workflow import TrainedTestCase
 
@@ -99,6 +99,8 @@ class TestSlurm(TrainedTestCase):
                 self.proj.stopProtocol(run)
             else:
                 self.cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+                for pid in running("train", self.proj.path, run._getExtraPath()):
+                    os.kill(pid, signal.SIGSTOP)  # it would compute for a minute; Slurm wakes what it ends
             self.wait(run, lambda: self.cluster.jobs()[job] == ending, "the job does not end")  # noqa: B023
             updates = self.updates(run)
         self.assertLess(updates, MANY_UPDATES)

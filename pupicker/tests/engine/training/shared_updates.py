@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
 
 from pupicker.core.regions.patches import patch_grid
 from pupicker.engine.runtime.device import set_precision
@@ -63,4 +64,5 @@ def _help(processes: Processes) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_together(_lead, _help))
+    code = run_together(_lead, _help)
+    sys.exit("a connection is left" if distributed.is_initialized() else code)
