@@ -241,7 +241,7 @@ PY
 }
 
 if is_beyond_scipion "$python"; then
-    announce "Scipion and two of its plugins; their pins leave Python 3.13 out, newer numpy, pillow and matplotlib take the place"
+    announce "Scipion and two of its plugins; their pins leave Python 3.13 out, newer versions take the place"
     # shellcheck disable=SC2086
     pip_install --no-deps $PINNING
     # biopython 1.81 is built, with the name that a function of Python has had since 3.13.
