@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import time
@@ -26,6 +27,13 @@ class TestReports(TrainedTestCase):
         for name in self.NAMES[:3]:
             self.assertIn(f">{name}", page)
         self.assertEqual(re.findall(r">[^<]*mic\d{6}[^<]*<", page.split("How it was made")[0]), [])
+
+    def assertMadeByThePicking(self, text):
+        """By its own command, which can be given again: not by the one that drew the page from files that are gone."""
+        self.assertNotIn("pupicker report", text)
+        command = re.search(r"pupicker pick --model (\S+) (\S+) --output .* --device cpu", text)
+        self.assertEqual(command.group(1), self.training.outputModel.getPath())
+        self.assertLessEqual(set(self.NAMES[:4]), set(os.listdir(command.group(2))))
 
     def testReportOfATraining(self):
         page = self.report(self.training)
@@ -70,5 +78,7 @@ class TestReports(TrainedTestCase):
         self.assertIn(" on 4 micrographs</p>", page)
         self.assertEqual(page.count("data:image/png"), 2 + 4)  # histogram, bars, all four micrographs
         self.assertNamesAreThoseOfTheUser(page)
+        self.assertMadeByThePicking(html.unescape(page.split("How it was made")[1]))
+        self.assertIn("Open the report", run.summary()[-1])
         self.assertFalse(os.path.exists(run._getExtraPath("report")))
         self.assertEqual(len(os.listdir(run._getExtraPath("batches"))), 4)
