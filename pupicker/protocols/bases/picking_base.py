@@ -8,6 +8,7 @@ import time
 from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
+from pwem.objects import SetOfCoordinates
 from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
@@ -16,7 +17,7 @@ from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.bases.many_micrographs import ManyMicrographs
-from pupicker.protocols.bases.picking_state import PickingState
+from pupicker.protocols.bases.picking_state import OUTPUT, PickingState
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.shared.digests import digest_of, file_state
@@ -278,6 +279,13 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
             lines.append("Micrographs without a pick: %d" % empty)
         lines += self._countersSummary() + self._leftOutSummary() + self._quarantineSummary()
         return lines + self._htmlSummary()
+
+    def _methods(self) -> List[str]:
+        if getattr(self, OUTPUT, None) is None:
+            return []
+        return ["%s: %s" % (self.getObjectTag(output), self.getMethods(output) if name == OUTPUT else
+                            "%d coordinates, picks of this run that were corrected by hand." % output.getSize())
+                for name, output in self.iterOutputAttributes(SetOfCoordinates)]
 
     # --------------------------- UTILS functions -----------------------------
     def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:

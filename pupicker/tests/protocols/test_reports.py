@@ -6,6 +6,7 @@ import html
 import os
 import re
 import time
+from unittest import mock
 
 from pupicker.tests.scipion.workflow import TrainedTestCase
 
@@ -39,6 +40,17 @@ class TestReports(TrainedTestCase):
         page = self.report(self.training)
         self.assertIn("<h2>Course of the training</h2>", page)
         self.assertNamesAreThoseOfTheUser(page)
+
+    def testMethodsDoNotTakeCorrectionsForPicks(self):
+        """A viewer of Scipion adds an edited set to the outputs of the run."""
+        run, edited = self.picking, self.labels.outputCoordinates
+        outputs = [("outputCoordinates", run.outputCoordinates), ("coordinates_2", edited)]
+        with mock.patch.object(run, "iterOutputAttributes", lambda kind: outputs):
+            picks, corrected = run._methods()
+        self.assertIn("neural network", picks)
+        self.assertIn(f"{edited.getSize()} coordinates", corrected)
+        self.assertIn("corrected by hand", corrected)
+        self.assertNotIn("neural network", corrected)
 
     def testSummaryWhileTrainingAndAfterItWasStopped(self):
         run = self.newTraining(self.labels, updates=5000, validationFraction=0.25)
