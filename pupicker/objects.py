@@ -10,6 +10,7 @@ from pyworkflow.object import Float, Integer, String
 
 from pupicker.shared.lengths import even_box_size_px
 from pupicker.shared.model_header import average_precision
+from pupicker.shared.shares import roughly
 
 
 class PuPickerModel(EMObject):
@@ -151,7 +152,10 @@ class PuPickerModel(EMObject):
 
     def _getExpectedText(self) -> str:
         precision, recall = self._expectedPrecision.get(), self._expectedRecall.get()
-        return "" if precision is None else " (expected precision %0.2f, recall %0.2f)" % (precision, recall)
+        if precision is None:
+            return ""
+        return " (by its own probabilities: precision %s, recall %s; look at the picks)" % (
+            roughly(precision), roughly(recall))
 
     def __str__(self) -> str:
         if self.getDiameterAng() is None:

@@ -77,7 +77,7 @@ def waitForAll(project: Any, started: AbstractSet[int]) -> List[str]:
     A run that waits for an output which will never come is stopped, and the others go on.  After a failure, or when a
     run has its inputs and cannot start with them, what still waits is stopped.  Other runs of the project do not count.
     """
-    stuck: Dict[int, str] = {}  # what is said of runs that were stopped because they would wait for ever
+    stuck: Dict[int, str] = {}  # what is said of runs that were stopped here: nobody else has aborted them
     while True:
         everything = project.getRuns(refresh=True, checkPids=True)
         for run in everything:
@@ -95,12 +95,15 @@ def waitForAll(project: Any, started: AbstractSet[int]) -> List[str]:
         refused = [] if busy else problems(waiting)
         if refused or any(run.isFailed() or (run.isAborted() and run.getObjId() not in stuck) for run in runs):
             for run in waiting:
+                named = any(line.startswith(nameOf(run) + ":") for line in refused)
+                stuck[run.getObjId()] = "" if named else "%s: not started, because another run has failed" % nameOf(run)
                 project.stopProtocol(run)
             runs = [run for run in project.getRuns(refresh=True, checkPids=True) if run.getObjId() in started]
         if not any(run.isActive() for run in runs):
-            return refused + list(stuck.values()) + [
+            return refused + [
                 "%s: %s %s" % (nameOf(run), run.getStatus(), run.getErrorMessage().strip()) for run in runs
-                if run.getObjId() not in stuck and not run.isFinished() and not run.isSaved()]
+                if run.getObjId() not in stuck and not run.isFinished() and not run.isSaved()
+            ] + [line for line in stuck.values() if line]
         time.sleep(POLL_S)
 
 

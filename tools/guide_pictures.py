@@ -29,8 +29,7 @@ SIDES_PX = (1000, 900, 800, 700, 600)  # the first at which a picture is small e
 LARGEST_BYTES = 110_000
 # What a driver calls a picture -> its name in the guide.
 FORMS = {"ProtPuPickerTrain": "form_train", "ProtPuPickerPick": "form_pick"}
-VIEWERS = {"scores": "viewer_coordinates", "gallery": "gallery", "training": "viewer_training",
-           "evaluation": "viewer_evaluation", "model": "viewer_model"}
+VIEWERS = {"scores": "viewer_coordinates", "training": "viewer_training", "model": "viewer_model"}
 WIZARDS = {"diameter": "wizard_diameter", "prior": "wizard_prior", "detection": "wizard_detection"}
 
 

@@ -1,9 +1,9 @@
 """``python tools/readme_picture.py DATA``: takes the pictures on real micrographs anew.
 
-They show the window of the scores, for the README, and the one that labels, for the guide.  It learns from a hundred
-labels on the training micrographs of apoferritin (EMPIAR-10146, in DATA as benchmarks/README.md lays it out), picks
-the test micrographs in a Scipion project, and opens the windows on a virtual screen.  Needs what
-tools/guide_pictures.py needs.
+They show the window of the scores, for the README, its gallery, an evaluation and the window that labels, for the
+guide.  It learns from a hundred labels on the training micrographs of apoferritin (EMPIAR-10146, in DATA as
+benchmarks/README.md lays it out), picks the test micrographs in a Scipion project, and opens the windows on a virtual
+screen.  Needs what tools/guide_pictures.py needs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from screen import run_on_screen
 
 SET, PIXEL_SIZE_ANG, DIAMETER_ANG = "empiar10146_apoferritin", 1.5, 120.0
 ALL_BUT_NOISE = -6.0
+# What the driver calls a picture -> its name in the guide: where picks are doubtful, simulated ones show little.
+VIEWERS = {"scores": "window", "gallery": "gallery", "evaluation": "viewer_evaluation"}
 
 
 def positions_of(table: Path, suffix: str = ".mrc") -> Positions:
@@ -82,7 +84,8 @@ def main() -> int:
     shutil.rmtree(taken, ignore_errors=True)
     taken.mkdir()
     run_on_screen("viewers_driver", project, taken, *ids)
-    store(Image.open(taken / "scores.png").convert("RGB"), IMAGES / "window.png")
+    for source, name in VIEWERS.items():
+        store(Image.open(taken / f"{source}.png").convert("RGB"), IMAGES / f"{name}.png")
     run_on_screen("label_driver", folder / "train", data / SET / "truth" / "particles_1.5A.star", taken, DIAMETER_ANG,
                   "second")
     store(Image.open(taken / "label.png").convert("RGB"), IMAGES / "label_window.png")

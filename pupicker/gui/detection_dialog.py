@@ -12,6 +12,7 @@ from pupicker.convert.picks import Pick, readPicks
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 from pupicker.plugin.child_process import ChildProcess
 from pupicker.window.colours import scoreColours, scoreRange
+from pupicker.window.score_bars import ScoreBars
 
 LOWEST_SCORE = -6.0  # end of the slider, unless a lower one is given: below it hardly anything is a particle
 HIGHEST_SCORE = 12.0  # the other end: what is surer needs no decision
@@ -61,7 +62,7 @@ class DetectionDialog(MicrographDialog):
         self._process: Optional[ChildProcess] = None
         self._next = ""  # id of the next look at the process
         MicrographDialog.__init__(self, parent, "Detection preview", entries,
-                                  "Wheel: threshold. Ctrl + wheel: zoom. Drag: move. "
+                                  "Wheel: threshold, or drag the line. Ctrl + wheel: zoom. Drag: move. "
                                   "Double click: whole micrograph.")
 
     def getNoteHeading(self) -> str:
@@ -69,18 +70,20 @@ class DetectionDialog(MicrographDialog):
 
     def createControls(self, frame: Any) -> None:
         frame.columnconfigure(1, weight=1)
-        tk.Label(frame, text="Threshold (score)").grid(row=0, column=0, sticky="w")
+        tk.Label(frame, text="Threshold (score)").grid(row=1, column=0, sticky="w")
         self.slider = tk.Scale(frame, from_=self._lowest, to=self._highest, orient="horizontal",
                                showvalue=False, resolution=STEP, command=lambda value: self._slid(float(value)))
-        self.slider.grid(row=0, column=1, columnspan=2, sticky="ew", padx=6)
+        self.slider.grid(row=1, column=1, columnspan=2, sticky="ew", padx=6)
+        self.bars = ScoreBars(frame, self.slider, self.setThreshold)
+        self.bars.grid(row=0, column=1, columnspan=2, sticky="ew", padx=6)
         self.text = tk.Label(frame, width=48, anchor="w")
-        self.text.grid(row=0, column=3)
-        tk.Label(frame, text="Minimum distance (Å, 0 = of the model)").grid(row=1, column=0, columnspan=2, sticky="w")
+        self.text.grid(row=1, column=3)
+        tk.Label(frame, text="Minimum distance (Å, 0 = of the model)").grid(row=2, column=0, columnspan=2, sticky="w")
         self.distance = tk.StringVar(self, value="%g" % self.minDistanceAng)
         entry = tk.Entry(frame, textvariable=self.distance, width=8)
         entry.bind("<Return>", lambda event: self.pickAgain() or "break")  # else it would press OK
-        entry.grid(row=1, column=2, padx=6)
-        tk.Button(frame, text="Pick again", command=self.pickAgain).grid(row=1, column=3, sticky="w")
+        entry.grid(row=2, column=2, padx=6)
+        tk.Button(frame, text="Pick again", command=self.pickAgain).grid(row=2, column=3, sticky="w")
         self.canvas.onWheel = lambda direction: self.setThreshold(self.threshold + direction * STEP)
         self.slider.set(self.threshold)
 
@@ -98,6 +101,7 @@ class DetectionDialog(MicrographDialog):
 
     def draw(self) -> None:
         picks = self._picks()
+        self.bars.show([pick.score for pick in picks or ()], self.threshold)
         if picks is None:
             self.text.config(text="%0.1f" % self.threshold)
             return

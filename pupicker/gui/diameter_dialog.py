@@ -10,6 +10,7 @@ from pupicker.window.micrograph_canvas import GREEN, Mouse
 from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 
 USUAL_DIAMETER_ANG = 150.0  # to start with, where nothing is known
+BOX_IN_DIAMETERS = 1.75  # it is usually 1.5 to 2 times as large as the particle
 SMALLEST_PX = 4  # of a diameter, in pixels of the micrograph
 PARTICLES_SHOWN = 6  # across the window after "zoom in": enough to judge by, large enough to see the rim
 
@@ -26,12 +27,16 @@ class DiameterDialog(MicrographDialog):
     pixelSizeAng
         Of the micrographs, in Å.
     diameterAng
-        Where to start; None: that of a usual particle.
+        Where to start; None: where the boxes of the labels let it be, or that of a usual particle.
+    boxAng
+        Side of these boxes in Å; 0: there are none.
     """
 
     def __init__(self, parent: Any, entries: List[Entry], points: Dict[int, List[Tuple[float, float]]],
-                 pixelSizeAng: float, diameterAng: Optional[float]) -> None:
+                 pixelSizeAng: float, diameterAng: Optional[float], boxAng: float = 0.0) -> None:
         self._points, self._pixelSize = points, pixelSizeAng
+        self._fromBox = bool(boxAng and not diameterAng)
+        diameterAng = boxAng / BOX_IN_DIAMETERS if self._fromBox else diameterAng
         width = entries[0].mic.getXDim() or 1000
         self.largest = width * pixelSizeAng / 2
         self.smallest = min(SMALLEST_PX * pixelSizeAng, self.largest / 2)
@@ -66,8 +71,10 @@ class DiameterDialog(MicrographDialog):
         return 1.0 if self.smallest > 1 else 0.1
 
     def _advice(self) -> str:
-        return ("The red line should stand where the curve reaches the background."
-                if self._points else "Click on some particles: the curve shows their mean, from the centre outwards.")
+        if not self._points:
+            return "Click on some particles: the curve shows their mean, from the centre outwards."
+        guessed = " The circles start with a guess from the size of the boxes." if self._fromBox else ""
+        return "The red line should stand where the curve reaches the background." + guessed
 
     def micrographShown(self) -> None:
         self._measure()

@@ -49,7 +49,7 @@ class MicrographDialog(dialog.Dialog):
         for number, entry in enumerate(self.entries):
             self.list.add(str(number), entry.mic.getMicName() or entry.mic.getFileName(),
                           [entry.note] if columns else [])
-        self.canvas = MicrographCanvas(bodyFrame, height=max(300, min(640, self.winfo_screenheight() - 400)))
+        self.canvas = MicrographCanvas(bodyFrame, height=max(300, min(640, self.winfo_screenheight() - 350)))
         self.canvas.grid(row=0, column=1)
         self.canvas.onView = self.draw
         self.bar = ImageBar(bodyFrame, self.canvas)

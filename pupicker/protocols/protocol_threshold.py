@@ -65,7 +65,8 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         form.addParam("scores", params.StringParam, default="3", condition="mode==%d" % CUT_SCORES,
                       label=LISTS[CUT_SCORES].label,
                       help="One or several scores, separated by spaces, in the unit of the score attribute. For "
-                           "pupicker a log-likelihood ratio: 0 means undecided, 3 keeps only the surest.")
+                           "pupicker a log-likelihood ratio: 0 means undecided, 3 is strict: the image is 20 times as "
+                           "likely with a particle as without.")
         form.addParam("counts", params.StringParam, default="1000", condition="mode==%d" % CUT_COUNTS,
                       label=LISTS[CUT_COUNTS].label,
                       help="One or several whole numbers, separated by spaces: as many of the particles with the best "

@@ -85,8 +85,9 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
         if model is None:
             lines = progress or ["No model yet."]
         else:  # while it is trained anew, with what was known of it before
-            lines = (progress if self.isActive() else []) + model.getSummary() + self._htmlSummary()
-        return lines + (self._inputSummary(inputs) if inputs else []) + self._quarantineSummary()
+            lines = (progress if self.isActive() else []) + model.getSummary()
+        lines += (self._inputSummary(inputs) if inputs else []) + self._quarantineSummary()
+        return lines + (self._htmlSummary() if model is not None else [])
 
     def _inputSummary(self, inputs: Dict[str, Any]) -> List[str]:
         """What the convert step found."""

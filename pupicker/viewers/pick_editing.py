@@ -119,7 +119,13 @@ class PickEditing(ABC):
         self.corrected()
 
 
-def nearThreshold(score: Any, kept: Any, threshold: float, number: int) -> Any:
-    """Rows of so many picks whose scores are closest to the threshold, above it and below, weakest first."""
-    rows = np.argsort(np.abs(score - threshold), kind="stable")[:number]
-    return rows[np.argsort(score[rows], kind="stable")]
+def nearThreshold(score: Any, gone: Any, threshold: float, number: int) -> Any:
+    """Rows of so many picks whose scores are closest to the threshold, the closest first: one above, one below in turn.
+
+    Where one side has too few, there are more of the other.  Those that the mask `gone` names are left out.
+    """
+    rows = np.flatnonzero(~gone)
+    rows = rows[np.argsort(np.abs(score[rows] - threshold), kind="stable")]
+    sides = [rows[score[rows] >= threshold], rows[score[rows] < threshold]]
+    turns = np.concatenate([np.arange(len(side)) for side in sides])
+    return np.concatenate(sides)[np.argsort(turns, kind="stable")][:number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tkinter as tk
 from tkinter import ttk
 from typing import Any, Dict, List, Tuple
@@ -75,14 +76,32 @@ class CrossValidationWindow(Window):
         tree = ttk.Treeview(self.root, columns=[name for name, _ in COLUMNS], show="headings",
                             height=min(10, len(rows)))
         for name, width in COLUMNS:
-            tree.heading(name, text=name, anchor=tk.W)
+            tree.heading(name, text=name, anchor=tk.W, command=functools.partial(self._sortBy, name))
             tree.column(name, width=width)
         tree.tag_configure("best", foreground=BEST)
         for row in rows:
             tree.insert("", tk.END, values=row, tags=("best",) if row[-1] == "best" else ())
         tree.grid(row=1, column=0, sticky="news", padx=6, pady=6)
-        ttk.Label(self.root, text="%d folds over micrographs; dots are folds, bars are standard errors of their mean."
+        self.table, self._sorted = tree, ("", False)  # column, downwards
+        ttk.Label(self.root, text="%d folds over micrographs; pale dots are folds, bars are standard errors of their "
+                                  "mean. A click on a heading sorts."
                   % table["folds"]).grid(row=2, column=0, sticky="w", padx=6, pady=(0, 6))
+
+    def _sortBy(self, column: str) -> None:
+        """Sort the rows by a column, numbers large first; once more: the other way round."""
+        down = not self._sorted[1] if self._sorted[0] == column else column not in ("options", "note")
+        self._sorted = (column, down)
+        ordered = sorted(self.table.get_children(), key=lambda row: sortKey(self.table.set(row, column)), reverse=down)
+        for place, row in enumerate(ordered):
+            self.table.move(row, "", place)
+
+
+def sortKey(text: str) -> Tuple[float, str]:
+    """The number that a cell begins with, and the cell."""
+    try:
+        return float(text.split(" ")[0]), text
+    except ValueError:
+        return float("-inf"), text
 
 
 class PuPickerCrossValidationViewer(Viewer):

@@ -16,15 +16,16 @@ from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
 from pupicker.protocols import ProtPuPickerEvaluate
 from pupicker.shared.columns import MATCHES
-from pupicker.viewers.browser import MicrographBrowser, WindowView
+from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve, thinned
-from pupicker.viewers.threshold_control import ThresholdControl, nearest, usualLimits
+from pupicker.viewers.threshold_control import LEFT, RIGHT, ThresholdControl, nearest, sliderMargins, usualLimits
 from pupicker.window.micrograph_canvas import Circle
 
 OUTCOMES = ("hit", "false", "missed")
 HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
 COLOURS = ("#35d07f", "#ff5050", "#ffd400")
+BELOW, ABOVE, BETWEEN = 0.28, 0.16, 0.65  # room beside the plots, in heights of one
 NO_SCORE = {"hit": "0", "false": "0", "missed": "-inf"}
 
 
@@ -98,7 +99,8 @@ class EvaluationWindow(MicrographBrowser):
         self._limits = usualLimits(score)
         self.threshold: Optional[ThresholdControl] = None
         if found.averagePrecision is not None:
-            self.threshold = ThresholdControl(self.panel, self._limits, found.bestThreshold, self._thresholdChanged)
+            self.threshold = ThresholdControl(self.panel, self._limits, found.bestThreshold, self._thresholdChanged,
+                                              sliderMargins(PANEL_WIDTH_PX))
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT).pack(anchor=tk.W, pady=6)
         legend = tk.Frame(self.panel, background="#606060")
@@ -118,7 +120,8 @@ class EvaluationWindow(MicrographBrowser):
     def _drawFigure(self, found: Evaluation) -> None:
         """Precision against recall, both against the threshold, and the reliability of the probabilities."""
         panels = 1 + (found.averagePrecision is not None) + bool(found.reliability)
-        self._figure = self.addFigure(2.3 * panels if found.reliability else 2.8 * panels)
+        self._figure = self.addFigure(2.3 * panels if found.reliability else 2.8 * panels, layout=None)
+        self._figure.subplots_adjust(LEFT, BELOW / panels, RIGHT, 1 - ABOVE / panels, hspace=BETWEEN)  # as the slider
         above = self._figure.add_subplot(panels, 1, 1)
         if found.reliability:
             drawReliability(self._figure.add_subplot(panels, 1, panels), found.reliability)
@@ -131,7 +134,7 @@ class EvaluationWindow(MicrographBrowser):
         if found.averagePrecision is None:
             above.set_title("one point: nothing ranks the picks")
             return
-        above.set_title("average precision %0.3f" % found.averagePrecision)
+        above.set_title("average precision %0.3f" % found.averagePrecision, fontsize=10)
         below = self._figure.add_subplot(panels, 1, 2)
         self._figure.canvas.mpl_connect("button_press_event", functools.partial(self._clickedFigure, below))
         self._figure.canvas.mpl_connect("motion_notify_event", functools.partial(self._clickedFigure, below))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from pyworkflow.gui.gui import Window
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.objects import PuPickerModel
+from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import WindowView
 from pupicker.viewers.model_header import formatValue, headerRows, readHeader
 from pupicker.viewers.scored_set import ViewerError
@@ -24,12 +25,16 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
         ("  expected recall there", "_expectedRecall"), ("Format of the file", "_schemaVersion"),
         ("Version of pupicker", "_softwareVersion"), ("File", "_path"))
 
+FORMATS: Dict[str, Callable[[Any], str]] = {  # as many digits as are known
+    "_particlesPerMicrograph": "{:0.0f}".format, "_particlesLow": "{:0.0f}".format, "_particlesHigh": "{:0.0f}".format,
+    "_expectedPrecision": roughly, "_expectedRecall": roughly, "_averagePrecision": "{:0.2f}".format,
+    "_suggestedThreshold": "{:0.2f}".format}
+
 
 def cardRows(model: Any) -> List[Tuple[str, str]]:
     """Title and value of all that the project knows of a model."""
     values = [(title, name, getattr(model, name).get()) for title, name in ROWS]
-    return [(title, "%0.0f" % value if name.startswith("_particles") else formatValue(value))
-            for title, name, value in values if value is not None]
+    return [(title, FORMATS.get(name, formatValue)(value)) for title, name, value in values if value is not None]
 
 
 class ModelWindow(Window):

@@ -18,6 +18,7 @@ from pupicker.gui.micrograph_reader import readMicrograph
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
 from pupicker.shared.lengths import BOX_SIZE
+from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.gallery import Actions, Gallery
 from pupicker.viewers.pick_editing import HINT, PickEditing, nearThreshold
@@ -130,8 +131,8 @@ class ScoresWindow(MicrographBrowser, PickEditing):
             forecast = expected(self.data.probability, kept)
             lines += ["", "By the probabilities, which are often too high on crowded micrographs:",
                       "about %s particles among the kept" % rounded(forecast.particles),
-                      "precision about %0.1f" % forecast.precision,
-                      "recall about %0.1f of the particles in this set" % forecast.recall,
+                      "precision %s" % roughly(forecast.precision),
+                      "recall %s of the particles in this set" % roughly(forecast.recall),
                       "Look at the weakest that are kept, and set the threshold by eye."]
         self.text.set("\n".join(lines))
         self.changes.configure(text=self.changesText())
@@ -143,8 +144,8 @@ class ScoresWindow(MicrographBrowser, PickEditing):
     # ------------------------- gallery -------------------------
     def openGallery(self) -> None:
         """Show the picks whose scores are closest to the threshold, side by side."""
-        rows = nearThreshold(self.data.score, self.kept(), self.threshold.value, MOST_IN_GALLERY)
-        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx,
+        rows = nearThreshold(self.data.score, self.corrections.gone, self.threshold.value, MOST_IN_GALLERY)
+        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx, self.threshold.value,
                                Actions(self._pixelsOf, self._toggled, self._showRow))
 
     def _pixelsOf(self, micId: int) -> Any:

@@ -13,6 +13,7 @@ from pupicker.convert.set_columns import collectorPaused
 from pupicker.protocols import ProtPuPickerTrain
 from pupicker.shared.columns import POSITION
 from pupicker.shared.json_files import read_json
+from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.window.micrograph_canvas import Circle
@@ -41,17 +42,25 @@ def readLabels(path: str) -> Points:
 
 
 def drawCurves(figure: Any, report: Dict[str, Any]) -> None:
-    """Loss, validation, number of particles and expected precision and recall of a training report."""
-    loss, validation, number, expectation = (figure.add_subplot(4, 1, place) for place in (1, 2, 3, 4))
+    """Loss, validation, number of particles and expected precision and recall of a training report.
+
+    Where no labels were held out there is no validation, and one stage.
+    """
+    heldOut = any(epoch["validation"] is not None for epoch in report["curve"])
+    panels = iter(figure.subplots(3 + heldOut, 1))
+    loss = next(panels)
+    if heldOut:
+        drawValidation(next(panels), report)
+    number, expectation = panels
     for stage, colour in STAGES:
         epochs = [epoch for epoch in report["curve"] if epoch["stage"] == stage]
         updates = [epoch["updates"] for epoch in epochs]
         if epochs:
             loss.plot(updates, [epoch["loss"] for epoch in epochs], ".-", color=colour, label=STAGE_NAMES[stage])
             number.plot(updates, [epoch["particles_per_micrograph"] for epoch in epochs], ".-", color=colour)
-    loss.legend(**LEGEND)
-    loss.set(ylabel="loss")
-    drawValidation(validation, report)
+    if heldOut:
+        loss.legend(**LEGEND)
+    loss.set(ylabel="loss", xlabel="" if heldOut else "updates; no labels were held out")
     drawNumber(number, report)
     drawExpectation(expectation, report)
 
@@ -67,8 +76,6 @@ def drawValidation(axes: Any, report: Dict[str, Any]) -> None:
             axes.axvline(best, color="black", linestyle="--",
                          label="chosen: %d updates, the last as good\nas the best within its error" % (best or 0))
             axes.legend(**LEGEND)
-    if not axes.lines:
-        axes.text(0.5, 0.5, "no labels were held out", ha="center", va="center", transform=axes.transAxes)
     axes.set(ylabel="validation AP")
 
 
@@ -78,8 +85,10 @@ def drawNumber(axes: Any, report: Dict[str, Any]) -> None:
     if interval and axes.lines:
         axes.axhspan(interval["low"], interval["high"], color="#1f77b4", alpha=0.15, linewidth=0,
                      label="%0.0f %% interval" % (100 * interval["level"]))
-        axes.legend(**LEGEND)
     settled = report.get("particles_per_micrograph")
+    if settled and axes.lines:
+        axes.axhline(settled, color="black", linestyle="--", label="taken: %0.0f" % settled)
+        axes.legend(**LEGEND)
     if settled and report.get("class_prior"):  # the class prior is their number times the area of a disc
         share = report["class_prior"] / settled
         axes.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
@@ -93,11 +102,12 @@ def drawExpectation(axes: Any, report: Dict[str, Any]) -> None:
     for place, name, colour in ((1, "precision", "#1f77b4"), (2, "recall", "#2ca02c")):
         axes.plot([row[0] for row in rows], [row[place] for row in rows], color=colour, label=name)
     if rows:
-        expected = "" if report.get("expected_precision") is None else (
-            "\nprecision %0.2f, recall %0.2f" % (report["expected_precision"], report["expected_recall"]))
         axes.axvline(report["suggested_threshold"], color="black", linestyle="--",
-                     label="suggested: %0.2f%s" % (report["suggested_threshold"], expected))
+                     label="suggested: %0.2f" % report["suggested_threshold"])
         axes.legend(**LEGEND)
+        if report.get("expected_precision") is not None:
+            axes.set_title("suggested: precision %s, recall %s" % (
+                roughly(report["expected_precision"]), roughly(report["expected_recall"])), fontsize=9)
     axes.set(xlabel="threshold (score)", ylabel="expected", ylim=(0, 1.05))
 
 

@@ -6,6 +6,7 @@ import tkinter as tk
 from tkinter import ttk
 from typing import Any
 
+from pupicker.shared.shares import roughly
 from pupicker.window.label_record import NOT_PARTICLES
 from pupicker.window.radial_average import REACH, RadialPlot, radialSums
 
@@ -150,5 +151,5 @@ class LabelPanel(ttk.Frame):
         elif suggester.model:
             text = "Suggestions of a model that learnt from your labels."
             if suggester.averagePrecision is not None and self._window.record.number() >= ENOUGH:
-                text += " Average precision to expect: about %0.1f." % min(suggester.averagePrecision, 0.9)
+                text += " Average precision to expect: %s." % roughly(suggester.averagePrecision)
         self.model.configure(text=text)

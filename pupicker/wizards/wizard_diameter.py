@@ -37,7 +37,7 @@ class PuPickerDiameterWizard(Wizard):
         else:
             micSet = protocol.inputMicrographs.get()
         chosen = DiameterDialog(form.root, micrographEntries(micSet, points), points, micSet.getSamplingRate(),
-                                protocol.diameter.get() or self._guess(coordSet))
+                                protocol.diameter.get(), self._boxAng(coordSet))
         if chosen.resultYes():
             form.setVar("diameter", round(chosen.diameterAng, 1))
 
@@ -56,11 +56,11 @@ class PuPickerDiameterWizard(Wizard):
         return None, "" if protocol.inputMicrographs.get() is not None else "Choose micrographs first."
 
     @staticmethod
-    def _guess(coordSet: Any) -> Any:
-        """Where the circles start: the box is usually 1.5 to 2 times as large as the particle."""
+    def _boxAng(coordSet: Any) -> float:
+        """Side of the boxes; 0 if there are none."""
         if coordSet is None or not coordSet.getBoxSize():
-            return None
-        return coordSet.getBoxSize() * coordSet.getMicrographs().getSamplingRate() / 1.75
+            return 0.0
+        return float(coordSet.getBoxSize() * coordSet.getMicrographs().getSamplingRate())
 
 
 def micrographEntries(micSet: Any, points: Points) -> List[Entry]:

@@ -43,30 +43,31 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
 
 
 def training_curve(curve: Sequence[dict[str, Any]], best_updates: int) -> Figure:
-    """Loss, and estimated average precision on the held-out labels, after each epoch."""
-    figure, (left, right) = _figure(10, 3.6, 2)
-    for stage, colour, name in (("selection", BLUE, "choosing the length"), ("refit", GREY, "again, on all labels")):
+    """Loss, and, if labels were held out, the average precision estimated on them, after each epoch."""
+    validated = [epoch for epoch in curve if epoch["validation"] is not None]
+    figure, axes = _figure(10 if validated else 6, 3.6, 2 if validated else 1)
+    for stage, colour, name in (("selection", BLUE, "finding the length"), ("refit", GREY, "again, on all labels")):
         rows = [epoch for epoch in curve if epoch["stage"] == stage]
         if rows:
-            left.plot([e["updates"] for e in rows], [e["loss"] for e in rows], ".-", color=colour, label=name)
-    left.set(xlabel="updates of the weights", ylabel="loss")
-    left.legend(frameon=False)
-    rows = [epoch for epoch in curve if epoch["validation"] is not None]
-    right.plot([e["updates"] for e in rows], [e["validation"] for e in rows], ".-", color=BLUE)
-    right.set(xlabel="updates of the weights", ylabel="validation AP", ylim=(0, 1.02))
-    if rows:
-        right.axvline(best_updates, color=RED, linestyle="--", label=f"best epoch: {best_updates} updates")
-        right.legend(frameon=False, loc="lower left")
-    else:
-        right.text(0.5, 0.5, "no labels were held out", ha="center", transform=right.transAxes, color=GREY)
+            axes[0].plot([e["updates"] for e in rows], [e["loss"] for e in rows], ".-", color=colour, label=name)
+    axes[0].set(xlabel="updates of the weights", ylabel="loss")
+    if validated:
+        axes[0].legend(frameon=False)
+        axes[1].plot([e["updates"] for e in validated], [e["validation"] for e in validated], ".-", color=BLUE)
+        axes[1].set(xlabel="updates of the weights", ylabel="validation AP", ylim=(0, 1.02))
+        axes[1].axvline(best_updates, color=RED, linestyle="--", label=f"chosen: {best_updates} updates")
+        axes[1].legend(frameon=False, loc="lower left")
     return figure
 
 
-def particles_curve(curve: Sequence[dict[str, Any]]) -> Figure:
-    """Expected number of particles on an average micrograph after each epoch of the selection."""
+def particles_curve(curve: Sequence[dict[str, Any]], settled: float | None = None) -> Figure:
+    """Expected number of particles on an average micrograph after each epoch of the selection, and the one taken."""
     figure, (axes,) = _figure(6, 3.2)
     rows = [epoch for epoch in curve if epoch["stage"] == "selection"]
     axes.plot([e["updates"] for e in rows], [e["particles_per_micrograph"] for e in rows], ".-", color=BLUE)
+    if settled is not None:
+        axes.axhline(settled, color=RED, linestyle="--", label=f"taken in the end: {settled:.0f}")
+        axes.legend(frameon=False, loc="lower right")
     axes.set(xlabel="updates of the weights", ylabel="particles per micrograph")
     axes.set_ylim(bottom=0)
     return figure

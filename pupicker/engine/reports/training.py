@@ -38,7 +38,6 @@ def training_report(
 ) -> HtmlReport:
     """The document; the micrographs that it shows and some others are picked once more for it."""
     content = card(model)
-    curve: list[dict[str, Any]] = content["curve"]
     page = HtmlReport(
         "Training of a picking model",
         f"{content['labels']} labels on {content['micrographs']} micrographs,"
@@ -46,12 +45,7 @@ def training_report(
     )
     _results(page, model, content)
     page.section("Course of the training")
-    page.figure(training_curve(curve, content["validation"]["best_updates"]),
-                "Left: loss; its level says little, it only has to become steady. Right: average precision estimated"
-                " from held-out labels after each epoch, if there are any. The epoch kept is the last within one"
-                " standard error of the best; without held-out labels the last.")
-    if any(epoch["stage"] == "selection" for epoch in curve):
-        page.figure(particles_curve(curve), f"Particles on an average micrograph: {content['class_prior_source']}.")
+    _course(page, content)
     some, shown = representative(data.micrographs), _most_labelled(data.micrographs)
     found = {i: _picks(model, data.micrographs[i], device) for i in sorted({*some, *shown})}
     _expected(page, model, [found[i][1] for i in some])
@@ -75,6 +69,23 @@ def _results(page: HtmlReport, model: Model, content: dict[str, Any]) -> None:
         *interval_row(content),
         ("training time", f"{content['training_seconds']:.0f} s", ""),
     ])
+
+
+def _course(page: HtmlReport, content: dict[str, Any]) -> None:
+    """The curves, as far as they say something: by default nothing is held out, and the number is known beforehand."""
+    curve: list[dict[str, Any]] = content["curve"]
+    if any(epoch["validation"] is not None for epoch in curve):
+        caption = ("Left: loss; its level says little, it only has to become steady. Right: average precision estimated"
+                   " from held-out labels after each epoch. The epoch kept is the last within one standard error of the"
+                   " best.")
+    else:
+        caption = ("Loss; its level says little, it only has to become steady. No labels were held out: the last epoch"
+                   " is kept.")
+    page.figure(training_curve(curve, content["validation"]["best_updates"]), caption)
+    selection = [epoch["particles_per_micrograph"] for epoch in curve if epoch["stage"] == "selection"]
+    if len(set(selection)) > 1:
+        page.figure(particles_curve(curve, content["particles_per_micrograph"]),
+                    f"Particles on an average micrograph: {content['class_prior_source']}.")
 
 
 def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from typing import Any, Dict, Iterable, List, Optional, Set
 
 import pyworkflow.utils as pwutils
+from pwem.objects import SetOfCoordinates
 from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import STEPS_PARALLEL
 
@@ -15,7 +17,7 @@ from pupicker.convert.micrographs import linkName, writeMicrographStar
 from pupicker.convert.picks import iterCoordinates, readPicks
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.bases.many_micrographs import ManyMicrographs
-from pupicker.protocols.bases.picking_state import PickingState
+from pupicker.protocols.bases.picking_state import OUTPUT, PickingState
 from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.shared.digests import digest_of, file_state
@@ -211,7 +213,7 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
                                         for name in ("micrographs.star", "run.json", "names.json"))
         writeMicrographStar(links, starFile)
         quarantined = [{"micrograph": name, "reason": reason} for name, reason in self._getQuarantined()]
-        run = dict(record["run"], quarantined=quarantined)
+        run = dict(record["run"], quarantined=quarantined, command_line=self._getCommandLine(sources.values()))
         if run.get("preparation"):  # the links to masks of each batch are gone
             shown = [mic for mic in self.getInputMicrographs() if linkName(mic.getObjId()) in sources]
             masks = self._linkMasks(shown, folder)
@@ -223,6 +225,18 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
                                  "--run-report", runFile, "--names", namesFile, "--threads", self.getBinThreads(),
                                  "--output", self._getHtmlPath()], "report")
         pwutils.cleanPath(folder)
+
+    def _getCommandLine(self, sources: Iterable[str]) -> str:
+        """The picking as one command: what the batches had in their folders is gone, and a process that stays has none.
+
+        `sources` are the files of the micrographs.
+        """
+        folders = sorted({os.path.dirname(path) for path in sources})
+        masks = ["--masks", self._getMasksFolder()] if self._getMasksFolder() else []
+        words = ["pupicker", self._command, *self._getCommandArguments(), *folders, "--output", self.getCoordsDir(),
+                 "--format", "tsv", "--pixel-size", repr(self.getInputMicrographs().getSamplingRate()),
+                 *self._getPickArguments(), *masks, "--device", "cuda" if self.usesGpu() else "cpu"]
+        return " ".join(shlex.quote(str(word)) for word in words)
 
     def readCoordsFromMics(self, outputDir: str, micDoneList: Iterable[Any], outputCoords: Any) -> None:
         """Append the picks of `micDoneList` to the output (called in the main thread)."""
@@ -263,8 +277,15 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
                          "neither normalised nor of inverted contrast and that their sampling rate is right.")
         elif empty:
             lines.append("Micrographs without a pick: %d" % empty)
-        lines += self._countersSummary() + self._htmlSummary()
-        return lines + self._leftOutSummary() + self._quarantineSummary()
+        lines += self._countersSummary() + self._leftOutSummary() + self._quarantineSummary()
+        return lines + self._htmlSummary()
+
+    def _methods(self) -> List[str]:
+        if getattr(self, OUTPUT, None) is None:
+            return []
+        return ["%s: %s" % (self.getObjectTag(output), self.getMethods(output) if name == OUTPUT else
+                            "%d coordinates, picks of this run that were corrected by hand." % output.getSize())
+                for name, output in self.iterOutputAttributes(SetOfCoordinates)]
 
     # --------------------------- UTILS functions -----------------------------
     def _getMicIdsIn(self, outputCoords: Any) -> Set[int]:

@@ -41,13 +41,13 @@ class ExclusionForm(Run):
         condition = None
         if ofModel:
             form.addParam("exclusionMode", params.EnumParam, choices=list(EXCLUSION_CHOICES),
-                          default=EXCLUSION_OF_MODEL, expertLevel=expert, display=params.EnumParam.DISPLAY_HLIST,
+                          default=EXCLUSION_OF_MODEL, display=params.EnumParam.DISPLAY_HLIST,
                           label="Margin and contamination",
                           help="_as in training_: what the model's training left out is not picked either.\n_given_: "
                                "your own.")
             condition = "exclusionMode==%d" % EXCLUSION_GIVEN
+        CONTAMINATION.addTo(form, condition=condition, help=CONTAMINATION_HELP)
         MARGIN.addTo(form, expertLevel=expert, condition=condition, help=MARGIN_HELP)
-        CONTAMINATION.addTo(form, expertLevel=expert, condition=condition, help=CONTAMINATION_HELP)
         form.addParam("masksFolder", params.FolderParam, default="", expertLevel=expert, label="Folder of masks",
                       help="One image for each micrograph, named like it (NAME or NAME_mask; MRC, TIFF or PNG; any "
                            "size with the same proportions): nothing is picked where it is bright, above half of 1 or "

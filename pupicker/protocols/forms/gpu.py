@@ -16,8 +16,8 @@ class GpuForm(Run):
     def _defineGpuParams(self, form: Any) -> None:
         form.addHidden(params.USE_GPU, params.BooleanParam, default=Plugin.usesGpuByDefault(), label="Use GPU?",
                        help="Yes: runs on the GPU given by its number, and fails if there is none. No: runs on the "
-                            "processor; training takes minutes, picking seconds a micrograph. Choose No if others need "
-                            "the GPU: the accuracy is the same.")
+                            "processor; training takes a minute or two, picking about a second a micrograph. Choose No "
+                            "if others need the GPU: the accuracy is the same.")
         form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
                        help="Numbers of the GPUs as nvidia-smi lists them, e.g. 0 or 0,1. One process uses one GPU: "
                             "training takes the first; picking runs as many batches at once as there are GPUs, if "

@@ -63,7 +63,8 @@ class LiveForm(PickingForm):
                            "one _Continue_ scores nothing again.")
         THRESHOLD.addTo(form, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN, label="Threshold (score)",
                         help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
-                             "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
+                             "0 means undecided, -6 keeps nearly everything, 3 is strict: the image is 20 times as "
+                             "likely with a particle as without.")
         self._defineLimits(form)
         self._definePickLengths(form)
         UPDATES.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(

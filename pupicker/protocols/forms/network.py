@@ -47,7 +47,7 @@ class NetworkForm(Run):
     def _defineArchitecture(form: Any) -> None:
         expert = params.LEVEL_ADVANCED
         form.addParam("network", params.EnumParam, choices=list(NETWORK_CHOICES), default=NETWORK_DEFAULT,
-                      expertLevel=expert, label=options.NETWORK.label,
+                      label=options.NETWORK.label,
                       help="_conv47_: sees the particle and its surroundings; the default. A general model comes "
                            "with pupicker for this one and conv31; the others start from random weights and need more "
                            "labels.\n_conv31_: the network of the paper, twice as fast.\n_conv63_, _conv127_: deeper, "

@@ -48,6 +48,7 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
 
     def _defineStreaming(self, form: Any, threads: int = 2) -> None:
         self._defineStreamingParams(form)
+        form.getParam("streamingWarning").label.set("While micrographs still arrive")
         form.getParam("streamingWarning").help.set(
             "How micrographs that still arrive are taken up. A batch begins with what is there, at most so many as the "
             "batch size says; nothing waits for a batch to be full.")
@@ -105,7 +106,8 @@ class ModelPickingForm(ModelForm, PickingForm):
                            "_given_: your own; the wand picks one micrograph and shows what each threshold keeps.")
         THRESHOLD.addTo(form, default=0.0, condition="thresholdMode==%d" % THRESHOLD_GIVEN, label="Threshold (score)",
                         help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
-                             "0 means undecided, -6 keeps nearly everything, 3 only the surest.")
+                             "0 means undecided, -6 keeps nearly everything, 3 is strict: the image is 20 times as "
+                             "likely with a particle as without.")
         self._definePickLengths(form)
         SCORE_SD.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
             "Yes: each coordinate also has _pupickerUncertainty, the standard deviation of its score over the eight "

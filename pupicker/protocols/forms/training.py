@@ -166,8 +166,8 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         """Whether there is a general model with the network, if its picks are learnt from."""
         if PSEUDO_LABELS[self.trainFrom.get()] != "general" or self._getNetworkName() in GENERAL_NETWORKS:
             return []
-        return ["*Learn from*: there is a general model for %s only. Choose one of them under *Network* (expert "
-                "level), or other pseudo-labels." % " and ".join(GENERAL_NETWORKS)]
+        return ["*Learn from*: there is a general model for %s only. Choose one of them under *Network*, or "
+                "other pseudo-labels." % " and ".join(GENERAL_NETWORKS)]
 
     def _validateStart(self) -> List[str]:
         """Whether the earlier model is there and has the network of the form."""
@@ -177,8 +177,8 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         if model is None or not model.exists():
             return ["*Earlier model*: choose a model whose file is there, or start from 'automatic'."]
         if model.getNetwork() and model.getNetwork() != self._getNetworkName():
-            return ["*Earlier model*: it has the network %s, and *Network* (expert level) says %s. Choose its network, "
-                    "or start from 'automatic'." % (model.getNetwork(), self._getNetworkName() or "none")]
+            return ["*Earlier model*: it has the network %s, and *Network* says %s. Choose its network, or start "
+                    "from 'automatic'." % (model.getNetwork(), self._getNetworkName() or "none")]
         return []
 
     def _warnings(self) -> List[str]:

@@ -47,8 +47,8 @@ def test_report_of_a_training(train, simulated, broken, tmp_path):
     page.assert_self_contained()
     assert page.sections == ["Course of the training", "What a threshold does", "Labels and picks", "Left out",
                              "Model", "How it was made"]
-    assert len(page.images) == 3 + 3  # three figures, three labelled micrographs
-    assert [image["alt"].split(",")[0] for image in page.images[3:]] == [str(p) for p in simulated.labelled]
+    assert len(page.images) == 2 + 3  # two figures, three labelled micrographs
+    assert [image["alt"].split(",")[0] for image in page.images[2:]] == [str(p) for p in simulated.labelled]
     assert page.alarms == ["Quarantined micrographs, not used at all: 1"]
     assert [row for row in page.rows if row and row[0] == str(broken)] == [
         [str(broken), "all pixels have the same value 1; leave it out or compute it again"]]
@@ -73,7 +73,13 @@ def test_report_of_a_training_on_many_micrographs(train, simulated, tmp_path):
 
 def test_report_of_a_training_without_held_out_labels(train, tmp_path):
     assert train("--html", tmp_path / "t.html", "--validation-fraction", 0).code == 0
-    assert "follows from scores and number of particles" in Page(tmp_path / "t.html").text
+    text = Page(tmp_path / "t.html").text
+    assert "follows from scores and number of particles" in text and "Right: average precision" not in text
+
+
+def test_report_of_a_training_with_held_out_labels(train, tmp_path):
+    assert train("--html", tmp_path / "t.html", "--validation-fraction", 0.25).code == 0
+    assert "Right: average precision estimated from held-out labels" in Page(tmp_path / "t.html").text
 
 
 def test_html_that_cannot_be_written_is_said_before_training(train, tmp_path):

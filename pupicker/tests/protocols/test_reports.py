@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import time
+from unittest import mock
 
 from pupicker.tests.scipion.workflow import TrainedTestCase
 
@@ -27,10 +29,28 @@ class TestReports(TrainedTestCase):
             self.assertIn(f">{name}", page)
         self.assertEqual(re.findall(r">[^<]*mic\d{6}[^<]*<", page.split("How it was made")[0]), [])
 
+    def assertMadeByThePicking(self, text):
+        """By its own command, which can be given again: not by the one that drew the page from files that are gone."""
+        self.assertNotIn("pupicker report", text)
+        command = re.search(r"pupicker pick --model (\S+) (\S+) --output .* --device cpu", text)
+        self.assertEqual(command.group(1), self.training.outputModel.getPath())
+        self.assertLessEqual(set(self.NAMES[:4]), set(os.listdir(command.group(2))))
+
     def testReportOfATraining(self):
         page = self.report(self.training)
         self.assertIn("<h2>Course of the training</h2>", page)
         self.assertNamesAreThoseOfTheUser(page)
+
+    def testMethodsDoNotTakeCorrectionsForPicks(self):
+        """A viewer of Scipion adds an edited set to the outputs of the run."""
+        run, edited = self.picking, self.labels.outputCoordinates
+        outputs = [("outputCoordinates", run.outputCoordinates), ("coordinates_2", edited)]
+        with mock.patch.object(run, "iterOutputAttributes", lambda kind: outputs):
+            picks, corrected = run._methods()
+        self.assertIn("neural network", picks)
+        self.assertIn(f"{edited.getSize()} coordinates", corrected)
+        self.assertIn("corrected by hand", corrected)
+        self.assertNotIn("neural network", corrected)
 
     def testSummaryWhileTrainingAndAfterItWasStopped(self):
         run = self.newTraining(self.labels, updates=5000, validationFraction=0.25)
@@ -70,5 +90,7 @@ class TestReports(TrainedTestCase):
         self.assertIn(" on 4 micrographs</p>", page)
         self.assertEqual(page.count("data:image/png"), 2 + 4)  # histogram, bars, all four micrographs
         self.assertNamesAreThoseOfTheUser(page)
+        self.assertMadeByThePicking(html.unescape(page.split("How it was made")[1]))
+        self.assertIn("Open the report", run.summary()[-1])
         self.assertFalse(os.path.exists(run._getExtraPath("report")))
         self.assertEqual(len(os.listdir(run._getExtraPath("batches"))), 4)

@@ -154,6 +154,12 @@ def preview(dialog, result):
     yield 200
     result["at 2"] = len(dialog.canvas.find_withtag("circles"))
     yield PICTURE
+    result["bars"] = len(dialog.bars.find_withtag("bars"))
+    dialog.bars.event_generate("<ButtonPress-1>", x=round(dialog.bars.placeOf(-1.0)), y=10)
+    yield 200
+    result["clicked"] = dialog.threshold
+    result["line and handle"] = [dialog.bars.coords("line")[0], dialog.slider.coords()[0]]
+    dialog.setThreshold(2)
     dialog.distance.set("95")
     press(dialog, "Pick again")
     yield 300

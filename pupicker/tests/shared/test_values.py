@@ -11,6 +11,7 @@ from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.shared.columns import OPTIONAL, POSITION
 from pupicker.shared.durations import format_seconds
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px, packed_discs
+from pupicker.shared.shares import roughly
 
 
 @given(st.floats(20, 1000), st.floats(0.3, 5))
@@ -32,3 +33,11 @@ def test_columns_are_those_of_a_table():
 ])
 def test_seconds(seconds, text):
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [
+    (0.831, "about 0.8"), (0.949, "about 0.9"), (0.951, "more than 0.9"), (1.0, "more than 0.9"),
+    (0.02, "less than 0.1"),
+])
+def test_what_was_not_measured_has_one_digit(share, text):
+    assert roughly(share) == text

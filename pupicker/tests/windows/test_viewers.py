@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import pytest
+from matplotlib.figure import Figure
 
 from pupicker.tests.scipion.screen import assert_shows_something, need_screen, pictures_folder, run_on_screen
 from pupicker.tests.scipion.workflow import DIAMETER, PARTICLES, WorkflowTestCase
@@ -28,6 +29,8 @@ from pupicker.viewers.viewer_scores import PuPickerScoresViewer  # isort: skip
 from pupicker.viewers.model_header import headerRows, readHeader  # isort: skip
 from pupicker.viewers.scored_set import ViewerError  # isort: skip
 from pupicker.viewers.scores import MOST_POINTS, expected, measuredCurve, thinned  # isort: skip
+from pupicker.viewers.viewer_model import cardRows  # isort: skip
+from pupicker.viewers.viewer_training import drawCurves  # isort: skip
 from pupicker.viewers.viewer_evaluation import FALSE, HIT, MISSED, NOTHING, Matches, readMatches  # isort: skip
 
 BOX = 44
@@ -64,6 +67,29 @@ def test_outcomes_at_a_threshold():
                                  (1, 2, -np.inf, MISSED)]).T)
     assert matches.outcomeAt(2.0).tolist() == [HIT, MISSED, FALSE, NOTHING, MISSED]
     assert matches.outcomeAt(1.0).tolist() == [HIT, HIT, FALSE, FALSE, MISSED]
+
+
+def test_the_number_of_particles_that_was_taken_is_drawn():
+    """The curve of the training may end elsewhere."""
+    figure = Figure()
+    curve = [{"stage": "selection", "updates": 10 * n, "loss": 1.0, "validation": 0.5,
+              "particles_per_micrograph": 1000.0 + n} for n in range(3)]
+    drawCurves(figure, {"curve": curve, "validation": {"best_updates": 20}, "class_prior": 0.01,
+                        "particles_per_micrograph": 847.0, "expected_precision": 0.97, "expected_recall": 0.83,
+                        "expected_curve": [[1.0, 0.9, 0.8]], "suggested_threshold": 0.5})
+    texts = [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]
+    assert "taken: 847" in texts
+    assert "suggested: 0.50" in texts and len(figure.axes) == 4
+    assert figure.axes[3].get_title() == "suggested: precision more than 0.9, recall about 0.8"
+
+
+def test_what_no_training_has_is_not_drawn():
+    """By default nothing is held out: no empty plot, and no stage that finds the length."""
+    figure = Figure()
+    drawCurves(figure, {"curve": [{"stage": "selection", "updates": 10, "loss": 1.0, "validation": None,
+                                   "particles_per_micrograph": 60.0}]})
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "particles /\nmicrograph", "expected"]
+    assert figure.axes[0].get_legend() is None
 
 
 class TestViewers(WorkflowTestCase):
@@ -152,6 +178,12 @@ class TestViewers(WorkflowTestCase):
                 stream.write(content)
             with self.assertRaisesRegex(ViewerError, "damaged.pupicker: not a model"):
                 readHeader(damaged)
+
+    def testWhatIsExpectedOfAModelHasOneDigit(self):
+        model = self.training.outputModel
+        share = r"(about 0\.\d|more than 0\.9|less than 0\.1)"
+        self.assertRegex("\n".join(model.getSummary()), rf"precision {share}, recall {share}; look at the picks")
+        self.assertRegex(dict(cardRows(model))["  expected precision there"], f"^{share}$")
 
     def testForeignCoordinatesAreLeftToOtherViewers(self):
         self.assertTrue(PuPickerScoresViewer.can_handle_this_instance(self.picking.outputCoordinates))

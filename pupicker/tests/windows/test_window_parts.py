@@ -13,6 +13,7 @@ from pupicker.viewers.corrections import Corrections  # isort: skip
 from pupicker.viewers.pick_editing import nearThreshold  # isort: skip
 from pupicker.viewers.scored_set import ScoredSet  # isort: skip
 from pupicker.viewers.threshold_control import usualLimits  # isort: skip
+from pupicker.viewers.viewer_cross_validation import sortKey  # isort: skip
 from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
 from pupicker.window.label_window import isInside  # isort: skip
 from pupicker.window.micrograph_list import cutMiddle  # isort: skip
@@ -29,6 +30,11 @@ def test_names_keep_both_ends():
                                                          (0.3, 0.2, "0.2 Å")])
 def test_scale_bars_have_round_lengths(longest, length, text):
     assert roundLength(longest) == pytest.approx(length) and lengthText(roundLength(longest)) == text
+
+
+def test_cells_of_a_table_sort_by_their_numbers():
+    cells = ["0.913 ± 0.010", "", "0.95", "failed", "0.92 ± 0.1"]
+    assert sorted(cells, key=sortKey)[2:] == ["0.913 ± 0.010", "0.92 ± 0.1", "0.95"]
 
 
 def test_an_outlier_changes_no_colours_and_no_axis():
@@ -54,9 +60,12 @@ def test_a_lasso():
     assert [isInside(corners, point) for point in ((2, 2), (5, 8), (5, 4), (11, 5))] == [True, False, True, False]
 
 
-def test_picks_near_the_threshold_come_weakest_first():
-    score = np.array([5.0, 0.2, -0.1, 9.0, 1.0])
-    assert score[nearThreshold(score, score > 0, 0.0, 3)].tolist() == [-0.1, 0.2, 1.0]
+def test_of_the_picks_near_the_threshold_half_are_above_it():
+    """Below it are many more."""
+    score = np.concatenate([[5.0, 0.3, 9.0, 1.0], -np.arange(1, 100) / 500])
+    gone = score == 0.3
+    assert score[nearThreshold(score, gone, 0.0, 5)].tolist() == [1.0, -0.002, 5.0, -0.004, 9.0]
+    assert len(nearThreshold(score, gone, 0.0, 20)) == 20 and len(nearThreshold(score, gone, 0.0, 999)) == 102
 
 
 def test_corrections_are_kept_and_read_again(tmp_path):

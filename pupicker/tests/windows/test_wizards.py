@@ -148,6 +148,14 @@ class TestWizards(WorkflowTestCase):
         self.assertTrue(found["text"].startswith("1.7: "), found["text"])
         self.assertEqual(found["minDistance"], 95.0)
 
+    def testHistogramOfAPreview(self):
+        """It stands above the slider, and a click into it moves the threshold there."""
+        found = self.results["detection"]
+        self.assertGreater(found["bars"], 3)
+        self.assertAlmostEqual(found["clicked"], -1.0, delta=0.1)
+        line, handle = found["line and handle"]
+        self.assertAlmostEqual(line, handle, delta=3)
+
     def testDetectionKeepsALowThreshold(self):
         found = self.results["low threshold"]
         self.assertEqual((found["threshold"], found["lowest"]), (-9.0, -9.0))

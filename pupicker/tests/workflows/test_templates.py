@@ -256,6 +256,7 @@ class TestTemplateProjects(WorkflowTestCase):
                               capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("broken.pupicker", done.stderr)
+        self.assertNotIn("Aborted by user", done.stderr)
 
     @pytest.mark.slow
     def testARunThatDoesNotStartWithItsInputsIsNamed(self):
@@ -268,6 +269,7 @@ class TestTemplateProjects(WorkflowTestCase):
                               capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("give an even number of pixels", done.stderr)
+        self.assertNotIn("Aborted by user", done.stderr)
 
     @classmethod
     @functools.cache
