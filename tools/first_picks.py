@@ -1,13 +1,13 @@
 """The first picks of a new user, with a stopwatch: empty project, import, label, *Done*, pick; forms and real clicks.
 
-    xvfb-run -a -s "-screen 0 1366x768x24" python -m tools.first_picks [--data FOLDER] [--labels 20]
-        [--cores N] [--pictures FOLDER]
+    xvfb-run -a -s "-screen 0 1366x768x24" python -m tools.first_picks [--data FOLDER] [--labels 20] [--pictures FOLDER]
 
 Opens the project window of a Scipion made for it, fills the forms of *import micrographs*, *label* and *pick* and
 presses their *Execute*; particles of the eight micrographs of beta-galactosidase are clicked at their annotated places
 in the window that labels, five on a micrograph, then a model is trained and *Done* pressed.  The user is given READ_S
 for each form and CLICK_S for each click; that counts.  Wall time of each step, and the processor time of all processes
-in it: results/first_picks.json.  Needs xdotool, x11-utils and, for the pictures, ImageMagick.
+in it: results/first_picks.json.  The machine should do nothing else.  Needs xdotool, x11-utils and, for the pictures,
+ImageMagick.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class LabelPanel(ttk.Frame):
         self.averageSoon()
         number, none = record.number(), record.number(NOT_PARTICLES)
         advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
-        self.counts.configure(text="%d labels on %d micrographs, %d places that are no particles.%s"
+        self.counts.configure(text="Labels: %d, on micrographs: %d; places that are no particles: %d.%s"
                               % (number, len(record.labelled()), none, advice))
         shown = len(window.suggestions())
         below = not shown and window.isSuggested()

@@ -104,7 +104,7 @@ def kill_rank(rank):
 def test_however_it_ends_one_line_says_why_and_it_can_be_resumed(capsys, simulated, tmp_path, end, processes):
     """By two processes again or by a single one: whose the shares were is not kept."""
     model = tmp_path / "m.pupicker"
-    arguments = training(simulated, model, "--updates", 250, "--batch-size", 48, "--width", 8, "--start", "random")
+    arguments = training(simulated, model, "--updates", 500, "--batch-size", 48, "--width", 8, "--start", "random")
     code, out, err = interrupted(arguments, checkpoint_path(model), end)
     assert code != 0 and out == ""
     (line,) = said_by_pupicker(err)
@@ -116,5 +116,5 @@ def test_however_it_ends_one_line_says_why_and_it_can_be_resumed(capsys, simulat
     else:
         code, _, err = run_together(*PUPICKER, *arguments, "--resume")
         assert code == 0 and said_by_pupicker(err) == [], err
-    assert load_model(model).record.curve[-1].updates == 250
+    assert load_model(model).record.curve[-1].updates == 500
     assert not checkpoint_path(model).exists()
