@@ -13,10 +13,14 @@ PARTS = {"protocol_cpu_s": "Scipion's process", "core_cpu_s": "process that pick
 
 
 def keep(path: Path, command: str, record: dict[str, Any]) -> None:
-    """Put a record into the file, in place of an earlier one of the same command and number of micrographs."""
+    """Put a record into the file, in place of an earlier one of the same command and numbers."""
+    def numbers(one: dict[str, Any]) -> tuple[int, int]:
+        """Of micrographs and of kills."""
+        return one["micrographs"], len(one.get("kills", []))
+
     records = json.loads(path.read_text()) if path.exists() else {}
-    others = [one for one in records.get(command, []) if one["micrographs"] != record["micrographs"]]
-    records[command] = sorted([*others, record], key=lambda one: one["micrographs"])
+    others = [one for one in records.get(command, []) if numbers(one) != numbers(record)]
+    records[command] = sorted([*others, record], key=numbers)
     path.write_text(json.dumps(records, indent=1) + "\n")
 
 

@@ -40,7 +40,15 @@ def sizes(folder: Path) -> dict[str, Any]:
     own = [os.path.join(place, name) for place, _, names in os.walk(folder / "extra") for name in names]
     log = folder / "logs" / "run.stdout"
     return {**found, "own_files": len(own), "log_kb": round(log.stat().st_size / 1024) if log.exists() else 0,
-            "own_kb": round(sum(os.lstat(path).st_size for path in own if os.path.lexists(path)) / 1024)}
+            "own_kb": round(sum(map(_bytes, own)) / 1024)}
+
+
+def _bytes(path: str) -> int:
+    """Of a file or link; the run takes its own away while one looks."""
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Chunks(threading.Thread):
