@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pupicker
 from pupicker.commands.parsing.arguments import check_output_file, named, print_text, worded
+from pupicker.commands.parsing.targets import check_targets
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, UsageError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
@@ -83,6 +84,7 @@ def _run(arguments: Sequence[str] | None, processes: Processes | None = None) ->
         with _heard(), progress_on(sys.stderr), terminated_by_signal():
             _check_alone(args)
             check_options(vars(args), args.options)
+            check_targets(args)
             _check_written(args)
             code = int(args.run(args))
         print_text("", last=True)
@@ -94,8 +96,13 @@ def _run(arguments: Sequence[str] | None, processes: Processes | None = None) ->
         if isinstance(error, OSError):
             _drop_output()
         if why and (processes is None or processes.first_to_tell()):
-            sys.stderr.write(f"pupicker {args.command}: {why}\n")
+            sys.stderr.write(f"pupicker {args.command}: {_in_a_line(why)}\n")
         return code
+
+
+def _in_a_line(text: str) -> str:
+    """Names of files may have line breaks."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _help(processes: Processes) -> int:
@@ -162,7 +169,7 @@ class _Line(logging.Formatter):
     """``note: ...`` or ``warning: ...``, with the options that are meant; a quarantine says itself what it is."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = named(record.getMessage(), getattr(record, "parameters", ()))
+        text = _in_a_line(named(record.getMessage(), getattr(record, "parameters", ())))
         if text.startswith("quarantined: "):
             return text
         return f"{'note' if record.levelno < logging.WARNING else record.levelname.lower()}: {text}"

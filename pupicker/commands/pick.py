@@ -105,7 +105,8 @@ def pick_all(
     report = Report(args.command, word=worded)
     paths = _writable(args, _part(args.part, paths), report)
     with report_of_failure(report, args, args.output):
-        report.require_some()
+        if not paths:
+            report.require_some()
         picker = make(report)
     output = _output(args, paths)
     with output.writing():

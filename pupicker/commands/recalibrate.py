@@ -26,13 +26,9 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.models.library import model_file
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import load_model, save_model
-    from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.engine.training.recalibration import recalibrated
-    from pupicker.shared.model_header import is_model
 
-    if args.output.exists() and not is_model(args.output):
-        raise UsageError(f"--output {args.output}: is there and is no model; choose another name")
     model = load_model(model_file(args.model))
     with sole_writer(args.output):
         changed = recalibrated(model, args.particles_per_micrograph)

@@ -1,3 +1,3 @@
-"""What several commands parse alike: ``arguments``, ``training_arguments`` (what decides which model comes out) and
-``grid`` (many of them at once, for a comparison).
+"""What several commands parse alike: ``arguments``, ``training_arguments`` (what decides which model comes out),
+``grid`` (many of them at once, for a comparison) and ``targets`` (what may be written over).
 """

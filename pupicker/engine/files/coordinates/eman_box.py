@@ -72,7 +72,7 @@ def checked_size(path: Path, table: CoordinateTable, layout: Layout) -> int:
     """The box size, where the table can be written as boxes of one micrograph; raises as :func:`write`."""
     kind = path.suffix.lower()
     if layout.box_size_px is None:
-        raise InputError(f"{path}: a {kind} file needs a box size in pixels")
+        raise InputError(f"{path}: a {kind} file needs a box size in pixels: give one", "box_size")
     if len(table.names()) > 1:
         raise InputError(
             f"{path}: a {kind} file holds one micrograph, the table {len(table.names())}; write a folder of tables"

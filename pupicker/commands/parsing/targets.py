@@ -1,0 +1,74 @@
+"""What a command writes is nothing that it reads, and a file that is there is replaced by one of its own kind only."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pupicker.engine.runtime.errors import UsageError
+from pupicker.shared.model_header import is_model
+
+TARGETS = ("output", "report", "status", "html", "plot", "metrics")
+"""Arguments that name what is written."""
+
+POSITIONAL = {"input": "what is read", "tables": "one of the tables", "micrographs": "one of the micrographs"}
+MODELS = ("model", "start")
+"""Arguments that name models, by their files or otherwise."""
+
+WRITE_MODELS = ("train", "recalibrate")
+
+
+def check_targets(args: argparse.Namespace) -> None:
+    """Raise UsageError if something that is wanted or given would be lost."""
+    for name in TARGETS:
+        if getattr(args, name, None):
+            path = Path(getattr(args, name))
+            _check_apart(args, name, path)
+            _check_kind("model" if name == "output" and args.command in WRITE_MODELS else name, f"--{name}", path)
+
+
+def _check_apart(args: argparse.Namespace, name: str, path: Path) -> None:
+    """Nothing else has this file."""
+    for other, file in _files(args):
+        follows = name == "output" and other in MODELS and is_model(path)  # a model may replace the one it comes from
+        if other != name and not follows and not path.is_dir() and _is_same(path, file):
+            word = POSITIONAL.get(other, f"--{other.replace('_', '-')}")
+            raise UsageError(f"--{name} {path}: is also {word}; give another name")
+
+
+def _check_kind(kind: str, option: str, path: Path) -> None:
+    """What is there may be replaced."""
+    called, looks_so = KINDS.get(kind, ("", None))
+    if looks_so is not None and path.is_file() and path.stat().st_size and not looks_so(path):
+        raise UsageError(f"{option} {path}: is there and is no {called}; choose another name")
+
+
+def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Name of an argument, and a file that it names."""
+    for name, value in vars(args).items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, Path) or (isinstance(one, str) and name in (*POSITIONAL, *MODELS, *TARGETS)):
+                yield name, Path(one)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # at least one is not there
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _begins_with(path: Path, *beginnings: bytes) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(200).lstrip().lower().startswith(beginnings)
+
+
+KINDS: dict[str, tuple[str, Callable[[Path], bool]]] = {
+    "model": ("model", is_model),
+    "report": ("report in JSON", lambda path: _begins_with(path, b"{")),
+    "status": ("status in JSON", lambda path: _begins_with(path, b"{")),
+    "html": ("report in HTML", lambda path: _begins_with(path, b"<!doctype", b"<html")),
+}
+"""What may be replaced, and how it is known; tables and pictures are told by their endings."""
