@@ -90,6 +90,15 @@ def test_the_range_of_the_bins_is_that_of_nearly_all_pixels(shape, dtype):
             assert value == pytest.approx(float(np.quantile(image.double(), fraction)), abs=0.3)
 
 
+@pytest.mark.parametrize("shape", [(3, 8), (40, 50), (300, 500), (700, 512)])
+@pytest.mark.parametrize("period", [2, 4])
+def test_columns_that_alternate_all_tell_the_range(shape, period):
+    """Grey levels so far apart that a sample of some columns would leave the others out, whatever the size."""
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    image[:, ::period] += 1000
+    assert float(histogram(image).count.sum()) == pytest.approx(image.numel(), rel=6e-4)
+
+
 def test_an_image_and_its_multiple_have_the_same_histogram():
     image = micrograph(2).float()
     first, second = histogram(image), histogram(4 * image)
