@@ -45,6 +45,14 @@ def test_padding_is_found_to_the_pixel(mode, widths, height, width, seed):
     torch.testing.assert_close(padded[rows, columns], image, rtol=0, atol=0)
 
 
+@given(steps=st.lists(st.integers(0, 7), min_size=20, max_size=40), turned=st.booleans())
+def test_bands_of_stairs_with_equal_steps_are_those_of_the_rule(steps, turned):
+    """Steps that are a third or twice the typical one to the last bit."""
+    image = torch.tensor([0, *steps]).cumsum(0).float()[:, None].expand(-1, 9)
+    image = image.T if turned else image
+    assert live_area(image) == brute_force(image)
+
+
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000))
 def test_images_without_bands_stay_whole(height, width, seed):
     image = noise(height, width, seed)

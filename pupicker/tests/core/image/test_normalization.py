@@ -235,6 +235,25 @@ def test_the_fit_is_that_of_the_best_start(parts):
     assert fit(data, "location-scale").log_likelihood >= tenths - 1e-5
 
 
+THREE, RARE = [(60, -2.6, 1.4), (1000, 1.5, 2.8), (200, 3.8, 0.3)], [(5000, 3.1, 1.9), (100, -5.7, 0.8)]
+
+
+@pytest.mark.parametrize(("quantile", "sign", "parts"), [
+    (0.5, 1, [(1000, 6.4, 1.8), (3000, 1.8, 0.3), (1000, -5.1, 2.9)]), (0.9, 1, THREE), (0.1, -1, THREE),
+    (0.02, 1, RARE), (0.98, -1, RARE)])
+def test_every_start_is_the_best_for_some_pixels(quantile, sign, parts):
+    """Numbers, means, deviations of pixels, and where they are cut in two: from elsewhere a lower maximum is found."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = [mean + std * torch.randn(number, generator=generator).double() for number, mean, std in parts]
+    data = histogram(sign * torch.cat(pixels).reshape(20, -1))
+    affine = _initial_affine(data, "location-scale")
+    ends = {q: _maximise(data, _start(data, "location-scale", q), *affine).log_likelihood
+            for q in (0.5, 0.1, 0.9, 0.02, 0.98)}
+    best = ends.pop(quantile)
+    assert best > max(ends.values()) + 1e-3
+    assert fit(data, "location-scale").log_likelihood == pytest.approx(best, abs=1e-5)
+
+
 def test_the_order_of_micrographs_does_not_matter(data_set, joint):
     reverse = fit(histograms(data_set[::-1]))
     torch.testing.assert_close(reverse.scale.flip(0), joint.scale, rtol=1e-4, atol=0)
