@@ -11,7 +11,7 @@ only changes what is said, or nothing at all, cannot be killed by any test: the 
 what was found of one is written in reasons.json beside this module.
 
 Tests that are written because of a survivor say nothing of the tests that were there: ``--again`` tries the survivors
-of the results once more, and those that are killed then are counted apart.
+without a reason once more, and those that are killed then are counted apart.
 
 Results: results/mutation.json and .md.
 """
@@ -259,7 +259,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e9, help="ends after so many")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--resume", action="store_true", help="go on with the same draw after those of the results")
-    which.add_argument("--again", action="store_true", help="try those that survived, by the tests of their folders")
+    which.add_argument("--again", action="store_true",
+                       help="try survivors without a reason, by tests of their folders")
     parser.add_argument("--calls", type=Path, help="file of which test calls what: read if it is there, else written")
     parser.add_argument("--output", type=Path, default=RESULTS / "mutation.json")
     args = parser.parse_args()
@@ -272,7 +273,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = known["rows"]
     if args.again:
         alive = {(row["module"], row["source"], row["text"], row["column"]): row
-                 for row in rows if row["outcome"] == "survived"}
+                 for row in rows if row["outcome"] == "survived" and _name(row) not in known_reasons()}
         drawn = [mutation for mutation in every if mutation.name in alive]
         print(f"{len(drawn)} of {len(alive)} survivors are still possible", flush=True)
     else:
