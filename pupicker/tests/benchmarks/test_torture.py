@@ -65,6 +65,24 @@ def test_mutations_change_one_thing_and_leave_words_alone(programs):
         "1", "2", "if x < 1:", "return x + 2", "x + 2", "x < 1"]
 
 
+def test_survivors_are_listed_with_reasons_and_later_kills_apart(programs):
+    from benchmarks.torture.mutation import known_reasons, report
+
+    def row(number, outcome, **more):
+        return {"module": f"core/image/{number}.py", "line": number, "column": 4, "source": f"x = {number}",
+                "text": f"{number}  →  0", "outcome": outcome, **more}
+
+    rows = [row(1, "killed"), row(2, "too slow"), row(3, "survived"), row(4, "survived", again=True),
+            row(5, "killed", again=True), row(6, "killed"), row(7, "killed"), row(8, "killed")]
+    told = report(rows, 100, 7, {("core/image/3.py", "x = 3", "3  →  0"): "says the same"})
+    assert "8 of 100 possible mutations, drawn with seed 7." in told
+    assert "| core/image | 8 | 5 | 1 | 1 | 2 | 1 | 62 | 75 |" in told and "| all | 8 | 5 |" in told
+    survivors, killed = told.split("Survivors:")[1].split("Killed by tests written since:")
+    assert "`core/image/3.py:3`: `x = 3`: `3  →  0`  \n  says the same" in survivors and "no reason" in survivors
+    assert "core/image/5.py" in killed and "core/image/6.py" not in told
+    assert all(len(name) == 3 and reason for name, reason in known_reasons().items())
+
+
 def test_only_tests_that_call_a_function_are_asked(tmp_path, programs):
     """In a process of its own: what a fixture calls counts for all who ask for it, what nobody calls for nobody."""
     import ast

@@ -45,6 +45,14 @@ def test_padding_is_found_to_the_pixel(mode, widths, height, width, seed):
     torch.testing.assert_close(padded[rows, columns], image, rtol=0, atol=0)
 
 
+@given(steps=st.lists(st.sampled_from([0, 1, 2, 3, 3, 3, 6, 7]), min_size=20, max_size=40), turned=st.booleans())
+def test_bands_of_stairs_with_equal_steps_are_those_of_the_rule(steps, turned):
+    """Steps that are a third or twice the typical one to the last bit."""
+    image = torch.tensor([0, *steps]).cumsum(0).float()[:, None].expand(-1, 3)
+    image = image.T if turned else image
+    assert live_area(image) == brute_force(image)
+
+
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 1000))
 def test_images_without_bands_stay_whole(height, width, seed):
     image = noise(height, width, seed)
@@ -75,6 +83,15 @@ def test_up_to_twice_the_number_of_lines_that_are_looked_at_all_count(shape):
     image = noise(*shape)
     image[:, :20] = image[:, -1:]
     assert live_area(image) == brute_force(image)
+
+
+@pytest.mark.parametrize("shape", [(60, 1100), (64, 1600), (900, 1000)])
+def test_how_many_lines_are_looked_at_is_told_by_their_own_number(shape):
+    """A band in every other row only is half alive; long rows leave no row out, nor do long columns a column."""
+    image = noise(*shape)
+    image[::2, :20] = image[::2, -1:]
+    assert brute_force(image) == live_area(image) == (slice(0, shape[0]), slice(0, shape[1]))
+    assert live_area(image.T) == (slice(0, shape[1]), slice(0, shape[0]))
 
 
 def test_a_doubled_row_inside_is_no_band():

@@ -90,6 +90,15 @@ def test_the_range_of_the_bins_is_that_of_nearly_all_pixels(shape, dtype):
             assert value == pytest.approx(float(np.quantile(image.double(), fraction)), abs=0.3)
 
 
+@pytest.mark.parametrize("shape", [(3, 8), (40, 50), (300, 500), (700, 512)])
+@pytest.mark.parametrize("period", [2, 4])
+def test_columns_that_alternate_all_tell_the_range(shape, period):
+    """Grey levels so far apart that a sample of some columns would leave the others out, whatever the size."""
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    image[:, ::period] += 1000
+    assert float(histogram(image).count.sum()) == pytest.approx(image.numel(), rel=6e-4)
+
+
 def test_an_image_and_its_multiple_have_the_same_histogram():
     image = micrograph(2).float()
     first, second = histogram(image), histogram(4 * image)
@@ -224,6 +233,25 @@ def test_the_fit_is_that_of_the_best_start(parts):
     halves, tenths = (_maximise(data, _start(data, "location-scale", q), *affine).log_likelihood for q in (0.5, 0.9))
     assert fit(data, "location-scale").log_likelihood > halves + 1e-3
     assert fit(data, "location-scale").log_likelihood >= tenths - 1e-5
+
+
+THREE, RARE = [(60, -2.6, 1.4), (1000, 1.5, 2.8), (200, 3.8, 0.3)], [(5000, 3.1, 1.9), (100, -5.7, 0.8)]
+
+
+@pytest.mark.parametrize(("quantile", "sign", "parts"), [
+    (0.5, 1, [(1000, 6.4, 1.8), (3000, 1.8, 0.3), (1000, -5.1, 2.9)]), (0.9, 1, THREE), (0.1, -1, THREE),
+    (0.02, 1, RARE), (0.98, -1, RARE)])
+def test_every_start_is_the_best_for_some_pixels(quantile, sign, parts):
+    """Numbers, means, deviations of pixels, and where they are cut in two: from elsewhere a lower maximum is found."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = [mean + std * torch.randn(number, generator=generator).double() for number, mean, std in parts]
+    data = histogram(sign * torch.cat(pixels).reshape(20, -1))
+    affine = _initial_affine(data, "location-scale")
+    ends = {q: _maximise(data, _start(data, "location-scale", q), *affine).log_likelihood
+            for q in (0.5, 0.1, 0.9, 0.02, 0.98)}
+    best = ends.pop(quantile)
+    assert best > max(ends.values()) + 1e-3
+    assert fit(data, "location-scale").log_likelihood == pytest.approx(best, abs=1e-5)
 
 
 def test_the_order_of_micrographs_does_not_matter(data_set, joint):

@@ -207,6 +207,8 @@ def test_the_other_part_is_normalised_by_the_statistics_of_the_first():
     with statistics_kept(parts) as statistics:
         first = parts(batch)
     stored = {k: v.clone() for k, v in parts.state_dict().items()}
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(stored[name], value)  # learnt from as ever, and the batches are counted
     with statistics_applied(statistics):
         second = parts(batch[:2])
     assert all(torch.equal(v, stored[k]) for k, v in parts.state_dict().items())  # nothing is learnt from it
@@ -218,6 +220,40 @@ def test_the_other_part_is_normalised_by_the_statistics_of_the_first():
         torch.testing.assert_close(ours.grad, theirs.grad)
     assert parts.training and all(m.training for m in parts.modules())
     torch.testing.assert_close(parts(batch), whole(batch))  # no hook is left
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("processes", [1, 2, 5])
+def test_rows_that_processes_share_are_normalised_as_one_batch(processes, momentum, affine):
+    """All of them have the same rows here, so that a sum over the processes is a multiple of their own part of it."""
+    def layers():
+        torch.manual_seed(2)
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3, momentum=momentum, affine=affine), torch.nn.ReLU(),
+            torch.nn.Conv2d(3, 2, 3), torch.nn.BatchNorm2d(2, eps=0.1, momentum=momentum, affine=affine))
+
+    one, several = layers(), layers()
+    for step in range(2):
+        rows = 3 + torch.randn(4, 1, 6, 5, generator=torch.Generator().manual_seed(step))
+        others = torch.randn(3, 1, 6, 5, generator=torch.Generator().manual_seed(9))
+        batch = rows.repeat(processes, 1, 1, 1)
+        with statistics_kept(one) as alone:
+            expected = one(batch)
+        with statistics_kept(several, lambda part: processes * part) as together:
+            found = several(rows)
+        torch.testing.assert_close(found, expected[:4], rtol=1e-4, atol=1e-5)
+        with statistics_applied(alone):
+            expected_too = one(others)
+        with statistics_applied(together):
+            found_too = several(others)
+        torch.testing.assert_close(found_too, expected_too, rtol=1e-4, atol=1e-4)
+        (expected**3).sum().add(processes * (expected_too**2).sum()).backward()
+        (found**3).sum().add((found_too**2).sum()).backward()
+    for ours, theirs in zip(several.parameters(), one.parameters(), strict=True):
+        torch.testing.assert_close(processes * ours.grad, theirs.grad, rtol=1e-3, atol=1e-2)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(several.state_dict()[name], value, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_without_batch_normalisation_has_no_statistics():

@@ -174,6 +174,20 @@ def test_prior_of_the_unlabelled_pixels(data):
     assert 0 < sampler.unlabelled_prior(sampler.prior(8), strict=False) < expected
 
 
+def test_a_number_that_is_all_labelled_is_no_error(data):
+    """The pixels of discs differ by some percent from their area: a tenth at most; a twentieth is left to find."""
+    sampler = sampler_of(data, hidden(data))
+    labelled = len(sampler.positive) / sampler.pixels
+    for share in (0.91, 0.97, 1.0, 1.04):
+        assert sampler.unlabelled_prior(share * labelled, strict=True) == pytest.approx(
+            0.05 * labelled / (1 - labelled))
+    for share in (1.06, 1.2):
+        assert sampler.unlabelled_prior(share * labelled, strict=True) == pytest.approx(
+            (share - 1) * labelled / (1 - labelled))
+    with pytest.raises(ValueError, match="cover"):
+        sampler.unlabelled_prior(0.89 * labelled, strict=True)
+
+
 def test_labelled_negatives_are_drawn_by_themselves_and_are_no_part_of_the_unlabelled():
     height, width = 70, 64
     data = [coded(0, height, width)]

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from pupicker.core.regions.patches import PatchGrid
+from pupicker.engine.runtime.device import set_precision
+from pupicker.engine.runtime.processes import Processes
 from pupicker.engine.training.minibatches import make_sampler
 from pupicker.engine.training.optimisation import WARM_UP_UPDATES, Fitting, FittingOptions
 from pupicker.tests.engine.blobs import training_set
@@ -21,6 +23,25 @@ WEIGHT = "block0.convolution.weight"
 def sampler():
     none = [torch.zeros(5, dtype=torch.bool)] * 2
     return make_sampler(DATA.micrographs, none, 2.4, PatchGrid(31, 4, 4), CPU)
+
+
+class Itself(Processes):
+    """As if there were several processes, of which this one has every row."""
+
+    def __bool__(self):
+        return True
+
+    def total(self, sums):
+        return sums
+
+    def sum_gradients(self, parameters):
+        pass
+
+    def tell(self, word, **content):
+        pass
+
+    def spread(self, tensors):
+        pass
 
 
 def updated(fitting, count=1):
@@ -38,6 +59,30 @@ def test_given_weights_are_where_it_starts():
     started = Fitting(FITTING, CPU, given)
     for network in (started.network, started.average):
         assert all(torch.equal(tensor, given[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.fixture
+def float32():
+    """Where the processor has bfloat16, it rounds by more than the tolerance."""
+    set_precision("float32")
+    yield
+    set_precision("auto")
+
+
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize("ring_px", [None, (16.0, 18.0)])
+@pytest.mark.parametrize("settings", [{}, {"norm": "group"}, {"dropout": 0.3}])
+def test_a_share_that_is_everything_gives_what_one_process_gives(ring_px, settings):
+    """With negatives or without, and with the autoencoder, of which a share is a part of a mean."""
+    options = replace(FITTING, autoencoder=0.1, network_settings={"width": 4, **settings})
+    none = [torch.zeros(5, dtype=torch.bool)] * 2
+    drawn = make_sampler(DATA.micrographs, none, 2.4, PatchGrid(31, 4, 4), CPU, ring_px)
+    assert drawn.has_negatives == (ring_px is not None)
+    one, shared = Fitting(options, CPU), Fitting(options, CPU, None, Itself())
+    losses = [fitting.update_many(drawn, 0.03, 1, lambda: False) for fitting in (one, shared)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    for ours, theirs in zip(shared.network.parameters(), one.network.parameters(), strict=True):
+        assert float((ours.grad - theirs.grad).abs().max()) <= 5e-3 * float(theirs.grad.abs().max())
 
 
 def test_steps_grow_linearly_while_it_warms_up():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pupicker.core.geometry import max_particles
+from pupicker.core.geometry import geometry, max_particles
 from pupicker.core.networks import NETWORKS
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.engine.files.coordinates import read_coordinates
@@ -66,6 +66,18 @@ def test_first_guess_covers_the_stated_area_or_the_labels():
     assert particle_count(small, GEOMETRY, TrainingOptions()).particles(110 * 110) == pytest.approx(13.5)
 
 
+@pytest.mark.parametrize("general", [None, 0, 12])
+@pytest.mark.parametrize("given", [{}, {"class_prior": 0.02}, {"particles_per_micrograph": 7}])
+def test_numbers_do_not_depend_on_the_pixel_size(given, general):
+    """All lengths four times as long."""
+    data, options = training_set(1, 0).micrographs, TrainingOptions(**given)
+    coarse = geometry(4 * GEOMETRY.diameter_ang, 4 * GEOMETRY.working_pixel_size_ang, 22)
+    assert coarse.working_pixel_size_ang == 4 * GEOMETRY.working_pixel_size_ang
+    fine, other = (particle_count(data, one, options, None if general is None else seen(general)).density
+                   for one in (GEOMETRY, coarse))
+    assert other == pytest.approx(fine)
+
+
 def test_what_the_general_weights_see_is_the_first_guess():
     data = training_set(1, 0).micrographs
     assert particle_count(data, GEOMETRY, TrainingOptions(), seen(12)).particles(PIXELS) == pytest.approx(12)
@@ -113,6 +125,12 @@ def test_recall_of_the_general_model_is_told_by_the_labels(labels, hits, recall)
     assert count.recall == pytest.approx(recall, abs=1e-4)
     assert count.density * 1000 == pytest.approx(340 / recall, rel=1e-4)
     assert count.log_sd > 0.12
+
+
+def test_three_labels_or_all_of_fewer_have_to_be_found_for_the_number_to_be_told():
+    told = {(labels, hits) for labels in range(6) for hits in range(labels + 1)
+            if GeneralCount(10.0, 1000, labels, hits).tells}
+    assert told == {(1, 1), (2, 2), (3, 3), (4, 3), (4, 4), (5, 3), (5, 4), (5, 5)}
 
 
 def test_more_labels_tell_the_number_closer():

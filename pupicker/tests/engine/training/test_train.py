@@ -57,6 +57,26 @@ def test_more_than_fit_is_said_before_the_first_update():
     assert caught.value.parameters == ("particles_per_micrograph", "diameter")
 
 
+@pytest.mark.parametrize(("number", "said"), [(59, 0), (63, 1)])
+def test_a_given_number_that_does_not_fit_side_by_side_is_said_once_and_before_the_first_update(caplog, number, said):
+    """61 circles of 22 pixels are a hexagonal lattice of 160×160."""
+    options = replace(OPTIONS, particles_per_micrograph=number, updates=1, epoch_updates=1, validation_fraction=0)
+    asked = iter([False, True])
+    with pytest.raises(Interrupted):
+        train(DATA, replace(TASK, options=options), stop=lambda: next(asked))
+    assert sum("fit side by side" in text for text in caplog.messages) == said
+    caplog.clear()
+    model = train(DATA, replace(TASK, options=options))
+    assert sum("fit side by side" in text for text in caplog.messages) == said == bool(model.record.crowding)
+
+
+@pytest.mark.parametrize(("number", "held_out"), [(None, 4), (9, 0)])
+def test_a_quarter_of_the_labels_is_held_out_where_only_they_tell_the_number(number, held_out):
+    options = replace(OPTIONS, particles_per_micrograph=number, updates=1, epoch_updates=1)
+    record = train(training_set(4, 4, 4, 4), replace(TASK, options=options)).record
+    assert (record.labels, record.held_out_labels) == (16, held_out)
+
+
 def test_what_follows_from_the_labels():
     chosen = Task(GEOMETRY, TrainingOptions(replace(FITTING, autoencoder="auto")))
     with pytest.raises(ValueError, match="resolve the task first"):
