@@ -28,6 +28,7 @@ def pretrain(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("pretrain")
 
 
+@pytest.mark.slow
 def test_a_whole_run_keeps_its_scenes(
     pretrain: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

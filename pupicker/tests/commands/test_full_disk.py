@@ -66,6 +66,7 @@ def test_working_files_of_preprocessing(capsys, simulated, tmp_path, monkeypatch
     assert run(capsys, *arguments).code == 0
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_the_last_checkpoint_that_had_room(train, tmp_path, monkeypatch):
     """It grows by the weights of an epoch; the model, which is smaller, is the same as without the trouble."""
     arguments, model = ("--updates", 200, "--width", 2, "--seed", 2, "--start", "random"), tmp_path / "m.pupicker"

@@ -228,6 +228,7 @@ class TestTemplateProjects(WorkflowTestCase):
             self.assertTrue(run.isFinished(), f"{run.getObjLabel()}: {run.getErrorMessage()}")
         return printed, runs
 
+    @pytest.mark.slow
     def testOneByOneEndsAtAFailure(self):
         broken = os.path.join(self.raw, "broken.pupicker")
         Path(broken).write_bytes(b"no model")

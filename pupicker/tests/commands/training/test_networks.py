@@ -139,6 +139,7 @@ def test_own_networks(train, tmp_path, name):
     assert not any("decoder" in key for key in model.network.state_dict())
 
 
+@pytest.mark.slow
 def test_terms_and_settings_change_the_model(train, tmp_path):
     weights = []
     for options in ((), ("--autoencoder", 0.5), ("--ring-negatives",), ("--weight-decay", 0.5), ("--dropout", 0.3)):

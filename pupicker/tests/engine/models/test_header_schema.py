@@ -40,6 +40,7 @@ def places(value, place=()):
         yield from places(inner, (*place, key))
 
 
+@pytest.mark.slow
 def test_any_value_anywhere_is_read_or_refused_in_one_line(stored):
     path, header, write = stored
     check_header(header)
