@@ -253,8 +253,8 @@ def known_reasons() -> dict[tuple[str, str, str], str]:
     return {(module, source, text): reason for module, source, text, reason in json.loads(REASONS.read_text())}
 
 
-def main() -> None:
-    """Draw, mutate, test, write after each."""
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -266,7 +266,23 @@ def main() -> None:
                        help="try survivors without a reason, by tests of their folders")
     parser.add_argument("--calls", type=Path, help="file of which test calls what: read if it is there, else written")
     parser.add_argument("--output", type=Path, default=RESULTS / "mutation.json")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def calls_known(args: argparse.Namespace, root: Path, drawn: list[Mutation]) -> Calls:
+    """Which test calls what: as it was kept, or recorded."""
+    if args.calls and args.calls.exists():
+        return Calls.read(args.calls)
+    folders = sorted({mutation.module.rsplit("/", 1)[0] for mutation in drawn}) if args.again else TESTS
+    calls = recorded(root, folders)
+    if args.calls:
+        shutil.copy(root / "calls.json", args.calls)
+    return calls
+
+
+def main() -> None:
+    """Draw, mutate, test, write after each."""
+    args = parsed()
     torch.set_num_threads(1)
     every = all_mutations(args.only)
     fresh = {"seed": args.seed, "possible": len(every), "rows": []}
@@ -296,13 +312,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         root = Path(name)
         shutil.copytree(PACKAGE, root / "pupicker", ignore=shutil.ignore_patterns("__pycache__"))
-        if args.calls and args.calls.exists():
-            calls = Calls.read(args.calls)
-        else:
-            folders = sorted({mutation.module.rsplit("/", 1)[0] for mutation in drawn}) if args.again else TESTS
-            calls = recorded(root, folders)
-            if args.calls:
-                shutil.copy(root / "calls.json", args.calls)
+        calls = calls_known(args, root, drawn)
         print(f"{time.monotonic() - begin:.0f} s: it is known what test calls what", flush=True)
         for mutation in drawn:
             if time.monotonic() - begin > 60 * args.minutes:
