@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _asked: threading.Event | None = None
 
@@ -36,7 +37,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
     finally:
         _asked = outer
         for number, handler in before.items():
-            signal.signal(number, handler)
+            _restore(number, handler)
 
 
 def stop_asked() -> bool:
@@ -60,4 +61,15 @@ def terminated_by_signal() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _restore(signal.SIGTERM, signal.SIG_DFL)
+
+
+def ends_anyway() -> None:
+    """From now on SIGTERM is left alone: the program is about to say why it ends, which a signal must not cut short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _restore(number: signal.Signals, handler: Any) -> None:
+    """What was there before, unless :func:`ends_anyway` came."""
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, handler)

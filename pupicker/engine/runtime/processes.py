@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, distributed
 
 from pupicker.engine.runtime.errors import PuPickerError, UsageError
+from pupicker.engine.runtime.interruption import ends_anyway
 from pupicker.engine.runtime.torchrun import number_here, processes_here
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 
@@ -201,6 +202,7 @@ def _all_there() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        ends_anyway()  # torchrun now sends SIGTERM to those that are left
         reason = " ".join(str(error).split())[:120]
         raise Lost("another process of this training has ended without a word; look whether it was killed, for its"
                    f" memory or by the queue ({reason}); the same training, resumed, goes on from its last epoch",

@@ -90,9 +90,16 @@ def started(python, tmp_path):
     return process, *map(int, (tmp_path / "started").read_text().split())
 
 
+def runs(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:  # it ended, before or after the file was opened
+        return False
+
+
 def assert_ends(process):
     until = time.monotonic() + 60
-    while Path(f"/proc/{process}/stat").exists() and "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]:
+    while runs(process):
         assert time.monotonic() < until, f"process {process} goes on"
         time.sleep(0.01)
 

@@ -16,7 +16,8 @@ import torch
 from pupicker.core.networks import build
 from pupicker.engine.runtime.device import placed, precision_on, resolve_device, set_precision, set_threads
 from pupicker.engine.runtime.errors import InputError, UsageError
-from pupicker.engine.runtime.interruption import stop_on_signals
+from pupicker.engine.runtime.interruption import stop_on_signals, terminated_by_signal
+from pupicker.engine.runtime.processes import Lost, _all_there
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 
@@ -149,6 +150,20 @@ def test_signal_is_remembered_and_handlers_come_back(number):
         # The second Ctrl-C ends at once.
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+@pytest.mark.parametrize("before_it", [False, True])
+def test_the_line_of_a_lost_connection_is_not_cut_short_by_a_signal(before_it):
+    """torchrun sends SIGTERM to those that are left of a training; the line is said when the blocks are left."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(Lost), terminated_by_signal(), stop_on_signals(), _all_there():
+            if before_it:
+                os.kill(os.getpid(), signal.SIGTERM)
+            raise RuntimeError("Connection closed by peer")
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_no_handlers_in_another_thread():
