@@ -6,13 +6,13 @@
 #   PYTHON=path    the interpreter it is made from (default: the first suitable one)
 #   WHEELS=folder  install from this folder of wheels only, without an index
 #   TORCH=what     the torch to install, as pip takes it: a version or the path of a wheel
-#   JOBS=number    files of tests that run at the same time (default 4: many wait)
+#   JOBS=number    files of tests that run at the same time (default 6: many wait)
 #   SLOW=1         all tests; without it, those not marked slow
 #   ARGS=options   more options for pytest, the demo or the benchmark
 #   TOPAZ=folder   environment of Topaz for the benchmark (default .venv-topaz; empty: pupicker alone)
 
 VENV ?= .venv
-JOBS ?= 4
+JOBS ?= 6
 SLOW ?= 0
 TOPAZ ?= .venv-topaz
 export PYTHON WHEELS TORCH

@@ -5,7 +5,8 @@
 Needs Scipion's packages and an X display (DISPLAY or PUPICKER_DISPLAY).  Coordinates and one micrograph (4096 px
 square, shared by all names) are made in a temporary folder, where a model is trained too.  A dialog of a wizard counts
 as open when it can be seen and, if it shows a micrograph, when that is drawn; it is timed from the press of the wand.
-Each is opened five times: medians, and the longest.
+Each is opened five times: medians, and the longest.  The window that labels has three thousand micrographs, the process
+behind it starts with it, and it is open when the first micrograph is drawn; also how long a click takes to be drawn.
 Results: results/viewer_start.json.
 """
 
@@ -29,6 +30,7 @@ from typing import Any
 import numpy as np
 
 SIDE_PX = 4096
+LABELLED = 3000
 DIAMETER_ANG = 150.0
 POLL_MS = 5
 REPEATS = 5
@@ -225,6 +227,32 @@ def scores_opening(coord_set: Any) -> dict[str, float]:
             "open_processor_s": round(used - busy, 3), "threshold_change_s": round(moved - drawn, 3)}
 
 
+def label_opening(folder: Path) -> dict[str, float]:
+    """The window that labels, with the process behind it."""
+    from pupicker.gui.micrograph_reader import readMicrograph
+    from pupicker.shared.worker import Worker
+    from pupicker.window.label_record import LabelRecord
+    from pupicker.window.label_window import LabelWindow
+    from pupicker.window.suggester import LabelMicrograph, Suggester
+
+    file = str(folder / "mic.mrc")
+    entries = [LabelMicrograph(f"m{n}", f"mic_{n:05d}_aligned_doseweighted.mrc", file, 1.0) for n in range(LABELLED)]
+    with tempfile.TemporaryDirectory() as name, open(os.devnull, "w", encoding="utf-8") as log, \
+            Worker([sys.executable, "-m", "pupicker", "serve"], log=log) as worker:
+        begin, busy = time.perf_counter(), time.process_time()
+        root, record = tk.Tk(), LabelRecord(str(Path(name) / "labels.json"))
+        window = LabelWindow(root, entries, record, lambda one: readMicrograph(one.path, 1),
+                             Suggester(worker, record, entries, name, {}))
+        root.update()
+        drawn, used = time.perf_counter(), time.process_time()
+        window.click(SIDE_PX / 2, SIDE_PX / 2)
+        root.update()
+        clicked = time.perf_counter()
+        window.close()
+    return {"open_s": round(drawn - begin, 3), "open_processor_s": round(used - busy, 3),
+            "click_s": round(clicked - drawn, 3)}
+
+
 def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -244,6 +272,7 @@ def main() -> None:
                   "micrograph_side_px": SIDE_PX, "repeats": REPEATS,
                   "scores": repeated(partial(scores_opening, coord_set)),
                   **viewer_openings(folder, coord_set, model), **dialogs,
+                  f"label, {LABELLED} micrographs": repeated(partial(label_opening, folder)),
                   "load_average": os.getloadavg()[0]}
     args.output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))

@@ -109,6 +109,13 @@ class LabelPanel(ttk.Frame):
             self.after_cancel(self._average)
         self._average = self.after(AVERAGE_MS, self.showAverage)
 
+    def destroy(self) -> None:
+        """With the window; nothing is measured any more."""
+        if self._average:
+            self.after_cancel(self._average)
+            self._average = ""
+        ttk.Frame.destroy(self)
+
     def showAverage(self) -> None:
         """Measure the labels of the micrograph that is shown."""
         self._average = ""

@@ -222,12 +222,15 @@ class Training:
         self._record(loss, None)
 
     def _finish(self, network: Classifier) -> Model:
+        picking, orientations = self._picking(network)
         held_out = None
         if self.split.validation:
-            best = copy.deepcopy(self.fitting.average)
-            best.load_state_dict(self._snapshots[self.best_updates].weights)
-            held_out = self._candidates(*self._picking(best), held_out=True)
-        picking, orientations = self._picking(network)
+            judged = picking, orientations  # without a refit, the best of the selection itself
+            if self.options.refit:
+                best = copy.deepcopy(self.fitting.average)
+                best.load_state_dict(self._snapshots[self.best_updates].weights)
+                judged = self._picking(best)
+            held_out = self._candidates(*judged, held_out=True)
         found = self._candidates(picking, orientations, held_out=False)
         self.count.settle(held_out or found)
         self._judge()

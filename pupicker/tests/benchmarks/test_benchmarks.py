@@ -382,8 +382,8 @@ def test_records_of_the_first_method_keep_their_name_and_a_new_method_gets_its_o
 PROGRAMS = ("ablation", "all_labels", "calibration", "class_loop", "exclusion.edges", "exclusion.learnt_contamination",
             "false_picks", "gpu", "growth", "label_efficiency", "label_placement", "left_out", "particle_numbers",
             "picking_options", "pixel_sizes", "speed", "torture", "torture.guided", "torture.mutation",
-            "torture.scipion_kills", "trust", "windows.look", "zero_labels", "paper.fig5a", "paper.fig5b",
-            "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
+            "torture.scipion_kills", "trust", "windows.look", "windows.retraining", "zero_labels", "paper.fig5a",
+            "paper.fig5b", "paper.presets", "paper.sf3", "paper.sf6", "paper.table1")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
