@@ -57,9 +57,9 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if shutil.which(name, path=_path()) is None]
 
 
-def guide_blocks(language: str) -> list[str]:
-    """Those of the page for facilities; none where it is not beside the package."""
-    text = GUIDE.read_text(encoding="utf-8") if GUIDE.is_file() else ""
+def guide_blocks(language: str, page: Path = GUIDE) -> list[str]:
+    """Those of the page for facilities or of another one; none where it is not beside the package."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
