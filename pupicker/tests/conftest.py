@@ -22,9 +22,11 @@ from pupicker.tests.shared_folder import VARIABLE, shared_folder
 hypothesis.settings.register_profile("pupicker", deadline=None)
 hypothesis.settings.load_profile("pupicker")
 
-# Files that are tested at the same time (make test) share the cores: one thread each, for child processes too.
+# Files that are tested at the same time (make test) share the cores: one thread each, for child processes too; those
+# that have more do not keep a core busy while they wait.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # No test looks into the models of whoever runs it; one that publishes names a folder of its own.
 os.environ["PUPICKER_USER_MODELS"] = os.path.join(os.sep, "nonexistent", "pupicker")

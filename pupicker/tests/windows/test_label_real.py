@@ -181,11 +181,3 @@ def readTable(path, delimiter):
 class TestBetaGalactosidase(TenClicks, WorkflowTestCase):
     SET, MICROGRAPHS, TRUTH = "empiar10017_bgal", "mrc_bin4", "truth/particles_bin4_7.08A.txt"
     PIXEL_SIZE, DIAMETER = 7.08, 191.0
-
-
-@pytest.mark.gui
-@pytest.mark.slow
-class TestApoferritin(TenClicks, WorkflowTestCase):
-    SET, MICROGRAPHS, TRUTH = "empiar10146_apoferritin", "mrc", "truth/particles_1.5A.txt"
-    PIXEL_SIZE, DIAMETER = 1.5, 120.0
-    BY_COMMAND = 0.992  # trained once: it takes as long as all that is clicked
