@@ -42,7 +42,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
     topaz = Topaz(args.topaz.absolute()) if args.topaz else None
     results = Measured(args.output, topaz.version() if topaz else "")
     if args.quick:
-        small = Extent(1, dict.fromkeys(QUICK_LABELS, 1.0), ("topaz-conv31",), QUICK_TRAINING, QUICK_SIDE_PX, 2)
+        small = Extent(1, dict.fromkeys(QUICK_LABELS, 1.0), ("topaz-conv31",), QUICK_TRAINING, QUICK_SIDE_PX, 2, 2)
         return Plan(results, ("quick",), lambda name: quick_case(), lambda: quick_case().chosen, topaz, small)
     budgets = {labels: float(BUDGET_CPU_S[labels]) for labels in LABELS}
     return Plan(results, args.sets, lambda name: case_of(name, args.data), lambda: simulated("small", SMALL), topaz,

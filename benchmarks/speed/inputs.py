@@ -1,6 +1,7 @@
 """What the parts are measured on: sets with lists of micrographs of two lengths, and models trained on them.
 
-Two lengths, because the difference is what a micrograph costs, and the rest what a process costs.  The real sets have
+Two lengths, because the difference is what a micrograph costs, and the rest what a process costs.  What takes hundredths
+of a second for a micrograph gets lists that are longer, or the start of the process would drown it.  The real sets have
 fewer micrographs than the lists are long: the same files come again under other names.
 """
 
@@ -47,7 +48,7 @@ class Case:
     chosen
         The set.
     lengths
-        Of the two lists of micrographs.
+        Of the two lists of micrographs that Topaz gets.
     scales
         Whole factors by which Topaz downsamples; the first is that of the other benchmarks, which its models learn at.
     """
@@ -73,6 +74,8 @@ class Extent:
         More options of `pupicker train`.
     memory_side_px, memory_readers
         Of the part on memory.
+    longer
+        So many times longer than those of Topaz are the lists of all else.
     """
 
     repeats: int
@@ -81,6 +84,7 @@ class Extent:
     training: list[str] = field(default_factory=list)
     memory_side_px: int = 8192
     memory_readers: int = 4
+    longer: int = 10
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,10 @@ class Plan:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def length(self, program: str, count: int) -> int:
+        """Of the list of a program: `count` micrographs for Topaz."""
+        return count if program.startswith("topaz") else count * self.extent.longer
+
     def log(self, name: str) -> Path:
         """A file for what a process prints."""
         path = self.folder / "logs" / f"{name}.txt"
@@ -159,7 +167,7 @@ def simulated(name: str, recipe: tuple[dict[str, Any], tuple[int, int]]) -> Benc
 
 
 def case_of(name: str, data: Path) -> Case:
-    """One of :data:`SETS`, with lists of twelve micrographs (four large ones)."""
+    """One of :data:`SETS`, with lists of twelve micrographs (four large ones) for Topaz."""
     if name == "large":
         chosen = simulated(name, LARGE)
         return Case(chosen, (1, 4), (topaz_scale(chosen),))

@@ -32,7 +32,7 @@ def measure(plan: Plan) -> None:
         for repeat in range(plan.repeats):
             for count in case.lengths:
                 for program, run in programs(plan, name, case, count).items():
-                    plan.results.run(PART, name, program, run, count, repeat)
+                    plan.results.run(PART, name, program, run, plan.length(program, count), repeat)
         for program, run in accuracies(plan, case).items():
             plan.results.run(ACCURACY, name, program, run)
 
@@ -43,7 +43,7 @@ def programs(plan: Plan, name: str, case: Case, count: int) -> dict[str, Run]:
 
     def own() -> dict[str, Any]:
         model = model_of(plan, chosen)
-        links = listed([*chosen.test, *chosen.training], count, folder / name)
+        links = listed([*chosen.test, *chosen.training], plan.length("pupicker", count), folder / name)
         return process([sys.executable, "-m", "pupicker", "pick", *links, "--model", model, "--output",
                         plan.folder / "picks.tsv", "--pixel-size", chosen.pixel_size_ang, "--threads", 1, "--device",
                         "cpu"], log)
