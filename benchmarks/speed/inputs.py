@@ -1,8 +1,8 @@
 """What the parts are measured on: sets with lists of micrographs of two lengths, and models trained on them.
 
-Two lengths, because the difference is what a micrograph costs, and the rest what a process costs.  What takes hundredths
-of a second for a micrograph gets lists that are longer, or the start of the process would drown it.  The real sets have
-fewer micrographs than the lists are long: the same files come again under other names.
+Two lengths, because the difference is what a micrograph costs, and the rest what a process costs.  What takes
+hundredths of a second for a micrograph gets longer lists, or the start of the process would drown it.  The real sets
+have fewer micrographs than the lists are long: the same files come again under other names.
 """
 
 from __future__ import annotations
