@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.common.runs import RESULTS, hardware, pupicker_code
 from benchmarks.growth.live import Killer, lost_and_doubled, reference
 from benchmarks.growth.look import one_look
-from benchmarks.growth.project import Project, link, make_micrographs, make_model, set_up_scipion
+from benchmarks.growth.project import PIXEL_SIZE_ANG, Project, link, make_micrographs, make_model, set_up_scipion
 from benchmarks.growth.report import keep, write_report
 from benchmarks.growth.sampling import Arrivals, Chunks
 
@@ -100,8 +100,8 @@ def chain(args: argparse.Namespace, total: int) -> dict[str, Any]:
         link(distinct, folder / "micrographs", 0, total)
         imported = project.finish(project.importing(folder / "micrographs", growing=False))
         found = {}
-        small = project.new(ProtPuPickerPreprocess, {"inputMicrographs": (imported, "outputMicrographs")},
-                            pixelMode=1, targetPixelSize=5.0, binThreads=1)
+        small = project.new(ProtPuPickerPreprocess, {"inputMicrographs": (imported, "outputMicrographs")}, pixelMode=1,
+                            targetPixelSize=PIXEL_SIZE_ANG, binThreads=1)  # coarser ones are unlike the training's
         for name, run in (("preprocess", small), ("pick", project.picking(small, model, args.batch))):
             project.start(run)
             chunks = Chunks(project.path, run.getWorkingDir(), max(10, total // CHUNKS))
