@@ -11,6 +11,7 @@ from pyworkflow.gui import dialog
 from pupicker.convert.picks import Pick, readPicks
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 from pupicker.plugin.child_process import ChildProcess
+from pupicker.shared.plurals import counted
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.score_bars import ScoreBars
 
@@ -197,4 +198,4 @@ def expectation(probabilities: List[Optional[float]]) -> str:
     known = [value for value in probabilities if value is not None]
     if not known:
         return ""
-    return ", about %d particles (%d %%)" % (round(sum(known)), round(100 * sum(known) / len(known)))
+    return ", about %s (%d %%)" % (counted(round(sum(known)), "particle"), round(100 * sum(known) / len(known)))
