@@ -110,7 +110,7 @@ class DetectionDialog(MicrographDialog):
         kept = [pick for pick in picks if pick.score >= self.threshold]
         colours = scoreColours([pick.score for pick in kept], limits)
         self.canvas.drawCircles([(pick.x, pick.y, colour) for pick, colour in zip(kept, colours)], self._radius)
-        text = "%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks))
+        text = "%0.1f: %d of %s" % (self.threshold, len(kept), counted(len(picks), "candidate"))
         self.text.config(text=text + expectation([pick.probability for pick in kept]))
         self.note(len(kept))
 
