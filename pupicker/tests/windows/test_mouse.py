@@ -13,7 +13,7 @@ from pupicker.tests.scipion.screen import need_screen, run_on_screen
 def told(tmp_path_factory):
     need_screen()
     path = tmp_path_factory.mktemp("mouse") / "result.json"
-    run_on_screen("mouse_driver", path)
+    run_on_screen("pupicker.tests.windows.mouse_driver", path)
     return json.loads(path.read_text(encoding="utf-8"))
 
 

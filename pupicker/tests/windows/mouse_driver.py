@@ -1,6 +1,6 @@
 """Clicks and drags on a micrograph, and writes what its window is told.
 
-    xvfb-run python -m pupicker.tests.scipion.mouse_driver RESULT.json
+    xvfb-run python -m pupicker.tests.windows.mouse_driver RESULT.json
 """
 
 from __future__ import annotations
