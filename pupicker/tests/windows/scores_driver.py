@@ -50,7 +50,9 @@ def open_window(folder):
     run.setWorkingDir(folder)
     run.inputModel.set(source)
     run.inputModel.setExtended("outputModel")
-    os.makedirs(run._getExtraPath(), exist_ok=True)
+    os.makedirs(run.getCandidatesDir(), exist_ok=True)
+    with open(os.path.join(run.getCandidatesDir(), "mic000001.tsv"), "w", encoding="utf-8") as stream:
+        stream.write("micrograph\tx\ty\tscore\tprobability\nmic000001.mrc\t570\t30\t-7.5\t0.01\n")
     window = ScoresWindow(None, data, None, run, "outputCoordinates")
     window.root.deiconify()
     settle(window.root)
@@ -162,12 +164,25 @@ def main():
     photograph(first, os.path.join(folder, "gallery.png"))
     hand.key("Control-z")
     told["undone"] = frames(first)
+    for _ in range(2):
+        first.cells[row].event_generate("<Button-1>")
+        settle(window.root, 0.1)
+    told["clicked twice"] = frames(first)
     page = set(first.cells)
     first.next.invoke()
     told["next page"] = [len(first.cells), len(page & set(first.cells)), first.previous.instate(["!disabled"])]
     hand.key("g")
     told["galleries"] = sum(child.winfo_class() == "Toplevel" for child in window.root.winfo_children())
     told["same gallery"] = window.gallery is first
+    # weaker picks come, and what was done is undone as before
+    changes = window.corrections.number()
+    window.weakerButton.invoke()
+    settle(window.root, 0.2)
+    told["weaker"] = [len(window.data.score), window.state.get()]
+    hand.key("Control-z")
+    told["undone then"] = window.corrections.number() != changes
+    window.showWeaker()
+    told["no weaker"] = window.state.get()
     # nothing is kept, and then something
     for micId in (1, 2):
         window.select(micId)

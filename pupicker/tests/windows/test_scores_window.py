@@ -65,12 +65,17 @@ def test_undo_is_offered_where_there_is_something_to_undo(told):
     assert told["undo"] == [False, True]
 
 
+def test_weaker_picks_come_without_loss_or_are_said_to_be_missing(told):
+    assert told["weaker"] == [181, "1 weaker pick is there now: lower the threshold."]
+    assert told["undone then"] and "no weaker picks" in told["no weaker"]
+
+
 def test_the_gallery_follows(told):
     kept, below, rejected = "#35d07f", "#505050", "#ff3b3b"
     assert told["frames"] == {kept: ROOM // 2, below: ROOM // 2}
     assert told["frames above"][kept] < ROOM // 2
     assert told["rejected"][rejected] == 1 and rejected not in told["undone"]
-    assert told["undone"] == told["frames above"]
+    assert told["undone"] == told["clicked twice"] == told["frames above"]
     assert told["next page"] == [ROOM, 0, True]
     assert told["galleries"] == 1 and told["same gallery"]
 
