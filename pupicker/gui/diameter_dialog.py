@@ -62,7 +62,7 @@ class DiameterDialog(MicrographDialog):
         self.plot.grid(row=1, column=1, columnspan=3, sticky="e", pady=(4, 0))
         tk.Label(frame, text=self._advice(), anchor="w", justify="left", wraplength=440, fg="#606060").grid(
             row=1, column=0, columnspan=2, sticky="nw", pady=4)
-        self.canvas.mouse = Mouse(click=self._addCircle)
+        self.canvas.mouse = Mouse(click=self._addCircle, takeBack=self._takeBack)
         self._tell()
 
     @property
@@ -108,6 +108,11 @@ class DiameterDialog(MicrographDialog):
 
     def _addCircle(self, x: float, y: float) -> None:
         self._points.setdefault(self.current.getObjId(), []).append((x, y))
+        self._measure()
+        self.draw()
+
+    def _takeBack(self) -> None:
+        self._points[self.current.getObjId()].pop()
         self._measure()
         self.draw()
 

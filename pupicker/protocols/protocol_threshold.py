@@ -22,7 +22,7 @@ from pupicker.constants import (
     PROBABILITY,
     SCORE,
 )
-from pupicker.convert.corrections import Corrected, readCorrections, scoredPlaces
+from pupicker.convert.corrections import Corrected, changesText, readCorrections, scoredPlaces
 from pupicker.convert.origin import modelOf
 from pupicker.convert.picks import coordinateLike, weakPicks
 from pupicker.plugin.child_process import coreWorker
@@ -32,6 +32,41 @@ from pupicker.shared.digests import digest_of, file_digest
 from pupicker.shared.plurals import counted
 
 OUTPUT = "outputCoordinates"
+
+
+class _Cut:
+    """An output while it is filled.
+
+    Attributes
+    ----------
+    threshold, name, output
+        Lowest score, name of the output, the set.
+    listed, taken
+        Number of scored coordinates that are in, and of those that were taken away by hand.
+    """
+
+    def __init__(self, threshold: float, name: str, output: Any) -> None:
+        self.threshold, self.name, self.output = threshold, name, output
+        self.listed = self.taken = 0
+
+    def take(self, coord: Any, score: float, corrected: Corrected) -> None:
+        """Take a coordinate in, if its score is high enough and nothing was corrected there."""
+        if score < self.threshold:
+            return
+        if corrected.keeps(coord):
+            self.output.append(coord)
+            self.listed += 1
+        elif coord.getMicId() not in corrected.excluded and corrected.isTakenAway(coord):
+            self.taken += 1
+
+    def comment(self, scoreName: str, corrected: Corrected) -> str:
+        """What is in the output, and why."""
+        added, moved = (sum(map(len, places.values())) for places in (corrected.added, corrected.moved))
+        byHand = changesText(added, moved, self.taken, 0, len(corrected.excluded))
+        return "%s ≥ %0.6g%s: %s" % (
+            scoreName, self.threshold,
+            " and corrections by hand (%d at or above it; %s)" % (self.listed, byHand) if byHand else "",
+            counted(self.output.getSize(), "particle"))
 
 
 class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
@@ -92,7 +127,8 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                            "wand lists them." % SCORE)
 
         form.addHidden("corrections", params.StringParam, default="",
-                       help="File of what was corrected by hand in the scores window: what is taken away, and added.")
+                       help="File of what was corrected by hand in the scores window: what is taken away, and added. "
+                            "It is a copy that no later correction changes.")
 
         form.addHidden("candidates", params.StringParam, default="",
                        help="Folder of tables with weaker picks of the same picking, for a threshold below its own.")
@@ -114,49 +150,47 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         if scores[0] < thresholds[-1]:
             raise Exception("No particle has a %s of %0.6g or more; the best is %0.6g: give a lower threshold."
                             % (self._getScoreName(), thresholds[-1], scores[0]))
-        outputs = [(threshold, OUTPUT + "%d" % number, self._newOutput(number, coordSet))
-                   for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
-        self._emptyOtherOutputs([name for _, name, _ in outputs])
+        cuts = [_Cut(threshold, OUTPUT + "%d" % number, self._newOutput(number, coordSet))
+                for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
+        self._emptyOtherOutputs([cut.name for cut in cuts])
         corrected = readCorrections(self.corrections.get() or "")
         for coord, score in self._iterScored(coordSet, attribute):
-            for threshold, _, output in outputs:
-                if score >= threshold and corrected.keeps(coord):
-                    output.append(coord)
-        self._addWeaker(corrected, coordSet, scores[-1], [(threshold, output) for threshold, _, output in outputs])
-        self._addCorrections(corrected, coordSet, [output for _, _, output in outputs])
-        for threshold, name, output in outputs:
-            output.setObjComment("%s ≥ %0.6g: %s" % (self._getScoreName(), threshold,
-                                                      counted(output.getSize(), "particle")))
-            self._defineOutputs(**{name: output})
-            self._defineSourceRelation(self.inputCoordinates, output)
+            for cut in cuts:
+                cut.take(coord, score, corrected)
+        self._addWeaker(corrected, coordSet, scores[-1], cuts)
+        self._addCorrections(corrected, coordSet, [cut.output for cut in cuts])
+        for cut in cuts:
+            cut.output.setObjComment(cut.comment(self._getScoreName(), corrected))
+            self._defineOutputs(**{cut.name: cut.output})
+            self._defineSourceRelation(self.inputCoordinates, cut.output)
             if self.mode.get() == CUT_MODEL:
-                self._defineSourceRelation(self.inputModel, output)
+                self._defineSourceRelation(self.inputModel, cut.output)
 
-    def _addWeaker(self, corrected: Corrected, coordSet: Any, lowest: float, outputs: List[Any]) -> None:
+    def _addWeaker(self, corrected: Corrected, coordSet: Any, lowest: float, cuts: List[_Cut]) -> None:
         """Picks that the picking found and did not register, for thresholds below the `lowest` score of the set."""
-        folder, least = self.candidates.get() or "", min(threshold for threshold, _ in outputs)
+        folder, least = self.candidates.get() or "", min(cut.threshold for cut in cuts)
         if not folder or least >= lowest:
             return
         like = coordSet.getFirstItem().clone()
         for mic in coordSet.getMicrographs():
             for pick in weakPicks(folder, mic.getObjId(), least, lowest):
                 coord = coordinateLike(like, pick, mic)
-                for threshold, output in outputs:
-                    if pick.score >= threshold and corrected.keeps(coord):
-                        output.append(coord)
+                for cut in cuts:
+                    cut.take(coord, pick.score, corrected)
 
     def _correctionsDigest(self) -> List[str]:
         path = self.corrections.get() or ""
         return [file_digest(path)] if path and os.path.exists(path) else []
 
     def _addCorrections(self, corrected: Corrected, coordSet: Any, outputs: List[Any]) -> None:
-        """Picks that were added by hand, with the score of the model, and a set of the places that are no particles."""
+        """Picks that were put by hand, with the score of the model, and a set of the places that are no particles."""
+        places = corrected.byHand()
         mics = {mic.getObjId(): mic.clone() for mic in coordSet.getMicrographs()
-                if mic.getObjId() in corrected.added or mic.getObjId() in corrected.negatives}
-        if corrected.added:
+                if mic.getObjId() in places or mic.getObjId() in corrected.negatives}
+        if places:
             like = coordSet.getFirstItem().clone()
             with coreWorker(self._getExtraPath()) as worker:
-                scored = scoredPlaces(corrected.added, mics, modelOf(self.inputCoordinates.getObjValue()), worker,
+                scored = scoredPlaces(places, mics, modelOf(self.inputCoordinates.getObjValue()), worker,
                                       self._getExtraPath())
             for micId, picks in scored.items():
                 for pick in picks:
@@ -170,6 +204,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                     negative = Coordinate(x=round(x), y=round(y))
                     negative.setMicrograph(mics[micId])
                     negatives.append(negative)
+            negatives.setObjComment("marked as no particle by hand: " + counted(negatives.getSize(), "place"))
             self._defineOutputs(outputNegatives=negatives)
             self._defineSourceRelation(self.inputCoordinates, negatives)
 
@@ -192,7 +227,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
             if name not in names:
                 output.enableAppend()
                 output.clear()
-                output.setObjComment("no threshold any more: 0 particles")
+                output.setObjComment("no threshold any more: 0 particles" if name.startswith(OUTPUT) else "0 places")
                 self._updateOutputSet(name, output, output.STREAM_CLOSED)
 
     # --------------------------- INFO functions ------------------------------
@@ -209,6 +244,9 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
             elif model.getSuggestedThreshold() is None:
                 errors.append("*Picking model*: it suggests no threshold, because nothing was held out in its "
                               "training. Give scores instead.")
+        if self.corrections.get() and not os.path.exists(self.corrections.get()):
+            errors.append("The corrections that this run was made with are gone: %s. Make the set anew in the window "
+                          "of the scores." % self.corrections.get())
         return errors + self._validateCoordinates()
 
     def _validateCoordinates(self) -> List[str]:
@@ -234,17 +272,17 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
             coordSet.getSize(), "particle")]
 
     def _summary(self) -> List[str]:
-        outputs = list(self.iterOutputAttributes(SetOfCoordinates))
+        outputs = sorted(self.iterOutputAttributes(SetOfCoordinates), key=lambda named: not named[0].startswith(OUTPUT))
         if not outputs:
             return ["No coordinates yet."]
         lines = ["*%s*: %s" % (name, output.getObjComment()) for name, output in outputs]
-        missing = len(self.getPossibleOutputs()) - len(outputs)
+        missing = len(self.getPossibleOutputs()) - len(self._getCuts())
         return lines + (["Thresholds that no particle reaches: %d (they make no output)" % missing]
                         if missing > 0 else [])
 
     def _methods(self) -> List[str]:
         return ["Particles were selected by their score (%s)." % output.getObjComment()
-                for _, output in self.iterOutputAttributes(SetOfCoordinates)]
+                for output in self._getCuts()]
 
     def _citations(self) -> List[str]:
         return []
@@ -260,6 +298,10 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         return self._possibleOutputs
 
     # --------------------------- UTILS functions -----------------------------
+    def _getCuts(self) -> List[Any]:
+        """The outputs that thresholds made."""
+        return [output for name, output in self.iterOutputAttributes(SetOfCoordinates) if name.startswith(OUTPUT)]
+
     def _getAttribute(self) -> str:
         """Attribute that is compared with the thresholds."""
         fixed = {CUT_PROBABILITIES: PROBABILITY, CUT_MODEL: SCORE}

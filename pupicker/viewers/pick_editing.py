@@ -6,19 +6,20 @@ import functools
 import tkinter as tk
 from abc import ABC, abstractmethod
 from tkinter import ttk
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from pupicker.convert.corrections import ADDED, NOT_PARTICLES
-from pupicker.shared.plurals import counted
-from pupicker.viewers.corrections import Corrections
-from pupicker.window.label_window import CLOSE, isInside
-from pupicker.window.micrograph_canvas import Mouse
+from pupicker.convert.corrections import NOT_PARTICLES
+from pupicker.viewers.corrections import Corrections, Marked
+from pupicker.window.label_window import isInside
+from pupicker.window.micrograph_canvas import MOVING, Mouse
 
-ADDED_COLOUR, NEGATIVE_COLOUR = "#39ff14", "#ff3b3b"
-HINT = ("Left click: take a pick away, or add one. Right click: not a particle. Drag: move. Shift + drag: take away "
-        "what is inside. Ctrl+Z, Ctrl+Y: undo, redo. e: leave the micrograph out. g: gallery. 0: all of it.")
+ADDED_COLOUR, NEGATIVE_COLOUR, LEFT_OUT_COLOUR = "#39ff14", "#ff3b3b", "#909090"
+LEFT_OUT, LEAVE_OUT, TAKE_BACK = "left out", "Leave out (e)", "Take back (e)"
+HINT = ("Left click: take a pick away, or add one. Right click: not a particle. Drag a pick: move it. Shift + drag: "
+        "take away what is inside. Ctrl + drag, middle button: move the image. Ctrl+Z, Ctrl+Y: undo, redo. e: leave "
+        "the micrograph out. g: gallery. Double click, 0: all of it.")
 
 
 class PickEditing(ABC):
@@ -26,16 +27,18 @@ class PickEditing(ABC):
 
     root: Any
     canvas: Any
+    list: Any
     panel: Any
     radiusPx: float
     corrections: Corrections
 
     def startEditing(self, path: str, data: Any, rows: Any) -> None:
         """Take up the corrections of before; clicks change them."""
-        self.corrections = Corrections(path, data, rows)
+        self.corrections = Corrections(path, data, rows, 2 * self.radiusPx)
         self.canvas.mouse = Mouse(functools.partial(self._clicked, False), functools.partial(self._clicked, True),
-                                  self._grab, self._dragTo, self._drop, self._lasso, False)
-        self._grabbed = -1
+                                  self._grab, self._dragTo, self._drop, self._lasso, takeBack=self.undo)
+        self._grabbed: Optional[Marked] = None
+        self.list.table.tag_configure(LEFT_OUT, foreground=LEFT_OUT_COLOUR)
         for key, action in (("Control-z", self.undo), ("Control-y", functools.partial(self.undo, True)),
                             ("e", self.excludeMicrograph), ("0", self.canvas.fit)):
             self.onKey(key, action)  # type: ignore[attr-defined]
@@ -44,9 +47,11 @@ class PickEditing(ABC):
         """Buttons and a line that counts the changes."""
         bar = ttk.Frame(self.panel)
         bar.pack(fill=tk.X, pady=4)
-        for text, action in (("Undo", self.undo), ("Redo", functools.partial(self.undo, True)),
-                             ("Leave out (e)", self.excludeMicrograph)):
-            ttk.Button(bar, text=text, command=action).pack(side=tk.LEFT, padx=2)
+        self.undoButton = ttk.Button(bar, text="Undo", command=self.undo)
+        self.redoButton = ttk.Button(bar, text="Redo", command=functools.partial(self.undo, True))
+        self.excludeButton = ttk.Button(bar, text=LEAVE_OUT, command=self.excludeMicrograph)
+        for button in (self.undoButton, self.redoButton, self.excludeButton):
+            button.pack(side=tk.LEFT, padx=2)
         self.changes = ttk.Label(self.panel, wraplength=390)
         self.changes.pack(anchor=tk.W)
 
@@ -65,46 +70,48 @@ class PickEditing(ABC):
 
     # ------------------------- what is shown -------------------------
     def drawCorrections(self) -> None:
-        """Picks that were added, and places that are no particles."""
+        """Picks that were added, and places that are no particles; or that the micrograph is left out."""
         micId = self.micId()
-        added = [(x, y, ADDED_COLOUR) for x, y in self.corrections.places(micId, ADDED)]
+        out = self.corrections.isExcluded(micId)
+        self.canvas.locked = "Left out: not in the new set. e: take it back." if out else ""
+        added = [(x, y, ADDED_COLOUR) for x, y in self.corrections.byHand(micId)]
         self.canvas.drawCircles(added, self.radiusPx, "added", 2)
         negatives = [(x, y, NEGATIVE_COLOUR) for x, y in self.corrections.places(micId, NOT_PARTICLES)]
         self.canvas.drawCircles(negatives, 0.4 * self.radiusPx, "negatives", 2)
 
-    def changesText(self) -> str:
-        """How many changes there are, in words."""
-        record = self.corrections.record
-        if not self.corrections.number():
-            return "No corrections."
-        numbers = tuple(record.number(kind) for kind in ("added", "removed", NOT_PARTICLES))
-        return "%d added, %d taken away, %d marked as no particle" % numbers + ", %s left out" % counted(
-            record.number("excluded"), "micrograph")
+    def showChanges(self) -> None:
+        """Count the changes, and offer what can be done now."""
+        corrections = self.corrections
+        self.changes.configure(text=corrections.text() or "No corrections.")
+        for button, possible in ((self.undoButton, corrections.record.canUndo()),
+                                 (self.redoButton, corrections.record.canUndo(again=True))):
+            button.state(["!disabled" if possible else "disabled"])
+        out = corrections.isExcluded(self.micId())
+        self.excludeButton.configure(text=TAKE_BACK if out else LEAVE_OUT)
+
+    def markLeftOut(self, micId: int) -> None:
+        """Show in the list whether a micrograph is left out."""
+        self.list.table.item(str(micId), tags=[LEFT_OUT] if self.corrections.isExcluded(micId) else [])
 
     # ------------------------- mouse -------------------------
     def _clicked(self, asNegative: bool, x: float, y: float) -> None:
-        self.corrections.toggle(self.micId(), x, y, CLOSE * self.radiusPx, self.kept(), asNegative)
+        self.corrections.toggle(self.micId(), x, y, self.kept(), asNegative)
         self.corrected()
 
     def _grab(self, x: float, y: float) -> bool:
-        self._grabbed = self.corrections.nearestPick(self.micId(), x, y, CLOSE * self.radiusPx, self.kept())
-        return self._grabbed >= 0
+        self._grabbed = self.corrections.nearest(self.micId(), x, y, self.kept())
+        return self._grabbed is not None
 
     def _dragTo(self, x: float, y: float) -> None:
-        self.canvas.drawCircles([(x, y, "#ffffff")], self.radiusPx, "moving", 1)
+        self.canvas.drawCircles([(x, y, "#ffffff")], self.radiusPx, MOVING, 1)
 
     def _drop(self, x: float, y: float) -> None:
-        self.canvas.delete("moving")
-        if self._grabbed >= 0:
-            self.corrections.move(self.micId(), self._grabbed, (x, y))
+        if self._grabbed is not None:
+            self.corrections.move(self.micId(), self._grabbed, (round(x, 2), round(y, 2)))
             self.corrected()
 
     def _lasso(self, corners: List[Tuple[float, float]]) -> None:
-        data = self.corrections.data
-        rows = [int(row) for row in self.corrections.rowsOf(self.micId())[self.kept()[
-            self.corrections.rowsOf(self.micId())]] if isInside(corners, (data.x[row], data.y[row]))]
-        if rows:
-            self.corrections.remove(self.micId(), rows)
+        if self.corrections.removeInside(self.micId(), functools.partial(isInside, corners), self.kept()):
             self.corrected()
 
     # ------------------------- keys -------------------------
@@ -121,8 +128,8 @@ class PickEditing(ABC):
         self.corrected()
 
 
-def nearThreshold(score: Any, gone: Any, threshold: float, number: int) -> Any:
-    """Rows of so many picks whose scores are closest to the threshold, the closest first: one above, one below in turn.
+def nearThreshold(score: Any, gone: Any, threshold: float) -> Any:
+    """Rows of picks, those first whose scores are closest to the threshold: one above, one below in turn.
 
     Where one side has too few, there are more of the other.  Those that the mask `gone` names are left out.
     """
@@ -130,4 +137,4 @@ def nearThreshold(score: Any, gone: Any, threshold: float, number: int) -> Any:
     rows = rows[np.argsort(np.abs(score[rows] - threshold), kind="stable")]
     sides = [rows[score[rows] >= threshold], rows[score[rows] < threshold]]
     turns = np.concatenate([np.arange(len(side)) for side in sides])
-    return np.concatenate(sides)[np.argsort(turns, kind="stable")][:number]
+    return np.concatenate(sides)[np.argsort(turns, kind="stable")]

@@ -14,11 +14,14 @@ BINS = 60
 USUAL_SHARE = 0.995  # of the scores; of an axis that shows the few highest too, the rest would be a corner
 USUAL_LIMITS = (-6.0, 8.0)  # of log-likelihood ratios: within them something can be decided
 LEFT, RIGHT = 0.15, 0.95  # edges of the axes in a figure; the slider has the same
+MARK = "#1f5fbf"
 HANDLE_PX = 30  # of the slider: its middle shows the value
 
 
 class ThresholdControl:
     """Slider and entry for a threshold on the score; `changed()` is called after a change, once the window is idle.
+
+    A number beyond the ends is taken as the end; a decimal comma is read, too.
 
     Parameters
     ----------
@@ -26,16 +29,21 @@ class ThresholdControl:
         Ends of the slider.
     marginsPx
         Left and right of the slider, for a histogram above it.
+
+    Attributes
+    ----------
+    ends
+        Lowest and highest threshold that can be written into the field.
     """
 
     def __init__(self, parent: Any, limits: Tuple[float, float], value: float, changed: Callable[[], None],
                  marginsPx: Tuple[int, int] = (0, 0)) -> None:
-        self.value, self._changed, self._parent = value, changed, parent
+        self.value, self._changed, self._parent, self.ends = value, changed, parent, limits
         self._pending: Dict[str, Any] = {}
         self.scale = ttk.Scale(parent, from_=limits[0], to=max(limits[1], limits[0] + 1e-6), value=value,
                                command=lambda text: self.set(float(text)))
         self.scale.pack(fill=tk.X, padx=marginsPx)
-        bar = ttk.Frame(parent)
+        self._bar = bar = ttk.Frame(parent)
         bar.pack(fill=tk.X, pady=4)
         ttk.Label(bar, text="Threshold (score)").pack(side=tk.LEFT)
         self.entry = ttk.Entry(bar, width=9, justify=tk.RIGHT)
@@ -43,6 +51,11 @@ class ThresholdControl:
         for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
             self.entry.bind(key, lambda event: self._onEntry())
         self._showValue()
+
+    def suggest(self, value: float) -> None:
+        """Offer a threshold by a button."""
+        self.suggestion = ttk.Button(self._bar, text="Suggested (%0.2f)" % value, command=lambda: self.move(value))
+        self.suggestion.pack(side=tk.RIGHT, padx=6)
 
     def set(self, value: float) -> None:
         """Take a new threshold."""
@@ -66,12 +79,13 @@ class ThresholdControl:
 
     def _onEntry(self) -> None:
         try:
-            value = float(self.entry.get())
+            value = nearest(float(self.entry.get().strip().replace(",", ".")), self.ends)
         except ValueError:
-            self._showValue()
-            return
+            value = self.value
         if abs(value - self.value) >= 0.005:
             self.move(value)
+        else:
+            self._showValue()
 
 
 class ScoreHistogram:
@@ -110,6 +124,12 @@ class ScoreHistogram:
         """Put the line there."""
         self._line.set_xdata([min(max(threshold, self.limits[0]), self.limits[1])] * 2)
         self._figure.canvas.draw_idle()
+
+    def mark(self, threshold: float) -> None:
+        """Mark a threshold that is suggested."""
+        self.axes.axvline(threshold, color=MARK, linewidth=1)
+        self.axes.annotate("suggested", (threshold, 1), (3, -2), xycoords=("data", "axes fraction"),
+                           textcoords="offset points", color=MARK, fontsize=8, va="top")
 
     def _pressed(self, event: Any) -> None:
         self._dragging = event.inaxes is self.axes

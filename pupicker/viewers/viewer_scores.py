@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 from pwem.objects import SetOfCoordinates
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.constants import CUT_SCORES
-from pupicker.convert.corrections import ADDED
-from pupicker.convert.origin import diameterOf
+from pupicker.convert.origin import diameterOf, modelOf
 from pupicker.gui.micrograph_reader import readMicrograph
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
@@ -21,8 +20,8 @@ from pupicker.shared.lengths import BOX_SIZE
 from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
-from pupicker.viewers.gallery import Actions, Gallery
-from pupicker.viewers.pick_editing import HINT, PickEditing, nearThreshold
+from pupicker.viewers.gallery import BELOW, KEPT, REJECTED, Actions, Gallery
+from pupicker.viewers.pick_editing import HINT, LEFT_OUT, PickEditing, nearThreshold
 from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet, withWeaker
 from pupicker.viewers.scores import expected
 from pupicker.viewers.threshold_control import ScoreHistogram, ThresholdControl, sliderMargins
@@ -31,7 +30,7 @@ from pupicker.window.micrograph_canvas import Circle
 from pupicker.window.micrograph_image import MicrographError
 
 POLL_MS = 1000
-MOST_IN_GALLERY = 120  # of them as many are shown as have their micrographs read
+READY, NOTHING_KEPT = "A run of its own (threshold) makes it.", "No pick is kept: lower the threshold."
 
 
 class ScoresWindow(MicrographBrowser, PickEditing):
@@ -46,12 +45,21 @@ class ScoresWindow(MicrographBrowser, PickEditing):
                                    ["kept", "all"], data.pixelSizeAng)
         self._project, self._source, self._output = project, source, output
         self.newRun: Any = None
+        self.gallery: Optional[Gallery] = None
         self._candidates = ""  # folder of the weaker picks, once they are shown
+        self._suggested = suggestedFor(source)
         self._figure = self.addFigure(3.0, layout=None)
+        self.startEditing(source._getExtraPath("corrections_%s.json" % output), data, {})
         self._takeData(data)
         limits = self.histogram.limits
         self.threshold = ThresholdControl(self.panel, limits, limits[0], self._thresholdChanged,
                                           sliderMargins(PANEL_WIDTH_PX))
+        self.threshold.ends = (limits[0], float(data.score.max()))
+        suggested = self._suggestion()
+        if suggested is not None:
+            self.threshold.suggest(suggested)
+            if not isinstance(source, ProtPuPickerThreshold):  # what was cut is shown whole
+                self.threshold.move(suggested)
         self.text = tk.StringVar(master=self.root)
         ttk.Label(self.panel, textvariable=self.text, justify=tk.LEFT, wraplength=390).pack(anchor=tk.W, pady=8)
         self.makeEditControls()
@@ -64,7 +72,7 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         if candidatesOf(source):
             self.weakerButton.pack(side=tk.LEFT)
         self.onKey("g", self.openGallery)
-        self.state = tk.StringVar(master=self.root, value="A run of its own (threshold) makes it.")
+        self.state = tk.StringVar(master=self.root, value=READY)
         ttk.Label(self.panel, textvariable=self.state, wraplength=390).pack(anchor=tk.W, pady=6)
         self.selectFirst()
         self._thresholdChanged()
@@ -75,19 +83,37 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         order = np.argsort(data.micId, kind="stable")
         ids, starts = np.unique(data.micId[order], return_index=True)
         self._rows = dict(zip(ids.tolist(), np.split(order, starts[1:])))
-        self.startEditing(self._source._getExtraPath("corrections_%s.json" % self._output), data, self._rows)
+        self.corrections.take(data, self._rows)
         self._colours = scoreColours(data.score, scoreRange(data.score))
         self._figure.clear()
         self.histogram = ScoreHistogram(self._figure, data.score, lambda value: self.threshold.move(value))
+        suggested = self._suggestion()
+        if suggested is not None:
+            self.histogram.mark(suggested)
+
+    def _suggestion(self) -> Optional[float]:
+        """Threshold that the model suggests, if that is one for these picks."""
+        value, limits = self._suggested, self.histogram.limits
+        return value if value is not None and limits[0] < value <= limits[1] else None
 
     def showWeaker(self) -> None:
         """Take what the picking found below its threshold into the window, so that the line can be moved there."""
-        value = self.threshold.value
-        self._candidates = candidatesOf(self._source)
         self.weakerButton.state(["disabled"])
-        self._takeData(withWeaker(self.data, self._candidates))
-        self.threshold.scale.configure(from_=self.histogram.limits[0], to=self.histogram.limits[1])
+        folder, value = candidatesOf(self._source), self.threshold.value
+        data = withWeaker(self.data, folder)
+        weaker = len(data.score) - len(self.data.score)
+        if not weaker:
+            self.state.set("There are no weaker picks: the picking kept all that it found.")
+            return
+        self.state.set("%s there now: lower the threshold." % counted(weaker, "weaker pick is", "weaker picks are"))
+        self._candidates = folder
+        self._takeData(data)
+        limits = self.histogram.limits
+        self.threshold.scale.configure(from_=limits[0], to=limits[1])
+        self.threshold.ends = (limits[0], float(data.score.max()))
         self.threshold.move(value)
+        if self._galleryIsOpen():
+            self.openGallery()
 
     # ------------------------- content -------------------------
     def kept(self) -> Any:
@@ -109,13 +135,28 @@ class ScoresWindow(MicrographBrowser, PickEditing):
 
     def corrected(self) -> None:
         self.refreshCircles()
-        self.list.setValues(str(self.micId()), self.count(self.micId()))
+        self._refreshRow(self.micId())
         self._showNumbers()
+
+    def _refreshRow(self, micId: int) -> None:
+        self.list.setValues(str(micId), self.count(micId))
+        self.markLeftOut(micId)
+
+    def refreshCounts(self) -> None:
+        """Fill the columns of the list anew."""
+        for row in self.list.rows():
+            self._refreshRow(int(row))
+
+    def numberKept(self) -> int:
+        """Of picks that a new set would have: of the list, and by hand."""
+        return int(self.kept().sum()) + self.corrections.numberByHand()
 
     def count(self, micId: int) -> Sequence[Any]:
         rows = self._rowsOf(micId)
+        if self.corrections.isExcluded(micId):
+            return LEFT_OUT, len(rows)
         kept = (self.data.score[rows] >= self.threshold.value) & ~self.corrections.gone[rows]
-        return int(kept.sum()) + len(self.corrections.places(micId, ADDED)), len(rows)
+        return int(kept.sum()) + len(self.corrections.byHand(micId)), len(rows)
 
     def _thresholdChanged(self) -> None:
         self._showNumbers()
@@ -124,19 +165,27 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         self.refreshCircles()
 
     def _showNumbers(self) -> None:
-        kept = self.kept()
-        lines = ["Kept: %d of %s" % (kept.sum(), counted(len(kept), "pick"))]
+        kept, byHand = self.kept(), self.corrections.numberByHand()
+        lines = ["Kept: %d of %s" % (self.numberKept(), counted(len(kept), "pick"))
+                 + (", %d of them by hand" % byHand if byHand else "")]
         if self.micId():
-            lines.append("On this micrograph: %d of %d" % tuple(self.count(self.micId())))
+            own, every = self.count(self.micId())
+            lines.append("This micrograph is left out." if own == LEFT_OUT
+                         else "On this micrograph: %d of %d" % (own, every))
         if self.data.probability is not None and kept.any():
-            forecast = expected(self.data.probability, kept)
+            there = ~self.corrections.gone  # what was taken away by hand is no particle that is missed
+            forecast = expected(self.data.probability[there], kept[there])
             lines += ["", "By the probabilities, which are often too high on crowded micrographs:",
                       "about %s among the kept" % counted(rounded(forecast.particles), "particle"),
                       "precision %s" % roughly(forecast.precision),
                       "recall %s of the particles in this set" % roughly(forecast.recall),
                       "Look at the weakest that are kept, and set the threshold by eye."]
         self.text.set("\n".join(lines))
-        self.changes.configure(text=self.changesText())
+        self.showChanges()
+        if self.state.get() == NOTHING_KEPT and self.numberKept():
+            self.state.set(READY)
+        if self.gallery is not None and self._galleryIsOpen():
+            self.gallery.refresh()
 
     def _showSelected(self) -> None:
         MicrographBrowser._showSelected(self)
@@ -145,9 +194,21 @@ class ScoresWindow(MicrographBrowser, PickEditing):
     # ------------------------- gallery -------------------------
     def openGallery(self) -> None:
         """Show the picks whose scores are closest to the threshold, side by side."""
-        rows = nearThreshold(self.data.score, self.corrections.gone, self.threshold.value, MOST_IN_GALLERY)
-        self.gallery = Gallery(self.root, rows, self.data, self.radiusPx, self.threshold.value,
-                               Actions(self._pixelsOf, self._toggled, self._showRow))
+        if self.gallery is None or not self._galleryIsOpen():
+            self.gallery = Gallery(self.root, self.radiusPx,
+                                   Actions(self._pixelsOf, self._frameOf, self._toggled, self._showRow))
+        rows = nearThreshold(self.data.score, self.corrections.gone, self.threshold.value)
+        self.gallery.fill(self.data, rows)
+        self.gallery.lift()
+
+    def _galleryIsOpen(self) -> bool:
+        return self.gallery is not None and bool(self.gallery.winfo_exists())
+
+    def _frameOf(self, row: int) -> str:
+        """Colour of the frame of a pick in the gallery."""
+        if self.corrections.gone[row]:
+            return REJECTED
+        return KEPT if self.data.score[row] >= self.threshold.value else BELOW
 
     def _pixelsOf(self, micId: int) -> Any:
         try:
@@ -155,15 +216,15 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         except MicrographError as error:
             raise ViewerError(str(error)) from error
 
-    def _toggled(self, row: int) -> bool:
-        """Mark a pick as no particle, or take it in again; whether it is in."""
+    def _toggled(self, row: int) -> None:
+        """Mark a pick as no particle, or take it in again."""
         micId = int(self.data.micId[row])
-        restored = self.corrections.restore(micId, row)
-        if not restored:
+        if self.corrections.gone[row]:
+            self.corrections.restore(micId, row)
+        else:
             self.corrections.remove(micId, [row], asNegative=True)
-        self.list.setValues(str(micId), self.count(micId))
+        self._refreshRow(micId)
         self.corrected()
-        return restored
 
     def _showRow(self, row: int) -> None:
         self.showPlace(int(self.data.micId[row]), self.data.x[row], self.data.y[row])
@@ -171,10 +232,10 @@ class ScoresWindow(MicrographBrowser, PickEditing):
     # ------------------------- new set -------------------------
     def createSet(self) -> None:
         """Start a run of *threshold* that keeps the picks at or above the threshold, with all their attributes."""
-        if not self.kept().any():
-            self.state.set("No pick is kept: lower the threshold.")
+        if not self.numberKept():
+            self.state.set(NOTHING_KEPT)
             return
-        corrections = self.corrections.record.path if self.corrections.number() else ""
+        corrections = self.corrections.freeze()
         run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value),
                                         corrections=corrections, candidates=self._candidates)
         run.setObjLabel("score at least %0.2f" % self.threshold.value)
@@ -215,6 +276,12 @@ def candidatesOf(run: Any) -> str:
     """Folder of the weaker picks of a picking; empty if the run keeps none, or is no picking."""
     folder = run.getCandidatesDir() if hasattr(run, "getCandidatesDir") else ""
     return folder if folder and os.path.isdir(folder) else ""
+
+
+def suggestedFor(run: Any) -> Optional[float]:
+    """Threshold that the model of a picking suggests; None: it is not known."""
+    model = modelOf(run)
+    return None if model is None else model.getSuggestedThreshold()
 
 
 class PuPickerScoresViewer(Viewer):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import POSITION
@@ -42,6 +42,8 @@ class LabelRecord:
         JSON file to go on with, or to begin; without one nothing is kept.
     kinds
         Of places.
+    numbers
+        Written beside the places, by their names.
 
     Attributes
     ----------
@@ -54,8 +56,9 @@ class LabelRecord:
         The file is there, but holds something else.
     """
 
-    def __init__(self, path: str = "", kinds: Sequence[str] = KINDS) -> None:
-        self.path, self._kinds = path, tuple(kinds)
+    def __init__(self, path: str = "", kinds: Sequence[str] = KINDS,
+                 numbers: Optional[Dict[str, float]] = None) -> None:
+        self.path, self._kinds, self._numbers = path, tuple(kinds), numbers or {}
         self.diameterAng = 0.0
         self._places: Dict[str, Dict[str, List[Point]]] = {}
         self._done: List[_Step] = []
@@ -117,17 +120,22 @@ class LabelRecord:
             places[kind][number] = (round(point[0], DIGITS), round(point[1], DIGITS))
         self._change(key, put)
 
-    def addSeveral(self, key: str, several: Dict[str, Sequence[Point]]) -> None:
-        """Add places of several kinds; they are one step for :meth:`undo`."""
+    def exchange(self, key: str, removed: Sequence[Tuple[str, int]], added: Mapping[str, Sequence[Point]]) -> None:
+        """Remove places, given by kind and number, and add others; one step for :meth:`undo`."""
         def put(places: Dict[str, List[Point]]) -> None:
-            for kind, points in several.items():
-                places[kind].extend((float(x), float(y)) for x, y in points)
-        if any(len(points) for points in several.values()):
+            for kind in self._kinds:
+                places[kind] = [point for number, point in enumerate(places[kind]) if (kind, number) not in removed]
+                places[kind] += [(float(x), float(y)) for x, y in added.get(kind, ())]
+        if removed or any(len(points) for points in added.values()):
             self._change(key, put)
 
     def setDiameter(self, diameterAng: float) -> None:
         """Take a new diameter; it is written with the next change, or by :meth:`save`."""
         self.diameterAng = diameterAng
+
+    def canUndo(self, again: bool = False) -> bool:
+        """Whether there is a change to take back, or one to make again."""
+        return bool(self._undone if again else self._done)
 
     def undo(self) -> str:
         """Take the last change back; key of the micrograph it was on, empty if there is none."""
@@ -162,7 +170,7 @@ class LabelRecord:
     def save(self) -> None:
         """Write the file."""
         if self.path:
-            write_json(self.path, {"schema": SCHEMA, "diameter_ang": self.diameterAng, "micrographs": {
+            write_json(self.path, {"schema": SCHEMA, "diameter_ang": self.diameterAng, **self._numbers, "micrographs": {
                 key: places for key, places in sorted(self._places.items()) if any(places.values())}})
 
     def writeTable(self, path: str, kind: str = PARTICLES) -> None:

@@ -12,7 +12,7 @@ from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.image_bar import ImageBar
 from pupicker.window.label_panel import LabelPanel
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
-from pupicker.window.micrograph_canvas import Circle, MicrographCanvas, Mouse
+from pupicker.window.micrograph_canvas import MOVING, Circle, MicrographCanvas, Mouse
 from pupicker.window.micrograph_image import MicrographError
 from pupicker.window.micrograph_list import MicrographList
 from pupicker.window.suggester import LabelMicrograph, Suggester
@@ -256,10 +256,9 @@ class LabelWindow:
         return self._grabbed is not None
 
     def _move(self, x: float, y: float) -> None:
-        self.canvas.drawCircles([(x, y, "#ffffff")], self.radiusPx(), "moving", 1)
+        self.canvas.drawCircles([(x, y, "#ffffff")], self.radiusPx(), MOVING, 1)
 
     def _drop(self, x: float, y: float) -> None:
-        self.canvas.delete("moving")
         if self._grabbed is not None:
             self.record.move(self.key(), *self._grabbed, (x, y))
             self.changed()

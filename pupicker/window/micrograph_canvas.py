@@ -12,10 +12,13 @@ from pupicker.window.scale_bar import drawScaleBar
 
 MOST_ZOOM = 8  # pixels of the window for each pixel of the micrograph
 CLICK = 4  # a press that moves by less is a click, not a drag
+GRAB = 8  # what was grabbed moves once the mouse has gone so far: a slip of the hand moves nothing
 LEAST_RADIUS = 3  # of a circle, in pixels of the window
 CROWDED = 0.12  # share of the window that circles may fill before their lines become thin
-SHIFT = 0x0001  # in the state of an event
+SHIFT, CONTROL = 0x0001, 0x0004  # in the state of an event
 GREEN = "#39ff14"
+MOVING = "moving"  # tag of what follows the mouse; it goes when the button is released
+HIDDEN = "The circles are hidden. h: show them."
 
 Circle = Tuple[float, float, str]  # x, y in pixels of the micrograph, colour
 Point = Tuple[float, float]
@@ -24,6 +27,9 @@ Point = Tuple[float, float]
 class Mouse(NamedTuple):
     """What a window does with the mouse; each is called with positions in the micrograph, None: nothing.
 
+    None is called for a place outside the micrograph: what was grabbed and is let go there stays where it was.  None is
+    called while circles are hidden, or :attr:`MicrographCanvas.locked`.
+
     Attributes
     ----------
     click, rightClick
@@ -31,11 +37,13 @@ class Mouse(NamedTuple):
     grab
         (x, y) of a press; whether there is something that a drag moves.  Otherwise it moves the micrograph.
     move, drop
-        (x, y) while what was grabbed is dragged, and where it is left.
+        (x, y) while what was grabbed is dragged, and where it is left.  What `move` draws has the tag :data:`MOVING`.
     lasso
         The corners of what was drawn with Shift held down.
     doubleClickFits
         Whether a double click shows the whole micrograph; else it is two clicks.
+    takeBack
+        Called when a click turns out to be the first of a double click that shows the whole micrograph.
     """
 
     click: Optional[Callable[[float, float], None]] = None
@@ -45,12 +53,14 @@ class Mouse(NamedTuple):
     drop: Optional[Callable[[float, float], None]] = None
     lasso: Optional[Callable[[List[Point]], None]] = None
     doubleClickFits: bool = True
+    takeBack: Optional[Callable[[], None]] = None
 
 
 class MicrographCanvas(tk.Canvas):
     """Shows a micrograph and circles, and lets the user move and zoom.
 
-    Dragging moves the image; Ctrl with the mouse wheel zooms at the pointer; a double click shows all again.
+    Dragging moves the image, with the middle button or Ctrl also where a drag would move something else; Ctrl with the
+    mouse wheel zooms at the pointer; a double click shows all again.
 
     Parameters
     ----------
@@ -69,6 +79,8 @@ class MicrographCanvas(tk.Canvas):
         Of the micrograph, for a scale bar; 0: none.
     mouse
         What clicks and drags do.
+    locked
+        Why they change nothing now, shown on the image; empty: they do.
     onWheel
         Called with +1 or -1 when the wheel turns without Ctrl; None: it zooms as well.
     onView
@@ -82,20 +94,25 @@ class MicrographCanvas(tk.Canvas):
         self.mouse = Mouse()
         self.look = Look(levelled=True)
         self.circlesShown, self.circleFactor, self.pixelSizeAng = True, 1.0, 0.0
+        self.locked = ""
         self._size = (width, height)
         self._pyramid: Optional[Pyramid] = None
         self._photo: Any = None
         self._corner, self._scale, self._fitting = (0.0, 0.0), 1.0, 1.0
         self._pressed: Optional[Tuple[int, int, Point]] = None
         self._drag = ""  # what a drag does: move the view, what was grabbed, or draw a lasso
+        self._reached, self._clicked = 0, False  # how far the mouse has gone since the press; whether it was a click
         self._lasso: List[Point] = []
         self.bind("<Configure>", self._resized)
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._dragged)
         self.bind("<ButtonRelease-1>", self._release)
         self.bind("<Double-Button-1>", self._doubleClick)
-        for button in ("2", "3"):  # the right one is the second on a Mac
-            self.bind("<ButtonPress-%s>" % button, self._rightPress)
+        right, middle = ("2", "3") if self._windowingsystem == "aqua" else ("3", "2")
+        self.bind("<ButtonPress-%s>" % right, self._rightPress)
+        self.bind("<ButtonPress-%s>" % middle, self._panPress)
+        self.bind("<B%s-Motion>" % middle, self._dragged)
+        self.bind("<ButtonRelease-%s>" % middle, self._release)
         for sequence in ("Button-4", "Button-5", "MouseWheel"):  # the first two on Linux, the last elsewhere
             self.bind("<%s>" % sequence, self._wheel)
             self.bind("<Control-%s>" % sequence, self._zoomWheel)
@@ -127,6 +144,7 @@ class MicrographCanvas(tk.Canvas):
         Their lines are so many pixels wide; 0: two, or one where they are crowded.
         """
         self.delete(tag)
+        self._drawReason()
         if self._pyramid is None or not self.circlesShown:
             return 0
         radius, number = max(LEAST_RADIUS, radiusPx * self._scale * self.circleFactor), 0
@@ -138,6 +156,22 @@ class MicrographCanvas(tk.Canvas):
                              width=width or (1 if thin else 2), tags=tag)
             number += 1
         return number
+
+    def _reason(self) -> str:
+        """Why the mouse changes nothing; empty if it does, or if there is nothing that it could change."""
+        if self._pyramid is None or self.mouse.click is None:
+            return ""
+        return self.locked or ("" if self.circlesShown else HIDDEN)
+
+    def _drawReason(self) -> None:
+        """Say on the image why the mouse changes nothing."""
+        self.delete("reason")
+        reason = self._reason()
+        if reason:
+            text = self.create_text(14, 12, anchor="nw", fill="white", text=reason, tags="reason")
+            left, top, right, bottom = self.bbox(text)
+            self.create_rectangle(left - 6, top - 4, right + 6, bottom + 4, fill="#303030", outline="", tags="reason")
+            self.tag_raise(text)
 
     # ------------------------- view -------------------------
     @property
@@ -239,40 +273,63 @@ class MicrographCanvas(tk.Canvas):
         else:
             self.onWheel(self._direction(event))
 
+    def _placeIn(self, event: Any) -> Optional[Point]:
+        """The position in the micrograph where an event was; None: outside, or where it is not shown."""
+        x, y = self.toMicrograph(event.x, event.y)
+        width, height = self.shape
+        if not (0 <= event.x < self._size[0] and 0 <= event.y < self._size[1]
+                and -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+            return None
+        return min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+
     def _doubleClick(self, event: Any) -> None:
-        if self.mouse.doubleClickFits:
-            self.fit()
-        else:
+        if not self.mouse.doubleClickFits:
             self._press(event)
+            return
+        if self._clicked and self.mouse.takeBack is not None:
+            self.mouse.takeBack()
+        self._pressed, self._clicked = None, False
+        self.fit()
 
     def _rightPress(self, event: Any) -> None:
-        if self._pyramid is not None and self.mouse.rightClick is not None:
-            self.mouse.rightClick(*self.toMicrograph(event.x, event.y))
+        place = self._placeIn(event)
+        if place is not None and self.mouse.rightClick is not None and not self._reason():
+            self.mouse.rightClick(*place)
+
+    def _panPress(self, event: Any) -> None:
+        self._pressed, self._drag, self._reached, self._clicked = (event.x, event.y, self._corner), "pan", 0, False
 
     def _press(self, event: Any) -> None:
         self.focus_set()
-        self._pressed, self._drag = (event.x, event.y, self._corner), "view"
-        place = self.toMicrograph(event.x, event.y)
-        if event.state & SHIFT and self.mouse.lasso is not None:
+        self._panPress(event)
+        place = self._placeIn(event)
+        if event.state & CONTROL or place is None:
+            return
+        if self._reason():
+            self._drag = "view"
+        elif event.state & SHIFT and self.mouse.lasso is not None:
             self._drag, self._lasso = "lasso", [place]
-        elif self._pyramid is not None and self.mouse.grab is not None and self.mouse.grab(*place):
-            self._drag = "grabbed"
+        else:
+            grabbed = self.mouse.grab is not None and self.mouse.grab(*place)
+            self._drag = "grabbed" if grabbed else "view"
 
     def _dragged(self, event: Any) -> None:
         if self._pressed is None:
             return
         x, y, corner = self._pressed
+        self._reached = max(self._reached, abs(event.x - x), abs(event.y - y))
         if self._drag == "lasso":
             self._lasso.append(self.toMicrograph(event.x, event.y))
             self.delete("lasso")
             self.create_line(*[value for point in self._lasso for value in self.toWindow(*point)], fill=GREEN,
                              dash=(4, 3), tags="lasso")
-        elif max(abs(event.x - x), abs(event.y - y)) < CLICK:
-            return
         elif self._drag == "grabbed":
-            if self.mouse.move is not None:
-                self.mouse.move(*self.toMicrograph(event.x, event.y))
-        elif self._scale > self._fitting:  # else all is shown: there is nowhere to move
+            place = self._placeIn(event)
+            if place is None:
+                self.delete(MOVING)
+            elif self._reached >= GRAB and self.mouse.move is not None:
+                self.mouse.move(*place)
+        elif self._reached >= CLICK and self._scale > self._fitting:  # else all is shown: there is nowhere to move
             self._place((corner[0] - (event.x - x) / self._scale, corner[1] - (event.y - y) / self._scale))
 
     def _release(self, event: Any) -> None:
@@ -280,13 +337,18 @@ class MicrographCanvas(tk.Canvas):
             return
         x, y, _ = self._pressed
         self._pressed = None
-        place = self.toMicrograph(event.x, event.y)
+        self.delete(MOVING)
+        place = self._placeIn(event)
+        reached = max(self._reached, abs(event.x - x), abs(event.y - y))
         if self._drag == "lasso":
             self.delete("lasso")
             if self.mouse.lasso is not None and len(self._lasso) > 2:
                 self.mouse.lasso(self._lasso)
-        elif max(abs(event.x - x), abs(event.y - y)) < CLICK:
+        elif place is None or self._drag == "pan" or self._reason():
+            return
+        elif reached < CLICK:
+            self._clicked = self.mouse.click is not None
             if self.mouse.click is not None:
                 self.mouse.click(*place)
-        elif self._drag == "grabbed" and self.mouse.drop is not None:
+        elif self._drag == "grabbed" and reached >= GRAB and self.mouse.drop is not None:
             self.mouse.drop(*place)

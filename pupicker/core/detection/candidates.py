@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from pupicker.core.detection.contamination import pixels_of
@@ -41,6 +42,23 @@ def pick_map(
     excluded_scores = None if excluded is None else excluded[::stride, ::stride]
     position, logit = pick(logits, distance_px / stride, threshold, excluded_scores)
     return outside_of(position.flip(1) * stride, logit, excluded)
+
+
+def best_near(logits: Tensor, stride: int, xy: Tensor, radius_px: float = 0.0) -> Tensor:
+    """The best logit ``(n,)`` of a map of every `stride`-th pixel around each of ``(n, 2)`` places x, y.
+
+    Counted are the position that is nearest to the place, and all within `radius_px` of it; lengths are pixels of the
+    image.
+    """
+    place, last = xy.flip(1), torch.tensor(logits.shape) - 1
+    nearest = (place / stride).round().long().clamp(min=0).minimum(last)
+    best = logits[nearest[:, 0], nearest[:, 1]]
+    reach = int(radius_px // stride) + 1
+    for step in torch.cartesian_prod(*2 * [torch.arange(-reach, reach + 1)]):
+        position = (nearest + step).clamp(min=0).minimum(last)
+        near = (position * stride - place).norm(dim=1) <= radius_px
+        best = torch.where(near, best.maximum(logits[position[:, 0], position[:, 1]]), best)
+    return best
 
 
 def background_levels(logits: Tensor, stride: int, excluded: Tensor | None = None) -> MapLevels:

@@ -15,7 +15,14 @@ import torch
 from torch import Tensor
 
 from pupicker.core.detection.background import background_floor
-from pupicker.core.detection.candidates import background_levels, leave_cut_borders, logit_map, pick_image, pick_map
+from pupicker.core.detection.candidates import (
+    background_levels,
+    best_near,
+    leave_cut_borders,
+    logit_map,
+    pick_image,
+    pick_map,
+)
 from pupicker.core.detection.symmetry import symmetry_logits
 from pupicker.core.geometry import Geometry
 from pupicker.core.networks import Classifier
@@ -230,21 +237,28 @@ class Picker(MicrographPicker):
                                  self.geometry.diameter_ang / self.geometry.working_pixel_size_ang, excluded)
         return max(0.0, floor - even) if math.isfinite(floor) else 0.0
 
-    def score_places(self, micrograph: Resampled, xy: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """What the model says of places ``(n, 2)`` x, y in pixels of the file.
+    def score_places(
+        self, micrograph: Resampled, xy: np.ndarray, search_radius_ang: float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the model says of places.
+
+        Parameters
+        ----------
+        xy
+            ``(n, 2)`` x, y in pixels of the file.
+        search_radius_ang
+            Distance from a place within which the best score counts; 0: that of the nearest position of the map.
 
         Returns
         -------
         tuple of Tensor
-            ``(n,)`` score, probability, and standard deviation of the score over the eight views; the score is that of
-            the nearest position of the map.
+            ``(n,)`` score, probability, and standard deviation of the score over the eight views, at the place itself.
         """
         image = network_image(micrograph, self.recipe).to(self.device)
         working = torch.from_numpy(micrograph.to_working(xy[:, 0], xy[:, 1]))
         logits, stride = logit_map(self._network, image, self.model.orientations)
-        last = torch.tensor(logits.shape) - 1
-        row, column = (working.flip(1) / stride).round().long().clamp(min=0).minimum(last).T
-        logit, calibration = logits[row, column].double(), self.model.calibration
+        radius_px = search_radius_ang / self.geometry.working_pixel_size_ang
+        logit, calibration = best_near(logits, stride, working, radius_px).double(), self.model.calibration
         return (calibration.log_likelihood_ratio(logit), calibration.probability(logit), self._spread(image, working))
 
     def _spread(self, image: Tensor, xy: Tensor) -> Tensor:

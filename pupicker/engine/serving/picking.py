@@ -166,7 +166,7 @@ def score(job: Job, work: Work) -> Answer:
     picker = work.pickers.for_pick(asked, [])
     for name, rows in values["places"].items():
         xy = np.array(rows, dtype=np.float64).reshape(-1, 2)
-        found = picker.score_places(picker.prepare(Path(name)), xy)
+        found = picker.score_places(picker.prepare(Path(name)), xy, values["search_radius"] or 0.0)
         columns = dict(zip(("score", "probability", "score_sd"), (_rounded(column) for column in found), strict=True))
         job.tell({"event": "micrograph", "micrograph": name, "x": _rounded(xy[:, 0]), "y": _rounded(xy[:, 1]),
                   **columns})

@@ -104,6 +104,10 @@ _EXCLUSION = _fields(options.MARGIN.but(default=None, automatic="as in training,
     Field("masks", "text", "folder of masks named like the micrographs"),)
 _PICKING = _fields(options.MIN_DISTANCE, options.PIXEL_SIZE, options.KEEP_BORDERS) + _EXCLUSION
 
+_SEARCH_RADIUS = Option(
+    "search_radius", float, "Search radius", "distance from a place within which the best score counts; 0: there",
+    default=0.0, unit="Å", minimum=0, maximum=options.LARGEST_LENGTH_ANG)
+
 REQUESTS: dict[str, Kind] = {
     "pick": Kind("pick micrographs with a model", (
         _MICROGRAPHS, _MODEL, *_RESULTS,
@@ -116,7 +120,7 @@ REQUESTS: dict[str, Kind] = {
             options.BRIGHT), *_PICKING)),
     "score": Kind("what a model says of given places", (
         Field("places", "places", "in pixels of the files, by micrograph", True), _MODEL,
-        *_fields(options.PIXEL_SIZE, options.KEEP_BORDERS))),
+        *_fields(_SEARCH_RADIUS, options.PIXEL_SIZE, options.KEEP_BORDERS))),
     "train": Kind("train a model; progress is told, and requests of picks go before its next update", (
         Field("micrographs", "texts", "micrographs, folders of them, or a STAR file that lists them", True),
         Field("output", "text", "model file to write", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from pupicker.tests.scipion.workflow import PARTICLES, WorkflowTestCase
@@ -155,6 +156,54 @@ class TestThreshold(WorkflowTestCase):
         self.assertEqual(list(outputs["outputCoordinates3"]), [])
         self.assertCut(outputs["outputCoordinates1"], lambda coord: coord._pupickerScore.get() >= 1)
         self.assertIn("score ≥ 1:", "\n".join(run.summary()))
+
+    def correct(self, name="corrections.json", **kinds):
+        """A file of corrections of the first micrograph; its best picks, x, y and score."""
+        micId = self.byNumber["n0"].getMicId()
+        picks = sorted(((*coord.getPosition(), scoreOf(number)) for number, coord in (
+            (int(note[1:]), coord) for note, coord in self.byNumber.items()) if coord.getMicId() == micId),
+            key=lambda pick: -pick[2])
+        places = {kind: make(picks) for kind, make in kinds.items()}
+        with open(name, "w", encoding="utf-8") as stream:
+            json.dump({"schema": 1, "diameter_px": 30.0, "micrographs": {str(micId): places}}, stream)
+        return name, picks
+
+    def testWhatWasCorrectedIsSaid(self):
+        """Nothing is blank or said twice, and the numbers add up."""
+        path, _ = self.correct(
+            added=lambda picks: [[3, 3]], removed=lambda picks: [picks[0][:2]], moved_from=lambda picks: [picks[1][:2]],
+            moved=lambda picks: [[picks[1][0] + 5, picks[1][1]]], not_particles=lambda picks: [[2, 200]])
+        run, outputs = self.cut(scores="1", corrections=path)
+        above = sum(coord._pupickerScore.get() >= 1 for coord in self.byNumber.values())
+        size = outputs["outputCoordinates1"].getSize()
+        self.assertEqual(size, above)
+        said = f"score ≥ 1 and corrections by hand ({above - 2} at or above it; 1 added, 1 moved, 1 taken away)" \
+               f": {size} particles"
+        self.assertEqual(run.summary(), [f"*outputCoordinates1*: {said}",
+                                         "*outputNegatives*: marked as no particle by hand: 1 place"])
+        self.assertEqual(run._methods(), [f"Particles were selected by their score ({said})."])
+
+    def testALeftOutMicrographIsSaid(self):
+        path, _ = self.correct(excluded=lambda picks: [[0, 0]], added=lambda picks: [[3, 3]])
+        run, outputs = self.cut(scores="-9", corrections=path)
+        self.assertEqual(outputs["outputCoordinates1"].getSize(), self.total - PARTICLES)
+        self.assertIn(f"({self.total - PARTICLES} at or above it; 1 micrograph left out)", run.summary()[0])
+
+    def testWhatIsPutByHandReplacesPicksOfTheList(self):
+        """Also weaker ones, that were not shown when it was put there."""
+        path, picks = self.correct(added=lambda picks: [[picks[-1][0] + 9, picks[-1][1]]],
+                                   not_particles=lambda picks: [[picks[-2][0], picks[-2][1] + 6]])
+        _, outputs = self.cut(scores="-9", corrections=path)
+        positions = [coord.getPosition() for coord in outputs["outputCoordinates1"]
+                     if coord.getMicId() == self.byNumber["n0"].getMicId()]
+        self.assertIn((picks[-1][0] + 9, picks[-1][1]), positions)
+        for x, y, _ in picks[-2:]:
+            self.assertNotIn((x, y), positions)
+        self.assertEqual(len(positions), PARTICLES - 1)
+
+    def testCorrectionsThatAreGoneAreNamed(self):
+        (message,) = self.newCut(corrections="gone.json")._validate()
+        self.assertIn("gone.json", message)
 
     def testShareOfASmallSet(self):
         scores = [float(number) for number in range(100, 0, -1)]

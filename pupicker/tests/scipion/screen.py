@@ -42,11 +42,11 @@ def pictures_folder(add_cleanup):
 
 
 def run_on_screen(driver, *arguments, **environment):
-    """Run the module `driver` of this package on a virtual screen; a failure shows the end of what it printed."""
+    """Run a module on a virtual screen, of this package or by its whole name; a failure shows the end of its output."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     done = subprocess.run(
         ["xvfb-run", "-a", "-n", str(FIRST_DISPLAY + worker * DISPLAYS_OF_A_WORKER), "-s", "-screen 0 1920x1200x24",
-         sys.executable, "-m", f"{__package__}.{driver}", *map(str, arguments)],
+         sys.executable, "-m", driver if "." in driver else f"{__package__}.{driver}", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY, check=False,
         env=dict(os.environ, **environment))
     assert done.returncode == 0, done.stdout[-3000:]

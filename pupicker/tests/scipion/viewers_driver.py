@@ -56,7 +56,7 @@ def main():
             finished(shown, "one_point")
 
         shown = opened(runs["pick"], runs["pick"])
-        result["all"] = int(shown.kept().sum())
+        result["all"], result["opened at"] = len(shown.data.score), shown.threshold.value
         shown.root.focus_force()
         first = shown.micId()
         shown.root.event_generate("<Right>")
@@ -75,13 +75,14 @@ def main():
         settle(shown.root)
         result["negatives"] = shown.corrections.record.number("not_particles")
         shown.gallery.destroy()
-        result["corrected"] = int(shown.kept().sum()) + shown.corrections.record.number("added")
+        result["corrected"] = shown.numberKept()
         shown.button.invoke()
         limit = time.monotonic() + 150
         while (shown.newRun is None or shown.newRun.isActive()) and time.monotonic() < limit:
             settle(shown.root)
         settle(shown.root, 2)
         result["run"], result["state"] = shown.newRun.getObjId(), shown.state.get()
+        shown.excludeMicrograph()  # after the run: nothing of it may change
         finished(shown, "scores")
         with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as stream:
             json.dump(result, stream)

@@ -28,7 +28,7 @@ def test_every_change_is_on_disk_and_can_be_undone(tmp_path):
 
 def test_the_nearest_place_is_found_and_an_area_is_emptied(tmp_path):
     record = LabelRecord()
-    record.addSeveral("a", {PARTICLES: [(0, 0), (10, 0)], NOT_PARTICLES: [(20, 0)]})
+    record.exchange("a", (), {PARTICLES: [(0, 0), (10, 0)], NOT_PARTICLES: [(20, 0)]})
     assert record.nearest("a", 8, 1, 5) == (PARTICLES, 1) and record.nearest("a", 19, 0, 5) == (NOT_PARTICLES, 0)
     assert record.nearest("a", 5, 40, 5) is None and record.nearest("b", 0, 0, 5) is None
     assert record.removeAll("a", lambda point: point[0] > 5) == 2

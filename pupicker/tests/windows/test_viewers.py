@@ -22,6 +22,7 @@ from pyworkflow.viewer import DESKTOP_TKINTER  # isort: skip
 
 import pupicker  # isort: skip
 from pupicker.constants import THRESHOLD_GIVEN  # isort: skip
+from pupicker.convert.corrections import readCorrections  # isort: skip
 from pupicker.protocols import ProtPuPickerEvaluate  # isort: skip
 from pupicker.viewers import PuPickerEvaluationViewer, PuPickerModelViewer  # isort: skip
 from pupicker.viewers.browser import WindowView  # isort: skip
@@ -252,6 +253,8 @@ class TestViewers(WorkflowTestCase):
         self.assertIn(f"precision {self.onePoint.precision.get():0.3f}", result["one_point"])
         self.assertEqual(result["all"], self.picking.outputCoordinates.getSize())
         self.assertTrue(result["moved"])
+        self.assertAlmostEqual(result["opened at"], max(self.training.outputModel.getSuggestedThreshold(), min(
+            coord._pupickerScore.get() for coord in self.picking.outputCoordinates)), 2)
         self.assertTrue(0 < result["kept"] < result["all"])
         self.assertEqual((result["listed"], result["circles"]), (result["kept"], result["here"]))
         made = self.proj.getProtocol(result["run"])
@@ -261,6 +264,9 @@ class TestViewers(WorkflowTestCase):
         self.assertEqual(result["corrected"], result["kept"] - 1)  # what the gallery marked scores less
         self.assertEqual(made.outputCoordinates1.getSize(), result["corrected"])
         self.assertEqual(made.outputNegatives.getSize(), result["negatives"])
+        corrected = readCorrections(made.corrections.get())
+        self.assertEqual((len(corrected.added), corrected.excluded), (1, set()))
+        self.assertIn(f"1 added, 2 taken away): {result['corrected']} particles", made.summary()[0])
         self.assertTrue(all(np.isfinite(coord._pupickerScore.get()) for coord in made.outputCoordinates1))
         self.assertEqual(made.outputCoordinates1.getBoxSize(), self.picking.outputCoordinates.getBoxSize())
         self.assertIn(f"{result['corrected']} picks", result["state"])

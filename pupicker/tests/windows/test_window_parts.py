@@ -8,6 +8,8 @@ import pytest
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 from pupicker.tests.scipion.screen import need_screen, run_on_screen
 
+from pwem.objects import Coordinate  # isort: skip
+
 from pupicker.convert.corrections import readCorrections  # isort: skip
 from pupicker.viewers.corrections import Corrections  # isort: skip
 from pupicker.viewers.pick_editing import nearThreshold  # isort: skip
@@ -19,6 +21,8 @@ from pupicker.window.label_window import isInside  # isort: skip
 from pupicker.window.micrograph_list import cutMiddle  # isort: skip
 from pupicker.window.radial_average import BINS, radialSums  # isort: skip
 from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
+
+DIAMETER_PX = 20.0
 
 
 def test_names_keep_both_ends():
@@ -64,8 +68,8 @@ def test_of_the_picks_near_the_threshold_half_are_above_it():
     """Below it are many more."""
     score = np.concatenate([[5.0, 0.3, 9.0, 1.0], -np.arange(1, 100) / 500])
     gone = score == 0.3
-    assert score[nearThreshold(score, gone, 0.0, 5)].tolist() == [1.0, -0.002, 5.0, -0.004, 9.0]
-    assert len(nearThreshold(score, gone, 0.0, 20)) == 20 and len(nearThreshold(score, gone, 0.0, 999)) == 102
+    assert score[nearThreshold(score, gone, 0.0)][:5].tolist() == [1.0, -0.002, 5.0, -0.004, 9.0]
+    assert len(nearThreshold(score, gone, 0.0)) == 102
 
 
 def test_corrections_are_kept_and_read_again(tmp_path):
@@ -74,21 +78,102 @@ def test_corrections_are_kept_and_read_again(tmp_path):
                      np.array([3.0, 2.0, 1.0]), None, 30)
     rows = {1: np.array([0, 1]), 2: np.array([2])}
     path = str(tmp_path / "corrections.json")
-    made = Corrections(path, data, rows)
+    made = Corrections(path, data, rows, DIAMETER_PX)
     kept = np.ones(3, dtype=bool)
-    made.toggle(1, 11, 21, 5, kept, asNegative=False)  # on the first pick
-    made.toggle(1, 51, 59, 5, kept, asNegative=True)
-    made.toggle(1, 90, 90, 5, kept & ~made.gone, asNegative=False)
+    made.toggle(1, 11, 21, kept, asNegative=False)  # on the first pick
+    made.toggle(1, 51, 59, kept, asNegative=True)
+    made.toggle(1, 90, 90, kept & ~made.gone, asNegative=False)
     made.exclude(2)
     assert made.gone.tolist() == [True, True, True] and made.number() == 4
-    again = Corrections(path, data, rows)
+    assert made.text() == "1 added, 1 taken away, 1 marked as no particle, 1 micrograph left out"
+    again = Corrections(path, data, rows, DIAMETER_PX)
     assert again.gone.tolist() == [True, True, True]
     found = readCorrections(path)
     assert found.added == {1: [(90.0, 90.0)]} and found.negatives == {1: [(50.0, 60.0)]}
-    assert found.gone == {(1, 10, 20), (1, 50, 60)} and found.excluded == {2}
-    assert again.undo() == 0  # a new window has nothing to undo
+    assert found.removed == {(1, 10, 20), (1, 50, 60)} and found.excluded == {2} and found.diameterPx == DIAMETER_PX
+    assert again.undo() == 0 and not again.record.canUndo()  # a new window has nothing to undo
     assert made.undo() == 2 and not made.isExcluded(2) and made.gone.tolist() == [True, True, False]
-    assert readCorrections("").gone == set()
+    assert readCorrections("").removed == set()
+
+
+def corrections(tmp_path, picks, path=None):
+    """Corrections of picks x, y of one micrograph, the best first; and a mask of all of them."""
+    x, y = np.array(picks, dtype=float).reshape(-1, 2).T
+    data = ScoredSet([], np.ones(len(x), dtype=int), x, y, -np.arange(len(x), dtype=float), None, 30)
+    made = Corrections(str(path or tmp_path / "corrections.json"), data, {1: np.arange(len(x))}, DIAMETER_PX)
+    return made, np.ones(len(x), dtype=bool)
+
+
+def test_a_pick_is_moved_as_often_as_one_likes(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50)])
+    for start, end in ((50, 70), (70, 90), (90, 110)):
+        marked = made.nearest(1, start + 1, 50, kept & ~made.gone)
+        assert marked is not None
+        made.move(1, marked, (float(end), 50.0))
+    assert made.byHand(1) == [(110.0, 50.0)] and made.gone.tolist() == [True] and made.text() == "1 moved"
+    for _ in range(3):
+        made.undo()
+    assert made.byHand(1) == [] and made.gone.tolist() == [False]
+    made.undo(again=True)
+    made.toggle(1, 70, 50, kept & ~made.gone, asNegative=False)
+    assert made.text() == "1 taken away" and made.gone.tolist() == [True]
+
+
+def test_no_place_is_a_pick_and_no_particle(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50), (200, 50)])
+    made.toggle(1, 120, 50, kept, asNegative=True)
+    made.move(1, made.nearest(1, 50, 50, kept), (121.0, 50.0))
+    assert made.places(1, "not_particles") == [] and made.byHand(1) == [(121.0, 50.0)]
+    made.toggle(1, 122, 50, kept & ~made.gone, asNegative=True)
+    assert made.places(1, "not_particles") == [(121.0, 50.0)] and made.byHand(1) == []
+    assert made.gone.tolist() == [True, False] and made.text() == "1 taken away, 1 marked as no particle"
+
+
+def test_weaker_picks_give_way_to_what_was_put_by_hand(tmp_path):
+    """The rule of the window is that of the run that makes the set."""
+    picks = [(50, 50), (100, 50), (150, 50), (200, 50)]
+    made, kept = corrections(tmp_path, picks)
+    nothing = ~kept  # the threshold is above all of them
+    for x, asNegative in ((50 + 0.45 * DIAMETER_PX, False), (100 + 0.55 * DIAMETER_PX, False),
+                          (150 + 0.25 * DIAMETER_PX, True), (200 + 0.35 * DIAMETER_PX, True)):
+        made.toggle(1, x, 50, nothing, asNegative)
+    assert made.gone.tolist() == [True, False, True, False]
+    found = readCorrections(made.record.path)
+    coordinates = [Coordinate(x=x, y=y) for x, y in picks]
+    for coordinate in coordinates:
+        coordinate.setMicId(1)
+    assert [found.keeps(coordinate) for coordinate in coordinates] == (~made.gone).tolist()
+
+
+def test_a_lasso_takes_what_was_added_too(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50), (200, 50)])
+    made.toggle(1, 100, 50, kept, asNegative=False)
+    made.move(1, made.nearest(1, 50, 50, kept), (60.0, 50.0))
+    assert made.removeInside(1, lambda point: point[0] < 150, kept & ~made.gone)
+    assert made.byHand(1) == [] and made.gone.tolist() == [True, False] and made.text() == "1 taken away"
+    made.undo()
+    assert made.byHand(1) == [(100.0, 50.0), (60.0, 50.0)]
+
+
+def test_what_a_run_was_given_is_not_changed_by_later_corrections(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50), (200, 50)])
+    assert made.freeze() == ""
+    made.toggle(1, 50, 50, kept, asNegative=False)
+    copy = made.freeze()
+    made.toggle(1, 200, 50, kept & ~made.gone, asNegative=False)
+    assert readCorrections(copy).removed == {(1, 50, 50)} and made.freeze() != copy
+    made.undo()
+    assert made.freeze() == copy
+
+
+def test_other_picks_leave_the_changes_to_be_undone(tmp_path):
+    """Weaker picks are shown too."""
+    made, kept = corrections(tmp_path, [(50, 50)])
+    made.toggle(1, 50, 50, kept, asNegative=False)
+    more, _ = corrections(tmp_path, [(50, 50), (200, 50)], tmp_path / "other.json")
+    made.take(more.data, {1: np.arange(2)})
+    assert made.gone.tolist() == [True, False] and made.record.canUndo()
+    assert made.undo() == 1 and made.gone.tolist() == [False, False] and made.record.canUndo(again=True)
 
 
 @pytest.mark.gui

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pupicker
@@ -93,6 +94,22 @@ def test_scores_of_places_are_those_of_the_picks(worker, simulated):
     assert scores[:-1] == pytest.approx(picked[0]["score"], rel=0.2, abs=3.0)
     assert scores[-1] < min(scores[:-1]) and scored[0]["probability"][-1] < 0.5
     assert scored[0]["score_sd"][:-1] == pytest.approx(picked[0]["score_sd"], abs=1e-3)
+
+
+def test_a_place_beside_a_particle_has_the_best_score_near_it(worker, simulated):
+    """Within no distance it is that of the place itself."""
+    name, near_ang = str(simulated.unseen[0]), DIAMETER_ANG / 4
+    picked, answers = [], []
+    worker.ask("pick", picked.append, micrographs=[name])
+    aside_px = 0.8 * near_ang / picked[0]["pixel_size_ang"]
+    places = [[x + aside_px, y] for x, y in zip(picked[0]["x"], picked[0]["y"], strict=True) if x < 100]
+    for fields in ({}, {"search_radius": 0}, {"search_radius": near_ang}):
+        worker.ask("score", answers.append, places={name: places}, **fields)
+    plain, none, near = (answer["score"] for answer in answers)
+    assert plain == none and all(a <= b for a, b in zip(plain, near, strict=True))
+    assert np.median(near) > np.median(plain) + 3 and np.median(near) > 0
+    with pytest.raises(WorkerError, match="search radius"):
+        worker.ask("score", places={name: places}, search_radius=-1)
 
 
 def test_suggestions_are_those_of_the_general_model(worker, capsys, simulated, tmp_path):

@@ -2,7 +2,21 @@ from __future__ import annotations
 
 import torch
 
+from pupicker.core.detection.candidates import best_near
 from pupicker.core.detection.suppression import pick
+
+
+def test_the_best_score_near_a_place():
+    """Within no distance it is that of the nearest position; beyond the border, too."""
+    logits = torch.randn((20, 30), generator=torch.Generator().manual_seed(0))
+    places = 60 * torch.rand((50, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 2
+    row, column = (places[:, 1] / 2).round().clamp(0, 19).long(), (places[:, 0] / 2).round().clamp(0, 29).long()
+    assert torch.equal(best_near(logits, 2, places), logits[row, column])
+    rows, columns = torch.meshgrid(2 * torch.arange(20), 2 * torch.arange(30), indexing="ij")
+    for place, best in zip(places, best_near(logits, 2, places, 7.0), strict=True):
+        near = torch.hypot(columns - place[0], rows - place[1]) <= 7.0
+        if near.any():
+            assert best == logits[near].max()
 
 
 def test_what_is_excluded_suppresses_nothing_beside_it():
