@@ -207,15 +207,18 @@ def viewer_openings(folder: Path, coord_set: Any, model: Any) -> dict[str, Any]:
     return {title: repeated(partial(opening, build)) for title, build in builders.items()}
 
 
-def scores_opening(coord_set: Any) -> dict[str, float]:
+def scores_opening(coord_set: Any, folder: Path) -> dict[str, float]:
     """The window of the scores; also how long a move of the threshold takes."""
+    from pupicker.protocols import ProtPuPickerPick
     from pupicker.viewers.scored_set import readScoredSet
     from pupicker.viewers.viewer_scores import ScoresWindow
 
+    run = ProtPuPickerPick()
+    run.workingDir.set(str(folder))
     begin, busy = time.perf_counter(), time.process_time()
     data = readScoredSet(coord_set)
     read = time.perf_counter()
-    window = ScoresWindow(None, data, None, None, "")
+    window = ScoresWindow(None, data, None, run, "outputCoordinates")
     window.root.deiconify()
     window.root.update()
     drawn, used = time.perf_counter(), time.process_time()
@@ -270,7 +273,7 @@ def main() -> None:
         dialogs = wizard_openings(coord_set, model)  # first: Scipion's icons belong to the first window of a program
         result = {"micrographs": args.micrographs, "picks": args.micrographs * args.picks,
                   "micrograph_side_px": SIDE_PX, "repeats": REPEATS,
-                  "scores": repeated(partial(scores_opening, coord_set)),
+                  "scores": repeated(partial(scores_opening, coord_set, folder)),
                   **viewer_openings(folder, coord_set, model), **dialogs,
                   f"label, {LABELLED} micrographs": repeated(partial(label_opening, folder)),
                   "load_average": os.getloadavg()[0]}
