@@ -42,6 +42,7 @@ _START_QUANTILES = (0.5, 0.1, 0.9, 0.02, 0.98)  # where the pooled pixels are sp
 _START_ITERATIONS = 20
 _MAX_ITERATIONS = 500
 _TOLERANCE = 1e-7
+_BLOCK = 256  # micrographs of an expectation at a time: ten thousand together would take 2 GB
 
 
 @dataclass(frozen=True)
@@ -178,19 +179,16 @@ def _maximise(
     which sums of squares are exact wherever its zero level was: ``z = u x + v``.
     """
     median, spread = (values.numpy() for values in median_and_spread(data))
-    x, count = (data.value.numpy() - median[:, None]) / spread[:, None], data.count.numpy()
-    powers = np.stack([np.ones_like(x), x, x * x], 2)
-    n = count.sum(1)
+    n = data.count.numpy().sum(1)
     u, v = scale.numpy() * spread, offset.numpy() + scale.numpy() * median
     previous, current, iteration = -float("inf"), -float("inf"), 0
     while iteration < iterations:
         iteration += 1
-        responsibility, log_density = _expect(x * u[:, None] + v[:, None], mixture)
-        current = float(((count * log_density).sum() + (n * np.log(u / spread)).sum()) / n.sum())
+        sums, log_likelihood = _expected_sums(data, median, spread, u, v, mixture)
+        current = float((log_likelihood + (n * np.log(u / spread)).sum()) / n.sum())
         if abs(current - previous) < _TOLERANCE:
             break
         previous = current
-        sums = ((responsibility * count)[:, :, None] @ powers)[:, :, 0].transpose(2, 0, 1)
         if update_mixture:
             mixture = _update_mixture(sums, u, v, mixture)
         u, v = _update_affine(sums, median / spread, mixture)
@@ -199,6 +197,22 @@ def _maximise(
     found = torch.from_numpy(u / spread)
     free = torch.from_numpy(v - u / spread * median)
     return JointFit(mixture, found, torch.zeros_like(free) if mixture.form == "scale" else free, current, iteration)
+
+
+def _expected_sums(
+    data: Histogram, median: np.ndarray, spread: np.ndarray, u: np.ndarray, v: np.ndarray, mixture: Mixture
+) -> tuple[np.ndarray, float]:
+    """Sums ``(3, 2, k)`` of the pixels of each component (their number, values, squares), and of all log-densities."""
+    every, log_likelihood = np.empty((3, 2, len(u))), 0.0
+    for first in range(0, len(u), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        count = data.count[part].numpy()
+        x = (data.value[part].numpy() - median[part, None]) / spread[part, None]
+        responsibility, log_density = _expect(x * u[part, None] + v[part, None], mixture)
+        powers = np.stack([np.ones_like(x), x, x * x], 2)
+        every[:, :, part] = ((responsibility * count)[:, :, None] @ powers)[:, :, 0].transpose(2, 0, 1)
+        log_likelihood += float((count * log_density).sum())
+    return every, log_likelihood
 
 
 def _expect(z: np.ndarray, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from pupicker.core.image import normalization
 from pupicker.core.image.histograms import histogram, stack_histograms
 from pupicker.core.image.normalization import (
     CLIP_SIGMA,
@@ -257,6 +258,18 @@ def test_every_start_is_the_best_for_some_pixels(quantile, sign, parts):
 def test_the_order_of_micrographs_does_not_matter(data_set, joint):
     reverse = fit(histograms(data_set[::-1]))
     torch.testing.assert_close(reverse.scale.flip(0), joint.scale, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("form", ["scale", "location-scale"])
+def test_blocks_of_micrographs_give_the_fit_of_all_together(monkeypatch, data_set, form):
+    data = histograms(data_set)
+    together = fit(data, form)
+    monkeypatch.setattr(normalization, "_BLOCK", 3)
+    in_blocks = fit(data, form)
+    torch.testing.assert_close(in_blocks.scale, together.scale, rtol=1e-9, atol=0)
+    torch.testing.assert_close(in_blocks.offset, together.offset, rtol=1e-9, atol=1e-12)
+    assert in_blocks.mixture.mean == pytest.approx(together.mixture.mean, rel=1e-9)
+    assert in_blocks.log_likelihood == pytest.approx(together.log_likelihood, abs=1e-12)
 
 
 def test_one_micrograph_is_enough():
