@@ -10,6 +10,7 @@ from pyworkflow.object import Float, Integer, String
 
 from pupicker.shared.lengths import even_box_size_px
 from pupicker.shared.model_header import average_precision
+from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
 
 
@@ -125,7 +126,8 @@ class PuPickerModel(EMObject):
         lines = ["Particle diameter: *%0.0f Å*, working pixel size: %0.2f Å"
                  % (self.getDiameterAng(), self.getWorkingPixelSizeAng())]
         if self.getNumberOfLabels() is not None:
-            lines.append("Trained with %d labelled particles (%s)" % (self.getNumberOfLabels(), self._getWayText()))
+            lines.append("Trained with %s (%s)" % (
+                counted(self.getNumberOfLabels(), "labelled particle"), self._getWayText()))
         if self.getClassPrior() is not None:
             lines.append("Class prior: %0.4f" % self.getClassPrior() + self._getParticlesText())
         if self.getAveragePrecision() is not None:
@@ -148,7 +150,7 @@ class PuPickerModel(EMObject):
         if number is None:
             return ""
         interval = "" if low is None else "; 90 %% interval %0.0f to %0.0f" % (low, high)
-        return " (%0.0f particles per micrograph%s)" % (number, interval)
+        return " (%s per micrograph%s)" % (counted("%0.0f" % number, "particle"), interval)
 
     def _getExpectedText(self) -> str:
         precision, recall = self._expectedPrecision.get(), self._expectedRecall.get()

@@ -20,6 +20,8 @@ from pyworkflow.object import Set
 from pyworkflow.project import Manager
 from pyworkflow.protocol import STATUS_SAVED
 
+from pupicker.shared.plurals import counted
+
 POLL_S = 2
 
 
@@ -148,7 +150,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     elif not failed:
         for run in runs:
             project.scheduleProtocol(run)
-        sys.stdout.write("%d runs started\n" % len(runs))
+        sys.stdout.write("%s started\n" % counted(len(runs), "run"))
         failed = waitForAll(project, {run.getObjId() for run in runs}) if args.wait else []
     for line in failed:
         sys.stderr.write("pupicker.schedule: error: %s\n" % line)

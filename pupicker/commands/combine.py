@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import add_options, check_output_file, pixel_size_among, print_json, print_rows
+from pupicker.commands.parsing.arguments import add_options, pixel_size_among, print_json, print_rows
+from pupicker.commands.parsing.targets import check_output_file, check_output_folder
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.evaluation.consensus import Combined
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output.suffix and not args.output.is_dir():
         check_output_file(args.output)
         format_to_write(args.output)
+    else:
+        check_output_folder(args.output)
     reading = Reading(name_pattern=args.name_pattern)
     tables = [read_coordinates(path, reading=reading) for path in args.tables]
     found = combine(tables, _distance_px(args, tables), args.at_least)
@@ -92,4 +96,4 @@ def _print(args: argparse.Namespace, found: Combined) -> None:
         (str(found.agreeing[k, k]), str(found.shared[k]), str(path)) for k, path in enumerate(args.tables))])
     print_rows([("",) * 2, *((f"places of {number} pickers" if number > 1 else "places of one picker", str(count))
                              for number, count in sorted(found.places.items())),
-                ("kept", f"{len(found.table)} on {found.micrographs} micrographs: {args.output}")])
+                ("kept", f"{len(found.table)} on {counted(found.micrographs, 'micrograph')}: {args.output}")])

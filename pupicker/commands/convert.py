@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from pupicker.commands.parsing.arguments import add_option, add_table, print_text, reading_of
+from pupicker.commands.parsing.targets import check_output_file, check_output_folder
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 
 HELP = "Convert coordinate tables: RELION, cryoSPARC, crYOLO, EMAN, Topaz, Xmipp, Scipion, tsv/csv."
 EXAMPLE = ("pupicker convert picks.star boxes --per-micrograph .box --box-size 180 --scale 4\n"
@@ -50,18 +53,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and say on stdout what was written."""
-    from pupicker.engine.files.coordinates import INDEXED, read_coordinates, write_coordinates, write_folder_index
+    from pupicker.engine.files.coordinates import (
+        INDEXED,
+        format_to_write,
+        read_coordinates,
+        write_coordinates,
+        write_folder_index,
+    )
     from pupicker.engine.files.listing import list_micrographs
     from pupicker.engine.runtime.errors import UsageError
 
     if args.averaged and args.scale == 1.0:
         raise UsageError("--averaged: says what --scale means; give that, or leave it out")
+    output = Path(args.output)
+    if args.per_micrograph is None and output.suffix and not output.is_dir():
+        check_output_file(output, "OUT")
+        format_to_write(output)
+    else:
+        check_output_folder(output, "OUT")
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
     table = read_coordinates(args.input, micrographs, reading_of(args))
-    write_coordinates(args.output, table, micrographs, args.box_size, args.per_micrograph)
-    print_text(f"{len(table)} particles of {len(table.names())} micrographs: {args.output}\n")
+    if not len(table):
+        logging.getLogger(__name__).warning("%s: no particles are in it, or none are left: what is written is empty",
+                                            args.input)
+    write_coordinates(output, table, micrographs, args.box_size, args.per_micrograph)
+    print_text(f"{counted(len(table), 'particle')} of {counted(len(table.names()), 'micrograph')}: {args.output}\n")
     if args.per_micrograph in INDEXED:
         names = [*table.names(), *(str(path) for path in micrographs or () if not len(table.of(str(path))))]
-        index = write_folder_index(Path(args.output), names, args.per_micrograph)
+        index = write_folder_index(output, names, args.per_micrograph)
         print_text(f"index for RELION: {index}\n")
     return 0

@@ -22,6 +22,7 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
+from pupicker.commands.parsing.targets import check_output_folder
 from pupicker.commands.parsing.training_arguments import add_learning_arguments, check, training_options
 from pupicker.commands.train import geometry_of, network_of, sources_of
 from pupicker.shared import options
@@ -69,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.shared.json_files import write_json
 
     device, threads = chosen_device(args)
-    if args.output.is_file():
-        raise UsageError(f"--output {args.output}: is a file; give the name of a folder")
+    check_output_folder(args.output)
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         try:
@@ -130,7 +130,7 @@ class _Work:
         """Results of the cells that did not fail, and why the others did."""
         from pupicker.engine.cross_validation.folds import warned_once
         from pupicker.engine.runtime.errors import PuPickerError
-        from pupicker.engine.runtime.interruption import stop_on_signals
+        from pupicker.engine.runtime.interruption import Stopped, stop_on_signals
         from pupicker.engine.training.trainer import Interrupted
 
         results: dict[int, list[FoldResult]] = {}
@@ -144,7 +144,7 @@ class _Work:
                     with warned_once(warned):
                         results[index] = self._cell(index, cell, stop)
                 except Interrupted as error:
-                    raise PuPickerError("stopped; the same command goes on with what is not done yet") from error
+                    raise Stopped("stopped; the same command goes on with what is not done yet") from error
                 except (PuPickerError, RuntimeError) as error:
                     if len(self.cells) == 1:
                         raise (cell.blamed(error) if isinstance(error, PuPickerError) else error) from None

@@ -11,13 +11,13 @@ from pupicker.commands.parsing.arguments import (
     add_device,
     add_model,
     add_options,
-    check_output_file,
     chosen_device,
     pixel_size_among,
     print_json,
     print_rows,
     worded,
 )
+from pupicker.commands.parsing.targets import check_output_file
 from pupicker.shared import options
 
 if TYPE_CHECKING:

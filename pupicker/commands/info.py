@@ -9,7 +9,6 @@ from typing import Any
 
 from pupicker.commands.parsing.arguments import add_option, print_json, print_rows
 from pupicker.shared import options
-from pupicker.shared.choices import MODEL_SUFFIX
 
 HELP = "Show a model, a micrograph, or what follows from a particle diameter."
 EXAMPLE = "pupicker info model.pupicker\n  pupicker info micrograph.mrc --diameter 180"
@@ -27,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.runtime.errors import UsageError
-    from pupicker.shared.names import MICROGRAPH_SUFFIXES, OTHER_MICROGRAPH_SUFFIXES, micrograph_suffix
+    from pupicker.shared.names import named_as_micrograph
 
-    is_micrograph = micrograph_suffix(args.file) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES
+    is_micrograph = named_as_micrograph(args.file)
     if not is_micrograph and (args.pixel_size is not None or args.diameter is not None):
         raise UsageError(f"--pixel-size and --diameter are for a micrograph, and {args.file} is none: what a model"
                          " stores is shown as it is")
@@ -64,18 +63,15 @@ def _model(path: Path) -> Described:
 
 def _refuse_others(path: Path) -> None:
     """Say what a file is that is neither model nor micrograph."""
-    from pupicker.engine.files.coordinates.formats import is_table
     from pupicker.engine.files.packed import require_file
-    from pupicker.engine.files.sample import Sample
+    from pupicker.engine.models.other_files import what_it_is
     from pupicker.engine.runtime.errors import InputError
 
     if not path.exists():
         raise InputError(f"{path}: no such file")
     require_file(path)
-    sample = Sample.of(path)
-    table = bool(sample.head.strip()) and is_table(path)
-    kind = "a table of coordinates (pupicker convert reads it)" if table else sample.kind
-    if kind and sample.suffix != MODEL_SUFFIX:
+    kind = what_it_is(path)
+    if kind:
         raise InputError(f"{path}: not a pupicker model, nor a micrograph: it is {kind}")
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import add_device, add_micrographs, add_model, add_option, print_rows
+from pupicker.commands.parsing.targets import check_output_folder
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 from pupicker.shared.worker import Worker
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.window.micrograph_image import MicrographError
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
+    check_output_folder(args.output)
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size
     if pixel_size is None:
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     keys = distinct_stems(map(str, paths))
     entries = [LabelMicrograph(keys[str(path)], path.name, str(path), pixel_size) for path in paths]
     first = _first_model(args)
-    args.output.mkdir(parents=True, exist_ok=True)
+    root = _root()  # now: without a window nothing is written
     record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
 
     def read(one: LabelMicrograph) -> Any:
@@ -60,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
         except PuPickerError as error:
             raise MicrographError(str(error)) from error
 
-    root = _root()
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
 
+    args.output.mkdir(parents=True, exist_ok=True)
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
         LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
@@ -127,7 +130,7 @@ def _written(folder: Path, record: LabelRecord) -> int:
 
     labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
     record.writeTable(str(labels))
-    rows = [("labels", f"{record.number()} on {len(record.labelled())} micrographs, in {labels}")]
+    rows = [("labels", f"{record.number()} on {counted(len(record.labelled()), 'micrograph')}, in {labels}")]
     if record.number(NOT_PARTICLES):
         record.writeTable(str(negatives), NOT_PARTICLES)
         rows.append(("negatives", f"{record.number(NOT_PARTICLES)}, in {negatives}"))

@@ -107,7 +107,7 @@ def main() -> int:
     exit_code, error = run_command(sys.argv[2:])
     if error:
         sys.stderr.write(error.replace("\n", " ") + "\n")
-    if exit_code != TERMINATED:  # that is no outcome of its own: whoever ended it knows
+    if stderr.last or exit_code != TERMINATED:  # a bare end is no outcome of its own: whoever ended it knows
         try:
             write_outcome(sys.argv[1], exit_code, stderr.last)
         except OSError as problem:

@@ -1,6 +1,7 @@
 """Entry point of ``pupicker COMMAND``: parses, runs one command, turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some micrographs were quarantined (see the report file).
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but some micrographs were quarantined (see the report file);
+130 and 143 ended by Ctrl-C and by SIGTERM.
 """
 
 from __future__ import annotations
@@ -18,20 +19,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pupicker
-from pupicker.commands.parsing.arguments import check_output_file, named, print_text, worded
-from pupicker.commands.parsing.targets import check_targets
+from pupicker.commands.parsing.arguments import named, print_text, worded
+from pupicker.commands.parsing.swapped import check_swapped
+from pupicker.commands.parsing.targets import check_output_file, check_targets
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, UsageError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal
 from pupicker.engine.runtime.progress import progress_on
 from pupicker.engine.runtime.torchrun import started_by_torchrun
-from pupicker.shared.choices import EXIT_DONE, EXIT_FAILED, EXIT_TERMINATED
+from pupicker.shared.choices import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED
 
 if TYPE_CHECKING:
     from pupicker.engine.runtime.processes import Processes
-
-EXIT_INTERRUPTED = 130
-"""By Ctrl-C, as a shell says it."""
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is imported: its threads do not spin
 
@@ -84,6 +83,7 @@ def _run(arguments: Sequence[str] | None, processes: Processes | None = None) ->
         with _heard(), progress_on(sys.stderr), terminated_by_signal():
             _check_alone(args)
             check_options(vars(args), args.options)
+            check_swapped(args)
             check_targets(args)
             _check_written(args)
             code = int(args.run(args))

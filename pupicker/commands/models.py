@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import add_option, add_options, print_json, print_rows
+from pupicker.commands.parsing.targets import check_output_folder
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _publish(args: argparse.Namespace) -> int:
     from pupicker.engine.models.library import publish
     from pupicker.shared.model_library import read_entry, user_folder
 
+    if args.folder:
+        check_output_folder(args.folder, "--folder")
     folder = args.folder or Path(user_folder())
     card = {name: getattr(args, name) for name in ("specimen", "microscope", "note", "author")}
     target = publish(args.model, args.name, folder, card, args.replace)

@@ -16,14 +16,15 @@ from pupicker.commands.parsing.arguments import (
     add_model,
     add_options,
     add_results,
-    check_output_file,
     chosen_device,
     finish,
     report_of_failure,
     worded,
 )
+from pupicker.commands.parsing.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.choices import LOWEST_CANDIDATE
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
@@ -145,8 +146,7 @@ class _Work:
 
     def run(self, threads: int) -> None:
         """Until all are picked, or a signal asks to stop."""
-        from pupicker.engine.runtime.errors import PuPickerError
-        from pupicker.engine.runtime.interruption import stop_on_signals
+        from pupicker.engine.runtime.interruption import Stopped, stop_on_signals
         from pupicker.engine.runtime.progress import Progress
 
         todo = [path for path in self._paths if str(path) not in self.counts]
@@ -155,7 +155,7 @@ class _Work:
             for found in self._picker.pick_files(todo, threads, self._report, progress):
                 self._keep(found, threshold)
                 if stop() and len(self.counts) < len(self._paths):
-                    raise PuPickerError(f"stopped after {len(self.counts)} of {len(self._paths)} micrographs")
+                    raise Stopped(f"stopped after {len(self.counts)} of {counted(len(self._paths), 'micrograph')}")
             if not self.counts:
                 self._report.require_some()
         if self._args.format == "relion":
@@ -211,9 +211,10 @@ def check_format(args: argparse.Namespace) -> None:
     from pupicker.engine.files.coordinates import format_to_write
     from pupicker.engine.runtime.errors import UsageError
 
+    if getattr(args, "candidates", None):
+        check_output_folder(args.candidates, "--candidates")
     if in_folder(args):
-        if args.output.exists() and not args.output.is_dir():
-            raise UsageError(f"--output {args.output}: is a file; give the name of a folder, or of a table")
+        check_output_folder(args.output)
         return
     format_to_write(args.output)
     check_output_file(args.output)

@@ -11,9 +11,9 @@ from pupicker.commands.parsing.arguments import (
     add_names,
     add_option,
     add_table,
-    check_output_file,
     reading_of,
 )
+from pupicker.commands.parsing.targets import check_output_file
 from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."

@@ -13,14 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import (
-    add_device,
-    add_exclusion,
-    add_model,
-    add_options,
-    check_output_file,
-    chosen_device,
-)
+from pupicker.commands.parsing.arguments import add_device, add_exclusion, add_model, add_options, chosen_device
+from pupicker.commands.parsing.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -200,7 +194,7 @@ def _serve(client: socket.socket, server: Server) -> None:
 def _watched(args: argparse.Namespace) -> Watched | None:
     """What is watched; raises UsageError where options do not go together."""
     from pupicker.engine.runtime.errors import UsageError
-    from pupicker.engine.serving.watching import Watched, check_folders
+    from pupicker.engine.serving.watching import Watched, check_watched
 
     if not args.watch:
         if args.output or args.diameter is not None:
@@ -210,7 +204,8 @@ def _watched(args: argparse.Namespace) -> Watched | None:
         raise UsageError("--watch needs a folder for the tables: give --output")
     if (args.model is None) == (args.diameter is None):
         raise UsageError("--watch needs either a model, or a diameter for the general model", "model", "diameter")
-    check_folders(args.watch, args.output)
+    check_watched(args.watch)
+    check_output_folder(args.output)
     shared = ("threshold", "min_distance", "pixel_size", "keep_borders", "margin", "exclude_contamination", "format")
     values: dict[str, Any] = {name: getattr(args, name) for name in shared}
     values["masks"] = None if args.masks is None else str(args.masks)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pupicker.commands.parsing.arguments import add_option, print_text
+from pupicker.commands.parsing.targets import check_output_folder
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
 
 HELP = "Simulate micrographs with known particle positions."
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the set, show progress on stderr and a table on stdout."""
     given = {field.name: getattr(args, field.name) for field in fields(SimulationConfig) if hasattr(args, field.name)}
     config = SimulationConfig(**{**given, "defocus_range_um": tuple(args.defocus_range_um)})
+    check_output_folder(args.output)
     threads = args.threads or os.cpu_count() or 1
 
     import torch
@@ -100,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
     crowded = [made["name"] for made in record["micrographs"] if made["particles"] < config.particles]
     if crowded:
         sys.stderr.write(f"pupicker simulate: warning: no room for all {config.particles} particles in "
-                         f"{len(crowded)} micrographs, first {crowded[0]}; the truth lists those that are there\n")
+                         f"{counted(len(crowded), 'micrograph')}, first {crowded[0]}; the truth lists those that are"
+                         " there\n")
     print_text(_as_json(record) if args.json else _as_table(record))
     return 0
 
@@ -118,6 +122,7 @@ def _as_table(record: dict[str, Any]) -> str:
     lines += [f"{row['name']:{width}}  {row['particles']:9d}  {row['defocus_um']:10.3f}  {row['intensity_scale']:9.3f}"
               for row in made]
     density = record["density"]
-    lines.append(f"{len(made)} micrographs, {sum(row['particles'] for row in made)} particles of {density['name']}, "
+    lines.append(f"{counted(len(made), 'micrograph')}, {counted(sum(row['particles'] for row in made), 'particle')} of"
+                 f" {density['name']}, "
                  f"diameter {density['diameter_ang']:.0f} A")
     return "\n".join(lines) + "\n"

@@ -8,15 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import (
-    check_output_file,
-    chosen_device,
-    finish,
-    reading_of,
-    report_of_failure,
-    worded,
-)
+from pupicker.commands.parsing.arguments import chosen_device, finish, reading_of, report_of_failure, worded
+from pupicker.commands.parsing.targets import check_output_file
 from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     import torch
@@ -175,7 +170,8 @@ def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
     default = model.network_name == DEFAULT_NETWORK and not settings
     return [
         *([] if default else [("network", model.network_name, settings)]),
-        ("labels", str(record.labels), f"{_labelled(record.pseudo_labels)} on {record.micrographs} micrographs"),
+        ("labels", str(record.labels),
+         f"{_labelled(record.pseudo_labels)} on {counted(record.micrographs, 'micrograph')}"),
         *([("negatives", str(record.negatives), "labelled as such")] if record.negatives else []),
         ("particles a micrograph", f"{record.particles_per_micrograph:.0f}", str(record.class_prior_source)),
         *interval_row(content),

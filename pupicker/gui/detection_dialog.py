@@ -11,6 +11,7 @@ from pyworkflow.gui import dialog
 from pupicker.convert.picks import Pick, readPicks
 from pupicker.gui.micrograph_dialog import Entry, MicrographDialog
 from pupicker.plugin.child_process import ChildProcess
+from pupicker.shared.plurals import counted
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.score_bars import ScoreBars
 
@@ -109,7 +110,7 @@ class DetectionDialog(MicrographDialog):
         kept = [pick for pick in picks if pick.score >= self.threshold]
         colours = scoreColours([pick.score for pick in kept], limits)
         self.canvas.drawCircles([(pick.x, pick.y, colour) for pick, colour in zip(kept, colours)], self._radius)
-        text = "%0.1f: %d of %d candidates" % (self.threshold, len(kept), len(picks))
+        text = "%0.1f: %d of %s" % (self.threshold, len(kept), counted(len(picks), "candidate"))
         self.text.config(text=text + expectation([pick.probability for pick in kept]))
         self.note(len(kept))
 
@@ -197,4 +198,4 @@ def expectation(probabilities: List[Optional[float]]) -> str:
     known = [value for value in probabilities if value is not None]
     if not known:
         return ""
-    return ", about %d particles (%d %%)" % (round(sum(known)), round(100 * sum(known) / len(known)))
+    return ", about %s (%d %%)" % (counted(round(sum(known)), "particle"), round(100 * sum(known) / len(known)))

@@ -7,6 +7,8 @@ from typing import Any, List, Optional, Tuple
 
 from pyworkflow.gui import dialog
 
+from pupicker.shared.plurals import counted
+
 POLL_MS = 100
 WAITING = "…"
 
@@ -44,9 +46,10 @@ class PriorDialog(dialog.Dialog):
                    ("mean of the labelled micrographs", round(mean, 1)),
                    ("twice the most, if about half of its particles are labelled", 2.0 * most)]
         tk.Label(bodyFrame, anchor="w", justify="left", wraplength=560, text=(
-            "There are %d labels on %d micrographs. Training needs the number of all particles, labelled or not, on "
+            "%s on %s. Training needs the number of all particles, labelled or not, on "
             "an average micrograph; half to one and a half times the right number is good enough. If the micrograph "
-            "with the most labels is labelled completely, take its number." % (total, len(self._counts)))).grid(
+            "with the most labels is labelled completely, take its number." % (
+                counted(total, "label is", "labels are"), counted(len(self._counts), "micrograph")))).grid(
                 row=0, column=0, columnspan=3, sticky="w", pady=(4, 8))
         for column, heading in enumerate(("particles", "class prior"), 1):
             tk.Label(bodyFrame, text=heading, anchor="e").grid(row=1, column=column, sticky="ew", padx=6)

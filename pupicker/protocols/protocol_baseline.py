@@ -22,6 +22,7 @@ from pupicker.protocols.forms.run import Value
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px
+from pupicker.shared.plurals import counted
 
 THRESHOLD = OptionField("minScore", options.THRESHOLD, optional=True)
 ROTATION_STEP = OptionField("rotationStep", options.ROTATION_STEP)
@@ -108,12 +109,13 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
-        views = " with %d templates" % self.inputViews.get().getSize() if self._usesViews() else (
+        views = " with %s" % counted(self.inputViews.get().getSize(), "template") if self._usesViews() else (
             " with a disc" if self.method.get() == BASELINE_TEMPLATE else "")
         if self.method.get() == BASELINE_GENERAL:
             views = " of a convolutional neural network trained on simulated particles"
-        return "%d particles were picked by %s%s [%s], diameter %0.0f Å." % (
-            output.getSize(), BASELINE_CHOICES[self.method.get()], views, self._citations()[0], self.diameter.get())
+        return "%s picked by %s%s [%s], diameter %0.0f Å." % (
+            counted(output.getSize(), "particle was", "particles were"), BASELINE_CHOICES[self.method.get()], views,
+            self._citations()[0], self.diameter.get())
 
     def _citations(self) -> List[str]:
         return [{BASELINE_TEMPLATE: "Roseman2003", BASELINE_GENERAL: "Bepler2019"}.get(self.method.get(), "Voss2009")]

@@ -19,6 +19,7 @@ from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterError
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 AT_LEAST = OptionField("atLeast", options.AT_LEAST)
 DISTANCE = OptionField("distance", options.DISTANCE, "half the diameter")
@@ -109,8 +110,8 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
         for mic in self._getMicrographs():
             for coordinate in iterCoordinates(picks.get(mic.getObjId(), ()), mic):
                 output.append(coordinate)
-        output.setObjComment("%d places of at least %d of %d pickers"
-                             % (output.getSize(), self.atLeast.get(), len(self._getSets())))
+        output.setObjComment("%s of at least %d of %d pickers"
+                             % (counted(output.getSize(), "place"), self.atLeast.get(), len(self._getSets())))
         self._defineOutputs(outputCoordinates=output)
         for pointer in self.inputCoordinates:
             self._defineSourceRelation(pointer, output)
@@ -139,8 +140,8 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
             return ["No coordinates yet."]
         places = {int(number): count for number, count in result["places"].items()}
         lines = ["*%s*" % output.getObjComment()]
-        lines += ["Set %d: %d picks, *%.0f %%* of them shared with another set"
-                  % (number, picks, 100 * shared / max(1, picks))
+        lines += ["Set %d: %s, *%.0f %%* of them shared with another set"
+                  % (number, counted(picks, "pick"), 100 * shared / max(1, picks))
                   for number, (picks, shared) in enumerate(zip(result["picks"], result["shared"]), 1)]
         lines.append("Places by number of pickers: %s"
                      % ", ".join("%d: %d" % (number, places[number]) for number in sorted(places)))
@@ -153,9 +154,10 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
     def _methods(self) -> List[str]:
         output = getattr(self, "outputCoordinates", None)
         return [] if output is None else [
-            "Coordinates of %d pickers were combined: those within %0.3g Å count as one, and %d places that at least "
-            "%d pickers have were kept." % (len(self._getSets()), self.distance.get() or self.diameter.get() / 2,
-                                         output.getSize(), self.atLeast.get())]
+            "Coordinates of %d pickers were combined: those within %0.3g Å count as one, and %s kept that at least %s."
+            % (len(self._getSets()), self.distance.get() or self.diameter.get() / 2,
+               counted(output.getSize(), "place was", "places were"),
+               counted(self.atLeast.get(), "picker has", "pickers have"))]
 
     # --------------------------- UTILS functions -----------------------------
     def _getSets(self) -> List[Any]:

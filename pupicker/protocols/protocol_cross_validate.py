@@ -17,6 +17,7 @@ from pupicker.protocols.forms.fields import OptionField, fieldErrors, optionOf
 from pupicker.protocols.forms.run import Value
 from pupicker.shared import options
 from pupicker.shared.json_files import read_json
+from pupicker.shared.plurals import counted
 
 FOLDS = OptionField("folds", options.FOLDS)
 
@@ -101,7 +102,8 @@ class ProtPuPickerCrossValidate(ProtPuPickerLearningBase):
         table = self.getTable()
         if not table:
             status = read_json(self._getStatusPath())
-            done = "*%d of %d trainings* are done." % (status["done"], status["total"]) if status else ""
+            of_all = "of %s*" % counted(status["total"], "training") if status else ""
+            done = "*" + counted(status["done"], of_all + " is done.", of_all + " are done.") if status else ""
             return [done or "No comparison yet."] + self._quarantineSummary()
         lines = ["Best: *%s*" % table["best"]]
         if table["as_good"]:

@@ -18,6 +18,7 @@ from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 
 class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
@@ -105,7 +106,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         for coord in picks.iterItems():
             if getattr(coord, self.scoreAttribute.get()).get() >= threshold:
                 output.append(coord.clone())
-        output.setObjComment("%d picks with score >= %0.3g (best F1)" % (output.getSize(), threshold))
+        output.setObjComment("%s with score >= %0.3g (best F1)" % (counted(output.getSize(), "pick"), threshold))
         self._defineOutputs(outputCoordinates=output)
         self._defineSourceRelation(self.inputCoordinates, output)
         self._defineSourceRelation(self.referenceCoordinates, output)
@@ -147,8 +148,9 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         if result.get("expected_calibration_error") is not None:
             lines.append("Probabilities are off by *%0.3f* on average (expected calibration error)"
                          % result["expected_calibration_error"])
-        lines.append("%d picks against %d particles on %d micrographs, hits within %0.1f px"
-                     % (result["picks"], result["truth"], len(result["micrographs"]), result["match_radius_px"]))
+        lines.append("%s against %s on %s, hits within %0.1f px" % (
+            counted(result["picks"], "pick"), counted(result["truth"], "particle"),
+            counted(len(result["micrographs"]), "micrograph"), result["match_radius_px"]))
         if abs(inputs.get("scale", 1) - 1) > 1e-6:
             lines.append("The reference was rescaled by %0.4g to the pixels of the picks" % inputs["scale"])
         if inputs.get("unmatched"):

@@ -20,6 +20,7 @@ from pupicker.shared import options
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.names import TABLE_SUFFIXES
+from pupicker.shared.plurals import counted
 
 USUAL_DIAMETER_ANG = 150.0  # for boxes that nobody gave a size
 SCALE = OptionField("scale", options.SCALE)
@@ -110,8 +111,8 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
         output = getattr(self, "outputCoordinates", None)
         if output is None:
             return ["No labels yet."]
-        lines = ["*%d particles* from %s, box size %d px"
-                 % (output.getSize(), self._getLabelsPath(), output.getBoxSize())]
+        lines = ["*%s* from %s, box size %d px"
+                 % (counted(output.getSize(), "particle"), self._getLabelsPath(), output.getBoxSize())]
         if self.leftOut.get():
             lines.append("*Micrographs of the file that are not in the set, or of a name that several have: %d*"
                          % self.leftOut.get())
@@ -119,7 +120,8 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
 
     def _methods(self) -> List[str]:
         output = getattr(self, "outputCoordinates", None)
-        return [] if output is None else ["%d labelled particles were imported." % output.getSize()]
+        return [] if output is None else ["%s imported." % counted(
+            output.getSize(), "labelled particle was", "labelled particles were")]
 
     # --------------------------- UTILS functions -----------------------------
     def _getLabelsPath(self) -> str:

@@ -29,6 +29,7 @@ from pupicker.shared.digests import file_digest
 from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.model_header import facts, read_header
+from pupicker.shared.plurals import counted
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord
 from pupicker.window.suggester import FEWEST_LABELS, MODEL_CARD, LabelMicrograph, modelName, modelNumber
 
@@ -220,8 +221,10 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         record = self._countLabels()
         if not record["labels"]:
             return ["No labels yet."] + self._quarantineSummary()
-        lines = ["*%d labels* on %d micrographs, %d places that are no particles, diameter %0.0f Å"
-                 % (record["labels"], record["micrographs"], record["negatives"], record["diameter"])]
+        lines = ["*%s* on %s, %s, diameter %0.0f Å" % (
+            counted(record["labels"], "label"), counted(record["micrographs"], "micrograph"),
+            counted(record["negatives"], "place that is no particle", "places that are no particles"),
+            record["diameter"])]
         if getattr(self, "outputModel", None) is not None:
             lines += self.outputModel.getSummary()
         if self.isActive():
@@ -238,7 +241,8 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
 
     def _methods(self) -> List[str]:
         record = self._countLabels()
-        return ["%d particles were labelled by hand on %d micrographs." % (record["labels"], record["micrographs"])
+        return ["%s labelled by hand on %s." % (
+            counted(record["labels"], "particle was", "particles were"), counted(record["micrographs"], "micrograph"))
                 ] if record["labels"] else []
 
     # --------------------------- UTILS functions -----------------------------

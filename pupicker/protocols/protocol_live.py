@@ -24,6 +24,7 @@ from pupicker.protocols.forms.training import UPDATES
 from pupicker.shared.digests import digest_of, file_digest
 from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
+from pupicker.shared.plurals import counted
 
 OUTPUT, MODEL = "outputCoordinates", "outputModel"
 
@@ -275,9 +276,10 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
-        return ("%d particle candidates were picked with a convolutional neural network that learnt during the session "
-                "by positive-unlabelled learning [Bepler2019], score threshold %s."
-                % (output.getSize(), self._getThresholdText()))
+        return ("%s picked with a convolutional neural network that learnt during the session by positive-unlabelled "
+                "learning [Bepler2019], score threshold %s."
+                % (counted(output.getSize(), "particle candidate was", "particle candidates were"),
+                   self._getThresholdText()))
 
     def _citations(self) -> List[str]:
         return ["Bepler2019"]

@@ -12,6 +12,7 @@ from pupicker.protocols.bases.served_picking import ProtPuPickerServedPicking
 from pupicker.protocols.forms.picking import ModelPickingForm
 from pupicker.shared.digests import file_digest
 from pupicker.shared.model_header import ModelError
+from pupicker.shared.plurals import counted
 
 
 class ProtPuPickerPick(ModelPickingForm, ProtPuPickerServedPicking):
@@ -43,8 +44,10 @@ class ProtPuPickerPick(ModelPickingForm, ProtPuPickerServedPicking):
 
     def getMethods(self, output: Any) -> str:
         """One sentence for the methods section."""
-        return ("%d particle candidates were picked with a convolutional neural network trained by positive-unlabelled "
-                "learning [Bepler2019], score threshold %s." % (output.getSize(), self._getThresholdText()))
+        return ("%s picked with a convolutional neural network trained by positive-unlabelled learning [Bepler2019], "
+                "score threshold %s." % (
+                    counted(output.getSize(), "particle candidate was", "particle candidates were"),
+                    self._getThresholdText()))
 
     def _citations(self) -> List[str]:
         return ["Bepler2019"]

@@ -19,6 +19,7 @@ from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterError
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json
+from pupicker.shared.plurals import counted, none_can
 
 TARGET = OptionField("targetPixelSize", options.TARGET_PIXEL_SIZE)
 
@@ -73,7 +74,7 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         micSet = self.inputMicrographs.get()
         links = self._linkMicrographs(micSet, self._getInputFolder())
         if not links:
-            raise Exception("None of the %d micrographs can be read: see the summary." % micSet.getSize())
+            raise Exception("%s be read: see the summary." % none_can(micSet.getSize(), "micrograph").capitalize())
         starFile = os.path.join(self._getInputFolder(), "micrographs.star")
         writeMicrographStar(links, starFile)
         self._runCore("preprocess", [starFile, "--output", self._getOutputFolder(),
@@ -126,8 +127,9 @@ class ProtPuPickerPreprocess(ProtPuPickerBase, ProtPreprocessMicrographs):
         outputs = getattr(self, "outputMicrographs", None)
         if outputs is None:
             return []
-        return ["%d micrographs were downsampled to %0.3g Å/px by Fourier cropping and normalised with a two-component "
-                "Gaussian mixture [Bepler2019]." % (outputs.getSize(), outputs.getSamplingRate())]
+        return ["%s downsampled to %0.3g Å/px by Fourier cropping and normalised with a two-component Gaussian mixture "
+                "[Bepler2019]." % (counted(outputs.getSize(), "micrograph was", "micrographs were"),
+                                   outputs.getSamplingRate())]
 
     # --------------------------- UTILS functions -----------------------------
     def _getPixelArguments(self) -> List[str]:

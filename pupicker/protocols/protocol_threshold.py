@@ -29,6 +29,7 @@ from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
 from pupicker.shared.digests import digest_of, file_digest
+from pupicker.shared.plurals import counted
 
 OUTPUT = "outputCoordinates"
 
@@ -124,7 +125,8 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         self._addWeaker(corrected, coordSet, scores[-1], [(threshold, output) for threshold, _, output in outputs])
         self._addCorrections(corrected, coordSet, [output for _, _, output in outputs])
         for threshold, name, output in outputs:
-            output.setObjComment("%s ≥ %0.6g: %d particles" % (self._getScoreName(), threshold, output.getSize()))
+            output.setObjComment("%s ≥ %0.6g: %s" % (self._getScoreName(), threshold,
+                                                      counted(output.getSize(), "particle")))
             self._defineOutputs(**{name: output})
             self._defineSourceRelation(self.inputCoordinates, output)
             if self.mode.get() == CUT_MODEL:
@@ -228,7 +230,8 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         coordSet = self.inputCoordinates.get()
         if coordSet is None or self.mode.get() != CUT_COUNTS or max(self._getValues()) <= coordSet.getSize():
             return []
-        return ["The set has only %d particles: of a larger number all are taken." % coordSet.getSize()]
+        return ["The set has only %s: of a larger number all are taken." % counted(
+            coordSet.getSize(), "particle")]
 
     def _summary(self) -> List[str]:
         outputs = list(self.iterOutputAttributes(SetOfCoordinates))

@@ -17,6 +17,7 @@ from pupicker.protocols.bases.progress_text import trainingProgress
 from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 
 class ProtPuPickerTrain(ProtPuPickerLearningBase):
@@ -91,10 +92,11 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
 
     def _inputSummary(self, inputs: Dict[str, Any]) -> List[str]:
         """What the convert step found."""
-        lines = ["Labels: %d on %d micrographs" % (inputs["labels"], len(inputs["micrographs"]))
+        micrographs = counted(len(inputs["micrographs"]), "micrograph")
+        lines = ["Labels: %d on %s" % (inputs["labels"], micrographs)
                  if self._usesLabels() else
-                 "Labels: none, but %s on %d micrographs; the average precision above tells how well the model agrees "
-                 "with them, not how well it picks" % (self.getEnumText("trainFrom"), len(inputs["micrographs"]))]
+                 "Labels: none, but %s on %s; the average precision above tells how well the model agrees "
+                 "with them, not how well it picks" % (self.getEnumText("trainFrom"), micrographs)]
         if abs(inputs["scale"] - 1) > 1e-6:
             lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
         if inputs["unmatched"]:

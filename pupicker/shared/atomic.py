@@ -1,4 +1,7 @@
-"""Files appear whole or not at all: written under a temporary name in the same folder, then renamed."""
+"""Files appear whole or not at all: written under a temporary name in the same folder, then renamed.
+
+Nor does an empty folder stay of what could not be written.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,21 @@ os.umask(_UMASK)
 
 
 @contextmanager
+def folder_for(folder: Target) -> Iterator[Path]:
+    """Make a folder, with those above it, for what the block writes; if that fails, what was made and is empty goes."""
+    folder = Path(folder)
+    made = [] if folder.is_dir() else [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):  # something is in it
+            for path in made:
+                path.rmdir()
+        raise
+
+
+@contextmanager
 def atomic_path(target: Target) -> Iterator[Path]:
     """Yield a temporary path that becomes `target` when the block ends without an exception.
 
@@ -24,21 +42,21 @@ def atomic_path(target: Target) -> Iterator[Path]:
     permissions, whatever the writer gave it: models are shared between users.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_UMASK)
-        os.replace(temporary, target)
-    except OSError as error:
-        if error.filename not in (None, str(temporary), temporary):
-            raise
-        # A full disk: which file it was is what the user wants to know.  numpy has no more to say than some numbers.
-        reason = error.strerror or "not all of it could be written (%s); is the disk full?" % error
-        raise OSError(error.errno or errno.ENOSPC, reason, str(target)) from error
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    with folder_for(target.parent):
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_UMASK)
+            os.replace(temporary, target)
+        except OSError as error:
+            if error.filename not in (None, str(temporary), temporary):
+                raise
+            # A full disk: which file it was is what the user wants to know.  numpy has no more to say than numbers.
+            reason = error.strerror or "not all of it could be written (%s); is the disk full?" % error
+            raise OSError(error.errno or errno.ENOSPC, reason, str(target)) from error
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ MODEL_SUFFIX = ".pupicker"
 
 # Exit codes of the command line; the first and the last mean "there is a result".
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_QUARANTINED = 0, 1, 2, 3
-EXIT_TERMINATED = 143  # by SIGTERM, as a shell says it
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # by Ctrl-C and by SIGTERM, as a shell says it
 
 # Forms store an index into these: only ever append.
 OBJECTIVES = ("ge-binomial", "ge-kl-forward", "nnpu", "pn", "ge-gaussian", "ge-squared", "ge-kl")

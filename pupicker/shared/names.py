@@ -57,6 +57,11 @@ def micrograph_suffix(name: Name) -> str:
     return suffix.lower()
 
 
+def named_as_micrograph(name: Name) -> bool:
+    """Whether a file has an extension of micrographs that the core reads."""
+    return micrograph_suffix(name) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES
+
+
 def table_stem(name: Name) -> str:
     """File name without folders and without a table extension: ``dir/a_autopick.star`` -> ``a_autopick``."""
     base = PurePath(name).name

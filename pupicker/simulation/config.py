@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pupicker.engine.runtime.errors import UsageError
+from pupicker.shared.plurals import counted
 
 PIXEL_TYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8")
 _MAX_COVERAGE = 0.5  # random placement of non-overlapping discs jams at 0.547 of the area
@@ -143,8 +144,8 @@ class SimulationConfig:
         most = int(_MAX_COVERAGE * self.width * self.height / (math.pi / 4 * distance_px**2))
         if self.particles > most:
             raise UsageError(
-                f"{self.particles} particles at least {distance_px * self.pixel_size_ang:.0f} A apart are too many for "
-                f"{self.width} x {self.height} pixels of {self.pixel_size_ang:g} A: at most {most}"
+                f"{counted(self.particles, 'particle')} at least {distance_px * self.pixel_size_ang:.0f} A apart: too "
+                f"many for {self.width} x {self.height} pixels of {self.pixel_size_ang:g} A: at most {most}"
             )
         return distance_px
 

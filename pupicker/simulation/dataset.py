@@ -96,7 +96,6 @@ def simulate_dataset(
     names = [f"{prefix}{index + 1:0{digits}d}.{image_format}" for index in range(micrographs)]
     _refuse_leftovers(folder, prefix, set(names))
     projector = make_projector(config)
-    folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, SimulatedFile] = {}
     for file in _write_all(config, folder, names, projector, threads):
         files[file.name] = file

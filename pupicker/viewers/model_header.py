@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, List, Tuple
 
 from pupicker.shared.model_header import ModelError, read_card, read_header
+from pupicker.shared.plurals import counted
 from pupicker.viewers.scored_set import ViewerError
 
 LONGEST_LIST = 4  # longer ones are curves
@@ -36,7 +37,7 @@ def _rows(prefix: str, value: Any) -> Iterator[Tuple[str, str]]:
             yield from _rows(prefix + "." + name if prefix else name, inner)
     elif isinstance(value, list) and (len(value) > LONGEST_LIST or any(isinstance(item, (dict, list))
                                                                       for item in value)):
-        yield prefix, "%d rows" % len(value)
+        yield prefix, counted(len(value), "row")
     elif isinstance(value, list):
         yield prefix, ", ".join(map(formatValue, value))
     else:

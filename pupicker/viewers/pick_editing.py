@@ -11,6 +11,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from pupicker.convert.corrections import ADDED, NOT_PARTICLES
+from pupicker.shared.plurals import counted
 from pupicker.viewers.corrections import Corrections
 from pupicker.window.label_window import CLOSE, isInside
 from pupicker.window.micrograph_canvas import Mouse
@@ -76,8 +77,9 @@ class PickEditing(ABC):
         record = self.corrections.record
         if not self.corrections.number():
             return "No corrections."
-        return "%d added, %d taken away, %d marked as no particle, %d micrographs left out" % tuple(
-            record.number(kind) for kind in ("added", "removed", NOT_PARTICLES, "excluded"))
+        numbers = tuple(record.number(kind) for kind in ("added", "removed", NOT_PARTICLES))
+        return "%d added, %d taken away, %d marked as no particle" % numbers + ", %s left out" % counted(
+            record.number("excluded"), "micrograph")
 
     # ------------------------- mouse -------------------------
     def _clicked(self, asNegative: bool, x: float, y: float) -> None:

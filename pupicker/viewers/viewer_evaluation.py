@@ -16,6 +16,7 @@ from pupicker.convert.micrographs import micIdOf
 from pupicker.convert.set_columns import collectorPaused
 from pupicker.protocols import ProtPuPickerEvaluate
 from pupicker.shared.columns import MATCHES
+from pupicker.shared.plurals import counted
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
 from pupicker.viewers.scores import measuredCurve, thinned
@@ -178,8 +179,9 @@ class EvaluationWindow(MicrographBrowser):
     def _thresholdChanged(self) -> None:
         outcomes = self._every.outcomeAt(self._cut())
         hits, false, missed = (int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED))
-        self.text.set("%d hits, %d false picks, %d missed\nprecision %0.3f, recall %0.3f"
-                      % (hits, false, missed, hits / max(1, hits + false), hits / max(1, hits + missed)))
+        self.text.set("%s, %s, %d missed\nprecision %0.3f, recall %0.3f"
+                      % (counted(hits, "hit"), counted(false, "false pick"), missed, hits / max(1, hits + false),
+                         hits / max(1, hits + missed)))
         if self.threshold is not None:
             self._line.set_xdata([self.threshold.value] * 2)
         self._figure.canvas.draw_idle()

@@ -18,6 +18,7 @@ from pupicker.gui.micrograph_reader import readMicrograph
 from pupicker.protocols import ProtPuPickerBaseline, ProtPuPickerPick, ProtPuPickerThreshold
 from pupicker.schedule import updateRun
 from pupicker.shared.lengths import BOX_SIZE
+from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.gallery import Actions, Gallery
@@ -124,13 +125,13 @@ class ScoresWindow(MicrographBrowser, PickEditing):
 
     def _showNumbers(self) -> None:
         kept = self.kept()
-        lines = ["Kept: %d of %d picks" % (kept.sum(), len(kept))]
+        lines = ["Kept: %d of %s" % (kept.sum(), counted(len(kept), "pick"))]
         if self.micId():
             lines.append("On this micrograph: %d of %d" % tuple(self.count(self.micId())))
         if self.data.probability is not None and kept.any():
             forecast = expected(self.data.probability, kept)
             lines += ["", "By the probabilities, which are often too high on crowded micrographs:",
-                      "about %s particles among the kept" % rounded(forecast.particles),
+                      "about %s among the kept" % counted(rounded(forecast.particles), "particle"),
                       "precision %s" % roughly(forecast.precision),
                       "recall %s of the particles in this set" % roughly(forecast.recall),
                       "Look at the weakest that are kept, and set the threshold by eye."]
@@ -198,8 +199,8 @@ class ScoresWindow(MicrographBrowser, PickEditing):
             return
         self.button.state(["!disabled"])
         if run.isFinished():
-            self.state.set("Run %d (%s): %d picks in the new set."
-                           % (run.getObjId(), run.getObjLabel(), run.outputCoordinates1.getSize()))
+            self.state.set("Run %d (%s): %s in the new set."
+                           % (run.getObjId(), run.getObjLabel(), counted(run.outputCoordinates1.getSize(), "pick")))
         else:
             self.state.set("Run %d failed: %s" % (run.getObjId(), run.getErrorMessage()))
 

@@ -13,6 +13,7 @@ from pupicker.convert.set_columns import collectorPaused
 from pupicker.protocols import ProtPuPickerTrain
 from pupicker.shared.columns import POSITION
 from pupicker.shared.json_files import read_json
+from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import MicrographBrowser, WindowView
 from pupicker.viewers.scored_set import MicrographEntry, ViewerError, readMicrographs
@@ -74,7 +75,8 @@ def drawValidation(axes: Any, report: Dict[str, Any]) -> None:
             axes.plot([epoch["updates"] for epoch in known], [epoch["validation"] for epoch in known], ".-",
                       color=colour)
             axes.axvline(best, color="black", linestyle="--",
-                         label="chosen: %d updates, the last as good\nas the best within its error" % (best or 0))
+                         label="chosen: %s, the last as good\nas the best within its error"
+                               % counted(best or 0, "update"))
             axes.legend(**LEGEND)
     axes.set(ylabel="validation AP")
 

@@ -6,6 +6,7 @@ import tkinter as tk
 from tkinter import ttk
 from typing import Any
 
+from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
 from pupicker.window.label_record import NOT_PARTICLES
 from pupicker.window.radial_average import REACH, RadialPlot, radialSums
@@ -140,7 +141,7 @@ class LabelPanel(ttk.Frame):
         shown = len(window.suggestions())
         below = not shown and window.isSuggested()
         hint = "; noise alone gives as much as those below the slider" if below else ""
-        self.suggested.configure(text="%d suggestions shown on this micrograph%s" % (shown, hint))
+        self.suggested.configure(text="%s shown on this micrograph%s" % (counted(shown, "suggestion"), hint))
         self.acceptButton.state(["!disabled" if shown else "disabled"])
         self.refreshState()
 

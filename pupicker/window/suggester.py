@@ -13,6 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.model_header import average_precision
+from pupicker.shared.plurals import counted
 from pupicker.shared.worker import WorkerError
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 
@@ -256,7 +257,7 @@ class Suggester:
             return False
         for answer in self._training.poll():
             if answer["event"] == "progress" and answer.get("updates_total"):
-                self._progress = "training: %d of %d updates" % (answer["updates"], answer["updates_total"])
+                self._progress = "training: %d of %s" % (answer["updates"], counted(answer["updates_total"], "update"))
             elif answer["event"] in ("error", "died"):
                 self.error = str(answer["error"])
             elif answer["event"] == "result":

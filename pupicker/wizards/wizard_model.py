@@ -11,6 +11,7 @@ from pyworkflow.wizard import Wizard
 from pupicker.plugin.plugin import Plugin
 from pupicker.protocols import ProtPuPickerLabel, ProtPuPickerPick
 from pupicker.shared.model_library import Entry, library_entries, matching
+from pupicker.shared.plurals import counted
 
 COLUMNS = (("Name", 180), ("Specimen", 180), ("Diameter (Å)", 100), ("Pixel size (Å)", 110), ("Microscope", 140),
            ("Precision", 80), ("Date", 90), ("Of", 110))
@@ -74,7 +75,7 @@ def offered(protocol: Any) -> Tuple[List[Entry], str]:
         return every, "None of them works at a pixel size as coarse as that of the micrographs, %0.2f Å." % rate
     left = len(every) - len(fitting)
     return fitting, "Models that can pick these micrographs%s." % (
-        "; %d others need finer ones" % left if left else "")
+        "; %s" % counted(left, "other needs finer ones", "others need finer ones") if left else "")
 
 
 def _whyNot(chosen: List[Row]) -> Optional[str]:

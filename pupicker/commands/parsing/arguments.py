@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+from pupicker.engine.runtime.errors import PuPickerError, UsageError
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     import torch
@@ -219,15 +219,6 @@ def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
         print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
 
-def check_output_file(path: Path, option: str = "--output") -> None:
-    """Find out before the work, not after it, that its result cannot be written; missing folders are made."""
-    if path.is_dir():
-        raise UsageError(f"{option} {path}: is a folder; give the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{option} {path}: no permission to write in this folder; choose another one")
-
-
 @contextmanager
 def report_of_failure(report: Report, args: argparse.Namespace, beside: Path) -> Iterator[None]:
     """Write the report also when the block fails after micrographs were quarantined, e.g. because all were."""
@@ -248,7 +239,8 @@ def finish(report: Report, args: argparse.Namespace, beside: Path, rows: Sequenc
     else:
         print_rows(rows)
     if report.quarantined:
-        sys.stderr.write(f"{len(report.quarantined)} micrographs were quarantined, see {target}\n")
+        number = counted(len(report.quarantined), "micrograph was", "micrographs were")
+        sys.stderr.write(f"{number} quarantined, see {target}\n")
     return report.exit_code
 
 

@@ -1,4 +1,7 @@
-"""What a command writes is nothing that it reads, and a file that is there is replaced by one of its own kind only."""
+"""What a command writes can be written, is nothing that it reads, and replaces files of its own kind only.
+
+All of it is found out before the work, and nothing is made for it: a run that fails early leaves nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.shared.model_header import is_model
 
-TARGETS = ("output", "report", "status", "html", "plot", "metrics")
+TARGETS = ("output", "report", "status", "html", "plot", "matches", "metrics")
 """Arguments that name what is written."""
 
 POSITIONAL = {"input": "what is read", "tables": "one of the tables", "micrographs": "one of the micrographs"}
@@ -27,6 +31,36 @@ def check_targets(args: argparse.Namespace) -> None:
             path = Path(getattr(args, name))
             _check_apart(args, name, path)
             _check_kind("model" if name == "output" and args.command in WRITE_MODELS else name, f"--{name}", path)
+
+
+def check_output_file(path: Path, option: str = "--output") -> None:
+    """Raise UsageError or InputError if there can be no such file."""
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {path}: is a device, a pipe or a socket; give the name of a file")
+    _check_room(path.parent, path, option)
+
+
+def check_output_folder(path: Path, option: str = "--output") -> None:
+    """Raise UsageError or InputError if there can be no such folder, or nothing can be written into it."""
+    if path.exists() and not path.is_dir():
+        kind = "a file" if path.is_file() else "a device, a pipe or a socket"
+        raise UsageError(f"{option} {path}: is {kind}; give the name of a folder")
+    _check_room(path, path, option)
+
+
+def _check_room(folder: Path, path: Path, option: str) -> None:
+    """A file in the folder, or in the one in which it would be made, tells more than the permissions."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir():
+        raise UsageError(f"{option} {path}: {there} is no folder; choose another one")
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise InputError(f"{option} {path}: nothing can be written in {there} ({error.strerror or error}); choose"
+                         " another folder") from error
 
 
 def _check_apart(args: argparse.Namespace, name: str, path: Path) -> None:

@@ -68,7 +68,8 @@ def combine(tables: Sequence[CoordinateTable], distance_px: float, at_least: int
         The tables have no micrograph in common.
     """
     if not 1 <= at_least <= len(tables):
-        raise UsageError(f"{at_least} pickers are to agree, and there are {len(tables)} tables: give as many or fewer",
+        raise UsageError(f"{at_least} pickers are to agree, and there are only {len(tables)}: give as many or"
+                         " fewer",
                          "at_least")
     tables = _with_common_names(tables)
     names = list(dict.fromkeys(name for table in tables for name in table.names()))

@@ -16,6 +16,7 @@ from pupicker.engine.files.names import match_names
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import MATCHES
+from pupicker.shared.plurals import counted
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,13 @@ def evaluate(
     if len(renamed) and len(unknown) == len(renamed.names()):
         raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {unknown[0]!r}")
     if unknown and only is None:
-        logging.getLogger(__name__).info("picks on %d micrographs without truth are left out, e.g. %s",
-                                         len(unknown), unknown[0])
+        logging.getLogger(__name__).info("picks on %s without truth are left out, e.g. %s",
+                                         counted(len(unknown), "micrograph"), unknown[0])
     empty = sorted(set(names) - set(renamed.names()))
     if empty and only is None:
-        logging.getLogger(__name__).info("there is no pick on %d of the %d micrographs of the truth, e.g. %s: their"
-                                         " particles count as missed", len(empty), len(names), empty[0])
+        logging.getLogger(__name__).info("there is no pick on %d of the %s of the truth, e.g. %s: their"
+                                         " particles count as missed", len(empty),
+                                         counted(len(names), "micrograph"), empty[0])
     rows, ranked = [renamed.of(name) for name in names], _are_ranked(renamed)
     if not ranked:
         logging.getLogger(__name__).info("the picks have no scores, or one for all: nothing ranks them, so there is one"

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pupicker.engine.files.packed import require_file
-from pupicker.engine.files.sample import Sample
+from pupicker.engine.files.sample import Sample, read_text
 from pupicker.engine.files.star import read_star
 from pupicker.engine.runtime.errors import InputError
-from pupicker.shared.names import MICROGRAPH_SUFFIXES, OTHER_MICROGRAPH_SUFFIXES, micrograph_key, micrograph_suffix
+from pupicker.shared.model_header import is_model
+from pupicker.shared.names import MICROGRAPH_SUFFIXES, micrograph_key, micrograph_suffix, named_as_micrograph
+from pupicker.shared.plurals import counted
 
 _LIST_SUFFIXES = (".txt", ".lst", ".list", ".dat")
 _LISTED = 3
@@ -82,10 +84,12 @@ def _expand(argument: Path) -> Iterable[Path]:
     require_file(argument)
     if argument.suffix.lower() == ".star":
         return _from_star(argument)
-    if micrograph_suffix(argument) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES:
+    if named_as_micrograph(argument):
         return [argument]
     if argument.suffix.lower() in _LIST_SUFFIXES:
         return _from_list(argument)
+    if is_model(argument):
+        raise InputError(f"{argument}: is a model, not a micrograph")
     raise InputError(f"{argument}: not a micrograph; known formats are {', '.join(MICROGRAPH_SUFFIXES)}")
 
 
@@ -104,20 +108,23 @@ def _of_folder(folder: Path) -> list[Path]:
     return _without_others(folder, direct)
 
 
-def _named_as_micrograph(path: Path) -> bool:
-    return not path.name.startswith(".") and micrograph_suffix(path) in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES
+def _is_visible_micrograph(path: Path) -> bool:
+    return not path.name.startswith(".") and named_as_micrograph(path)
 
 
 def _say_dangling(folder: Path, paths: Iterable[Path]) -> None:
     """Links to micrographs that were moved or deleted, or whose disk is not there."""
-    dangling = sorted(path for path in paths if _named_as_micrograph(path) and path.is_symlink() and not path.exists())
+    links = (path for path in paths if _is_visible_micrograph(path) and path.is_symlink())
+    dangling = sorted(path for path in links if not path.exists())
     if dangling:
-        _log.warning("%s: %d links lead to files that are not there, and are left out: %s%s", folder, len(dangling),
+        _log.warning("%s: %s left out: %s%s", folder, counted(
+            len(dangling), "link leads to a file that is not there, and is",
+            "links lead to files that are not there, and are"),
                      ", ".join(path.name for path in dangling[:_LISTED]), ", ..." if len(dangling) > _LISTED else "")
 
 
 def _micrographs_among(paths: Iterable[Path]) -> list[Path]:
-    known = sorted(path for path in paths if _named_as_micrograph(path) and path.is_file())
+    known = sorted(path for path in paths if _is_visible_micrograph(path) and path.is_file())
     usual = [path for path in known if micrograph_suffix(path) in MICROGRAPH_SUFFIXES]
     return usual or known
 
@@ -139,8 +146,9 @@ def _said(folder: Path, paths: list[Path], others: list[Path], kind: str) -> lis
     if not others or len(others) == len(paths):
         return paths
     names = ", ".join(path.name for path in others[:_LISTED])
-    _log.info("%s: %d files look like %s and are left out: %s%s; give such a file by its own name to use it", folder,
-              len(others), kind, names, ", ..." if len(others) > _LISTED else "")
+    _log.info("%s: %s left out: %s%s; give such a file by its own name to use it", folder, counted(
+        len(others), f"file looks like {kind} and is", f"files look like {kind} and are"),
+              names, ", ..." if len(others) > _LISTED else "")
     return [path for path in paths if path not in set(others)]
 
 
@@ -153,14 +161,12 @@ def _from_star(path: Path) -> list[Path]:
 
 def _from_list(path: Path) -> list[Path]:
     """Paths of a text file, one a line; lines that begin with ``#`` are comments."""
-    sample = Sample.of(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines() if sample.text else []
-    except UnicodeDecodeError:
+        lines = read_text(path).splitlines() if Sample.of(path).text else []
+    except ValueError:
         lines = []
     names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    wrong = [name for name in names
-             if micrograph_suffix(name) not in MICROGRAPH_SUFFIXES + OTHER_MICROGRAPH_SUFFIXES]
+    wrong = [name for name in names if not named_as_micrograph(name)]
     if wrong or not names:
         found = f"{wrong[0][:80]!r} is none" if wrong else "it has none"
         raise InputError(f"{path}: not a list of micrographs, one path a line: {found}")

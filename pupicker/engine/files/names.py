@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key, plain_name
+from pupicker.shared.plurals import counted
 
 _log = logging.getLogger(__name__)
+
+_IN_STACK = re.compile(r"\d+@")
 
 LISTED = 3
 """So many names are examples."""
@@ -62,16 +66,18 @@ def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, 
 
 def say_matches(table: Path, matched: Mapping[str, Path], unmatched_rows: Mapping[str, int], rows: int) -> None:
     """Log which names of a table were seen through, and how many of its `rows` are of other micrographs."""
-    through = {name: path for name, path in matched.items() if _is_decorated(name, path)}
+    through = {name: path for name, path in matched.items() if _added(name, path)}
     if through:
         name, path = next(iter(through.items()))
-        added = micrograph_key(name).replace(plain_name(name), "...")
-        _log.info("%s: %d of its names are matched without what programs add to them (%s): %r is taken for %s", table,
-                  len(through), added, name, path.name)
+        added = _added(name, path)
+        _log.info("%s: %s matched without what programs add to them (%s): %r is taken for %s", table,
+                  counted(len(through), "of its names is", "of its names are"), added, name, path.name)
     if unmatched_rows:
         names = list(unmatched_rows)
-        _log.warning("%s: %d of its %d rows are left out: their %d micrographs are not among those given: %s%s", table,
-                     sum(unmatched_rows.values()), rows, len(names), ", ".join(names[:LISTED]),
+        of_all = f"of its {counted(rows, 'row')}"
+        _log.warning("%s: %s left out: %s not among those given: %s%s", table,
+                     counted(sum(unmatched_rows.values()), f"{of_all} is", f"{of_all} are"),
+                     counted(len(names), "micrograph is", "micrographs are"), ", ".join(names[:LISTED]),
                      ", ..." if len(names) > LISTED else "", extra={"parameters": ("name_pattern",)})
 
 
@@ -130,8 +136,12 @@ def _see_through(matched: dict[str, Path], names: Sequence[str], by_key: Mapping
         matched[name] = path
 
 
-def _is_decorated(name: str, path: Path) -> bool:
-    return micrograph_key(name) != micrograph_key(path)
+def _added(name: str, path: Path) -> str:
+    """What a program has added to the name of a micrograph, ``..._patch_aligned``; empty if nothing."""
+    if micrograph_key(name) != micrograph_key(path):
+        return micrograph_key(name).replace(plain_name(name), "...")
+    index = _IN_STACK.match(name)  # before the folders, of which the key knows nothing
+    return f"{index[0]}..." if index and not str(path).endswith(name) else ""
 
 
 def _closest(name: str, candidates: Sequence[Path]) -> Path:

@@ -1,7 +1,8 @@
-"""The beginning of a file, from which its format is told: names lie, contents rarely do."""
+"""What is in a file: its beginning, from which the format is told (names lie, contents rarely do), and its text."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ _KINDS = {
     b"\x93NUMPY": "a NumPy array (cryoSPARC's .cs are such)", b"\x94CSDAT": "a cryoSPARC file",
     b"\0\0\0\3": "an image of Digital Micrograph", b"\0\0\0\4": "an image of Digital Micrograph",
 }
+NO_TEXT = "it is not text, or not in UTF-8: save a table as text in UTF-8"
+
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -48,7 +51,8 @@ class Sample:
     @property
     def text(self) -> str:
         """The bytes as text; empty if they are none."""
-        return "" if b"\0" in self.head else self.head.decode("utf-8-sig", errors="ignore")
+        text = self.head.decode(_encoding(self.head), errors="ignore")
+        return "" if "\0" in text else text
 
     @property
     def kind(self) -> str:
@@ -58,13 +62,44 @@ class Sample:
                 return words
         if not self.head:
             return "an empty file"
+        if self.head[208:211] == b"MAP":
+            return "an MRC image"
         return "text" if self.text else ""
 
-    def rows(self) -> list[list[str]]:
-        """Fields of the lines that are neither blank nor comments; the last line may be cut and is left out."""
+    def lines(self) -> list[str]:
+        """Those that are neither blank nor comments; the last line may be cut and is left out."""
         lines = self.text.splitlines()
         whole = lines if len(self.head) < _HEAD_BYTES else lines[:-1]
-        return [re.split(r"[\s,;]+", line.strip()) for line in whole if line.strip() and not line.startswith("#")]
+        return [line.strip() for line in whole if line.strip() and not line.startswith("#")]
+
+    def rows(self) -> list[list[str]]:
+        """Fields of :meth:`lines`."""
+        return [re.split(r"[\s,;]+", line) for line in self.lines()]
+
+
+def read_text(path: Path) -> str:
+    """The whole text of a file: UTF-8, or what Windows calls Unicode, UTF-16 with its mark at the beginning.
+
+    Raises
+    ------
+    ValueError
+        It is neither; the message goes on after a colon.
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        encoding = _encoding(file.read(len(codecs.BOM_UTF16)))
+    try:
+        text = path.read_text(encoding=encoding)
+    except UnicodeError as error:
+        raise ValueError(NO_TEXT) from error
+    if "\0" in text:
+        raise ValueError(NO_TEXT)
+    return text
+
+
+def _encoding(head: bytes) -> str:
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def all_numbers(fields: list[str]) -> bool:

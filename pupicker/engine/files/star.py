@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pupicker.engine.files.sample import read_text
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 
@@ -85,7 +86,10 @@ def read_star(
     from gemmi import cif  # a tenth of a second, which runs without a STAR file are spared
 
     path = Path(path)
-    text = _read_text(path)
+    try:
+        text = read_text(path)
+    except ValueError as error:
+        raise InputError(f"{path}: not a STAR file: {error}") from error
     try:
         document = cif.read_string(_quote_names(text))
     except (ValueError, RuntimeError) as error:
@@ -120,13 +124,6 @@ def write_star(path: str | os.PathLike[str], columns: Mapping[str, Sequence[str]
     lines += [f"_{label} #{number} " for number, label in enumerate(columns, 1)]
     lines += [" ".join(_quote(value) for value in row) + " " for row in zip(*columns.values(), strict=True)]
     write_text(path, "\n".join(lines) + "\n \n")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a STAR file: it is not text") from error
 
 
 def _quote(value: str) -> str:

@@ -16,6 +16,7 @@ from pupicker.engine.files.listing import resolve_from_star
 from pupicker.engine.files.mrc import read_stack
 from pupicker.engine.files.star import read_star
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 
 def read_templates(path: Path, pixel_size_ang: float | None, geometry: Geometry) -> list[Tensor]:
@@ -78,7 +79,8 @@ def _read_star(path: Path) -> tuple[np.ndarray, float]:
             stacks[file] = _read_finite(resolve_from_star(file, path))
         index = int(number) if number.isdigit() else 1
         if not 1 <= index <= len(stacks[file][0]):
-            raise InputError(f"{path}: names {name}, but {file} holds {len(stacks[file][0])} images")
+            raise InputError(f"{path}: names {name}, but {file} holds"
+                             f" {counted(len(stacks[file][0]), 'image')}")
         images.append(stacks[file][0][index - 1])
         if images[-1].shape != images[0].shape:
             raise InputError(f"{path}: images of several sizes; give images of one size")

@@ -82,7 +82,6 @@ def publish(source: Path, name: str, folder: Path, card: Mapping[str, str | None
         texts = {**read_card(source), "date": date.today().isoformat()}
         texts |= {key: value for key, value in card.items() if value}
         texts.setdefault("author", _user())
-        folder.mkdir(parents=True, exist_ok=True)
         with sole_writer(target, _PATIENCE_S):
             if target.exists() and not replace:
                 _require_the_same(source, target)

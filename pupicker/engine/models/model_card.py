@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pupicker.engine.models.model_file import Model
+from pupicker.shared.plurals import counted
 
 
 def card(model: Model) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def precision_row(content: Mapping[str, Any], held_out: int | None) -> tuple[str
     """The row of a table that says how good the picks are, on held-out labels or as the scores say it."""
     known = (content.get("validation") or {}).get("average_precision")
     if known is not None:
-        return "validation AP", f"{known:.3f}", f"average precision estimated on {held_out} held-out labels"
+        return "validation AP", f"{known:.3f}", f"average precision estimated on {counted(held_out, 'held-out label')}"
     expected = content.get("expected_average_precision")
     if expected is None:
         return "average precision", "-", "not known"

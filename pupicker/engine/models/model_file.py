@@ -26,6 +26,7 @@ from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.files.tensors import write_tensors
 from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
+from pupicker.engine.models.other_files import what_it_is
 from pupicker.engine.models.stored_weights import CELL_HEAD, check_numbers, network_of, weights_digest
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.runtime.errors import InputError
@@ -154,7 +155,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a dictionary)
         header = json.loads(metadata[HEADER_KEY])
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        kind, reason = what_it_is(path), " ".join(str(error).split())[:LONGEST_REASON]
+        if kind:
+            raise InputError(
+                f"{path}: not a pupicker model: it is {kind}; give the file that a training wrote") from error
         raise InputError(f"{path}: not a pupicker model, or damaged ({reason})") from error
     except KeyError as error:
         raise InputError(f"{path}: a safetensors file, but not a pupicker model") from error

@@ -31,6 +31,7 @@ from pupicker.engine.runtime.sole_writer import sole_writer, sole_writer_of_tabl
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.digests import file_state
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 STATE = ".pupicker-pick.json"
 """In a folder of a run that is not at its end: what it picks with; as old as its start."""
@@ -129,8 +130,10 @@ class TablesInFolder:
             self._skip_done or (goes_on and path.stat().st_mtime_ns >= since))}
         self.done = {name: len(read_coordinates(path)) for name, path in there.items()}
         if self.done:
-            _log.info("%s: %d of %d micrographs are picked already, and are left as they are", self._folder,
-                      len(self.done), len(self._targets))
+            of_all = f"of {counted(len(self._targets), 'micrograph')}"
+            _log.info("%s: %s", self._folder, counted(
+                len(self.done), f"{of_all} is picked already, and is left as it is",
+                f"{of_all} are picked already, and are left as they are"))
 
     def earlier(self) -> list[CoordinateTable]:
         """The picks of those that are done."""
@@ -170,7 +173,8 @@ class TablesInFolder:
         others = sorted(path.name for path in self._folder.iterdir() if path.suffix in endings
                         and path.name not in own and not path.name.startswith("."))
         if others and not self._skip_done:
-            _log.info("%s: holds %d tables of micrographs that are not of this run: %s%s", self._folder, len(others),
+            _log.info("%s: holds %s not of this run: %s%s", self._folder, counted(
+                len(others), "table of a micrograph that is", "tables of micrographs that are"),
                       ", ".join(others[:_LISTED]), ", ..." if len(others) > _LISTED else "")
 
 
@@ -198,7 +202,8 @@ class OneTable:
             self._tables += [table.of(name) for name in fresh]
             self.done.update({name: len(table.of(name)) for name in fresh if name in known})
         if self.done:
-            _log.info("%s: the picks of %d micrographs are there already, and stay", self._output, len(self.done))
+            _log.info("%s: the picks of %s are there already, and stay", self._output,
+                      counted(len(self.done), "micrograph"))
 
     def earlier(self) -> list[CoordinateTable]:
         """The picks of those that are done."""
@@ -231,7 +236,7 @@ class OneTable:
             if self._tables:
                 with suppress(OSError, InputError):  # the first error is the one to tell
                     self._write(self.unfinished)
-                    _log.info("the picks of %d micrographs are in %s", len(self._tables), self.unfinished)
+                    _log.info("the picks of %s are in %s", counted(len(self._tables), "micrograph"), self.unfinished)
             raise
 
     def finish(self, quarantined: Sequence[Path], report_written: bool) -> None:
@@ -259,9 +264,9 @@ def expected_picks(found: Mapping[str, int], density: float | None, pixels: int)
     pixels
         Working pixels that were looked at.
     """
-    number = sum(found.values())
+    number, micrographs = sum(found.values()), counted(len(found), "micrograph")
     if found and not number:
-        return (f"there is not a single pick on {len(found)} micrographs: check the pixel size, the threshold, that"
+        return (f"there is not a single pick on {micrographs}: check the pixel size, the threshold, that"
                 " particles are dark, and that the micrographs look like those of the training")
     if not density or density * pixels < FEWEST_EXPECTED:
         return ""
@@ -269,7 +274,8 @@ def expected_picks(found: Mapping[str, int], density: float | None, pixels: int)
     if LOW <= ratio <= HIGH:
         return ""
     much = f"{ratio:.1f} times as many" if ratio > 1 else f"{1 / ratio:.0f} times fewer"
-    return (f"{number} picks on {len(found)} micrographs are {much} than training says that there are: check the"
+    picks = counted(number, f"pick on {micrographs} is", f"picks on {micrographs} are")
+    return (f"{picks} {much} than training says that there are: check the"
             " pixel size, that particles are dark, and that the micrographs look like those of the training")
 
 
@@ -283,8 +289,10 @@ def unusual_micrographs(names: Sequence[str]) -> str:
     if not names:
         return ""
     some = ", ".join(Path(name).name for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    return (f"the background of {len(names)} micrographs is unlike that of the training ({some}): noise, contrast or"
-            " pixel size differ, or they hold no particles; their picks had to stand above their own noise")
+    hold, their = ("it holds", "its") if len(names) == 1 else ("they hold", "their")
+    return (f"the background of {counted(len(names), 'micrograph')} is unlike that of the training ({some}): noise,"
+            f" contrast or pixel size differ, or {hold} no particles; {their} picks had to stand above {their} own"
+            " noise")
 
 
 __all__ = ["OneTable", "TablesInFolder", "WeakerPicks", "expected_picks", "name_problem", "unusual_micrographs"]

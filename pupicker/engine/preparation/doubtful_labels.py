@@ -14,6 +14,7 @@ from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.preparation.label_placement import MOST_LABELS, MOST_MICROGRAPHS, NONE, SUSPICIOUS
 from pupicker.engine.preparation.label_places import Place
 from pupicker.engine.preparation.working_micrograph import Resampled
+from pupicker.shared.plurals import counted
 
 NEAR_DIAMETERS, MOST_DOUBLED = 0.15, 0.1
 SCORE_GROUPS, FEWEST_OF_GROUP = 8, 10
@@ -30,8 +31,8 @@ def say_doubtful_rows(micrographs: Sequence[Resampled], labels: CoordinateTable,
                   if len(xy) <= MOST_LABELS)
     total = sum(map(len, places))
     if doubled > MOST_DOUBLED * total:
-        _log.warning("%d of %d labels have another one within %.2g diameters: two tables of the same particles?",
-                     doubled, total, NEAR_DIAMETERS)
+        _log.warning("%d of %s have another one within %.2g diameters: two tables of the same particles?",
+                     doubled, counted(total, "label"), NEAR_DIAMETERS)
     if labels.score is None:
         return
     some = some[:: max(1, -(-len(some) // MOST_MICROGRAPHS))]
@@ -41,9 +42,9 @@ def say_doubtful_rows(micrographs: Sequence[Resampled], labels: CoordinateTable,
     lowest = _lowest_useful(scores, values.nan_to_num().double().numpy())
     if lowest is not None:
         low = int((np.asarray(labels.score) < lowest).sum())
-        _log.warning("%d of %d labels have scores below %.3g, and nothing is to be seen there: the output of a picker"
-                     " before its threshold? A lowest score of %.3g would leave them out", low, len(labels), lowest,
-                     lowest, extra={"parameters": ("min_score",)})
+        _log.warning("%d of %s have scores below %.3g, and nothing is to be seen there: the output of a picker"
+                     " before its threshold? A lowest score of %.3g would leave them out", low,
+                     counted(len(labels), "label"), lowest, lowest, extra={"parameters": ("min_score",)})
 
 
 def _lowest_useful(scores: np.ndarray, values: np.ndarray) -> float | None:

@@ -30,6 +30,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.engine.files.masks import MaskFolder, mask_at, read_mask
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.shared.plurals import counted
 
 _log = logging.getLogger(__name__)
 
@@ -131,13 +132,13 @@ def with_limit(
 
 
 def outside_labels(labels: list[Tensor], excluded: Sequence[Tensor | None], what: str) -> list[Tensor]:
-    """Labels ``(n, 2)`` that are not in what is excluded; the others are counted in a warning."""
+    """Labels ``(n, 2)`` that are not in what is excluded; the others, each a `what`, are counted in a warning."""
     kept = [xy if out is None or not len(xy) else xy[~out[pixels_of(xy, out)]]
             for xy, out in zip(labels, excluded, strict=True)]
     lost = sum(map(len, labels)) - sum(map(len, kept))
     if lost:
-        _log.warning("%d %s lie where nothing shall be picked (margin, mask, contamination) and are left out", lost,
-                     what)
+        of_those = "where nothing shall be picked (margin, mask, contamination)"
+        _log.warning("%s left out", counted(lost, f"{what} lies {of_those} and is", f"{what}s lie {of_those} and are"))
     return kept
 
 

@@ -22,6 +22,7 @@ from pupicker.engine.preparation.general_witness import UNRELATED, GeneralWitnes
 from pupicker.engine.preparation.label_places import Place, other_places
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 FEWEST = 5
 """Labels below which nothing is said."""
@@ -204,8 +205,8 @@ def say_place(finding: Finding | None) -> None:
         _log.warning("the labels are brighter than their surroundings (agreement %.1f): is the contrast inverted?"
                      " Particles must be dark", finding.agreement)
     elif finding.random:
-        _log.warning("the %d labels look like places at random (agreement with the images %.1f): check that they are of"
-                     " these micrographs, and the diameter", finding.labels, finding.agreement)
+        _log.warning("the %s look like places at random (agreement with the images %.1f): check that they are of"
+                     " these micrographs, and the diameter", counted(finding.labels, "label"), finding.agreement)
 
 
 def _shifted(

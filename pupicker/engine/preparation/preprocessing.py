@@ -81,7 +81,6 @@ def preprocess_files(paths: Sequence[Path], output: Path, recipe: Recipe, thread
     dict
         For each input: the new file and its pixel size (the mean of both axes, as they differ by rounding).
     """
-    output.mkdir(parents=True, exist_ok=True)
     targets = _targets(paths, output)
     with sole_writer_of_tables(output, targets.values()), waiting_folder(output) as folder:
         return _preprocess(targets, recipe, threads, report, _Waiting(folder, MEMORY_BYTES))

@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pupicker.shared.plurals import counted
+
 FloatArray = npt.NDArray[np.float64]
 
 BLUE, RED, GREEN, ORANGE, GREY = "#1f77b4", "#d62728", "#2ca02c", "#ff9f1c", "#888888"
@@ -55,7 +57,7 @@ def training_curve(curve: Sequence[dict[str, Any]], best_updates: int) -> Figure
         axes[0].legend(frameon=False)
         axes[1].plot([e["updates"] for e in validated], [e["validation"] for e in validated], ".-", color=BLUE)
         axes[1].set(xlabel="updates of the weights", ylabel="validation AP", ylim=(0, 1.02))
-        axes[1].axvline(best_updates, color=RED, linestyle="--", label=f"chosen: {best_updates} updates")
+        axes[1].axvline(best_updates, color=RED, linestyle="--", label=f"chosen: {counted(best_updates, 'update')}")
         axes[1].legend(frameon=False, loc="lower left")
     return figure
 

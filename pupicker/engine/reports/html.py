@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pupicker.engine.reports.png import save_small_png
 from pupicker.shared.atomic import write_text
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,7 +95,7 @@ class HtmlReport:
             Block("table", header=header, rows=[[_text(value) for value in row] for row in shown], numeric=numeric)
         )
         if len(rows) > MAX_ROWS:
-            self.paragraph(f"{len(rows) - MAX_ROWS} more rows are left out here.")
+            self.paragraph(f"{counted(len(rows) - MAX_ROWS, 'more row is', 'more rows are')} left out here.")
 
     def figure(self, figure: Figure, caption: str, half: bool = False) -> None:
         """A picture inside the document; its caption is its text alternative too.  `half`: two side by side."""

@@ -30,6 +30,7 @@ from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.reports.provenance import Provenance
 from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 DRAWN = ("curve", "expected_curve")
 """What of a model's card is a figure in the report of its training."""
@@ -93,7 +94,8 @@ class Picking:
 def picking_report(picking: Picking, origin: Provenance) -> HtmlReport:
     """The document; the example micrographs are read for it."""
     counts, probability = picking.counts(), picking.probability()
-    page = HtmlReport("Picked particles", f"{sum(counts.values())} picks on {len(counts)} micrographs")
+    page = HtmlReport("Picked particles", " on ".join((
+        counted(sum(counts.values()), "pick"), counted(len(counts), "micrograph"))))
     _results(page, picking, counts, probability)
     if len(picking.table) and picking.table.score is not None:
         page.section("Scores")
@@ -134,9 +136,11 @@ def _results(page: HtmlReport, picking: Picking, counts: dict[Path, int], probab
             rows.append((name, f"{picking.run[key]:.4g}{unit}"))
     page.table(("", ""), rows)
     if counts and without > ALARMING_SHARE * len(counts):
+        of_all = f"of {counted(len(counts), 'micrograph')}"
         page.alarm(
-            f"{without} of {len(counts)} micrographs have no pick. Look at them: if there are particles, lower the"
-            " threshold, and check that contrast, normalisation and pixel size are those of the training micrographs."
+            f"{counted(without, f'{of_all} has', f'{of_all} have')} no pick. Look at them: if there are particles,"
+            " lower the threshold, and check that contrast, normalisation and pixel size are those of the training"
+            " micrographs."
         )
 
 

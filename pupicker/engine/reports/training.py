@@ -29,6 +29,7 @@ from pupicker.engine.runtime.device import placed
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.validation import representative
+from pupicker.shared.plurals import counted
 
 SHOWN_MICROGRAPHS = 3
 
@@ -40,7 +41,7 @@ def training_report(
     content = card(model)
     page = HtmlReport(
         "Training of a picking model",
-        f"{content['labels']} labels on {content['micrographs']} micrographs,"
+        f"{counted(content['labels'], 'label')} on {counted(content['micrographs'], 'micrograph')},"
         f" particle diameter {model.geometry.diameter_ang:g} Å",
     )
     _results(page, model, content)
@@ -110,9 +111,9 @@ def _expected(page: HtmlReport, model: Model, logits: list[torch.Tensor]) -> Non
         expected_precision_recall(
             score.numpy(), precision.numpy(), recall.numpy(), f1.numpy(), model.suggested_threshold
         ),
-        f"Expected precision and recall on {len(logits)} training micrographs, if only picks with at least this score"
-        " are taken. They follow from the calibrated probabilities and the expected number of particles; no truth is"
-        " known.",
+        f"Expected precision and recall on {counted(len(logits), 'training micrograph')}, if only picks with at least"
+        " this score are taken. They follow from the calibrated probabilities and the expected number of particles; no"
+        " truth is known.",
     )
 
 

@@ -12,6 +12,7 @@ from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.torchrun import processes_here
 from pupicker.shared.options import DEVICE, PRECISION, THREADS
+from pupicker.shared.plurals import counted
 
 _precision: str = PRECISION.default
 
@@ -32,8 +33,8 @@ def resolve_device(text: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise UsageError(
-                f"the device {text} is not there: this torch ({torch.__version__}) finds {count} GPUs; give cpu, or"
-                " check the driver and CUDA_VISIBLE_DEVICES", "device"
+                f"the device {text} is not there: this torch ({torch.__version__}) finds {counted(count, 'GPU')}; give"
+                " cpu, or check the driver and CUDA_VISIBLE_DEVICES", "device"
             )
     return device
 

@@ -1,4 +1,7 @@
-"""SIGTERM and Ctrl-C: a training finishes the update and keeps the checkpoint, all else ends with one line."""
+"""SIGTERM and Ctrl-C: what is being done is finished where that is soon, and what is done is kept; then one line.
+
+However a command ends by a signal, its exit code is that of the signal, as a shell says it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,22 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from pupicker.engine.runtime.errors import PuPickerError
+from pupicker.shared.choices import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TERMINATED
+
+_EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
+
 _asked: threading.Event | None = None
+_last: int | None = None
+"""The last signal that was noted."""
+
+
+class Stopped(PuPickerError):
+    """A signal asked to stop, and what could not wait was brought to an end; or whoever asks from a program did."""
+
+    def __init__(self, message: str, *parameters: str) -> None:
+        super().__init__(message, *parameters)
+        self.exit_code = EXIT_FAILED if _last is None else _EXIT_CODES[signal.Signals(_last)]
 
 
 class Terminated(BaseException):
@@ -19,13 +37,15 @@ class Terminated(BaseException):
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether SIGTERM or SIGINT came; a second signal acts as usual, at once."""
-    global _asked
+    global _asked, _last
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked = threading.Event()
+    asked, _last = threading.Event(), None
 
     def remember(number: int, frame: FrameType | None) -> None:
+        global _last
+        _last = number
         asked.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

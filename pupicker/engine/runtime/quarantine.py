@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 import torch
 
 from pupicker.engine.runtime.checks import check_options
-from pupicker.engine.runtime.errors import InputError, PuPickerError
-from pupicker.engine.runtime.interruption import stop_asked
+from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.interruption import Stopped, stop_asked
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 from pupicker.shared.options import THREADS
@@ -157,7 +157,7 @@ class _Readers(Generic[T]):
             now = time.monotonic()
             asked = now if asked is None and stop_asked() else asked
             if asked is not None and now - asked > STOP_GRACE_S:
-                raise PuPickerError(f"stopped while {job.path} was being read")
+                raise Stopped(f"stopped while {job.path} was being read")
             if job.started is not None and now - job.started > READ_LIMIT_S:
                 self._start()  # for the one that hangs
                 given_up: Future[T] = Future()

@@ -11,6 +11,7 @@ from typing import Any
 from pupicker.engine.runtime.errors import InputError, PuPickerError
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
 from pupicker.shared.json_files import write_json
+from pupicker.shared.plurals import counted, none_can
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Report:
         self.done.append(path)
         if masked:
             self.masked[str(path)] = masked
-            _log.info("%s: %d pixels are NaN, infinite or beyond 1e30, and masked", path, masked)
+            _log.info("%s: %s NaN, infinite or beyond 1e30, and masked", path,
+                      counted(masked, "pixel is", "pixels are"))
         if any(borders):
             if not self.borders:
                 _log.info(
@@ -95,7 +97,8 @@ class Report:
         """Raise if no micrograph could be used."""
         if not self.done and self.quarantined:
             reason = self.quarantined[0][1]
-            raise InputError(f"none of the {len(self.quarantined)} micrographs can be used; the first: {reason}",
+            number = len(self.quarantined)
+            raise InputError(f"{none_can(number, 'micrograph')} be used{'; the first' if number > 1 else ''}: {reason}",
                              *self._parameters)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import folder_for
 
 WAIT_S = 0.5
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)\.[0-9a-f]{8}(?:\.[^.]+)?")  # the names of pupicker.shared.atomic
@@ -35,23 +36,23 @@ def sole_writer(output: Path, patience_s: float = 0.0) -> Iterator[None]:
     InputError
         Another run holds it.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
     lock = output.with_name(f".{output.name}.lock")
-    descriptor, deadline = _opened(lock), time.monotonic() + patience_s
-    while descriptor is not None and not _lock(descriptor):
-        holder = _content(lock).get("who", "")
-        os.close(descriptor)
-        if time.monotonic() >= deadline:
-            raise _held(output, holder)
-        time.sleep(WAIT_S)
-        descriptor = _opened(lock)  # anew: whoever held it has removed the file
-    try:
-        if descriptor is not None:
-            _note(descriptor, ())
-        _clear(output.parent, {output.stem, output.name})
-        yield
-    finally:
-        _release(lock, descriptor)
+    with folder_for(output.parent):
+        descriptor, deadline = _opened(lock), time.monotonic() + patience_s
+        while descriptor is not None and not _lock(descriptor):
+            holder = _content(lock).get("who", "")
+            os.close(descriptor)
+            if time.monotonic() >= deadline:
+                raise _held(output, holder)
+            time.sleep(WAIT_S)
+            descriptor = _opened(lock)  # anew: whoever held it has removed the file
+        try:
+            if descriptor is not None:
+                _note(descriptor, ())
+            _clear(output.parent, {output.stem, output.name})
+            yield
+        finally:
+            _release(lock, descriptor)
 
 
 @contextmanager
@@ -63,21 +64,21 @@ def sole_writer_of_tables(folder: Path, targets: Iterable[Path]) -> Iterator[Non
     InputError
         Another run writes one of them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     own = folder / f".run-{secrets.token_hex(4)}.lock"
     targets = list(targets)
     names = {target.name for target in targets}
-    descriptor = _opened(own)
-    if descriptor is not None and _lock(descriptor):
-        _note(descriptor, names)
-    try:
-        for other in folder.glob(".run-*.lock"):
-            if other != own:
-                _check_other(other, folder, names)
-        _clear(folder, {target.stem for target in targets})
-        yield
-    finally:
-        _release(own, descriptor)
+    with folder_for(folder):
+        descriptor = _opened(own)
+        if descriptor is not None and _lock(descriptor):
+            _note(descriptor, names)
+        try:
+            for other in folder.glob(".run-*.lock"):
+                if other != own:
+                    _check_other(other, folder, names)
+            _clear(folder, {target.stem for target in targets})
+            yield
+        finally:
+            _release(own, descriptor)
 
 
 def _check_other(lock: Path, folder: Path, names: Collection[str]) -> None:

@@ -24,6 +24,7 @@ from pupicker.engine.serving.pickers import Pickers
 from pupicker.engine.serving.requests import Request
 from pupicker.shared.columns import OPTIONAL
 from pupicker.shared.counters import Counters
+from pupicker.shared.plurals import counted
 
 Answer = dict[str, Any]
 
@@ -97,7 +98,7 @@ def pick(job: Job, work: Work) -> Answer:
             tables.write(found, box_size)
             told.picked(found, box_size, tables.of(found.path))
             if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
-                raise Cancelled(f"ended after {told.number} of {len(paths)} micrographs")
+                raise Cancelled(f"ended after {told.number} of {counted(len(paths), 'micrograph')}")
     told.quarantined()
     return {**report.to_dict(), **picker.to_record(), "picks": told.picks, "seconds": _since(begin)}
 

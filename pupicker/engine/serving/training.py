@@ -58,7 +58,6 @@ def train(job: Job, work: Work, turns: Turns) -> Answer:
 
 
 def _written(model: Model, path: Path, answer: Answer) -> Answer:
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_model(path, model)
     return {**answer, "model": str(path), "card": card(model)}
 

@@ -141,10 +141,7 @@ class Watch(threading.Thread):
                 self._answered.set()
 
 
-def check_folders(folder: Path, output: Path) -> None:
-    """Raise InputError if there is nothing to watch, or no folder for the tables."""
+def check_watched(folder: Path) -> None:
+    """Raise InputError if there is nothing to watch."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder to watch", "watch")
-    if output.is_file():
-        raise InputError(f"{output}: is a file; give a folder for the tables", "output")
-    output.mkdir(parents=True, exist_ok=True)

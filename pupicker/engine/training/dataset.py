@@ -191,8 +191,8 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
     areas = [m.excluded for m in loaded]
     for m in loaded:
         report.note_excluded(m.path, *excluded_share_of(m.path, m.excluded, exclusion))
-    labels = outside_labels(labels, areas, "labelled particles")
-    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negatives")
+    labels = outside_labels(labels, areas, "labelled particle")
+    others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negative")
     if labelled and not sum(len(label) for label in labels):
         raise InputError(no_labels(paths, picks))
     digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,

@@ -14,6 +14,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.engine.files.coordinates import CoordinateTable
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted, none_can
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ MAX_OUTSIDE = 0.1
 
 
 def labels_in_working_pixels(
-    micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particles"
+    micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particle"
 ) -> list[Tensor]:
     """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
     labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
@@ -41,13 +42,14 @@ def labels_in_working_pixels(
         labels.append(torch.from_numpy(np.unique(xy, axis=0)))
     if outside_total > MAX_OUTSIDE * (inside_total + outside_total):
         raise InputError(
-            f"{outside_total} of {inside_total + outside_total} {what} lie outside of their micrographs"
+            f"{outside_total} of {counted(inside_total + outside_total, what)} lie outside of their micrographs"
             f" ({worst}); coordinates must be in pixels of the micrographs given; pupicker convert scales them"
         )
     if outside_total:
-        _log.warning("%d %s outside of their micrographs are left out: %s", outside_total, what, worst)
+        _log.warning("%s left out: %s", counted(outside_total, f"{what} outside of its micrograph is",
+                                                f"{what}s outside of their micrographs are"), worst)
     if dead:
-        _log.warning("%d %s on borders without an image are left out", dead, what)
+        _log.warning("%s on borders without an image %s left out", counted(dead, what), "is" if dead == 1 else "are")
     return labels
 
 
@@ -58,15 +60,16 @@ def negatives_in_working_pixels(
     if negatives is None:
         return [torch.zeros((0, 2), dtype=torch.float64) for _ in micrographs]
     kept, on_labels = [], 0
-    for place, label in zip(labels_in_working_pixels(micrographs, negatives, "negatives"), labels, strict=True):
+    for place, label in zip(labels_in_working_pixels(micrographs, negatives, "negative"), labels, strict=True):
         free = apart(place, label, geometry)
         kept.append(place[free])
         on_labels += int((~free).sum())
     if on_labels:
-        _log.warning("%d negatives lie on labelled particles and are left out", on_labels)
+        _log.warning("%s left out", counted(on_labels, "negative lies on a labelled particle and is",
+                                            "negatives lie on labelled particles and are"))
     if not sum(map(len, kept)):
         raise InputError(
-            f"none of the {len(negatives)} negatives can be used: check that the table is that of"
+            f"{none_can(len(negatives), 'negative')} be used: check that the table is that of"
             " these micrographs, and not the particles themselves", "negatives",
         )
     return kept
@@ -82,7 +85,9 @@ def no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:
     """Why no label is left."""
     if not len(picks):
         return "the table of picks is empty: label some particles first"
+    belongs = "the only pick does not belong" if len(picks) == 1 else f"none of the {len(picks)} picks belongs"
+    one = "the only micrograph" if len(paths) == 1 else f"one of the {len(paths)} micrographs"
     return (
-        f"none of the {len(picks)} picks belongs to one of the {len(paths)} micrographs that can be used: the table"
+        f"{belongs} to {one} that can be used: the table"
         f" names {picks.names()[0]!r}, the first micrograph is {paths[0].name!r}"
     )

@@ -34,6 +34,7 @@ from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.initial_count import PRIOR_LABELS, GeneralCount
 from pupicker.engine.training.options import TrainingOptions
 from pupicker.engine.training.validation import LabelledCandidates
+from pupicker.shared.plurals import counted
 
 INITIAL_COVER = 0.15
 MIN_COVER = 0.05
@@ -126,7 +127,7 @@ def particle_count(
         what = f"the class prior {class_prior:g}"
     elif particles_per_micrograph is not None:
         name, given = "particles_per_micrograph", particles_per_micrograph * len(micrographs) / pixels
-        what = f"{particles_per_micrograph:g} particles per micrograph"
+        what = f"{counted(f'{particles_per_micrograph:g}', 'particle')} per micrograph"
     else:
         initial = _initial_density(micrographs, geometry, max_density, general)
         if general is None:

@@ -23,6 +23,7 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.labels import apart
 from pupicker.engine.training.options import Task
+from pupicker.shared.plurals import counted
 
 PSEUDO_LABELS_PER_MICROGRAPH = 25
 
@@ -54,7 +55,8 @@ def with_pseudo_labels(data: TrainingSet, source: str, task: Task, count: int | 
     wanted = count or PSEUDO_LABELS_PER_MICROGRAPH * len(data.micrographs)
     scores = torch.cat([score for _, score in found])
     if not len(scores):
-        raise InputError(f"no pseudo-labels: {source} finds nothing on {len(found)} micrographs; label some particles",
+        raise InputError(f"no pseudo-labels: {source} finds nothing on {counted(len(found), 'micrograph')}; label some"
+                         " particles",
                          "pseudo_labels")
     lowest = scores.topk(min(wanted, len(scores))).values[-1]
     micrographs = [replace(m, labels=xy[score >= lowest].double()) for m, (xy, score) in

@@ -23,6 +23,7 @@ from pupicker.core.scores.likelihood import with_bound, with_total
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.training.suggested_threshold import expected_of_thresholds
+from pupicker.shared.plurals import counted
 
 
 def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
@@ -36,7 +37,8 @@ def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
         There are not as many candidates.
     """
     record = model.record
-    source = f"given after the training by {particles_per_micrograph:g} particles per micrograph"
+    particles = counted(f"{particles_per_micrograph:g}", "particle")
+    source = f"given after the training by {particles} per micrograph"
     if particles_per_micrograph == record.particles_per_micrograph:  # from the thinned list it would differ a little
         return replace(model, record=replace(record, particles_interval=None, class_prior_source=source))
     logits = _logits(model)
@@ -44,11 +46,11 @@ def recalibrated(model: Model, particles_per_micrograph: float) -> Model:
     reach = record.expected_curve[-1][2]
     expected = particles_per_micrograph * reach
     if not 0 < expected < len(logits):
-        raise UsageError(f"{particles_per_micrograph:g} particles per micrograph: the model has only"
-                         f" {len(logits)} candidates on a micrograph of its training", "particles_per_micrograph")
+        raise UsageError(f"{particles} per micrograph: the model has only {counted(len(logits), 'candidate')} on a"
+                         " micrograph of its training", "particles_per_micrograph")
     labelled = (record.labels or 0) / (record.micrographs or 1)
     if particles_per_micrograph < labelled:
-        raise UsageError(f"{particles_per_micrograph:g} particles per micrograph are fewer than the {labelled:.3g} that"
+        raise UsageError(f"{particles} per micrograph: fewer than the {labelled:.3g} that"
                          " are labelled on one on average", "particles_per_micrograph")
     calibration = with_total(replace(model.calibration, bound=None), logits, expected)
     # As many candidates as the bound of the model was made with, which were those of several micrographs.

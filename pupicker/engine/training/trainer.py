@@ -32,6 +32,7 @@ from pupicker.core.scores.early_stopping import best_epoch, pu_average_precision
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import Epoch, TrainingRecord, Validation
 from pupicker.engine.runtime.errors import PuPickerError, UsageError
+from pupicker.engine.runtime.interruption import Stopped
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.training.calibrated_model import Evidence, calibrated_model
 from pupicker.engine.training.dataset import LabelledMicrograph, Split, TrainingSet
@@ -41,11 +42,12 @@ from pupicker.engine.training.options import Hooks, Snapshot, Task
 from pupicker.engine.training.particle_count import FIRST_ESTIMATE, ParticleCount, particle_count
 from pupicker.engine.training.suggested_threshold import crowding_warning, number_of_particles
 from pupicker.engine.training.validation import LabelledCandidates, find_candidates, representative
+from pupicker.shared.plurals import counted
 
 _NONE = Hooks()
 
 
-class Interrupted(PuPickerError):
+class Interrupted(Stopped):
     """Training was asked to stop; its checkpoint is on disk."""
 
 
@@ -158,12 +160,13 @@ class Training:
         loss = self.fitting.update_many(sampler, self._unlabelled_prior(sampler), wanted, self._hooks.stop)
         if self.fitting.updates - before < wanted:
             if not self.curve:
-                raise Interrupted(f"stopped in the first {wanted} updates, of which nothing is kept: begin anew")
-            done = f"{before} updates{' on all labels' if self.stage == 'refit' else ''}"
+                raise Interrupted(f"stopped in the first {counted(wanted, 'update')}, of which nothing is kept: begin"
+                                  " anew")
+            done = f"{counted(before, 'update')}{' on all labels' if self.stage == 'refit' else ''}"
             raise Interrupted(f"stopped after {done}; the same training, resumed, goes on from there", "resume")
         if not math.isfinite(loss):
-            raise PuPickerError(f"the loss became {loss} after {self.fitting.updates} updates: lower the learning rate",
-                                "learning_rate")
+            raise PuPickerError(f"the loss became {loss} after {counted(self.fitting.updates, 'update')}: lower the"
+                                " learning rate", "learning_rate")
         return loss
 
     def _sampler(self, micrographs: list[LabelledMicrograph], held_out: list[Tensor]) -> Sampler:
@@ -261,7 +264,8 @@ class Training:
 
     def _note(self) -> str:
         last = self.curve[-1]
-        text = f"loss {last.loss:.3f}, {last.particles_per_micrograph:.0f} particles a micrograph"
+        particles = counted(f"{last.particles_per_micrograph:.0f}", "particle")
+        text = f"loss {last.loss:.3f}, {particles} a micrograph"
         return text if last.validation is None else f"{text}, validation AP {last.validation:.3f}"
 
     def _record(self, loss: float, validation: float | None) -> None:

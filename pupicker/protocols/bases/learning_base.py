@@ -16,6 +16,7 @@ from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.training import TrainingForm
 from pupicker.shared.digests import digest_of, file_digest
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import none_can
 
 
 class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicking):
@@ -110,7 +111,8 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
         links = self._linkMicrographs((mic for mic in self._getMicrographs() if mic.getObjId() in names),
                                       self._getInputFolder())
         if not links:
-            raise Exception("None of the %d labelled micrographs can be read: see the summary." % len(names))
+            raise Exception("%s be read: see the summary." % none_can(
+                len(names), "labelled micrograph").capitalize())
         return links
 
     def _getInputFolder(self) -> str:

@@ -22,6 +22,7 @@ from pupicker.protocols.forms.fields import withFormerNames
 from pupicker.protocols.forms.picking import PickingForm
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 
 class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
@@ -267,9 +268,10 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
         picked, empty = self.pickedMicrographs.get(), self.emptyMicrographs.get()
         lines = self._progressSummary()
         expected = self.expectedParticles.get()
-        lines += ["*%d picks* in %d micrographs, score threshold %s%s" % (
-                      output.getSize(), picked, self._getThresholdText(),
-                      ", about *%d particles* among them by their probabilities" % expected if expected else ""),
+        lines += ["*%s* in %s, score threshold %s%s" % (
+                      counted(output.getSize(), "pick"), counted(picked, "micrograph"), self._getThresholdText(),
+                      ", about *%s* among them by their probabilities" % counted(expected, "particle")
+                      if expected else ""),
                   "%0.1f a micrograph%s, box size %s px" % (
                       output.getSize() / max(1, picked), self.picksSpread.get() or "", output.getBoxSize())]
         if picked and empty == picked:
@@ -284,7 +286,8 @@ class ProtPuPickerPickingBase(PickingForm, PickingState, ManyMicrographs):
         if getattr(self, OUTPUT, None) is None:
             return []
         return ["%s: %s" % (self.getObjectTag(output), self.getMethods(output) if name == OUTPUT else
-                            "%d coordinates, picks of this run that were corrected by hand." % output.getSize())
+                            "%s, picks of this run that were corrected by hand." % counted(
+                                output.getSize(), "coordinate"))
                 for name, output in self.iterOutputAttributes(SetOfCoordinates)]
 
     # --------------------------- UTILS functions -----------------------------

@@ -24,6 +24,7 @@ from pupicker.shared.atomic import append_text, write_text
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted, none_can
 
 OUTPUT = "outputCoordinates"
 
@@ -53,7 +54,7 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
 
     def getSummary(self, coordSet: Any) -> str:
         """Comment of the output set, shown in the summary."""
-        return "%d picks, box size %s px" % (coordSet.getSize(), coordSet.getBoxSize())
+        return "%s, box size %s px" % (counted(coordSet.getSize(), "pick"), coordSet.getBoxSize())
 
     # --------------------------- at the start --------------------------------
     def _takeUpEarlierPicks(self, digest: str, scoring: str) -> None:
@@ -202,8 +203,8 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
     def _checkSomethingIsPicked(self) -> None:
         quarantined = self._getQuarantined()
         if quarantined and not self._getPickedIds():
-            raise CoreError("None of the %d micrographs can be picked; the first, %s: %s"
-                            % ((len(quarantined),) + quarantined[0]))
+            raise CoreError("%s be picked; the first, %s: %s" % (
+                (none_can(len(quarantined), "micrograph").capitalize(),) + quarantined[0]))
 
     def _noteUnpicked(self) -> None:
         """The base class knows micrographs by name: of two with one name it picks one, without a word."""

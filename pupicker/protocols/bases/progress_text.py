@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from pupicker.shared.durations import format_seconds
+from pupicker.shared.plurals import counted
 
 
 def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
@@ -23,8 +24,8 @@ def trainingProgress(status: Dict[str, Any], active: bool) -> List[str]:
     if stage not in ("selection", "refit"):
         return []
     twice = status.get("stages", 2) == 2
-    done = "%d of %s%d updates" % (status["updates"], "at most " if twice and stage == "selection" else "",
-                                   status["updates_total"])
+    done = "%d of %s%s" % (status["updates"], "at most " if twice and stage == "selection" else "",
+                           counted(status["updates_total"], "update"))
     where = ""
     if twice:
         where = "stage 1 of 2 (finding the length)" if stage == "selection" else "stage 2 of 2 (again, on all labels)"
@@ -54,4 +55,5 @@ def pickingProgress(picked: int, known: int, elapsedS: float, earlier: int = 0) 
     """
     here = picked - earlier
     rate = "" if here <= 0 or elapsedS <= 0 else ", %0.1f micrographs a minute" % (60 * here / elapsedS)
-    return "*Picking*: %d of %d micrographs that have arrived%s" % (picked, known, rate)
+    return "*Picking*: %d of %s arrived%s" % (
+        picked, counted(known, "micrograph that has", "micrographs that have"), rate)

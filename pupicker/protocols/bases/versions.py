@@ -12,6 +12,7 @@ from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.columns import POSITION
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.plurals import counted
 
 FEWEST = 10
 """New labels that are worth a training when no more will come."""
@@ -117,14 +118,15 @@ class Versions:
         lines = []
         for version in sorted(map(int, self._versions)):
             entry, change = self._versions[str(version)], self.change(version)
-            line = "*Version %d*: %d labels, %s" % (version, entry["labels"],
-                                                   time.strftime("%H:%M", time.localtime(entry["time"])))
+            line = "*Version %d*: %s, %s" % (version, counted(entry["labels"], "label"),
+                                             time.strftime("%H:%M", time.localtime(entry["time"])))
             number = entry.get("micrographs", 0)
             if change and number:
                 before, after = change["picks"]
-                line += ("; picks of %d micrographs: %0.1f a micrograph before, %0.1f now; %0.0f %% of those before "
+                line += ("; picks of %s: %0.1f a micrograph before, %0.1f now; %0.0f %% of those before "
                          "stay, %0.0f %% of those now are new"
-                         % (number, before / number, after / number, 100 * change["shared"][0] / max(1, before),
+                         % (counted(number, "micrograph"), before / number, after / number,
+                            100 * change["shared"][0] / max(1, before),
                             100 - 100 * change["shared"][1] / max(1, after)))
             lines.append(line)
         if self._failure:

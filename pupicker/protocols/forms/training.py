@@ -26,6 +26,7 @@ from pupicker.protocols.forms.run import Value
 from pupicker.shared import options
 from pupicker.shared.choices import GENERAL_NETWORKS, OBJECTIVES
 from pupicker.shared.lengths import packed_discs
+from pupicker.shared.plurals import counted
 
 FEW_LABELS = 10
 
@@ -187,8 +188,8 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
             return self._warnGpu()
         warnings = self._warnGpu()
         if coordSet.getSize() < FEW_LABELS:
-            warnings.append("There are only %d labelled particles; label ten or more, better a hundred."
-                            % coordSet.getSize())
+            warnings.append("There %s only %s; label ten or more, better a hundred." % (
+                "is" if coordSet.getSize() == 1 else "are", counted(coordSet.getSize(), "labelled particle")))
         boxAng = (coordSet.getBoxSize() or 0) * coordSet.getMicrographs().getSamplingRate()
         if boxAng and diameter and not boxAng / 4 <= diameter <= boxAng:
             warnings.append("The diameter of %0.0f Å does not fit the box size of the labels, %d px = %0.0f Å, which "

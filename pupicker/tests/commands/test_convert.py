@@ -76,6 +76,21 @@ def test_input_that_is_missing_or_unknown(tmp_path, capsys):
     assert "a.pdf: not a coordinate table" in capsys.readouterr().err
 
 
+def test_what_is_probably_wrong_is_said(picks, capsys):
+    target = str(picks.with_suffix(".star"))
+    assert main(["convert", str(picks), target]) == 0 and capsys.readouterr().err == ""
+    picks.write_text("micrograph\tx\ty\n")
+    assert main(["convert", str(picks), target]) == 0
+    assert capsys.readouterr().err == (
+        f"warning: {picks}: no particles are in it, or none are left: what is written is empty\n")
+    picks.write_text("micrograph\tx\ty\na\t1\t2\na\t1\t2\n")
+    assert main(["convert", str(picks), target]) == 0
+    assert capsys.readouterr().err.startswith(f"warning: {picks}: 1 of its 2 rows repeats another one")
+    picks.write_text("micrograph\tx\tx\ty\na\t1\t2\t3\n")
+    assert main(["convert", str(picks), target]) == 1
+    assert "2 columns have one title, 'x' and 'x'" in capsys.readouterr().err
+
+
 def test_help_has_the_example(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["convert", "--help"])

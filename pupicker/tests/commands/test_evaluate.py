@@ -177,7 +177,7 @@ def test_average_precision_over_regions(capsys, simulated, model_path, tmp_path)
     assert result.json["region_average_precision"] == regions(whole).json["region_average_precision"]
     assert [entry["micrograph"] for entry in result.json["quarantined"]] == [str(broken)]
     assert f"quarantined: {broken}: truncated" in result.err
-    assert "none of the 1 micrographs can be used" in regions(broken).error(1)
+    assert "the only micrograph cannot be used" in regions(broken).error(1)
 
 
 @pytest.mark.parametrize(("how", "words"), [

@@ -170,7 +170,7 @@ def test_report_without_model_and_with_a_micrograph_that_is_gone(capsys, simulat
     assert page.sections == ["Picks per micrograph", "Examples", "Micrographs", "Left out", "How it was made"]
     assert "gone.mrc cannot be shown (No such file" in page.text
     assert len(page.images) == 1 + 2 and [row for row in page.rows if row == ["micrographs without a pick", "1"]]
-    assert re.match(r"1 of 3 micrographs have no pick", page.alarms[0])
+    assert re.match(r"1 of 3 micrographs has no pick", page.alarms[0])
 
 
 def test_long_tables_are_cut_and_say_so(tmp_path):

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -78,6 +80,21 @@ def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
     finally:
         os.close(writing)
     assert done.stderr == "" and done.returncode == 1
+
+
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_a_signal_where_nothing_has_to_be_finished(tmp_path, number, said):
+    """The exit code is that of the signal, as it is where something has to be."""
+    command = [sys.executable, "-m", "pupicker", "simulate", "--output", str(tmp_path), "--micrographs", "5000",
+               "--width", "128", "--height", "128", "--particles", "1", "--threads", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("mic_*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 128 + number and out == "" and "Traceback" not in err
+    assert err.splitlines()[-1] == f"pupicker simulate: {said}"
 
 
 @pytest.mark.parametrize("option", ["--score-sd", "--uncertainty"])

@@ -98,7 +98,7 @@ def test_all_contaminants_and_a_real_structure(parser, tmp_path, capsys):
 def test_crowding_is_said(parser, tmp_path, capsys):
     run(parser, "--output", tmp_path, "--width", "200", "--height", "200", "--particles", "30", "--diameter", "80",
         "--micrographs", "1", "--gold", "30")
-    assert "no room for all 30 particles in 1 micrographs, first mic_0001.mrc" in capsys.readouterr().err
+    assert "no room for all 30 particles in 1 micrograph, first mic_0001.mrc" in capsys.readouterr().err
     assert 0 < len(read_coordinates(tmp_path / "truth.star")) < 30
 
 

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from pupicker.shared.atomic import atomic_path
+from pupicker.shared.atomic import atomic_path, folder_for
 from pupicker.shared.json_files import read_json, write_json
 
 
@@ -21,6 +21,26 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError
     assert json.loads(target.read_text()) == {"a": 1}
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_no_empty_folder_is_left_of_what_could_not_be_written(tmp_path):
+    with pytest.raises(RuntimeError), atomic_path(tmp_path / "new" / "newer" / "a.json"):
+        assert (tmp_path / "new" / "newer").is_dir()
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    with pytest.raises(RuntimeError), folder_for(tmp_path / "old" / "new" / "newer"):
+        (tmp_path / "old" / "new" / "a").touch()
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["old", "new", "a"]
+    with pytest.raises(RuntimeError), folder_for(tmp_path / "old"):
+        (tmp_path / "old" / "new" / "a").unlink()
+        (tmp_path / "old" / "new").rmdir()
+        raise RuntimeError
+    assert (tmp_path / "old").is_dir()
+    with folder_for(tmp_path / "kept"):
+        pass
+    assert (tmp_path / "kept").is_dir()
 
 
 def test_json_there_and_back(tmp_path):

@@ -11,6 +11,7 @@ from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.shared.columns import OPTIONAL, POSITION
 from pupicker.shared.durations import format_seconds
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px, packed_discs
+from pupicker.shared.plurals import counted, none_can
 from pupicker.shared.shares import roughly
 
 
@@ -33,6 +34,19 @@ def test_columns_are_those_of_a_table():
 ])
 def test_seconds(seconds, text):
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "words", "text"), [
+    (1, ("pick",), "1 pick"), (0, ("pick",), "0 picks"), (2, ("pick",), "2 picks"), ("1", ("pick",), "1 pick"),
+    (11, ("pick",), "11 picks"), (1, ("file is", "files are"), "1 file is"),
+    (3, ("file is", "files are"), "3 files are"),
+])
+def test_one_and_several(number, words, text):
+    assert counted(number, *words) == text
+
+
+def test_none_of_several_and_of_one():
+    assert none_can(3, "pick") == "none of the 3 picks can" and none_can(1, "pick") == "the only pick cannot"
 
 
 @pytest.mark.parametrize(("share", "text"), [

@@ -33,7 +33,7 @@ class TestLabelling(WorkflowTestCase):
         self.assertEqual(run.outputCoordinates.getSize(), len(CLICKS))
         self.assertEqual(run.outputCoordinates.getBoxSize(), 2 * round(1.5 * DIAMETER / PIXEL_SIZE / 2))
         self.assertEqual(run.outputNegatives.getSize(), 1)
-        self.assertIn(f"*{len(CLICKS)} labels* on 1 micrographs, 1 places", run.summary()[0])
+        self.assertIn(f"*{len(CLICKS)} labels* on 1 micrograph, 1 place that is", run.summary()[0])
         first = {coord.getPosition() for coord in run.outputCoordinates}
         run.outputCoordinates.close()  # its file is written anew
         self.use(run, [(130, 60)], negatives=False)

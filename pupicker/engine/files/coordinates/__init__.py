@@ -8,8 +8,10 @@ what a reader knows beside the file, ``layout`` what a writer does, ``folders`` 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +26,13 @@ from pupicker.engine.files.coordinates.source import Reading, Source
 from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
 from pupicker.engine.files.names import distinct_stems, match_names, say_matches
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.atomic import folder_for
 from pupicker.shared.names import micrograph_key, plain_name, table_stem
 
 __all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "shapes_of",
            "write_coordinates", "write_folder_index", "write_index"]
+
+_log = logging.getLogger(__name__)
 
 INDEXED = ("_autopick.star", "_manualpick.star")
 """Ends of the names of tables to which RELION has an index."""
@@ -81,9 +86,11 @@ def read_coordinates(
     elif reading.name_pattern is not None:
         table = table.renamed({name: _named_by(name, reading.name_pattern) or name for name in table.names()})
     try:
-        return placed(table, reading, _shape_among(known) if known else None)
+        table = placed(table, reading, _shape_among(known) if known else None)
     except InputError as error:
         raise InputError(f"{path}: {error}", *error.parameters) from error
+    _say_doubled(path, table)
+    return table
 
 
 def write_coordinates(
@@ -128,10 +135,11 @@ def write_coordinates(
     taken = {str(name) for name in named.values()}
     without = [str(name) for name in micrographs or () if str(Path(name)) not in taken]
     shapes = shapes_of(table.names(), micrographs) if suffix.lower().endswith(".cs") else {}
-    path.mkdir(parents=True, exist_ok=True)
-    for name, stem in distinct_stems([*table.names(), *without]).items():
-        target = path / f"{stem}{suffix}"
-        format_to_write(target).write(target, table.of(name), Layout(box_size_px, shapes))
+    stems = distinct_stems([*table.names(), *without])
+    with folder_for(path):
+        for name, stem in stems.items():
+            target = path / f"{stem}{suffix}"
+            format_to_write(target).write(target, table.of(name), Layout(box_size_px, shapes))
 
 
 def write_folder_index(folder: Path, names: Sequence[str], ending: str) -> Path:
@@ -195,14 +203,26 @@ def _matched(
     if meant and not matched:
         first = next(iter(meant))
         by_pattern = "" if pattern is None else f" (which the pattern makes {meant[first]!r})"
+        none = "its only row is not" if len(table) == 1 else f"none of its {len(table)} rows is"
+        one = "the only micrograph" if len(micrographs) == 1 else f"one of the {len(micrographs)} micrographs"
         raise InputError(
-            f"{path}: none of its {len(table)} rows is on one of the {len(micrographs)} micrographs: the table names"
-            f" {first!r}{by_pattern}, the first micrograph is {micrographs[0].name!r}; give its micrographs, or a"
-            " pattern that says which part of its names is a micrograph's", "name_pattern",
+            f"{path}: {none} on {one}: the table names {first!r}{by_pattern}, the first micrograph"
+            f" is {micrographs[0].name!r}; give its micrographs, or a pattern that says which part of its names is a"
+            " micrograph's", "name_pattern",
         )
     rows = {name: len(table.of(name)) for name in meant if name not in matched}
     say_matches(path, matched, rows, len(table))
     return table.renamed(matched)
+
+
+def _say_doubled(path: Path, table: CoordinateTable) -> None:
+    """A warning of rows that another row repeats: two tables of the same particles, joined."""
+    rows = Counter(zip(table.micrograph.tolist(), table.x.tolist(), table.y.tolist(), strict=True))
+    repeated = len(table) - len(rows)
+    if repeated:
+        first = next(row for row, number in rows.items() if number > 1)
+        _log.warning("%s: %d of its %d rows %s another one, with the same micrograph, x and y; the first: %s at %g, %g",
+                     path, repeated, len(table), "repeats" if repeated == 1 else "repeat", *first)
 
 
 def _named_by(name: str, pattern: str | None) -> str | None:

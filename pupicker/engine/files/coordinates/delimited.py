@@ -19,13 +19,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.numbers import refuse_depth, to_numbers
+from pupicker.engine.files.coordinates.numbers import (
+    DECIMAL_POINT,
+    has_decimal_commas,
+    refuse_decimal_commas,
+    refuse_depth,
+    to_numbers,
+)
 from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.names import distinct_stems
-from pupicker.engine.files.sample import Sample, all_numbers
+from pupicker.engine.files.sample import Sample, all_numbers, read_text
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.layout import Layout
@@ -53,13 +60,15 @@ def recognises(sample: Sample) -> bool:
     if not rows:
         return sample.suffix in SUFFIXES and bool(sample.text)
     places = _places(rows[0])
-    named = "x" in places and "y" in places
-    return named or (sample.suffix in SUFFIXES and all(len(row) == 2 and all_numbers(row) for row in rows))
+    if "x" in places and "y" in places:
+        return True
+    bare = all(len(row) == 2 and all_numbers(row) for row in rows) or has_decimal_commas(sample.lines()[0])
+    return sample.suffix in SUFFIXES and bare
 
 
 def read(path: Path, source: Source) -> CoordinateTable:
     """Read a table; a file without any line is an empty table."""
-    lines = _split(path)
+    delimiter, lines = _split(path)
     if not lines:
         return CoordinateTable.empty()
     if len(lines[0][1]) == 2 and all_numbers(lines[0][1]):
@@ -70,7 +79,9 @@ def read(path: Path, source: Source) -> CoordinateTable:
     needed = max(places.values()) + 1
     for number, fields in rows:
         if len(fields) < needed or (len(fields) > len(header) and any(fields[len(header):])):
-            raise InputError(f"{path}: line {number}: {len(fields)} fields, the header has {len(header)}")
+            hint = ": if its numbers have decimal commas, " + DECIMAL_POINT
+            raise InputError(f"{path}: line {number}: {counted(len(fields), 'field')}, the header has"
+                             f" {len(header)}" + (hint if delimiter == "," and len(fields) > len(header) else ""))
 
     def column(name: str) -> np.ndarray:
         return to_numbers([fields[places[name]] for _, fields in rows], name, path, lambda row: rows[row][0])
@@ -121,28 +132,29 @@ def _meant(path: Path, source: Source) -> str:
                      " that it is of, call the file like that, or add a column micrograph")
 
 
-def _split(path: Path) -> list[tuple[int, list[str]]]:
-    """Line number and fields of each line that is neither blank nor a comment."""
+def _split(path: Path) -> tuple[str | None, list[tuple[int, list[str]]]]:
+    """What stands between the fields (None: blanks); line number and fields of each line that is not blank."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a coordinate table: it is not text") from error
-    header = next((line for line in text.splitlines() if line.strip()), "")
+        text = read_text(path)
+    except ValueError as error:
+        raise InputError(f"{path}: not a coordinate table: {error}") from error
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines, 1) if line.strip()), 0)
+    refuse_decimal_commas(path, lines[:first])
+    header = lines[first - 1] if first else ""
     delimiter = next((mark for mark in "\t,;" if mark in header), None)
     if delimiter is None:
-        return [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        return None, [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [(reader.line_num, [field.strip() for field in fields]) for fields in reader if any(fields)]
+        return delimiter, [(reader.line_num, [field.strip() for field in fields]) for fields in reader if any(fields)]
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from error
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:
     """Place of each known column."""
-    titles = [re.sub(r"[_\-\s\"]", "", title).lower() for title in header]
-    titles = [title.removeprefix("rln") for title in titles]
-    places: dict[str, int] = {}
+    titles, places = _plain(header), dict[str, int]()
     for name, spellings in _TITLES.items():
         spelling = next((spelling for spelling in spellings if spelling in titles), None)
         if spelling is not None:
@@ -150,10 +162,22 @@ def _places(header: Sequence[str]) -> dict[str, int]:
     return places
 
 
+def _plain(header: Sequence[str]) -> list[str]:
+    """Titles as :data:`_TITLES` has them."""
+    titles = (re.sub(r"[_\-\s\"]", "", title).lower() for title in header)
+    return [title.removeprefix("rln") for title in titles]
+
+
 def _find_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Place of each known column; x and y must be there."""
+    """Place of each known column; x and y must be there, and no other column may have the same title."""
     places = _places(header)
     if "x" not in places or "y" not in places:
         found = " ".join(", ".join(header).split())[:80]  # an unclosed quote makes titles of many lines
         raise InputError(f"{path}: the first line must name the columns micrograph, x, y (score); found: {found}")
+    titles = _plain(header)
+    for place in places.values():
+        twins = [header[other] for other, title in enumerate(titles) if title == titles[place]]
+        if len(twins) > 1:
+            raise InputError(f"{path}: {len(twins)} columns have one title, {' and '.join(map(repr, twins))}: leave one"
+                             " of them, or give the others other titles")
     return places

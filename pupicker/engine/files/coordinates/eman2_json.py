@@ -10,7 +10,7 @@ import numpy as np
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.numbers import to_numbers
 from pupicker.engine.files.coordinates.source import Source
-from pupicker.engine.files.sample import Sample
+from pupicker.engine.files.sample import Sample, read_text
 from pupicker.engine.runtime.errors import InputError
 
 SUFFIXES: tuple[str, ...] = (".json",)
@@ -26,7 +26,7 @@ def recognises(sample: Sample) -> bool:
 def read(path: Path, source: Source) -> CoordinateTable:
     """The particles among the boxes: references of bad particles and of background are lists of their own."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON that can be read ({' '.join(str(error).split())})") from error
     boxes = content.get("boxes", []) if isinstance(content, dict) else None

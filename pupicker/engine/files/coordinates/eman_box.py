@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.files.coordinates.numbers import to_numbers
+from pupicker.engine.files.coordinates.numbers import refuse_decimal_commas, to_numbers
 from pupicker.engine.files.coordinates.source import Source
-from pupicker.engine.files.sample import Sample, all_numbers
+from pupicker.engine.files.sample import Sample, all_numbers, read_text
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import write_text
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.layout import Layout
@@ -33,13 +34,15 @@ def recognises(sample: Sample) -> bool:
 def read(path: Path, source: Source) -> CoordinateTable:
     """Read the centres of the boxes, ``x + width / 2``; all are of the micrograph the file is named after."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a box file: it is not text") from error
+        lines = read_text(path).splitlines()
+    except ValueError as error:
+        raise InputError(f"{path}: not a box file: {error}") from error
+    refuse_decimal_commas(path, lines)
     rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(lines, 1) if line.strip()]
     for number, fields in rows:
         if len(fields) < 4:
-            raise InputError(f"{path}: line {number}: {len(fields)} fields, expected x y width height [score]")
+            raise InputError(f"{path}: line {number}: {counted(len(fields), 'field')}, expected x y width height"
+                             " [score]")
 
     def column(place: int, name: str) -> np.ndarray:
         return to_numbers([fields[place] for _, fields in rows], name, path, lambda row: rows[row][0])

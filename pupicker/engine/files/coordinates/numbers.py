@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pupicker.engine.files.star import StarTable
 from pupicker.engine.runtime.errors import InputError
+
+DECIMAL_POINT = "write numbers with a decimal point"
+
+_WITH_COMMA = re.compile(r"[-+]?[\d.]*,\d+(?:[eE][-+]?\d+)?")
+_WITH_OR_WITHOUT = re.compile(r"[-+]?[\d.]*(?:,\d+)?(?:[eE][-+]?\d+)?")
 
 
 def to_numbers(texts: Sequence[str], column: str, path: Path, line_of: Callable[[int], int]) -> np.ndarray:
@@ -36,8 +42,25 @@ def to_numbers(texts: Sequence[str], column: str, path: Path, line_of: Callable[
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         row = int(bad[0])
+        if _WITH_COMMA.fullmatch(texts[row]):
+            raise InputError(f"{path}: line {line_of(row)}: {column} is {texts[row]!r}, with a decimal comma;"
+                             f" {DECIMAL_POINT}")
         raise InputError(f"{path}: line {line_of(row)}: {column} is {texts[row]!r}, expected a finite number")
     return values
+
+
+def has_decimal_commas(line: str) -> bool:
+    """Whether a line is numbers with blanks or semicolons between them and commas in some: ``12,5 33,7``."""
+    fields = [field for field in re.split(r"[\s;]+", line) if field] if "," in line else []
+    return (len(fields) > 1 and all(map(_WITH_OR_WITHOUT.fullmatch, fields))
+            and any(map(_WITH_COMMA.fullmatch, fields)))
+
+
+def refuse_decimal_commas(path: Path, lines: Iterable[str]) -> None:
+    """InputError at the first of `lines`, which have no titles, that :func:`has_decimal_commas`."""
+    for number, line in enumerate(lines, 1):
+        if has_decimal_commas(line):
+            raise InputError(f"{path}: line {number}: {line.strip()[:40]!r} has decimal commas; {DECIMAL_POINT}")
 
 
 def star_column(table: StarTable, label: str) -> np.ndarray:

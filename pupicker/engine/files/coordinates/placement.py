@@ -11,6 +11,7 @@ import numpy as np
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.source import Reading
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 FEWEST_FRACTIONS = 3
 """So many positions between 0 and 1, not all whole, are no pixels."""
@@ -61,8 +62,10 @@ def _scored(table: CoordinateTable, least: float) -> CoordinateTable:
         raise InputError("the table has no scores, so that no lowest one can be asked for", "min_score")
     kept = table if table.score is None else table.select(table.score >= least)
     if len(kept) < len(table):
-        logging.getLogger(__name__).info("%d of %d rows have a score below %g and are left out", len(table) - len(kept),
-                                         len(table), least, extra={"parameters": ("min_score",)})
+        rows = counted(len(table), "row")
+        logging.getLogger(__name__).info("%s left out", counted(
+            len(table) - len(kept), f"of {rows} has a score below {least:g} and is",
+            f"of {rows} have a score below {least:g} and are"), extra={"parameters": ("min_score",)})
     return kept
 
 

@@ -109,6 +109,9 @@ def _to_coordinates(table: StarTable, source: Source) -> CoordinateTable:
         if score.size and np.all(score == _UNSET_SCORE):
             score = None
     names = columns.get(MICROGRAPH) or [_of_stack(name) for name in columns.get(_IMAGE, ())]
+    if names and MICROGRAPH not in columns:
+        _log.info("%s: has no _%s; its particles are taken for those of the micrographs that the stacks of _%s are"
+                  " named after, the first: %r for %r", table.path, MICROGRAPH, _IMAGE, columns[_IMAGE][0], names[0])
     spread = column(SCORE_SD) if SCORE_SD in columns else None
     return CoordinateTable(np.array(names or [source.micrograph] * len(x), dtype=object), x, y, score, score_sd=spread)
 

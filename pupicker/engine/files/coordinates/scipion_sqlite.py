@@ -16,6 +16,7 @@ from pupicker.engine.files.coordinates.numbers import check_finite, refuse_depth
 from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 SUFFIXES: tuple[str, ...] = (".sqlite", ".db")
 
@@ -50,7 +51,8 @@ def _read(path: Path, connection: sqlite3.Connection, columns: Mapping[str, str]
     rows = connection.execute(f"SELECT enabled, {chosen} FROM Objects").fetchall()
     enabled = [row for row in rows if row[0] in (1, "1", True)]
     if len(enabled) < len(rows):
-        logging.getLogger(__name__).info("%s: %d coordinates are disabled and left out", path, len(rows) - len(enabled))
+        logging.getLogger(__name__).info("%s: %s disabled and left out", path, counted(
+            len(rows) - len(enabled), "coordinate is", "coordinates are"))
     values: dict[str, list[Any]] = {name: [row[place] for row in enabled] for place, name in enumerate(wanted, 1)}
 
     def column(name: str) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.numbers import check_finite
 from pupicker.engine.files.coordinates.source import Source
-from pupicker.engine.files.sample import Sample
+from pupicker.engine.files.sample import Sample, read_text
 from pupicker.engine.runtime.errors import InputError
 
 SUFFIXES: tuple[str, ...] = ()  # .csv and .json, which are other tables' too: told by the content alone
@@ -50,7 +50,7 @@ def read(path: Path, source: Source) -> CoordinateTable:
 def _regions(path: Path) -> Iterator[tuple[str, Any, Any]]:
     """File name, shape and attributes of each region."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
         if text.lstrip().startswith("{"):
             content = json.loads(text)
             for image in content.get("_via_img_metadata", content).values():

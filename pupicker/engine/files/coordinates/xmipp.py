@@ -14,6 +14,7 @@ from pupicker.engine.files.coordinates.source import Source
 from pupicker.engine.files.sample import Sample
 from pupicker.engine.files.star import StarTable, read_star
 from pupicker.engine.runtime.errors import InputError
+from pupicker.shared.plurals import counted
 
 SUFFIXES: tuple[str, ...] = (".pos", ".xmd")
 
@@ -53,6 +54,6 @@ def _to_coordinates(table: StarTable, source: Source) -> CoordinateTable:
         return found
     enabled = column(_ENABLED) > 0
     if not enabled.all():
-        logging.getLogger(__name__).info("%s: %d particles are disabled and left out", table.path,
-                                         int((~enabled).sum()))
+        logging.getLogger(__name__).info("%s: %s disabled and left out", table.path, counted(
+            int((~enabled).sum()), "particle is", "particles are"))
     return found.select(enabled)

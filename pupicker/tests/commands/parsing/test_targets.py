@@ -1,7 +1,8 @@
-"""Nothing that is given is written over."""
+"""Nothing that is given is written over; what cannot be written is said before the work, and nothing is left of it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -45,11 +46,108 @@ def pick(folder, *more):
     (lambda f: pick(f, "--html", f / "mics" / ".." / "labels.star"), "is no report in HTML"),
     (lambda f: ["combine", f / "labels.star", f / "o.star", "--diameter", 100, "--output", f / "labels.star"],
      "is also one of the tables"),
+    (lambda f: evaluate(f, "--matches", f / "labels.star"), "--matches"),
     (lambda f: ["convert", f / "labels.star", f / "labels.star", "--scale", 2], "is also what is read"),
 ])
 def test_what_is_given_is_not_written_over(capsys, files, command, words):
     line = run(capsys, *command(files)).error(2)
     assert words in line
+
+
+DISTANCE = ("--distance", 10)
+WRITTEN = {
+    "train": (lambda f, out: train(f, "--output", out), ".pupicker"),
+    "train html": (lambda f, out: train(f, "--output", f / "n.pupicker", "--html", out), ".html"),
+    "train status": (lambda f, out: train(f, "--output", f / "n.pupicker", "--status", out), ".json"),
+    "train report": (lambda f, out: train(f, "--output", f / "n.pupicker", "--report", out), ".json"),
+    "pick": (lambda f, out: pick(f, "--output", out), ".star"),
+    "pick folder": (lambda f, out: pick(f, "--output", out), ""),
+    "pick weaker": (lambda f, out: pick(f, "--candidates", out), ""),
+    "baseline": (lambda f, out: ["baseline", "dog", f / "mics", "--diameter", 100, "--output", out], ".tsv"),
+    "convert": (lambda f, out: ["convert", f / "labels.star", out], ".tsv"),
+    "convert folder": (lambda f, out: ["convert", f / "labels.star", out, "--per-micrograph", ".star"], ""),
+    "evaluate plot": (lambda f, out: evaluate(f, "--plot", out), ".png"),
+    "evaluate matches": (lambda f, out: evaluate(f, "--matches", out), ".tsv"),
+    "combine": (lambda f, out: ["combine", f / "labels.star", f / "o", *DISTANCE, "--output", out], ".tsv"),
+    "combine folder": (lambda f, out: ["combine", f / "labels.star", f, *DISTANCE, "--output", out], ""),
+    "preprocess": (lambda f, out: ["preprocess", f / "mics", "--target-pixel-size", 12, "--output", out], ""),
+    "recalibrate": (lambda f, out: ["recalibrate", f / "m.pupicker", "--particles-per-micrograph", 20, "--output", out],
+                    ".pupicker"),
+    "report": (lambda f, out: ["report", f / "mics", "--picks", f / "labels.star", "--output", out], ".html"),
+    "simulate": (lambda f, out: ["simulate", "--micrographs", 1, "--output", out], ""),
+    "cross-validate": (lambda f, out: ["cross-validate", *train(f, "--output", out)[1:]], ""),
+    "models": (lambda f, out: ["models", "publish", f / "m.pupicker", "--name", "n", "--folder", out], ""),
+    "label": (lambda f, out: ["label", f / "mics", "--output", out], ""),
+    "serve": (lambda f, out: ["serve", "--model", f / "m.pupicker", "--watch", f / "mics", "--output", out], ""),
+    "serve metrics": (lambda f, out: ["serve", "--model", f / "m.pupicker", "--metrics", out], ".prom"),
+}
+"""How each command is given the name of what it writes, and how such names end; "" are folders."""
+
+
+EITHER = ("pick", "baseline", "convert", "combine")
+"""Where a folder is for one table a micrograph, whatever it is called."""
+
+
+def evaluate(folder, *more):
+    return ["evaluate", "--picks", folder / "labels.star", "--truth", folder / "labels.star", "--radius", 10, *more]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_can_be_no_output_is_one_line_before_the_work(capsys, files, name):
+    """Devices stand behind links: a writer that took one for a file would replace the link alone."""
+    words, suffix = WRITTEN[name]
+    known = files / f"there{suffix}"
+    wrong, proc = "give the name of a file" if suffix else "give the name of a folder", f"/proc/pupicker{suffix}"
+    makers = [lambda: known.symlink_to("/dev/null"), lambda: known.symlink_to("/dev/full"), lambda: os.mkfifo(known)]
+    if name not in EITHER:
+        makers.append(known.mkdir if suffix else known.touch)
+    for make in makers:
+        make()
+        before = set(files.rglob("*"))
+        line = run(capsys, *words(files, known)).error(2)
+        assert f"{known}: is a" in line and wrong in line, line
+        assert set(files.rglob("*")) == before
+        known.rmdir() if known.is_dir() else known.unlink()
+    below = files / "labels.star" / f"new{suffix}"
+    assert f"{below}: {files / 'labels.star'} is no folder" in run(capsys, *words(files, below)).error(2)
+    assert f"{proc}: nothing can be written in /proc (" in run(capsys, *words(files, proc)).error(1)
+    assert not os.path.exists(proc)
+
+
+FAILS = {
+    "train": lambda f, new: ["train", f / "mics", "--picks", f / "none.tsv", "--diameter", 100, "--output",
+                             new / "m.pupicker", "--html", new / "r" / "r.html"],
+    "pick": lambda f, new: ["pick", f / "mics", "--model", f / "no.pupicker", "--output", new / "p.star"],
+    "pick folder": lambda f, new: ["pick", f / "mics", "--model", f / "no.pupicker", "--output", new / "p",
+                                   "--candidates", new / "c"],
+    "convert": lambda f, new: ["convert", f / "labels.star", new / "b.box"],
+    "convert folder": lambda f, new: ["convert", f / "labels.star", new / "b", "--per-micrograph", ".box"],
+    "evaluate": lambda f, new: evaluate(f, "--truth", f / "gone.star", "--plot", new / "p.png"),
+    "combine": lambda f, new: ["combine", f / "labels.star", f / "gone.star", "--distance", 10, "--output", new / "c"],
+    "recalibrate": lambda f, new: ["recalibrate", f / "m.pupicker", "--particles-per-micrograph", 9e9, "--output",
+                                   new / "m.pupicker"],
+    "report": lambda f, new: ["report", f / "mics", "--picks", f / "gone.star", "--output", new / "r.html"],
+    "simulate": lambda f, new: ["simulate", "--density", f / "gone.mrc", "--output", new / "s"],
+    "cross-validate": lambda f, new: ["cross-validate", f / "mics", "--picks", f / "none.tsv", "--diameter", 100,
+                                      "--output", new / "cv"],
+    "models": lambda f, new: ["models", "publish", f / "no.pupicker", "--name", "n", "--folder", new / "library"],
+    "label": lambda f, new: ["label", f / "mics", "--output", new / "labels"],
+    "serve": lambda f, new: ["serve", "--model", f / "no.pupicker", "--watch", f / "mics", "--output", new / "p"],
+}
+"""A failure of each command after it has found that its output can be written."""
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_nothing_is_left_of_a_run_that_had_nothing_to_write(capsys, monkeypatch, files, name):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    (files / "none.tsv").write_text("micrograph\tx\ty\n")
+    (files / "no.pupicker").write_bytes(b"no model")
+    before = set(files.rglob("*"))
+    result = run(capsys, *FAILS[name](files, files / "new" / "newer"))
+    assert result.code in (1, 2) and "error: " in result.err and result.out == "", result
+    assert set(files.rglob("*")) == before
+    for path in ("none.tsv", "no.pupicker"):
+        (files / path).unlink()
 
 
 def test_a_model_and_reports_are_replaced_by_their_own_kind(capsys, simulated, model_path, tmp_path):

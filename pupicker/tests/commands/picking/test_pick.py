@@ -184,4 +184,4 @@ def test_noise_unlike_that_of_the_training_is_no_particle(pick, simulated, tmp_p
     result = pick([simulated.unseen[0], path], tmp_path / "p.tsv", "--json")
     table = read_coordinates(tmp_path / "p.tsv")
     assert len(table.of(str(path))) <= 3 < len(table.of(str(simulated.unseen[0])))
-    assert "background of 1 micrographs is unlike that of the training (smooth.mrc)" in result.err
+    assert "background of 1 micrograph is unlike that of the training (smooth.mrc)" in result.err

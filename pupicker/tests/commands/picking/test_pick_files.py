@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from pupicker.commands import launch
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
 from pupicker.engine.picking.picker import Picker
@@ -155,21 +156,25 @@ def test_out_of_memory_on_one_micrograph_stops_no_other(pick, simulated, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_leaves_its_picks(simulated, model_path, tmp_path, number):
-    """Beside the table, which is there when it is whole; the next run takes them away."""
+    """Beside the table, which is there when it is whole; the next run takes them away.  Scipion reads the outcome."""
     for copy in range(MANY):
         os.link(simulated.unseen[0], tmp_path / f"m{copy:03d}.mrc")
     output, unfinished = tmp_path / "p.star", tmp_path / "p.unfinished.star"
     command = [sys.executable, "-m", "pupicker", "pick", "--model", str(model_path), "--output", str(output),
                "--threads", "1"]
-    process = subprocess.Popen([*command, str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    outcome = tmp_path / "outcome.json"
+    started = [sys.executable, launch.__file__, str(outcome), *command[3:], str(tmp_path)]
+    process = subprocess.Popen(started, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None
     while not process.stderr.readline().startswith("picking: "):
         assert process.poll() is None
     process.send_signal(number)
     out, err = process.communicate(timeout=300)
-    assert process.returncode == 1 and out == "" and not output.exists()
+    assert process.returncode == 128 + number and out == "" and not output.exists()
     done = len(read_coordinates(unfinished).names())
     assert 2 <= done < MANY and f"stopped after {done} of {MANY} micrographs" in err and str(unfinished) in err
+    assert json.loads(outcome.read_text()) == {
+        "exit_code": 128 + number, "error": f"pupicker pick: error: stopped after {done} of {MANY} micrographs"}
     assert subprocess.run([*command, str(tmp_path / "m000.mrc")], check=False, capture_output=True).returncode == 0
     assert output.exists() and not unfinished.exists()
 

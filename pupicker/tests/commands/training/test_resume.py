@@ -64,7 +64,7 @@ def test_resumed_training_ends_with_the_same_model(capsys, simulated, uninterrup
     arguments = training(simulated, model)
     code, err = stop_after_first_epoch(arguments, checkpoint, number)
     if number == signal.SIGTERM:
-        assert code == 1 and "--resume" in err.splitlines()[-1] and "Traceback" not in err
+        assert code == 143 and "--resume" in err.splitlines()[-1] and "Traceback" not in err
     else:
         assert code == -signal.SIGKILL
     assert checkpoint.exists() and not model.exists()

@@ -334,7 +334,19 @@ def test_values_that_are_no_numbers(tmp_path, name, text, line, value):
 
 @pytest.mark.parametrize(("name", "content", "said"), [
     ("a.tsv", b"micrograph\tx\ty\na\t1\n", "line 2: 2 fields, the header has 3"),
-    ("a.tsv", b"micrograph\tx\ty\na\t1,5\t2\n", "line 2: x is '1,5', expected a finite number"),
+    ("a.tsv", b"micrograph\tx\ty\na\t1,5\t2\n", "line 2: x is '1,5', with a decimal comma; write numbers with a"),
+    ("a.csv", b"x;y\n1.012,5;2\n", "line 2: x is '1.012,5', with a decimal comma"),
+    ("a.txt", b"\n12,5 33,7\n", "line 2: '12,5 33,7' has decimal commas; write numbers with a decimal point"),
+    ("a.txt", b"12\t33\n12,5\t33,7\n", "line 2: x is '12,5', with a decimal comma"),
+    ("a.csv", b"12,5;33\n", "line 1: '12,5;33' has decimal commas"),
+    ("a.csv", b"x,y\n12,5,33,7\n", "4 fields, the header has 2: if its numbers have decimal commas, write"),
+    ("a.box", b"12 33 90 90\n12,5 33,7 90 90\n", "line 2: '12,5 33,7 90 90' has decimal commas"),
+    ("a.star", b"data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1,5 2\n", "line 5: _rlnCoordinateX is '1,5', with a"),
+    ("a.csv", b"x,y,X\n1,2,3\n", "2 columns have one title, 'x' and 'X': leave one of them"),
+    ("a.tsv", b"micrograph\tx\ty\tscore\tscore\na\t1\t2\t3\t4\n", "2 columns have one title, 'score' and 'score'"),
+    ("a.star", b"data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateX\n_rlnCoordinateY\n1 2 3\n", "not a STAR file that can"),
+    ("a.tsv", "x\ty\n1\t2\n".encode("utf-16-le"), "not text, or not in UTF-8: save a table as text in UTF-8"),
+    ("a.csv", "micrograph,x,y\n\xfc,1,2\n".encode("latin-1"), "not text, or not in UTF-8"),
     ("a.txt", b"micrograph x y\nmy mic.mrc 1 2\n", "line 2: 4 fields, the header has 3"),
     ("a.tsv", b"a\t1\t2\n", "first line must name the columns"),
     ("a.csv", b'micrograph,"x,y\na,1,2\n', "first line must name the columns"),
@@ -356,11 +368,49 @@ def test_broken_tables(tmp_path, name, content, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "text"), [
+    ("a.tsv", "micrograph\tx\ty\nMüller\t1\t2\n"), ("a.txt", "1 2\n3 4\n"), ("a.box", "1 2 10 10\n"),
+    ("a.star", "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1 2\n"),
+    ("a_info.json", '{"boxes": [[1, 2, "manual"]]}'),
+    ("a.csv", "#filename,region_shape_attributes\na,\"{\"\"cx\"\": 1, \"\"cy\"\": 2}\"\n"),
+])
+def test_what_windows_calls_unicode_is_read(tmp_path, name, text):
+    """UTF-16 with its mark, whichever byte comes first."""
+    expected = read_text(tmp_path / name, text)
+    assert len(expected)
+    for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+        (tmp_path / name).write_bytes(mark + text.replace("\n", "\r\n").encode(encoding))
+        assert_equal(read_coordinates(tmp_path / name), expected)
+
+
+def test_boxes_with_commas_between_their_numbers(tmp_path):
+    for text in ("10,20,180,180\n", "10, 20, 180, 180\n"):
+        assert_equal(read_text(tmp_path / "m.box", text), table_of(("m", 100, 110)))
+
+
+def test_rows_that_repeat_another_one_are_said(tmp_path, caplog):
+    """Also of names that mean one micrograph."""
+    text = "micrograph\tx\ty\nd/a.mrc\t1\t2\na\t1\t2\nb\t1\t2\na\t1\t2\n"
+    assert len(read_text(tmp_path / "p.tsv", text)) == 4
+    assert "p.tsv: 1 of its 4 rows repeats another one, with the same micrograph, x and y; the first: a at 1, 2" in (
+        caplog.text)
+    caplog.clear()
+    assert len(read_text(tmp_path / "p.tsv", text, micrographs=[Path("a.mrc"), Path("b.mrc")])) == 4
+    assert "2 of its 4 rows repeat" in caplog.text and "a.mrc at 1, 2" in caplog.text
+    caplog.clear()
+    read_text(tmp_path / "p.tsv", "micrograph\tx\ty\na\t1\t2\na\t2\t1\n")
+    assert caplog.text == ""
+
+
 def test_missing_and_mixed_folders(tmp_path):
     with pytest.raises(InputError, match=r"missing\.star: No such file"):
         read_coordinates(tmp_path / "missing.star")
     with pytest.raises(InputError, match="no coordinate tables"):
         read_coordinates(tmp_path)
+    (tmp_path / "commas").mkdir()
+    (tmp_path / "commas" / "a.txt").write_text("12,5 33,7\n")
+    with pytest.raises(InputError, match=r"a\.txt: line 1: '12,5 33,7' has decimal commas"):
+        read_coordinates(tmp_path / "commas")
     (tmp_path / "a.box").write_text("1 2 10 10\n")
     (tmp_path / "b.tsv").write_text("x\ty\n1\t2\n")
     with pytest.raises(InputError, match=r"several formats \(\.box, \.tsv\)"):

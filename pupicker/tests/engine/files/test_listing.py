@@ -98,6 +98,8 @@ def test_lists_of_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for given in ("list.txt", "@list.txt"):
         assert list_micrographs([given]) == [Path("mics/a.mrc"), Path("mics/b c.mrc.gz"), Path("mics/gone.mrc")]
+    (tmp_path / "windows.txt").write_text("mics/a.mrc\n", encoding="utf-16")
+    assert list_micrographs(["windows.txt"]) == [Path("mics/a.mrc")]
     for content in (b"some words\n", b"", b"\0\1\2"):
         (tmp_path / "notes.txt").write_bytes(content)
         with pytest.raises(InputError, match=r"notes\.txt: not a list of micrographs"):

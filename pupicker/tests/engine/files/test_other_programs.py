@@ -293,6 +293,25 @@ def test_what_programs_add_to_names_is_seen_through_and_said(tmp_path, micrograp
     assert "2 of its names are matched" in caplog.text and "'mic_0_topazpicks' is taken for mic_0.mrc" in caplog.text
 
 
+def test_the_place_in_a_stack_is_seen_through_and_said(tmp_path, micrographs, caplog):
+    """Before the name, before its folders, and in the images of RELION's particles."""
+    caplog.set_level(logging.INFO)
+    for name in ("000001@mic_0.mrcs", "000001@Extract/job3/mic_0.mrcs"):
+        caplog.clear()
+        (tmp_path / "p.tsv").write_text(f"micrograph\tx\ty\n{name}\t1\t2\n")
+        assert read_coordinates(tmp_path / "p.tsv", micrographs).names() == [str(micrographs[0])]
+        assert f"(000001@...): {name!r} is taken for mic_0.mrc" in caplog.text
+    caplog.clear()
+    (tmp_path / "p.star").write_text("data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnImageName\n"
+                                     "1 2 000001@E/mic_0.mrcs\n3 4 000002@E/mic_0.mrcs\n")
+    assert read_coordinates(tmp_path / "p.star", micrographs).names() == [str(micrographs[0])]
+    assert "has no _rlnMicrographName" in caplog.text and "'000001@E/mic_0.mrcs' for 'E/mic_0.mrcs'" in caplog.text
+    caplog.clear()
+    (tmp_path / "p.tsv").write_text("micrograph\tx\ty\nE/mic_0.mrc\t1\t2\n")
+    read_coordinates(tmp_path / "p.tsv", micrographs)
+    assert caplog.text == ""
+
+
 def test_a_part_that_does_not_match_is_a_warning_and_nothing_an_error(tmp_path, micrographs, caplog):
     (tmp_path / "p.tsv").write_text("micrograph\tx\ty\nmic_0\t1\t2\n000123_mic_1\t3\t4\n000123_mic_1\t5\t6\n")
     table = read_coordinates(tmp_path / "p.tsv", micrographs)

@@ -204,9 +204,15 @@ def test_truncated_file(tmp_path_factory, data):
 
 
 def test_other_files(tmp_path):
-    for name, content in (("text", b"hello world " * 30), ("empty", b""), ("noise", bytes(range(256)) * 20)):
+    for name, content, said in (
+        ("text", b"hello world " * 30, "not a pupicker model: it is text; give the file that a training wrote"),
+        ("empty", b"", ": it is an empty file"), ("a.mrc", b"", ": it is a micrograph"), ("b.dm4", b"x", "micrograph"),
+        ("noise", bytes(range(256)) * 20, "not a pupicker model, or damaged"),
+        ("empty.pupicker", b"", "not a pupicker model, or damaged"), ("mrc", b"\0" * 208 + b"MAP \0", "an MRC image"),
+        ("picks", b"micrograph\tx\ty\na\t1\t2\n", ": it is a table of coordinates"),
+    ):
         (tmp_path / name).write_bytes(content)
-        assert_refused(tmp_path / name, "not a pupicker model")
+        assert_refused(tmp_path / name, said)
     save_file({"a": torch.ones(3)}, str(tmp_path / "other.safetensors"))
     assert_refused(tmp_path / "other.safetensors", "but not a pupicker model")
     np.save(tmp_path / "a.npy", np.zeros(3))

@@ -34,7 +34,7 @@ def test_a_killed_run_is_gone_on_with_and_a_finished_one_begun_anew(tmp_path, ca
         raise KeyboardInterrupt
     again = folder_of(tmp_path)
     with again.writing():
-        assert again.done == {"a.mrc": 2} and "1 of 3 micrographs are picked already" in caplog.text
+        assert again.done == {"a.mrc": 2} and "1 of 3 micrographs is picked already" in caplog.text
         again.add(found(PATHS[1], 0), 10)
     other = folder_of(tmp_path, identity="another model")
     with other.writing():
@@ -55,7 +55,7 @@ def test_a_folder_says_what_is_of_this_run(tmp_path, caplog):
     with run.writing():
         run.add(found(PATHS[1]), 10)
         run.finish([], False)
-    assert "holds 1 tables of micrographs that are not of this run: old.star" in caplog.text
+    assert "holds 1 table of a micrograph that is not of this run: old.star" in caplog.text
     assert not (tmp_path / "report.json").exists() and (tmp_path / "old.star").exists()
     run = folder_of(tmp_path)
     with run.writing():

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pupicker.engine.runtime import quarantine
-from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
-from pupicker.engine.runtime.interruption import stop_on_signals
+from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.engine.runtime.interruption import Stopped, stop_on_signals
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable, usable_with
 from pupicker.engine.runtime.run_report import Report
+from pupicker.shared.choices import EXIT_TERMINATED
 
 PATHS = [Path(str(number)) for number in range(9)]
 
@@ -75,7 +76,7 @@ def test_wrong_usage_is_no_matter_of_one_micrograph():
 def test_the_parameter_that_would_have_helped_is_named_if_all_fail():
     report = Report("pick")
     assert list(usable([PATHS[2]], read, report, Progress(1, "reading", io.StringIO()), 1)) == []
-    with pytest.raises(InputError, match="none of the 1 micrographs can be used") as caught:
+    with pytest.raises(InputError, match="the only micrograph cannot be used") as caught:
         report.require_some()
     assert caught.value.parameters == ("pixel_size",)
 
@@ -102,8 +103,9 @@ def test_a_read_that_hangs_is_given_up_and_named(monkeypatch):
 def test_a_signal_ends_the_wait_for_a_read(monkeypatch):
     monkeypatch.setattr(quarantine, "STOP_GRACE_S", 0.1)
     never = threading.Event()
-    with stop_on_signals(), pytest.raises(PuPickerError, match="stopped while 0 was being read"):
+    with stop_on_signals(), pytest.raises(Stopped, match="stopped while 0 was being read") as caught:
         signal.raise_signal(signal.SIGTERM)
         for _ in usable(PATHS[:1], lambda path: never.wait(60), Report("pick"), Progress(1, "", io.StringIO()), 1):
             pass
     never.set()
+    assert caught.value.exit_code == EXIT_TERMINATED

@@ -16,7 +16,7 @@ import torch
 from pupicker.core.networks import build
 from pupicker.engine.runtime.device import placed, precision_on, resolve_device, set_precision, set_threads
 from pupicker.engine.runtime.errors import InputError, UsageError
-from pupicker.engine.runtime.interruption import stop_on_signals, terminated_by_signal
+from pupicker.engine.runtime.interruption import Stopped, stop_on_signals, terminated_by_signal
 from pupicker.engine.runtime.processes import Lost, _all_there
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
@@ -46,7 +46,7 @@ def test_report_without_any_usable_micrograph():
     assert report.exit_code == 0
     report.require_some()
     report.quarantine(Path("b.mrc"), "b.mrc: broken")
-    with pytest.raises(InputError, match=r"none of the 1 micrographs can be used; the first: b\.mrc: broken"):
+    with pytest.raises(InputError, match=r"the only micrograph cannot be used: b\.mrc: broken"):
         report.require_some()
 
 
@@ -140,15 +140,17 @@ def test_precision():
 # ---- signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_is_remembered_and_handlers_come_back(number):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signal_is_remembered_and_handlers_come_back(number, code):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with stop_on_signals() as stop:
         assert not stop()
         os.kill(os.getpid(), number)
-        assert stop()
+        assert stop() and Stopped("").exit_code == code
         # The second Ctrl-C ends at once.
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with stop_on_signals():
+        assert Stopped("by a program").exit_code == 1
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 

@@ -76,7 +76,7 @@ def test_labels_keep_their_place_when_borders_are_cut_off(simulated, tmp_path, c
     cut = load([padded], table_of(padded, [130.5, 230.0, 5.0], [62.0, 72.25, 100.0])).micrographs[0]
     torch.testing.assert_close(cut.labels, own.labels, rtol=0, atol=1e-9)
     torch.testing.assert_close(cut.image, own.image, rtol=0, atol=1e-5)
-    assert "1 labelled particles on borders without an image are left out" in caplog.text
+    assert "1 labelled particle on borders without an image is left out" in caplog.text
 
 
 def test_negatives_are_kept_apart_from_particles(simulated, caplog):
@@ -90,7 +90,7 @@ def test_negatives_are_kept_apart_from_particles(simulated, caplog):
     assert own.negatives.tolist() == [pytest.approx([200 * width / WIDTH, 300 * height / HEIGHT])]
     assert "2 negatives lie on labelled particles" in caplog.text
     assert data.digest != load([path], picks).digest
-    with pytest.raises(InputError, match="none of the 1 negatives can be used"):
+    with pytest.raises(InputError, match="the only negative cannot be used"):
         load_training_set(Sources([path], picks, picks), LENGTHS, 1, Report("train"))
 
 
@@ -121,7 +121,7 @@ def test_unreadable_micrograph_is_quarantined_not_fatal(simulated, tmp_path):
 def test_nothing_usable(simulated, tmp_path):
     bad = tmp_path / "a.mrc"
     bad.write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"none of the 1 micrographs can be used.*a\.mrc"):
+    with pytest.raises(InputError, match=r"the only micrograph cannot be used.*a\.mrc"):
         load([bad], table_of(bad, [1.0], [1.0]))
 
 
