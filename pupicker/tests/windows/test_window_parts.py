@@ -16,7 +16,7 @@ from pupicker.viewers.threshold_control import usualLimits  # isort: skip
 from pupicker.viewers.viewer_cross_validation import sortKey  # isort: skip
 from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
 from pupicker.window.label_window import isInside  # isort: skip
-from pupicker.window.micrograph_list import cutMiddle  # isort: skip
+from pupicker.window.micrograph_list import alikeEnds, cutAlike, cutMiddle  # isort: skip
 from pupicker.window.radial_average import BINS, radialSums  # isort: skip
 from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
 
@@ -24,6 +24,17 @@ from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
 def test_names_keep_both_ends():
     assert cutMiddle("Falcon_2012_06_12-14_33_35_0.mrc", 20) == "Falcon…4_33_35_0.mrc"
     assert len(cutMiddle("x" * 50, 20)) == 20 and cutMiddle("short.mrc", 20) == "short.mrc"
+
+
+def test_names_in_a_list_keep_what_differs():
+    names = [f"session_of_monday_{number}_patch_aligned_doseweighted.mrc" for number in (8, 9, 10, 110)]
+    alike = alikeEnds(names)
+    for characters in (12, 20, 40):
+        cut = [cutAlike(name, characters, alike) for name in names]
+        assert len(set(cut)) == len(names) and max(map(len, cut)) <= characters
+        assert all(f"_{number}_" in name for number, name in zip((8, 9, 10, 110), cut, strict=True))
+    assert cutAlike("Falcon_2012_06_12-14_33_35_0.mrc", 20, (7, 4)) == "2012_0…12-14_33_35_0"
+    assert alikeEnds(["one.mrc"]) == (0, 0) and alikeEnds(["a.mrc", "aa.mrc"]) == (1, 4)
 
 
 @pytest.mark.parametrize(("longest", "length", "text"), [(137, 100, "100 Å"), (49.9, 20, "20 Å"), (900, 500, "50 nm"),
