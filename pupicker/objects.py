@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Set
 from pwem.objects import EMObject
 from pyworkflow.object import Float, Integer, String
 
+from pupicker.shared.choices import objective_text
 from pupicker.shared.lengths import even_box_size_px
 from pupicker.shared.model_header import average_precision
 from pupicker.shared.plurals import counted
@@ -126,10 +127,11 @@ class PuPickerModel(EMObject):
         lines = ["Particle diameter: *%0.0f Å*, working pixel size: %0.2f Å"
                  % (self.getDiameterAng(), self.getWorkingPixelSizeAng())]
         if self.getNumberOfLabels() is not None:
-            lines.append("Trained with %s (%s)" % (
+            lines.append("Trained with %s: %s" % (
                 counted(self.getNumberOfLabels(), "labelled particle"), self._getWayText()))
         if self.getClassPrior() is not None:
-            lines.append("Class prior: %0.4f" % self.getClassPrior() + self._getParticlesText())
+            lines.append("Share of the area on particles (class prior): %0.4f" % self.getClassPrior()
+                         + self._getParticlesText())
         if self.getAveragePrecision() is not None:
             lines.append("Average precision, estimated: *%0.2f*" % self.getAveragePrecision())
         if self.getSuggestedThreshold() is not None:
@@ -141,16 +143,16 @@ class PuPickerModel(EMObject):
     def _getWayText(self) -> str:
         start = self._start.get()
         weights = {None: "", "general": ", start from the general model", "random": ", start from random weights"}
-        return "network %s%s, objective %s" % (
-            self.getNetwork(), weights.get(start, ", start from an earlier model"), self.getObjective())
+        assumed = "; " + objective_text(self.getObjective()) if self.getObjective() else ""
+        return "network %s%s%s" % (self.getNetwork(), weights.get(start, ", start from an earlier model"), assumed)
 
     def _getParticlesText(self) -> str:
         number, low, high = (value.get() for value in
                              (self._particlesPerMicrograph, self._particlesLow, self._particlesHigh))
         if number is None:
             return ""
-        interval = "" if low is None else "; 90 %% interval %0.0f to %0.0f" % (low, high)
-        return " (%s per micrograph%s)" % (counted("%0.0f" % number, "particle"), interval)
+        interval = "" if low is None else " (90 %% interval %0.0f to %0.0f)" % (low, high)
+        return ", %s per micrograph%s" % (counted("%0.0f" % number, "particle"), interval)
 
     def _getExpectedText(self) -> str:
         precision, recall = self._expectedPrecision.get(), self._expectedRecall.get()

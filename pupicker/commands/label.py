@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pupicker.commands.parsing.arguments import add_device, add_micrographs, add_model, add_option, print_rows
-from pupicker.commands.parsing.targets import check_output_folder
+from pupicker.commands.parsing.arguments import (
+    add_device,
+    add_micrographs,
+    add_model,
+    add_option,
+    print_rows,
+    print_text,
+)
+from pupicker.commands.parsing.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.plurals import counted
 from pupicker.shared.worker import Worker
 
 if TYPE_CHECKING:
     from pupicker.window.label_record import LabelRecord
+    from pupicker.window.suggester import LabelMicrograph
 
-HELP = "Label particles in a window: click, look at suggestions, let them learn."
+MODEL = "model.pupicker"  # in the folder, trained to the end
+BY_SIGNAL = 128  # and its number: exit code of what a signal ended
+
+HELP = "Label particles in a window: click, look at suggestions, let them learn; Done trains a model."
 EXAMPLE = "pupicker label micrographs/ --diameter 180 --output labels/"
 
 
@@ -24,8 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_micrographs(parser)
     parser.add_argument("--output", type=Path, default=Path("labels"), metavar="FOLDER",
-                        help="labels.tsv and negatives.tsv for pupicker train, the last model; what is there already is"
-                        " gone on with")
+                        help="labels.tsv and negatives.tsv for pupicker train; model.pupicker, which Done trains to the"
+                        " end on all labels, a minute or two, as pupicker train does (closing the window does not, nor"
+                        " Done with --model: the last model of the window stays); what is there already is gone on"
+                        " with")
     add_option(parser, options.DIAMETER.but(
         required=False, help="longest extent of the particle; the wheel changes it",
         automatic="150, that of the model, or as it was"))
@@ -44,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
     check_output_folder(args.output)
+    check_output_file(args.output / MODEL)
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size
     if pixel_size is None:
@@ -68,9 +84,13 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
-        LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
+        window = LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
         root.mainloop()
-    return _written(args.output, record)
+    _write_tables(args.output, record)
+    if window.finished and args.model is None:
+        return _train(args, record, entries)
+    _say_next(args.output, record)
+    return 0
 
 
 def _root() -> Any:
@@ -124,19 +144,55 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
     return record
 
 
-def _written(folder: Path, record: LabelRecord) -> int:
-    """The tables, and what to do next."""
+def _write_tables(folder: Path, record: LabelRecord) -> None:
+    """Labels, and places that are no particles, as ``pupicker train`` takes them."""
     from pupicker.window.label_record import NOT_PARTICLES
 
     labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
     record.writeTable(str(labels))
     rows = [("labels", f"{record.number()} on {counted(len(record.labelled()), 'micrograph')}, in {labels}")]
+    negatives.unlink(missing_ok=True)  # of before: there may be none any more
     if record.number(NOT_PARTICLES):
         record.writeTable(str(negatives), NOT_PARTICLES)
         rows.append(("negatives", f"{record.number(NOT_PARTICLES)}, in {negatives}"))
-    if record.number():
-        rows.append(("next", f"pupicker train MIC... --picks {labels} --diameter {record.diameterAng:g}"
-                     + (f" --negatives {negatives}" if record.number(NOT_PARTICLES) else "")
-                     + " --output model.pupicker"))
     print_rows(rows)
+
+
+def _training(folder: Path, record: LabelRecord, micrographs: Sequence[str]) -> list[str]:
+    """The command that trains on the labels."""
+    negatives = folder / "negatives.tsv"
+    return ["train", *micrographs, "--picks", str(folder / "labels.tsv"), "--diameter", f"{record.diameterAng:g}",
+            *(["--negatives", str(negatives)] if negatives.exists() else []), "--output", str(folder / MODEL)]
+
+
+def _say_next(folder: Path, record: LabelRecord) -> None:
+    """What to do with the labels."""
+    if record.number():
+        print_rows([("next", "pupicker " + " ".join(_training(folder, record, ["MIC..."])))])
+
+
+def _train(args: argparse.Namespace, record: LabelRecord, entries: Sequence[LabelMicrograph]) -> int:
+    """Train to the end, as *Done* asks for, in a process of its own; its exit code."""
+    from pupicker.shared.digests import file_digest
+    from pupicker.window.label_record import NOT_PARTICLES
+    from pupicker.window.suggester import FEWEST_LABELS, takeWholeTraining, wantsWholeTraining
+
+    model, digest = args.output / MODEL, file_digest(record.path)
+    if record.number() < FEWEST_LABELS:
+        print_rows([("model", f"none: it takes {FEWEST_LABELS} labels")])
+        _say_next(args.output, record)
+        return 0
+    if wantsWholeTraining(record, str(args.output)) or not model.exists():
+        used = {*record.labelled(), *record.labelled(NOT_PARTICLES)}
+        words = _training(args.output, record, [one.path for one in entries if one.key in used])
+        print_text(f"training on all labels, to the end: {model}\n", last=True)
+        done = subprocess.run([sys.executable, "-m", "pupicker", *words, "--pixel-size", repr(entries[0].pixelSizeAng),
+                               "--device", args.device, "--precision", args.precision, "--threads", str(args.threads)],
+                              check=False)
+        if done.returncode:
+            print_rows([("model", "none: the training failed; the labels are kept")])
+            _say_next(args.output, record)
+            return done.returncode if done.returncode > 0 else BY_SIGNAL - done.returncode
+        takeWholeTraining(record, str(args.output), str(model), digest)
+    print_rows([("model", str(model)), ("next", f"pupicker pick MIC... --model {model} --output picks.star")])
     return 0

@@ -26,12 +26,19 @@ from pupicker.protocols.forms.fields import DIAMETER, fieldErrors, tooLarge
 from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import Value
 from pupicker.shared.digests import file_digest
-from pupicker.shared.json_files import read_json, write_json
+from pupicker.shared.json_files import read_json
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.model_header import facts, read_header
 from pupicker.shared.plurals import counted
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord
-from pupicker.window.suggester import FEWEST_LABELS, MODEL_CARD, LabelMicrograph, modelName, modelNumber
+from pupicker.window.suggester import (
+    MODEL_CARD,
+    LabelMicrograph,
+    modelName,
+    modelNumber,
+    takeWholeTraining,
+    wantsWholeTraining,
+)
 
 OUTPUTS = {PARTICLES: ("outputCoordinates", ""), NOT_PARTICLES: ("outputNegatives", "_negatives")}
 
@@ -144,11 +151,10 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
     def trainStep(self, start: str) -> None:
         """Train as *train* does: the trainings of the window are short, so that it answers."""
         record, digest = LabelRecord(self._getLabelsFile()), file_digest(self._getLabelsFile())
-        last = read_json(self._getModelCardFile())
         if (not self.done.get() or not self.trainAtEnd.get() or self.modelSource.get() != MODEL_GENERAL
-                or record.number() < FEWEST_LABELS or last.get("labels_digest") == digest):
+                or not wantsWholeTraining(record, self._getExtraPath())):
             return
-        model = self._getExtraPath(modelName(modelNumber(last.get("path", "")) + 1))
+        model = self._getExtraPath(modelName(modelNumber(read_json(self._getModelCardFile())) + 1))
         report = self._getExtraPath("train_report.json")
         try:
             self._runCore("train", self._getTrainingArguments(record) + [
@@ -156,7 +162,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         except CoreError as error:
             self.warning("The model of the window is registered, because the training after it failed: %s" % error)
             return
-        write_json(self._getModelCardFile(), dict(facts(read_header(model)), path=model, labels_digest=digest))
+        takeWholeTraining(record, self._getExtraPath(), model, digest)
 
     def _getTrainingArguments(self, record: LabelRecord) -> List[Any]:
         """Micrographs and labels for the command; links and tables are written."""

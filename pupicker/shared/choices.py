@@ -10,6 +10,9 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # by Ctrl-C and by SIGTERM, as a s
 
 # Forms store an index into these: only ever append.
 OBJECTIVES = ("ge-binomial", "ge-kl-forward", "nnpu", "pn", "ge-gaussian", "ge-squared", "ge-kl")
+OBJECTIVE_TEXTS = {"nnpu": "unlabelled places are background, less the particles expected among them",
+                   "pn": "unlabelled places are background"}
+OTHER_OBJECTIVES_TEXT = "unlabelled places hold as many particles as expected"  # all ge-...
 NORMS = ("batch", "group", "affine", "none")
 
 NETWORKS = ("conv47", "conv31", "conv63", "conv127", "resnet31")
@@ -28,3 +31,8 @@ AUTOENCODER_AUTO = "auto"
 
 LOWEST_CANDIDATE = -6.0
 """Score of the weakest picks that are kept beside those above the threshold: one in 400 of such is a particle."""
+
+
+def objective_text(name: str) -> str:
+    """What a training with an objective takes unlabelled places for, in plain words, with the name in brackets."""
+    return "%s (%s)" % (OBJECTIVE_TEXTS.get(name, OTHER_OBJECTIVES_TEXT), name)

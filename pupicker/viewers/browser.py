@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tkinter as tk
 from tkinter import ttk
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from matplotlib.backends.backend_tkagg import FigureCanvasTkAgg
 from matplotlib.figure import Figure
@@ -17,11 +17,13 @@ from pupicker.viewers.scored_set import MicrographEntry
 from pupicker.window.image_bar import ImageBar
 from pupicker.window.micrograph_canvas import Circle, MicrographCanvas
 from pupicker.window.micrograph_image import MicrographError
-from pupicker.window.micrograph_list import MicrographList
+from pupicker.window.micrograph_list import ListPane, NameLabel
+from pupicker.window.scroll_panel import ScrollPanel
 
 PANEL_WIDTH_PX = 400
 SHOWN_DIAMETERS = 12  # across the window around a particle that is shown large
 SIZE_PX = (1400, 860)  # of a window on a large screen
+LEAST_SIZE_PX = (980, 480)  # it fits a screen of 1024 by 600
 
 
 class WindowView(View):
@@ -45,30 +47,26 @@ class MicrographBrowser(Window):
     to the next and the previous micrograph, *h* hides the circles.
     """
 
-    hints = ("Arrow keys: next and previous micrograph. h: hide the circles. A click on a heading sorts.",
-             "Wheel: zoom. Drag: move. Double click: all of it.")
+    hints = ("Arrow keys: next and previous micrograph. Wheel: zoom. h: hide the circles. A click on a heading sorts.",
+             "Drag: move. Double click: all of it.")
 
     def __init__(self, title: str, parent: Any, micrographs: Sequence[MicrographEntry], radiusPx: float,
                  columns: Sequence[str], pixelSizeAng: float = 0.0) -> None:
-        Window.__init__(self, title, parent, minsize=(900, 560))
+        Window.__init__(self, title, parent, minsize=LEAST_SIZE_PX)
         self.root.geometry("%dx%d" % (min(SIZE_PX[0], self.root.winfo_screenwidth() - 40),
                                       min(SIZE_PX[1], self.root.winfo_screenheight() - 60)))
         self.radiusPx, self._shown = radiusPx, 0
         self._places = {entry.micId: (entry.path, entry.image) for entry in micrographs}
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        parts = ttk.PanedWindow(self.root, orient=tk.HORIZONTAL)  # the list can be made wider
+        parts = ListPane(self.root, columns)
         parts.grid(row=0, column=0, sticky="news", padx=6, pady=6)
-        self.list = MicrographList(parts, columns)
-        self.table = self.list.table
+        self.list, self.table, middle = parts.list, parts.list.table, parts.middle
         for entry in micrographs:
             self.list.add(str(entry.micId), entry.name)
         self.table.bind("<<TreeviewSelect>>", lambda event: self._showSelected())
-        parts.add(self.list, weight=0)
-        middle = ttk.Frame(parts)
-        parts.add(middle, weight=1)
-        self.title = ttk.Label(middle)
-        self.title.pack(anchor=tk.W)
+        self.title = NameLabel(middle)
+        self.title.pack(fill=tk.X)
         for line in reversed(self.hints):
             hint = ttk.Label(middle, text=line)
             hint.pack(anchor=tk.W, side=tk.BOTTOM, fill=tk.X)
@@ -78,8 +76,10 @@ class MicrographBrowser(Window):
         self.bar = ImageBar(middle, self.canvas)
         self.bar.pack(fill=tk.X, pady=(6, 0), side=tk.BOTTOM)
         self.canvas.pack(fill=tk.BOTH, expand=True)
-        self.panel = ttk.Frame(self.root, width=PANEL_WIDTH_PX)
-        self.panel.grid(row=0, column=1, sticky="ns", padx=6, pady=6)
+        self._side = ScrollPanel(self.root)
+        self._side.grid(row=0, column=1, sticky="ns", padx=6, pady=6)
+        self.panel = self._side.inside
+        self._marked: Optional[Tuple[int, float, float]] = None  # micrograph, x and y of a place that was asked for
         for key, step in (("<Right>", 1), ("<Down>", 1), ("<Left>", -1), ("<Up>", -1)):
             self.root.bind(key, functools.partial(self._onArrow, step))
         self.onKey("h", self.bar.hideCircles)
@@ -128,8 +128,8 @@ class MicrographBrowser(Window):
         """Show a particle of a micrograph large, with a mark."""
         self.select(micId)
         self._showSelected()
+        self._marked = (micId, x, y)
         self.canvas.showPlace(x, y, SHOWN_DIAMETERS * 2 * self.radiusPx)
-        self.canvas.mark(x, y, 1.6 * self.radiusPx)
 
     def selectFirst(self) -> None:
         """Show the first micrograph of the list, if there is one."""
@@ -140,7 +140,7 @@ class MicrographBrowser(Window):
     def _showSelected(self) -> None:
         if self.micId() and self.micId() != self._shown:  # Tk tells again later what was chosen by the program
             self._shown = self.micId()
-            self.title.configure(text=self.list.name(str(self.micId())))
+            self.title.show(self.list.name(str(self.micId())))
             try:
                 self.canvas.showPixels(readMicrograph(*self._places[self.micId()]))  # draws the circles, too
             except MicrographError as error:
@@ -150,6 +150,8 @@ class MicrographBrowser(Window):
         """Draw the circles of the shown micrograph anew."""
         if self.micId():
             self.canvas.drawCircles(self.circles(self.micId()), self.radiusPx)
+            if self._marked is not None and self._marked[0] == self.micId():
+                self.canvas.mark(*self._marked[1:], 1.6 * self.radiusPx)
 
     def refreshCounts(self) -> None:
         """Fill the columns of the list anew."""

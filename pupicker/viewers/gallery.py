@@ -140,4 +140,4 @@ class Gallery(tk.Toplevel):
         side = 2 * self._radius * DIAMETERS
         corner = (self._data.x[row] + 0.5 - side / 2, self._data.y[row] + 0.5 - side / 2)
         return renderRegion(self._pyramids[int(self._data.micId[row])], corner, SIDE_PX / side, (SIDE_PX, SIDE_PX),
-                            Look(LOW_PASS_PX, 1.0, True))
+                            Look(LOW_PASS_PX * side / SIDE_PX, 1.0, True))

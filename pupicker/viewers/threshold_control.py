@@ -91,7 +91,7 @@ class ThresholdControl:
 class ScoreHistogram:
     """Histogram of scores on a figure, in their colours, with the threshold as a line that the mouse drags.
 
-    Scores above the axis are counted in its last bar.
+    Scores above the axis are counted in its last bar, which is hatched then and says so.
 
     Parameters
     ----------
@@ -110,8 +110,11 @@ class ScoreHistogram:
         self.axes = figure.add_subplot()
         counts, edges = np.histogram(np.minimum(scores, self.limits[1]), bins=BINS, range=self.limits)
         centres = (edges[1:] + edges[:-1]) / 2
-        self.axes.bar(centres, counts, width=edges[1] - edges[0], color=scoreColours(centres, scoreRange(scores)),
-                      edgecolor="#808080", linewidth=0.3)
+        bars = self.axes.bar(centres, counts, width=edges[1] - edges[0], edgecolor="#808080", linewidth=0.3,
+                             color=scoreColours(centres, scoreRange(scores)))
+        if (np.asarray(scores) > self.limits[1]).any():
+            bars[-1].set_hatch("////")
+            self.axes.text(edges[-1], counts[-1], "≥ %0.1f" % edges[-2], ha="right", va="bottom", fontsize=8)
         self.axes.set(xlabel="score (colour of the circles)", ylabel="picks", xlim=self.limits)
         self.axes.spines[["top", "right"]].set_visible(False)
         self._line = self.axes.axvline(self.limits[0], color="black", linestyle="--")

@@ -25,6 +25,8 @@ from pupicker.window.micrograph_canvas import Circle
 
 OUTCOMES = ("hit", "false", "missed")
 HIT, FALSE, MISSED, NOTHING = range(4)  # codes of the outcomes; nothing: not drawn, not counted
+KINDS = {FALSE: "false pick", MISSED: "missed particle"}  # to go through
+TOUR_HINT = "◀: the one before (F, M)."
 COLOURS = ("#35d07f", "#ff5050", "#ffd400")
 BELOW, ABOVE, BETWEEN = 0.28, 0.16, 0.65  # room beside the plots, in heights of one
 NO_SCORE = {"hit": "0", "false": "0", "missed": "-inf"}
@@ -108,15 +110,23 @@ class EvaluationWindow(MicrographBrowser):
         legend.pack(fill=tk.X)
         for colour, meaning in zip(COLOURS, ("hit", "false pick", "missed particle")):
             tk.Label(legend, text="○ " + meaning, foreground=colour, background="#606060").pack(side=tk.LEFT, padx=8)
-        buttons = ttk.Frame(self.panel)
-        buttons.pack(fill=tk.X, pady=6)
-        for kind, text, key in ((FALSE, "Next false pick (f)", "f"), (MISSED, "Next missed (m)", "m")):
-            ttk.Button(buttons, text=text, command=functools.partial(self.goToNext, kind)).pack(side=tk.LEFT, padx=2)
-            self.onKey(key, functools.partial(self.goToNext, kind))
-        self._visited: Dict[int, int] = {}  # how far each kind was looked through
+        self._makeTour()
         self._drawFigure(found)
         self.selectFirst()
         self._thresholdChanged()
+
+    def _makeTour(self) -> None:
+        """Buttons and keys that go from one false pick, or missed particle, to the next, and a line that says which."""
+        buttons = ttk.Frame(self.panel)
+        buttons.pack(fill=tk.X, pady=6)
+        for kind, text, key in ((FALSE, "Next false pick (f)", "f"), (MISSED, "Next missed (m)", "m")):
+            for step, title, pressed in ((-1, "◀", key.upper()), (1, text, key)):
+                action = functools.partial(self.goToNext, kind, step)
+                ttk.Button(buttons, text=title, command=action, width=0).pack(side=tk.LEFT, padx=2)
+                self.onKey(pressed, action)
+        self.place = ttk.Label(self.panel, text=TOUR_HINT)
+        self.place.pack(anchor=tk.W)
+        self._visited: Dict[int, int] = {}  # how far each kind was looked through
 
     def _drawFigure(self, found: Evaluation) -> None:
         """Precision against recall, both against the threshold, and the reliability of the probabilities."""
@@ -154,18 +164,32 @@ class EvaluationWindow(MicrographBrowser):
         """The threshold, below every score if there is none."""
         return -np.inf if self.threshold is None else self.threshold.value
 
-    def goToNext(self, kind: int) -> None:
-        """Show the next false pick, the surest first, or the next missed particle, micrograph by micrograph."""
+    def goToNext(self, kind: int, step: int = 1) -> None:
+        """Show the next false pick, the surest first, or the next missed particle, micrograph by micrograph.
+
+        With a `step` of -1 the one before.
+        """
         places = []
         for micId, some in self.matches.items():
             for row in np.flatnonzero(some.outcomeAt(self._cut()) == kind):
-                places.append((-some.score[row] if kind == FALSE else 0.0, micId, some.x[row], some.y[row]))
+                places.append((-some.score[row] if kind == FALSE else 0.0, micId, row))
         if not places:
+            self.place.configure(text="There is no %s." % KINDS[kind])
             return
-        place = self._visited.get(kind, -1) + 1
-        self._visited[kind] = place
-        _, micId, x, y = sorted(places)[place % len(places)]
-        self.showPlace(micId, x, y)
+        number = (self._visited.get(kind, min(0, -step)) + step) % len(places)
+        self._visited[kind] = number
+        _, micId, row = sorted(places)[number]
+        some = self.matches[micId]
+        self.place.configure(text="%s %d of %d%s" % (KINDS[kind].capitalize(), number + 1, len(places),
+                                                     self._scoreText(float(some.score[row]))))
+        self.showPlace(micId, some.x[row], some.y[row])
+
+    def _scoreText(self, score: float) -> str:
+        if self.threshold is None:
+            return ""
+        if not np.isfinite(score):
+            return ": no pick there"
+        return ": score %0.2f" % score + (", below the threshold" if score < self.threshold.value else "")
 
     def circles(self, micId: int) -> List[Circle]:
         some = self.matches.get(micId, NO_MATCHES)
@@ -179,6 +203,7 @@ class EvaluationWindow(MicrographBrowser):
     def _thresholdChanged(self) -> None:
         outcomes = self._every.outcomeAt(self._cut())
         hits, false, missed = (int((outcomes == kind).sum()) for kind in (HIT, FALSE, MISSED))
+        self.place.configure(text=TOUR_HINT)
         self.text.set("%s, %s, %d missed\nprecision %0.3f, recall %0.3f"
                       % (counted(hits, "hit"), counted(false, "false pick"), missed, hits / max(1, hits + false),
                          hits / max(1, hits + missed)))

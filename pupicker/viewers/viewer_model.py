@@ -10,16 +10,19 @@ from pyworkflow.gui.gui import Window
 from pyworkflow.viewer import View, Viewer
 
 from pupicker.objects import PuPickerModel
+from pupicker.shared.choices import objective_text
 from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import WindowView
 from pupicker.viewers.model_header import formatValue, headerRows, readHeader
 from pupicker.viewers.scored_set import ViewerError
 
 ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", "_workingPixelSizeAng"),
-        ("Box size (Å)", "_boxSizeAng"), ("Minimum distance (Å)", "_minDistanceAng"), ("Class prior", "_classPrior"),
+        ("Box size (Å)", "_boxSizeAng"), ("Minimum distance (Å)", "_minDistanceAng"),
+        ("Share of the area on particles (class prior)", "_classPrior"),
         ("Particles per micrograph", "_particlesPerMicrograph"), ("  90 % interval from", "_particlesLow"),
         ("  90 % interval to", "_particlesHigh"),
-        ("Objective", "_objective"), ("Network", "_network"), ("Labelled particles", "_numberOfLabels"),
+        ("What training assumed (objective)", "_objective"), ("Network", "_network"),
+        ("Labelled particles", "_numberOfLabels"),
         ("Average precision (estimated)", "_averagePrecision"), ("Updates", "_bestUpdates"),
         ("Suggested threshold (score)", "_suggestedThreshold"), ("  expected precision there", "_expectedPrecision"),
         ("  expected recall there", "_expectedRecall"), ("Format of the file", "_schemaVersion"),
@@ -27,8 +30,8 @@ ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", 
 
 FORMATS: Dict[str, Callable[[Any], str]] = {  # as many digits as are known
     "_particlesPerMicrograph": "{:0.0f}".format, "_particlesLow": "{:0.0f}".format, "_particlesHigh": "{:0.0f}".format,
-    "_expectedPrecision": roughly, "_expectedRecall": roughly, "_averagePrecision": "{:0.2f}".format,
-    "_suggestedThreshold": "{:0.2f}".format}
+    "_objective": objective_text, "_expectedPrecision": roughly, "_expectedRecall": roughly,
+    "_averagePrecision": "{:0.2f}".format, "_suggestedThreshold": "{:0.2f}".format}
 
 
 def cardRows(model: Any) -> List[Tuple[str, str]]:

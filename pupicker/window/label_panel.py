@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import tkinter as tk
 from tkinter import ttk
-from typing import Any
+from typing import Any, Callable, Dict, List, Optional
 
 from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
-from pupicker.window.label_record import NOT_PARTICLES
-from pupicker.window.radial_average import REACH, RadialPlot, radialSums
+from pupicker.window.label_record import NOT_PARTICLES, Point
+from pupicker.window.micrograph_image import MicrographError
+from pupicker.window.radial_average import REACH, LabelMean, RadialPlot
+from pupicker.window.scroll_panel import ScrollPanel
+from pupicker.window.suggester import LabelMicrograph
 
 WIDTH_PX = 270
 LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
@@ -22,57 +26,62 @@ class LabelPanel(ttk.Frame):
     """Shows what a :class:`~pupicker.window.label_window.LabelWindow` knows, and calls its actions."""
 
     def __init__(self, parent: Any, window: Any) -> None:
-        ttk.Frame.__init__(self, parent, width=WIDTH_PX)
+        ttk.Frame.__init__(self, parent)
         self._window = window
+        ttk.Button(self, text="Done (Ctrl+D)", command=window.done).pack(side=tk.BOTTOM, fill=tk.X, pady=(8, 0))
+        self.scrolled = ScrollPanel(self)
+        self.scrolled.pack(side=tk.TOP, fill=tk.Y, expand=True)
+        self._parts = self.scrolled.inside
         self._average = ""  # id of the next measurement
+        self._mean = LabelMean()
+        self._reading: Optional[threading.Thread] = None  # of a micrograph that is not shown
         self._makeDiameter()
         self.counts = self._text()
-        buttons = ttk.Frame(self)
+        buttons = ttk.Frame(self._parts)
         buttons.pack(fill=tk.X, pady=4)
         for text, action in (("Undo", window.undo), ("Redo", window.redo)):
             ttk.Button(buttons, text=text, command=action).pack(side=tk.LEFT, padx=2)
         self._makeSuggestions()
-        ttk.Separator(self).pack(fill=tk.X, pady=10)
+        ttk.Separator(self._parts).pack(fill=tk.X, pady=10)
         self.model = self._text()
-        self.trainButton = ttk.Button(self, text="Train now (t)", command=window.train)
+        self.trainButton = ttk.Button(self._parts, text="Train now (t)", command=window.train)
         self.trainButton.pack(anchor=tk.W, pady=2)
         self.stateText = self._text()
-        ttk.Button(self, text="Done (Ctrl+D)", command=window.done).pack(side=tk.BOTTOM, fill=tk.X, pady=(8, 0))
-        ttk.Label(self, text="Labels are on disk at every click; close the window and go on whenever you like.",
-                  wraplength=WIDTH_PX, foreground="#505050").pack(side=tk.BOTTOM, anchor=tk.W)
+        ttk.Label(self._parts, text="Labels are on disk at every click; close the window and go on whenever you like.",
+                  wraplength=WIDTH_PX, foreground="#505050").pack(anchor=tk.W, pady=(8, 0))
 
     def _text(self) -> Any:
-        label = ttk.Label(self, wraplength=WIDTH_PX, justify=tk.LEFT)
+        label = ttk.Label(self._parts, wraplength=WIDTH_PX, justify=tk.LEFT)
         label.pack(anchor=tk.W, pady=2)
         return label
 
     def _makeDiameter(self) -> None:
-        bar = ttk.Frame(self)
+        bar = ttk.Frame(self._parts)
         bar.pack(fill=tk.X)
         ttk.Label(bar, text="Particle diameter (Å)").pack(side=tk.LEFT)
         self.diameter = ttk.Entry(bar, width=8, justify=tk.RIGHT)
         self.diameter.pack(side=tk.RIGHT)
         for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
             self.diameter.bind(key, lambda event: self._typedDiameter())
-        self.plot = RadialPlot(self, WIDTH_PX - 4, 100)
+        self.plot = RadialPlot(self._parts, WIDTH_PX - 4, 100)
         self.plot.pack(pady=(4, 10))
         self._write()
 
     def _makeSuggestions(self) -> None:
-        ttk.Separator(self).pack(fill=tk.X, pady=10)
-        bar = ttk.Frame(self)
+        ttk.Separator(self._parts).pack(fill=tk.X, pady=10)
+        bar = ttk.Frame(self._parts)
         bar.pack(fill=tk.X)
-        ttk.Label(bar, text="Suggestions with a score of").pack(side=tk.LEFT)
+        ttk.Label(bar, text="Suggestions scoring at least").pack(side=tk.LEFT)
         suggester = self._window.suggester
         start = min(max(suggester.threshold, LOWEST), HIGHEST) if suggester is not None and suggester.model else START
         self.value = ttk.Label(bar, text="%0.1f" % start)
         self.value.pack(side=tk.RIGHT)
-        self.slider = ttk.Scale(self, from_=LOWEST, to=HIGHEST, value=start, command=lambda text: self._slid())
+        self.slider = ttk.Scale(self._parts, from_=LOWEST, to=HIGHEST, value=start, command=lambda text: self._slid())
         self.slider.pack(fill=tk.X)
         self.suggested = self._text()
-        self.acceptButton = ttk.Button(self, text="Accept all shown (a)", command=self._window.accept)
+        self.acceptButton = ttk.Button(self._parts, text="Accept all shown (a)", command=self._window.accept)
         self.acceptButton.pack(anchor=tk.W, pady=2)
-        ttk.Button(self, text="Most useful micrograph (u)", command=self._window.goToMostUseful).pack(
+        ttk.Button(self._parts, text="Most useful micrograph (u)", command=self._window.goToMostUseful).pack(
             anchor=tk.W, pady=2)
 
     # ------------------------- events -------------------------
@@ -115,17 +124,34 @@ class LabelPanel(ttk.Frame):
         if self._average:
             self.after_cancel(self._average)
             self._average = ""
+        if self._reading is not None:
+            self._reading.join()
         ttk.Frame.destroy(self)
 
     def showAverage(self) -> None:
-        """Measure the labels of the micrograph that is shown."""
+        """Measure the labels of the micrograph that is shown, and draw the mean of all."""
         self._average = ""
-        window = self._window
-        points, pixels = window.record.places(window.key()), window.canvas.pixels()
-        if points and pixels is not None:
-            reachPx = 2 * REACH * window.radiusPx()
-            self.plot.show(*radialSums(pixels, points, reachPx), reachPx * window.pixelSizeAng())
+        window, key = self._window, self._window.key()
+        reachAng = REACH * window.record.diameterAng
+        labelled = {one: points for one, points in window.record.labelled().items() if window.micrograph(one)}
+        if key in labelled and window.canvas.pixels() is not None:
+            self._mean.measure(key, window.canvas.pixels(), labelled[key], window.pixelSizeAng(), reachAng)
+        self.plot.show(*self._mean.sums(labelled, reachAng), reachAng)
         self.plot.draw(window.record.diameterAng)
+        self._measureElsewhere(labelled, reachAng)
+
+    def _measureElsewhere(self, labelled: Dict[str, List[Point]], reachAng: float) -> None:
+        """Read another micrograph with labels that count nothing yet, behind the window, and look again."""
+        missing = self._mean.missing(labelled, reachAng)
+        if self._reading is not None and not self._reading.is_alive():
+            self._reading = None
+        if missing and self._reading is None:
+            one = self._window.micrograph(missing[0])
+            self._reading = threading.Thread(target=_measure, daemon=True, args=(
+                self._mean, one, self._window.read, labelled[one.key], reachAng))
+            self._reading.start()
+        if missing:
+            self.averageSoon()
 
     def refresh(self) -> None:
         """Everything anew."""
@@ -161,3 +187,13 @@ class LabelPanel(ttk.Frame):
             if suggester.averagePrecision is not None and self._window.record.number() >= ENOUGH:
                 text += " Average precision to expect: %s." % roughly(suggester.averagePrecision)
         self.model.configure(text=text)
+
+
+def _measure(mean: LabelMean, one: LabelMicrograph, read: Callable[[LabelMicrograph], Any], points: List[Point],
+             reachAng: float) -> None:
+    """Measure a micrograph that is not shown; one that cannot be read counts nothing."""
+    try:
+        pixels = read(one)
+    except MicrographError:
+        pixels = None
+    mean.measure(one.key, pixels, points, one.pixelSizeAng, reachAng)

@@ -14,10 +14,11 @@ from pupicker.window.label_panel import LabelPanel
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
 from pupicker.window.micrograph_canvas import MOVING, Circle, MicrographCanvas, Mouse
 from pupicker.window.micrograph_image import MicrographError
-from pupicker.window.micrograph_list import MicrographList
+from pupicker.window.micrograph_list import ListPane, NameLabel
 from pupicker.window.suggester import LabelMicrograph, Suggester
 
 SIZE_PX = (1360, 860)  # on a large screen
+LEAST_SIZE_PX = (880, 440)
 POLL_MS = 150
 LABEL, NOT_A_PARTICLE = "#39ff14", "#ff3b3b"
 DECIDED = 0.5  # diameters around a label within which nothing is suggested
@@ -55,7 +56,7 @@ class LabelWindow:
 
     def __init__(self, root: Any, micrographs: Sequence[LabelMicrograph], record: LabelRecord,
                  read: Callable[[LabelMicrograph], Any], suggester: Optional[Suggester] = None) -> None:
-        self.root, self.record, self._read, self.suggester = root, record, read, suggester
+        self.root, self.record, self.read, self.suggester = root, record, read, suggester
         self.finished = False
         self._byKey = {one.key: one for one in micrographs}
         self._grabbed: Optional[Tuple[str, int]] = None
@@ -64,6 +65,7 @@ class LabelWindow:
         if not record.diameterAng:
             record.setDiameter(USUAL_DIAMETER_ANG)
         root.title("pupicker: label")
+        root.minsize(*LEAST_SIZE_PX)
         root.geometry("%dx%d" % (min(SIZE_PX[0], root.winfo_screenwidth() - 20),
                                  min(SIZE_PX[1], root.winfo_screenheight() - 60)))
         self._build(micrographs)
@@ -76,17 +78,14 @@ class LabelWindow:
     def _build(self, micrographs: Sequence[LabelMicrograph]) -> None:
         self.root.columnconfigure(0, weight=1)
         self.root.rowconfigure(0, weight=1)
-        parts = ttk.PanedWindow(self.root, orient=tk.HORIZONTAL)
+        parts = ListPane(self.root, COLUMNS)
         parts.grid(row=0, column=0, sticky="news", padx=6, pady=6)
-        self.list = MicrographList(parts, COLUMNS)
+        self.list, middle = parts.list, parts.middle
         for one in micrographs:
             self.list.add(one.key, one.name, self._counts(one.key))
         self.list.table.bind("<<TreeviewSelect>>", lambda event: self._show())
-        parts.add(self.list, weight=0)
-        middle = ttk.Frame(parts)
-        parts.add(middle, weight=1)
-        self.title = ttk.Label(middle)
-        self.title.pack(anchor=tk.W)
+        self.title = NameLabel(middle)
+        self.title.pack(fill=tk.X)
         for line in (KEYS, HINT):
             hint = ttk.Label(middle, text=line, foreground="#505050")
             hint.pack(anchor=tk.W, side=tk.BOTTOM, fill=tk.X)
@@ -131,6 +130,10 @@ class LabelWindow:
         """Of a particle, in pixels of the micrograph that is shown."""
         return self.record.diameterAng / self._byKey[self.key()].pixelSizeAng / 2
 
+    def micrograph(self, key: str) -> Optional[LabelMicrograph]:
+        """One of the list; None: it is not there, though it may have labels of an earlier start."""
+        return self._byKey.get(key)
+
     def pixelSizeAng(self) -> float:
         """Of the micrograph that is shown."""
         return self._byKey[self.key()].pixelSizeAng
@@ -147,14 +150,14 @@ class LabelWindow:
 
     def _show(self) -> None:
         one = self._byKey[self.key()]
-        self.title.configure(text=one.name)
+        self.title.show(one.name)
         self._cross = None
         self.canvas.pixelSizeAng = one.pixelSizeAng
         try:
-            self.canvas.showPixels(self._read(one))
+            self.canvas.showPixels(self.read(one))
         except MicrographError as error:
             self.canvas.showText(str(error))
-        self.panel.averageSoon()
+        self.panel.refresh()
 
     def suggestions(self) -> List[Tuple[float, float, float]]:
         """x, y, score of those at or above the slider, best first, that nothing has been decided of."""

@@ -83,6 +83,8 @@ class MicrographCanvas(tk.Canvas):
         Why they change nothing now, shown on the image; empty: they do.
     onWheel
         Called with +1 or -1 when the wheel turns without Ctrl; None: it zooms as well.
+    onPixelSize
+        Called when the pixel size has changed.
     onView
         Called when circles have to be drawn anew because the view has changed.
     """
@@ -91,9 +93,10 @@ class MicrographCanvas(tk.Canvas):
         tk.Canvas.__init__(self, parent, width=width, height=height, background="#808080", highlightthickness=0)
         self.onWheel: Optional[Callable[[int], None]] = None
         self.onView: Optional[Callable[[], None]] = None
+        self.onPixelSize: Optional[Callable[[], None]] = None
         self.mouse = Mouse()
         self.look = Look(levelled=True)
-        self.circlesShown, self.circleFactor, self.pixelSizeAng = True, 1.0, 0.0
+        self.circlesShown, self.circleFactor, self._pixelSizeAng = True, 1.0, 0.0
         self.locked = ""
         self._size = (width, height)
         self._pyramid: Optional[Pyramid] = None
@@ -175,6 +178,17 @@ class MicrographCanvas(tk.Canvas):
 
     # ------------------------- view -------------------------
     @property
+    def pixelSizeAng(self) -> float:
+        """Of the micrograph."""
+        return self._pixelSizeAng
+
+    @pixelSizeAng.setter
+    def pixelSizeAng(self, value: float) -> None:
+        self._pixelSizeAng = value
+        if self.onPixelSize is not None:
+            self.onPixelSize()
+
+    @property
     def shape(self) -> Tuple[int, int]:
         """Width and height of the micrograph in its pixels; (0, 0) if none is shown."""
         return (0, 0) if self._pyramid is None else self._pyramid.shape
@@ -185,7 +199,8 @@ class MicrographCanvas(tk.Canvas):
         return self._scale
 
     def mark(self, x: float, y: float, radiusPx: float) -> None:
-        """Draw a square around a place until the view changes."""
+        """Draw a square around a place until the view changes; it takes the place of another one."""
+        self.delete("mark")
         column, row = self.toWindow(x, y)
         half = max(LEAST_RADIUS, radiusPx * self._scale)
         self.create_rectangle(column - half, row - half, column + half, row + half, outline="white", dash=(4, 3),
@@ -233,13 +248,15 @@ class MicrographCanvas(tk.Canvas):
         if (event.width, event.height) == self._size:
             return
         whole = self._scale <= self._fitting
+        middle = self.toMicrograph(self._size[0] / 2, self._size[1] / 2)
         self._size = (event.width, event.height)
         if self._pyramid is not None:
             self._fitting = min(s / n for s, n in zip(self._size, self.shape))
             if whole:
                 self.fit()
             else:
-                self.zoom(1.0)
+                self._scale = max(self._fitting, self._scale)
+                self.centreOn(*middle)
 
     def _place(self, corner: Tuple[float, ...]) -> None:
         """Draw with `corner` of the micrograph in the window's upper left, as far as there is image."""

@@ -27,7 +27,7 @@ class Look(NamedTuple):
     Attributes
     ----------
     lowPassPx
-        Standard deviation of a Gaussian filter, in pixels of the window.
+        Standard deviation of a Gaussian filter, in pixels of the micrograph.
     contrast
         1: the brightest and the darkest pixels are white and black; more: more of them are.
     levelled
@@ -153,13 +153,22 @@ def renderRegion(pyramid: Pyramid, corner: Tuple[float, float], scale: float, si
         return picture
     box = [c + edge / scale for edges in (first, last) for c, edge in zip(corner, edges)]
     inside = (last[0] - first[0], last[1] - first[1])
-    coarser = max(1, int(look.lowPassPx / FINEST_SIGMA))  # what is smoothed can be drawn from fewer pixels
+    sigmaPx = look.lowPassPx * scale  # in pixels of the window
+    coarser = max(1, int(sigmaPx / FINEST_SIGMA))  # what is smoothed can be drawn from fewer pixels
     drawn = (max(1, inside[0] // coarser), max(1, inside[1] // coarser))
     values, valid = pyramid.values((box[0], box[1], box[2], box[3]), drawn, pyramid.level(scale / coarser),
                                    look.levelled)
-    shown = Image.fromarray(_grey(lowPass(values, look.lowPassPx / coarser), valid, look))
+    shown = Image.fromarray(_grey(lowPass(values, sigmaPx / coarser), valid, look))
     picture.paste(shown.resize(inside, Image.Resampling.BILINEAR) if coarser > 1 else shown, (first[0], first[1]))
     return picture
+
+
+def lowPassSigma(resolution: float) -> float:
+    """Standard deviation of the Gaussian filter that leaves half of the amplitude at a resolution, in its unit.
+
+    The filter's transfer function is exp(-2 pi² sigma² / resolution²).
+    """
+    return resolution * math.sqrt(math.log(2) / 2) / math.pi
 
 
 def lowPass(image: Any, sigmaPx: float) -> Any:

@@ -1,4 +1,4 @@
-"""A list of micrographs: names cut where they are alike, columns that a click on their heading sorts."""
+"""Micrographs by name, cut where the names are alike: a list whose columns a click sorts, one name above an image."""
 
 from __future__ import annotations
 
@@ -7,16 +7,77 @@ import tkinter as tk
 from tkinter import font, ttk
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from pupicker.window.tooltip import Tooltip
+
 NAME_PX, COLUMN_PX = 180, 66  # of the heading with the mark of a sorted column
+LEAST_NAME_PX = 60  # of the column, in a narrow window
+LIST_SHARE = 0.4  # of list and image together
 ELLIPSIS = "…"
+FEWEST_LETTERS = 4  # of a name that is cut
 
 
 def cutMiddle(name: str, characters: int) -> str:
     """A name that is too long without its middle: its beginning and, longer, its end, where names differ."""
-    if len(name) <= characters or characters < 4:
+    if len(name) <= characters or characters < FEWEST_LETTERS:
         return name
     end = (2 * (characters - 1) + 2) // 3
     return name[:characters - 1 - end] + ELLIPSIS + name[len(name) - end:]
+
+
+def alikeEnds(names: Sequence[str]) -> Tuple[int, int]:
+    """How many letters all names have in common at their beginning and at their end; no number is divided."""
+    if len(names) < 2:
+        return 0, 0
+    first, backwards = min(names), [name[::-1] for name in names]
+    start = _sharedLetters(first, max(names))
+    end = min(_sharedLetters(min(backwards), max(backwards)), min(map(len, names)) - start)
+    while start and first[start - 1].isdigit():
+        start -= 1
+    while end and first[-end].isdigit():
+        end -= 1
+    return start, end
+
+
+def _sharedLetters(name: str, other: str) -> int:
+    """At the beginning."""
+    pairs = enumerate(zip(name, other))
+    return next((place for place, (one, two) in pairs if one != two), min(len(name), len(other)))
+
+
+def cutAlike(name: str, characters: int, alike: Tuple[int, int]) -> str:
+    """A name that is too long without what others have too, by :func:`alikeEnds`."""
+    start, end = alike[0], len(name) - alike[1]
+    cut = cutMiddle(name, characters)
+    if len(name) <= characters or cut.endswith(name[start:]):
+        return cut
+    room = characters - 2 * len(ELLIPSIS) - (end - start)
+    if room < 0:
+        return cutMiddle(name[start:end], characters)
+    first = max(0, start - room // 2)
+    last = min(len(name), first + characters - 2)
+    return (ELLIPSIS if first else "") + name[first:last] + (ELLIPSIS if last < len(name) else "")
+
+
+class NameLabel(ttk.Label):
+    """A name as long as there is room for it; the pointer shows the whole one."""
+
+    def __init__(self, parent: Any) -> None:
+        ttk.Label.__init__(self, parent, width=10)  # or a long name would ask for a wide window
+        self._name, self._font = "", font.Font(root=self, name="TkDefaultFont", exists=True)
+        self._tooltip = Tooltip(self)
+        self.bind("<Configure>", lambda event: self._fit(event.width))
+
+    def show(self, name: str) -> None:
+        """Take another name."""
+        self._name = name
+        self._tooltip.text = name
+        self._fit(self.winfo_width())
+
+    def _fit(self, widthPx: int) -> None:
+        text = self._name
+        while len(text) > FEWEST_LETTERS and self._font.measure(text) > widthPx:
+            text = cutMiddle(self._name, len(text) - 1)
+        self.configure(text=text)
 
 
 class MicrographList(ttk.Frame):
@@ -37,24 +98,31 @@ class MicrographList(ttk.Frame):
         ttk.Frame.__init__(self, parent)
         self._names: Dict[str, str] = {}
         self._columns = list(columns)
+        self._alike, self._fitting = (0, 0), ""  # what names have in common; id of what looks at new ones
         self._sorted: Tuple[str, bool] = ("", False)  # column, downwards
         self.table = ttk.Treeview(self, columns=["name", *columns], show="headings", selectmode="browse")
         for title, width in [("name", NAME_PX)] + [(column, COLUMN_PX) for column in columns]:
             self.table.heading(title, text="micrograph" if title == "name" else title,
                                command=lambda column=title: self.sortBy(column))  # type: ignore[misc]
-            self.table.column(title, width=width, anchor=tk.W if title == "name" else tk.E, stretch=title == "name")
+            self.table.column(title, width=width, minwidth=LEAST_NAME_PX if title == "name" else width,
+                              anchor=tk.W if title == "name" else tk.E, stretch=title == "name")
         bar = ttk.Scrollbar(self, command=self.table.yview)
         self.table.configure(yscrollcommand=bar.set)
         bar.pack(side=tk.RIGHT, fill=tk.Y)
         self.table.pack(side=tk.LEFT, fill=tk.BOTH, expand=True)
         self._letter = max(1, font.Font(root=self, name="TkDefaultFont", exists=True).measure("0"))
         self._characters = NAME_PX // self._letter
-        self.table.bind("<Configure>", lambda event: self._fitNames())
+        # what the window does with a key comes first: the table would step as well
+        own, kind, toplevel, every = self.table.bindtags()
+        self.table.bindtags((own, toplevel, kind, every))
+        self.table.bind("<Configure>", lambda event: self.after_idle(self._fitNames))  # then it has fitted its columns
         self.table.bind("<ButtonRelease-1>", lambda event: self._fitNames(), add="+")
 
     def add(self, key: str, name: str, values: Sequence[Any] = ()) -> None:
         """A row at the end."""
         self._names[key] = os.path.basename(name)
+        if not self._fitting:
+            self._fitting = self.after_idle(self._fitNames, True)  # once they are all there
         cells = list(values) or [""] * len(self._columns)
         self.table.insert("", tk.END, iid=key, values=[cutMiddle(self._names[key], self._characters), *cells])
 
@@ -78,6 +146,7 @@ class MicrographList(ttk.Frame):
     def choose(self, key: str) -> None:
         """Select a row and bring it into sight."""
         self.table.selection_set(key)
+        self.table.focus(key)  # from which the table's own keys step
         self.table.see(key)
 
     def step(self, number: int) -> None:
@@ -102,12 +171,37 @@ class MicrographList(ttk.Frame):
             mark = (" ▼" if down else " ▲") if title == column else ""
             self.table.heading(title, text=("micrograph" if title == "name" else title) + mark)
 
-    def _fitNames(self) -> None:
+    def _fitNames(self, areNew: bool = False) -> None:
+        if not self.table.winfo_exists():
+            return
+        if areNew:
+            self._fitting, self._alike = "", alikeEnds(list(self._names.values()))
         characters = int(self.table.column("name", "width")) // self._letter - 1
-        if characters != self._characters:
+        if areNew or characters != self._characters:
             self._characters = characters
             for key, name in self._names.items():
-                self.table.set(key, "name", cutMiddle(name, characters))
+                self.table.set(key, "name", cutAlike(name, characters, self._alike))
+
+
+class ListPane(ttk.PanedWindow):
+    """A list on the left, which can be made wider, and :attr:`middle`, which gets most of a narrow window."""
+
+    def __init__(self, parent: Any, columns: Sequence[str]) -> None:
+        ttk.PanedWindow.__init__(self, parent, orient=tk.HORIZONTAL)
+        self.list, self.middle = MicrographList(self, columns), ttk.Frame(self)
+        self.add(self.list, weight=0)
+        self.add(self.middle, weight=1)
+        self._wantedPx = 0  # width of the list
+        self.bind("<Configure>", lambda event: self._fit(event.width))
+        self.bind("<ButtonRelease-1>", lambda event: self._dragged())
+
+    def _dragged(self) -> None:
+        self._wantedPx = self.sashpos(0)
+
+    def _fit(self, widthPx: int) -> None:
+        wantedPx = self._wantedPx or self.list.winfo_reqwidth()
+        leastPx = self.list.winfo_reqwidth() - NAME_PX + LEAST_NAME_PX
+        self.sashpos(0, min(wantedPx, max(leastPx, int(LIST_SHARE * widthPx))))
 
 
 def _number(text: str) -> float:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tkinter as tk
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 REACH = 1.25  # diameters from the centre that are looked at
 MOST_PARTICLES = 200  # more change nothing
 BINS = 40
+SAMPLED = 8  # every so many rows and columns tell the standard deviation of a micrograph
+REACH_CHANGE = 0.2  # after which the labels of a micrograph that is not shown are measured anew
 MARGIN_PX = 6
 
 
@@ -40,6 +42,79 @@ def radialSums(pixels: Any, points: Sequence[Tuple[float, float]], reachPx: floa
         total += np.bincount(place[good], weights=part[good] - level, minlength=BINS)[:BINS]
         number += np.bincount(place[good], minlength=BINS)[:BINS]
     return total, number
+
+
+class _Measured(NamedTuple):
+    """Sums of a micrograph, in its standard deviations, and what they were taken of."""
+
+    total: Any
+    number: Any
+    points: Sequence[Tuple[float, float]]
+    reachAng: float
+
+
+class LabelMean:
+    """The mean of labels on several micrographs, of which each is measured when its labels have changed.
+
+    Distances are in Å, so that pixel sizes may differ; each micrograph counts in its own standard deviation.
+    """
+
+    def __init__(self) -> None:
+        self._measured: Dict[str, _Measured] = {}
+
+    def measure(self, key: str, pixels: Any, points: Sequence[Tuple[float, float]], pixelSizeAng: float,
+                reachAng: float) -> None:
+        """Take the labels of a micrograph; nothing is done if they are those of before.
+
+        Parameters
+        ----------
+        key
+            Names the micrograph.
+        pixels
+            Array (rows, columns); None: it cannot be read, and counts nothing.
+        points
+            Centres (x, y) in its pixels.
+        pixelSizeAng
+            Of it.
+        reachAng
+            The largest distance from a centre.
+        """
+        known = self._measured.get(key)
+        if known is not None and known.points == points and known.reachAng == reachAng:
+            return
+        total, number = np.zeros(BINS), np.zeros(BINS)
+        if pixels is not None:
+            total, number = radialSums(pixels, points, reachAng / pixelSizeAng)
+            sample = np.asarray(pixels[::SAMPLED, ::SAMPLED], dtype=float)
+            sample = sample[np.isfinite(sample)]
+            total = total / ((sample.std() if len(sample) else 0.0) or 1.0)
+        self._measured[key] = _Measured(total, number, list(points), reachAng)
+
+    def missing(self, labelled: Dict[str, List[Tuple[float, float]]], reachAng: float) -> List[str]:
+        """Micrographs to measure yet, or anew: as many as tell something."""
+        missing, number = [], 0
+        for key, points in labelled.items():
+            known = self._measured.get(key)
+            number += len(points)
+            if known is None or known.points != points or abs(known.reachAng / reachAng - 1) > REACH_CHANGE:
+                missing.append(key)
+            if number >= MOST_PARTICLES:
+                break
+        return missing
+
+    def sums(self, labelled: Dict[str, List[Tuple[float, float]]], reachAng: float) -> Tuple[Any, Any]:
+        """As :func:`radialSums`, of all labels that were measured."""
+        total, number = np.zeros(BINS), np.zeros(BINS)
+        for known in filter(None, map(self._measured.get, labelled)):
+            total += _rebinned(known.total, known.reachAng / reachAng)
+            number += _rebinned(known.number, known.reachAng / reachAng)
+        return total, number
+
+
+def _rebinned(values: Any, factor: float) -> Any:
+    """Sums at distances up to `factor` times another reach as sums at distances up to that one."""
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    return np.diff(np.interp(edges, factor * edges, np.append(0.0, np.cumsum(values))))
 
 
 class RadialPlot(tk.Canvas):

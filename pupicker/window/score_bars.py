@@ -12,10 +12,11 @@ from pupicker.window.colours import scoreColours, scoreRange
 BINS = 48
 HEIGHT_PX = 52
 TOP_PX = 3
+BEYOND_PX = (3, 13)  # from the end of the slider to the edges of a bar outside, of which half a handle is the room
 
 
 class ScoreBars(tk.Canvas):
-    """Stands above a ``tk.Scale`` of the same width; scores beyond its ends are counted in the bars there.
+    """Stands above a ``tk.Scale`` of the same width; scores beyond its ends are counted in grey bars beside it.
 
     Parameters
     ----------
@@ -56,12 +57,26 @@ class ScoreBars(tk.Canvas):
         self.delete("all")
         low, high = self._ends()
         if len(self._scores):
-            counts, edges = np.histogram(np.clip(self._scores, low, high), bins=BINS, range=(low, high))
+            counts, edges = np.histogram(self._scores, bins=BINS, range=(low, high))
+            below, above = int((self._scores < low).sum()), int((self._scores > high).sum())
             colours = scoreColours((edges[1:] + edges[:-1]) / 2, scoreRange(self._scores))
-            unit = (HEIGHT_PX - TOP_PX) / counts.max()
+            unit = (HEIGHT_PX - TOP_PX) / max(counts.max(), below, above)
             for count, left, right, colour in zip(counts, edges[:-1], edges[1:], colours):
-                if count:
-                    self.create_rectangle(self.placeOf(left), HEIGHT_PX - max(1.0, count * unit), self.placeOf(right),
-                                          HEIGHT_PX, fill=colour, outline="#808080", tags="bars")
+                self._bar(self.placeOf(left), self.placeOf(right), count * unit, colour, "bars")
+            self._beyond(self.placeOf(low), -1, below * unit, "< %g" % low)
+            self._beyond(self.placeOf(high), 1, above * unit, "> %g" % high)
         place = self.placeOf(min(max(self._threshold, low), high))
         self.create_line(place, 0, place, HEIGHT_PX, fill="black", dash=(4, 3), tags="line")
+
+    def _bar(self, left: float, right: float, heightPx: float, colour: str, tag: str) -> None:
+        if heightPx:
+            self.create_rectangle(left, HEIGHT_PX - max(1.0, heightPx), right, HEIGHT_PX, fill=colour,
+                                  outline="#808080", tags=tag)
+
+    def _beyond(self, end: float, side: int, heightPx: float, text: str) -> None:
+        """A bar outside of an end of the slider, and what it counts."""
+        if heightPx:
+            near, far = end + side * BEYOND_PX[0], end + side * BEYOND_PX[1]
+            self._bar(min(near, far), max(near, far), heightPx, "#a0a0a0", "beyond")
+            self.create_text(end - side * 2, 0, anchor="ne" if side > 0 else "nw", text=text, fill="#404040",
+                             tags="beyond")

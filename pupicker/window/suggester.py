@@ -7,12 +7,14 @@ what has come (:meth:`Suggester.poll`) and never waits.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from pupicker.shared.digests import file_digest
 from pupicker.shared.json_files import read_json, write_json
-from pupicker.shared.model_header import average_precision
+from pupicker.shared.model_header import average_precision, facts, read_header
 from pupicker.shared.plurals import counted
 from pupicker.shared.worker import WorkerError
 from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
@@ -24,6 +26,7 @@ SETTLE_S = 0.8  # after the diameter has changed, before suggestions are asked f
 IDLE_S = 6.0  # without a click, and the model is trained anew
 NEW_LABELS = 5  # that must have come since the last training
 MODEL_CARD = "model.json"  # of the last model, in the folder
+TRAINED_WITH, DIGEST, NUMBER = "trained_with", "labels_digest", "number"  # in it: labels of the training, of the models
 UPDATES = 25  # of a training between clicks: it goes on where the last one ended
 
 
@@ -97,7 +100,10 @@ class Suggester:
         self.trained = 0  # models, so far
         self._network: Dict[str, Any] = {}  # of the model, where it is known
         self._takeUp(first or {})
-        self._takeUp(read_json(os.path.join(folder, MODEL_CARD)), trained=True)
+        card = read_json(os.path.join(folder, MODEL_CARD))
+        self._takeUp(card, trained=True)
+        if self.trained:  # it is trained again once labels have come, not because the window was opened
+            self._trainedWith = int(card.get(TRAINED_WITH, self.labels()))
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
@@ -263,7 +269,8 @@ class Suggester:
             elif answer["event"] == "result":
                 self._training = None
                 self._takeUp(dict(answer["card"], path=answer["model"]), trained=True)
-                write_json(os.path.join(self._folder, MODEL_CARD), dict(answer["card"], path=answer["model"]))
+                write_json(os.path.join(self._folder, MODEL_CARD), dict(
+                    answer["card"], path=answer["model"], **{TRAINED_WITH: self._trainedWith}))
                 self.forget()
                 return True
         if self._training is not None and self._training.last is not None:
@@ -277,7 +284,7 @@ class Suggester:
             self._network = {name: card[name] for name in ("network", "network_settings") if card.get(name)}
             self.averagePrecision = None
             if trained:
-                self.trained = modelNumber(self.model)
+                self.trained = modelNumber(card)
                 self.averagePrecision = average_precision(card)
 
 
@@ -286,9 +293,25 @@ def modelName(number: int) -> str:
     return "model_%03d.pupicker" % number
 
 
-def modelNumber(path: str) -> int:
-    """The number in the name of such a file; 0 if there is none."""
-    return int(path.rsplit("_", 1)[-1].split(".")[0]) if path else 0
+def modelNumber(card: Dict[str, Any]) -> int:
+    """How many models were trained on the labels up to the one of a card; 0: there is none."""
+    found = re.search(r"_(\d+)\.pupicker$", card.get("path", ""))
+    return int(found.group(1)) if found else int(card.get(NUMBER, bool(card.get("path"))))
+
+
+def wantsWholeTraining(record: LabelRecord, folder: str) -> bool:
+    """Whether a training to the end is due after *Done*: there are labels for it, and none was on just these."""
+    last = read_json(os.path.join(folder, MODEL_CARD))
+    return record.number() >= FEWEST_LABELS and last.get(DIGEST) != file_digest(record.path)
+
+
+def takeWholeTraining(record: LabelRecord, folder: str, model: str, digest: str) -> Dict[str, Any]:
+    """The card of a model that was trained to the end on labels with this digest; windows go on with it."""
+    number = modelNumber(read_json(os.path.join(folder, MODEL_CARD)))
+    card = dict(facts(read_header(model)), path=model, **{
+        DIGEST: digest, TRAINED_WITH: record.number() + record.number(NOT_PARTICLES), NUMBER: max(1, number)})
+    write_json(os.path.join(folder, MODEL_CARD), card)
+    return card
 
 
 def _asLists(places: Dict[str, Any]) -> Dict[str, List[List[float]]]:

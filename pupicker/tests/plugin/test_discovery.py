@@ -298,7 +298,8 @@ class TestModelObject(unittest.TestCase):
         self.assertEqual(model.getFiles(), {"Runs/1/extra/model.pupicker"})
         self.assertEqual(model.getSuggestedThreshold(), -0.5)
         self.assertEqual(len(model.getSummary()), 5)
-        self.assertIn("(network conv31, objective ge-binomial)", model.getSummary()[1])
+        self.assertIn(": network conv31; unlabelled places hold as many particles as expected (ge-binomial)",
+                      model.getSummary()[1])
 
     def testSummaryNamesTheStart(self):
         for start, words in (("general", "the general model"), ("random", "random weights"),

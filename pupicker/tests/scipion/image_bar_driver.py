@@ -11,7 +11,7 @@ from pupicker.tests.scipion.screen import settle
 from pupicker.window.image_bar import ImageBar
 from pupicker.window.micrograph_canvas import MicrographCanvas
 
-WIDTHS_PX = {900: 1, 420: 2, 901: 1}
+WIDTHS_PX = {900: 1, 420: 2, 200: 4, 901: 1}
 """Of the window, and the rows that the controls need there."""
 
 
@@ -24,9 +24,8 @@ def main():
     for width, rows in WIDTHS_PX.items():
         root.geometry(f"{width}x400")
         settle(root, 0.3)
-        controls = [control for group in bar.winfo_children() for control in group.winfo_children()]
-        right = max(control.winfo_rootx() + control.winfo_width() for control in controls) - root.winfo_rootx()
-        found = len({control.master.winfo_y() for control in controls})
+        right = max(control.winfo_rootx() + control.winfo_width() for control in bar.controls) - root.winfo_rootx()
+        found = len({str(control.pack_info()["in"]) for control in bar.controls})
         assert right <= width and found == rows, (width, right, found)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from pupicker.engine.files.coordinates import read_coordinates, write_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
+from pupicker.engine.models.model_file import load_model
 from pupicker.tests.scipion.screen import (
     REPOSITORY,
     assert_shows_something,
@@ -20,7 +21,7 @@ from pupicker.tests.scipion.screen import (
 )
 from pupicker.tests.shared_data import shared
 
-PIXEL_SIZE, DIAMETER, SIDE = 7.08, 191.0, 384
+PIXEL_SIZE, DIAMETER, SIDE, FEW = 7.08, 191.0, 384, 6
 """Of the micrographs of beta-galactosidase (EMPIAR-10017), binned by four; a part of each is enough here."""
 
 
@@ -40,6 +41,7 @@ def bgal(tmp_path_factory):
         kept.x[:], kept.y[:] = kept.x - 200, kept.y - 200
         chosen.append(kept)
     write_coordinates(folder / "truth.tsv", type(particles).concatenate(chosen))
+    write_coordinates(folder / "few.tsv", chosen[0].select(np.arange(len(chosen[0])) < FEW))
     return folder
 
 
@@ -61,18 +63,60 @@ def test_labels_survive_and_suggestions_learn(bgal, tmp_path):
     assert_shows_something(tmp_path, ["label"])
 
 
+CLICKS = """eval $(xdotool getwindowgeometry --shell $w); xdotool mousemove $((X + WIDTH / 2)) $((Y + HEIGHT / 2))
+click 1; sleep 0.5; xdotool mousemove_relative 60 0 click 3; sleep 0.5""".replace("\n", " ")
+DONE = "xdotool key --window $w ctrl+d"
+
+
+def labelled(bgal, output, actions, *options):
+    """The command, whose window (``$w`` of a shell) is used by `actions` once it is there."""
+    script = f'until w=$(xdotool search --onlyvisible --name "pupicker: label"); do sleep 0.3; done; sleep 1; {actions}'
+    words = " ".join(map(str, options))
+    command = f'({script}) & "{sys.executable}" -m pupicker label "{bgal / "mics"}" --diameter {DIAMETER:g}' \
+              f' --output "{output}" {words}; status=$?; wait; exit $status'
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    screen = ["xvfb-run", "-a", "-n", str(150 + worker), "-s", "-screen 0 1400x900x24"]
+    return subprocess.run([*screen, "bash", "-c", command], capture_output=True, text=True, cwd=REPOSITORY, timeout=900,
+                          check=False)
+
+
 @pytest.mark.gui
 def test_the_command_goes_on_and_writes_tables(bgal, tmp_path):
     need_screen()
-    script = 'until w=$(xdotool search --onlyvisible --name "pupicker: label"); do sleep 0.3; done; sleep 1;' \
-             ' eval $(xdotool getwindowgeometry --shell $w); xdotool mousemove $((X + WIDTH / 2)) $((Y + HEIGHT / 2))' \
-             ' click 1; sleep 0.5; xdotool mousemove_relative 60 0 click 3; sleep 0.5; xdotool key --window $w ctrl+d'
-    command = f'({script}) & "{sys.executable}" -m pupicker label "{bgal / "mics"}" --diameter {DIAMETER:g}' \
-              f' --output "{tmp_path / "out"}"; status=$?; wait; exit $status'
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    screen = ["xvfb-run", "-a", "-n", str(150 + worker), "-s", "-screen 0 1400x900x24"]
-    done = subprocess.run([*screen, "bash", "-c", command], capture_output=True, text=True, cwd=REPOSITORY, timeout=240)
+    done = labelled(bgal, tmp_path / "out", f"{CLICKS}; {DONE}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(read_coordinates(tmp_path / "out" / "labels.tsv")) == 1
     assert len(read_coordinates(tmp_path / "out" / "negatives.tsv")) == 1
+    assert "none: it takes 5 labels" in done.stdout
     assert "pupicker train" in done.stdout and "--diameter 191" in done.stdout
+
+
+@pytest.mark.gui
+@pytest.mark.slow
+def test_done_trains_to_the_end_once(bgal, tmp_path):
+    """A second *Done* without other labels trains nothing; the window goes on with the model."""
+    need_screen()
+    folder = tmp_path / "out"
+    done = labelled(bgal, folder, DONE, "--picks", bgal / "few.tsv", "--device", "cpu")
+    assert done.returncode == 0, done.stderr[-2000:]
+    model = load_model(folder / "model.pupicker")
+    assert model.record.labels == FEW
+    assert f"--model {folder / 'model.pupicker'}" in done.stdout and "training: " in done.stderr
+    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    assert (card["path"], card["trained_with"]) == (str(folder / "model.pupicker"), model.record.labels)
+    made = (folder / "model.pupicker").stat().st_mtime_ns
+    again = labelled(bgal, folder, DONE, "--device", "cpu")
+    assert again.returncode == 0 and "pupicker pick" in again.stdout
+    assert (folder / "model.pupicker").stat().st_mtime_ns == made
+
+
+@pytest.mark.gui
+@pytest.mark.slow
+def test_a_training_that_fails_leaves_the_labels(bgal, tmp_path):
+    """Something else has taken the model's place while the window was open."""
+    need_screen()
+    folder = tmp_path / "out"
+    done = labelled(bgal, folder, f'mkdir "{folder / "model.pupicker"}"; {DONE}', "--picks", bgal / "few.tsv")
+    assert done.returncode == 2 and "is a folder" in done.stderr
+    assert len(read_coordinates(folder / "labels.tsv")) == FEW
+    assert "the labels are kept" in done.stdout and "next" in done.stdout

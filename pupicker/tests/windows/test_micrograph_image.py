@@ -15,7 +15,7 @@ import tifffile  # isort: skip
 
 from pupicker.gui.micrograph_reader import readMicrograph  # isort: skip
 from pupicker.window.micrograph_image import (  # isort: skip
-    Look, MicrographError, Pyramid, lowPass, renderRegion)
+    Look, MicrographError, Pyramid, lowPass, lowPassSigma, renderRegion)
 
 WIDTH, HEIGHT = 300, 200
 X, Y = 230, 60  # of a bright square
@@ -117,7 +117,7 @@ class TestRenderRegion(unittest.TestCase):
         self.assertEqual(ends[0], 0)
         self.assertLess(ends[1], ends[2])
 
-    def testLowPassIsAGaussianOfTheWindow(self):
+    def testLowPassIsAGaussianOfTheMicrograph(self):
         point = np.zeros((65, 65), np.float32)
         point[32, 32] = 1
         y, x = np.mgrid[-32:33, -32:33]
@@ -125,14 +125,21 @@ class TestRenderRegion(unittest.TestCase):
         np.testing.assert_allclose(lowPass(point, 2.5), gaussian / gaussian.sum(), atol=1e-6)
         np.testing.assert_array_equal(lowPass(point, 0), point)
         noise = np.random.default_rng(2).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
-        # the same blur on the screen, whatever the zoom
+        # the same blur of the micrograph, whatever the zoom
         widths = []
-        for scale in (1.0, 3.0):
-            shown = renderRegion(Pyramid(noise), (0, 0), scale, (600, 450), Look(lowPassPx=6.0))
-            shown = np.asarray(shown, dtype=float)[:190, :290]
+        for scale in (1, 3):
+            shown = renderRegion(Pyramid(noise), (0, 0), scale, (WIDTH * scale, HEIGHT * scale), Look(lowPassPx=4.0))
+            shown = np.asarray(shown, dtype=float)
             shown -= shown.mean()
-            widths.append((shown[:, 4:] * shown[:, :-4]).mean() / shown.var())
-        self.assertAlmostEqual(widths[0], widths[1], delta=0.1)
+            widths.append((shown[:, 4 * scale:] * shown[:, :-4 * scale]).mean() / shown.var())
+        self.assertAlmostEqual(widths[0], widths[1], delta=0.05)
+
+    def testLowPassLeavesHalfAtItsResolution(self):
+        x = np.arange(400)
+        for resolution in (8.0, 25.0):
+            wave = np.tile(np.cos(2 * np.pi * x / resolution), (3, 1)).astype(np.float32)
+            left = lowPass(wave, lowPassSigma(resolution))[0, 100:300]
+            self.assertAlmostEqual(float(left.max()), 0.5, delta=0.01)
 
     def testFlatImage(self):
         self.assertEqual(len(set(np.asarray(renderRegion(Pyramid(np.ones((9, 9))), (0, 0), 1.0, (9, 9))).ravel())), 1)

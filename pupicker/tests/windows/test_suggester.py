@@ -47,5 +47,10 @@ def test_a_chosen_model_suggests_and_is_learnt_from(simulated, model_path, tmp_p
         wait(suggester, key, lambda: suggester.trained == 1)
         again = Suggester(worker, record, entries, str(tmp_path), first)
         assert again.trained == 1 and again.model == str(tmp_path / "model_001.pupicker")
+        monkeypatch.setattr(module, "IDLE_S", 0.0)
+        wait(again, key, lambda: key in again.known)  # the window is opened again: nothing is trained
+        assert not again.isTraining()
+        record.add(key, [(5.0 * n, 5.0) for n in range(module.NEW_LABELS)])
+        wait(again, key, again.isTraining)
     learnt = load_model(tmp_path / "model_001.pupicker")
     assert (learnt.network_name, learnt.record.start) == ("conv31", str(model_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 from pupicker.tests.scipion.screen import need_screen, run_on_screen
@@ -14,12 +15,12 @@ from pupicker.convert.corrections import readCorrections  # isort: skip
 from pupicker.viewers.corrections import Corrections  # isort: skip
 from pupicker.viewers.pick_editing import nearThreshold  # isort: skip
 from pupicker.viewers.scored_set import ScoredSet  # isort: skip
-from pupicker.viewers.threshold_control import usualLimits  # isort: skip
+from pupicker.viewers.threshold_control import ScoreHistogram, usualLimits  # isort: skip
 from pupicker.viewers.viewer_cross_validation import sortKey  # isort: skip
 from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
 from pupicker.window.label_window import isInside  # isort: skip
-from pupicker.window.micrograph_list import cutMiddle  # isort: skip
-from pupicker.window.radial_average import BINS, radialSums  # isort: skip
+from pupicker.window.micrograph_list import alikeEnds, cutAlike, cutMiddle  # isort: skip
+from pupicker.window.radial_average import BINS, LabelMean, radialSums  # isort: skip
 from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
 
 DIAMETER_PX = 20.0
@@ -28,6 +29,17 @@ DIAMETER_PX = 20.0
 def test_names_keep_both_ends():
     assert cutMiddle("Falcon_2012_06_12-14_33_35_0.mrc", 20) == "Falcon…4_33_35_0.mrc"
     assert len(cutMiddle("x" * 50, 20)) == 20 and cutMiddle("short.mrc", 20) == "short.mrc"
+
+
+def test_names_in_a_list_keep_what_differs():
+    names = [f"session_of_monday_{number}_patch_aligned_doseweighted.mrc" for number in (8, 9, 10, 110)]
+    alike = alikeEnds(names)
+    for characters in (12, 20, 40):
+        cut = [cutAlike(name, characters, alike) for name in names]
+        assert len(set(cut)) == len(names) and max(map(len, cut)) <= characters
+        assert all(f"_{number}_" in name for number, name in zip((8, 9, 10, 110), cut, strict=True))
+    assert cutAlike("Falcon_2012_06_12-14_33_35_0.mrc", 20, (7, 4)) == "2012_0…12-14_33_35_0"
+    assert alikeEnds(["one.mrc"]) == (0, 0) and alikeEnds(["a.mrc", "aa.mrc"]) == (1, 4)
 
 
 @pytest.mark.parametrize(("longest", "length", "text"), [(137, 100, "100 Å"), (49.9, 20, "20 Å"), (900, 500, "50 nm"),
@@ -47,6 +59,34 @@ def test_an_outlier_changes_no_colours_and_no_axis():
     low, high = usualLimits(scores)
     assert low == -6 and high == 8.0
     assert usualLimits(np.array([-2.0, 3.0])) == (-2.0, 3.0)
+
+
+def test_the_last_bar_says_what_else_it_holds():
+    scores = np.linspace(-6, 6, 1000)
+    for some, texts in ((scores, []), (np.append(scores, 500.0), ["≥ 7.8"])):
+        histogram = ScoreHistogram(Figure(), some, print)
+        assert [text.get_text() for text in histogram.axes.texts] == texts
+        assert bool(histogram.axes.patches[-1].get_hatch()) == bool(texts)
+
+
+def test_the_mean_of_labels_is_of_all_micrographs():
+    """Of other pixel sizes and contrasts too, and still when the diameter has changed since."""
+    places, mean, random = [(60.0, 60.0), (140.0, 130.0)], LabelMean(), np.random.default_rng(0)
+    for key, pixelSizeAng, contrast in (("a", 2.0, 1.0), ("b", 4.0, 50.0)):
+        rows, columns = np.mgrid[:200, :200]
+        image = random.normal(0, 0.1, (200, 200))
+        for x, y in places:
+            image -= np.hypot(columns - x, rows - y) < 40 / pixelSizeAng
+        mean.measure(key, image * contrast, places, pixelSizeAng, 80.0)
+    labelled = {"a": places, "b": places, "c": places[:1]}
+    for reachAng, radius in ((80.0, 20), (72.0, 22)):
+        total, number = mean.sums(labelled, reachAng)
+        curve = total / number
+        assert curve[:radius - 2].max() < curve[radius + 2:].min() and mean.missing(labelled, reachAng) == ["c"]
+    assert mean.missing(labelled, 50.0) == ["a", "b", "c"]  # too far from what was measured
+    mean.measure("c", None, places[:1], 2.0, 80.0)  # it cannot be read
+    assert np.array_equal(mean.sums(labelled, 72.0)[1], number) and mean.missing(labelled, 80.0) == []
+    assert mean.missing({"a": places[:1]}, 80.0) == ["a"]
 
 
 def test_the_mean_of_labels_shows_their_radius():
