@@ -84,9 +84,9 @@ def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
 
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
 def test_a_signal_where_nothing_has_to_be_finished(tmp_path, number, said):
-    """The exit code is that of the signal, as it is where something has to be."""
-    command = [sys.executable, "-m", "pupicker", "simulate", "--output", str(tmp_path), "--micrographs", "5000",
-               "--width", "128", "--height", "128", "--particles", "1", "--threads", "1"]
+    """The exit code is that of the signal, as it is where something has to be; also if Ctrl-C is ignored around us."""
+    command = ["env", "--default-signal", sys.executable, "-m", "pupicker", "simulate", "--output", str(tmp_path),
+               "--micrographs", "5000", "--width", "128", "--height", "128", "--particles", "1", "--threads", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.glob("mic_*")):
         assert process.poll() is None

@@ -73,7 +73,7 @@ def labelled(bgal, output, actions, *options):
     script = f'until w=$(xdotool search --onlyvisible --name "pupicker: label"); do sleep 0.3; done; sleep 1; {actions}'
     words = " ".join(map(str, options))
     command = f'({script}) & "{sys.executable}" -m pupicker label "{bgal / "mics"}" --diameter {DIAMETER:g}' \
-              f' --output "{output}" {words}; status=$?; wait; exit $status'
+              f' --output "{output}" --threads 1 {words}; status=$?; wait; exit $status'
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     screen = ["xvfb-run", "-a", "-n", str(150 + worker), "-s", "-screen 0 1400x900x24"]
     return subprocess.run([*screen, "bash", "-c", command], capture_output=True, text=True, cwd=REPOSITORY, timeout=900,
