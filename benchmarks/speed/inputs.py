@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -199,15 +200,23 @@ def listed(files: Sequence[Path], count: int, folder: Path) -> list[Path]:
 
 
 def tiled(file: Path, side_px: int, path: Path) -> Path:
-    """A micrograph of `side_px` pixels a side made of copies of a smaller one; kept."""
+    """A micrograph of `side_px` pixels a side made of copies of a smaller one; kept.
+
+    In a process of its own: what this one takes would count as the memory of those that it starts.
+    """
     if not path.is_file():
-        with mrcfile.open(file) as source:
-            data, pixel_size = np.asarray(source.data, dtype=np.float32), source.voxel_size.copy()
-        times = [-(-side_px // side) for side in data.shape]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        with mrcfile.new(part, overwrite=True) as target:
-            target.set_data(np.tile(data, times)[:side_px, :side_px])
-            target.voxel_size = pixel_size
-        part.rename(path)
+        with ProcessPoolExecutor(1) as pool:
+            pool.submit(_tile, file, side_px, path).result()
     return path
+
+
+def _tile(file: Path, side_px: int, path: Path) -> None:
+    with mrcfile.open(file) as source:
+        data, pixel_size = np.asarray(source.data, dtype=np.float32), source.voxel_size.copy()
+    times = [-(-side_px // side) for side in data.shape]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with mrcfile.new(part, overwrite=True) as target:
+        target.set_data(np.tile(data, times)[:side_px, :side_px])
+        target.voxel_size = pixel_size
+    part.rename(path)

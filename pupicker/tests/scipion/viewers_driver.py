@@ -82,8 +82,10 @@ def main():
             settle(shown.root)
         settle(shown.root, 2)
         result["run"], result["state"] = shown.newRun.getObjId(), shown.state.get()
+        photograph(shown.root, os.path.join(folder, "scores.png"))
         shown.excludeMicrograph()  # after the run: nothing of it may change
-        finished(shown, "scores")
+        settle(shown.root)
+        shown.root.destroy()
         with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as stream:
             json.dump(result, stream)
 
