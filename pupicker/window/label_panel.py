@@ -18,6 +18,7 @@ from pupicker.window.suggester import LabelMicrograph
 WIDTH_PX = 270
 LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
 START = 0.0  # as likely a particle as not
+READ_S = 2.0  # that a closed window waits for a micrograph: a dead disk does not keep it open
 AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
 
@@ -125,7 +126,7 @@ class LabelPanel(ttk.Frame):
             self.after_cancel(self._average)
             self._average = ""
         if self._reading is not None:
-            self._reading.join()
+            self._reading.join(READ_S)
         ttk.Frame.destroy(self)
 
     def showAverage(self) -> None:

@@ -80,14 +80,8 @@ def evaluate(
     unknown = sorted(set(renamed.names()) - set(names))
     if len(renamed) and len(unknown) == len(renamed.names()):
         raise InputError(f"no pick lies on a micrograph of the truth: it names {names[0]!r}, the picks {unknown[0]!r}")
-    if unknown and only is None:
-        logging.getLogger(__name__).info("picks on %s without truth are left out, e.g. %s",
-                                         counted(len(unknown), "micrograph"), unknown[0])
-    empty = sorted(set(names) - set(renamed.names()))
-    if empty and only is None:
-        logging.getLogger(__name__).info("there is no pick on %d of the %s of the truth, e.g. %s: their"
-                                         " particles count as missed", len(empty),
-                                         counted(len(names), "micrograph"), empty[0])
+    if only is None:
+        _say_apart(names, unknown, sorted(set(names) - set(renamed.names())))
     rows, ranked = [renamed.of(name) for name in names], _are_ranked(renamed)
     if not ranked:
         logging.getLogger(__name__).info("the picks have no scores, or one for all: nothing ranks them, so there is one"
@@ -107,6 +101,16 @@ def evaluate(
     return Evaluation(
         curve, table, np.concatenate(hits), CoordinateTable.concatenate(rows), CoordinateTable.concatenate(missed)
     )
+
+
+def _say_apart(names: Sequence[str], unknown: Sequence[str], empty: Sequence[str]) -> None:
+    """Micrographs that only the picks have, and only the truth."""
+    log = logging.getLogger(__name__)
+    if unknown:
+        log.info("picks on %s without truth are left out, e.g. %s", counted(len(unknown), "micrograph"), unknown[0])
+    if empty:
+        log.info("there is no pick on %d of the %s of the truth, e.g. %s: their particles count as missed", len(empty),
+                 counted(len(names), "micrograph"), empty[0])
 
 
 def _are_ranked(picks: CoordinateTable) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -217,6 +219,9 @@ def test_other_picks_leave_the_changes_to_be_undone(tmp_path):
 
 
 @pytest.mark.gui
-def test_no_control_below_an_image_is_cut():
+def test_no_control_below_an_image_is_cut(tmp_path):
     need_screen()
-    run_on_screen("image_bar_driver")
+    run_on_screen("image_bar_driver", tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert {width: rows for width, (_, rows) in found.items()} == {"900": 1, "420": 2, "200": 4, "901": 1}
+    assert all(right_px <= int(width) for width, (right_px, _) in found.items())
