@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BINS = 512
+"""Of the histogram of a micrograph."""
+
 _WIDEST_SIGMA = 10.0
 _SAMPLE = 65_536
 _PART = 65_536
@@ -26,7 +29,7 @@ class Histogram:
     count: Tensor
 
 
-def histogram(image: Tensor, bins: int = 512) -> Histogram:
+def histogram(image: Tensor, bins: int = BINS) -> Histogram:
     """Bin one micrograph; extreme pixels (gold, hot pixels, X-rays) are left out of the fit.
 
     The range ends at the 0.01 % and 99.99 % quantiles, and at most 10 robust standard deviations from the median: a few

@@ -43,6 +43,7 @@ _START_ITERATIONS = 20
 _MAX_ITERATIONS = 500
 _TOLERANCE = 1e-7
 _BLOCK = 256  # micrographs of an expectation at a time: ten thousand together would take 2 GB
+_START_MICROGRAPHS = 2048  # which are enough to begin with: ten thousand sorted together would take 0.4 GB
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,16 @@ def _initial_affine(data: Histogram, form: Form) -> tuple[Tensor, Tensor]:
 
 
 def _start(data: Histogram, form: Form, quantile: float) -> Mixture:
-    """Two components from the pixels below and above a quantile of the pooled, roughly scaled data."""
-    scale, offset = _initial_affine(data, form)
-    z = (data.value * scale[:, None] + offset[:, None]).reshape(-1)
+    """Two components from the pixels below and above a quantile of the pooled, roughly scaled data.
+
+    Of very many micrographs every n-th one tells enough.
+    """
+    step = -(-len(data.value) // _START_MICROGRAPHS)
+    some = Histogram(data.value[::step], data.count[::step])
+    scale, offset = _initial_affine(some, form)
+    z = (some.value * scale[:, None] + offset[:, None]).reshape(-1)
     order = z.argsort()
-    z, count = z[order], data.count.reshape(-1)[order]
+    z, count = z[order], some.count.reshape(-1)[order]
     below = (count.cumsum(0) / count.sum()) <= quantile
     parts = []
     for part in (below, ~below):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pupicker.core.image.histograms import Histogram, stack_histograms
+from pupicker.core.image.histograms import BINS, Histogram
 from pupicker.core.image.normalization import fit, normalize
 from pupicker.engine.files.micrographs import write_mrc
 from pupicker.engine.files.names import distinct_stems
@@ -29,37 +29,45 @@ from pupicker.shared.atomic import atomic_path
 
 Written = dict[Path, tuple[Path, float]]
 
-MEMORY_BYTES = 512 << 20
+MEMORY_BYTES = 256 << 20
 """Of resampled micrographs that wait in memory; the others wait in files."""
 
 
 class _Waiting:
-    """Resampled micrographs until the joint fit is done, from several threads: in memory, or in files in a folder."""
+    """Resampled micrographs until the joint fit is done, from several threads: in memory, or in files in a folder.
+
+    Memory is one block, taken as it fills.  Small arrays that are kept between the large ones of the work would keep
+    it from using its freed memory again: four times as much.
+    """
 
     def __init__(self, folder: Path, memory_bytes: int) -> None:
-        self._folder, self._free, self._lock = folder, memory_bytes, threading.Lock()
-        self._pixels: dict[Path, Tensor] = {}
+        self._folder, self._lock = folder, threading.Lock()
+        self._memory = torch.empty(memory_bytes // torch.float32.itemsize)
+        self._used = 0
+        self._places: dict[Path, tuple[int, torch.Size]] = {}
         self._files: dict[Path, Path] = {}
 
     def put(self, path: Path, pixels: Tensor) -> None:
         """Keep float32 ``(h, w)``."""
-        size = pixels.numel() * pixels.element_size()
         with self._lock:
-            fits = size <= self._free
-            self._free -= size * fits
-            number = len(self._files)
-            if not fits:
-                self._files[path] = self._folder / f"{number}.npy"
+            first = self._used
+            fits = first + pixels.numel() <= len(self._memory)
+            if fits:
+                self._used += pixels.numel()
+                self._places[path] = first, pixels.shape
+            else:
+                self._files[path] = self._folder / f"{len(self._files)}.npy"
         if fits:
-            self._pixels[path] = pixels
+            self._memory[first : first + pixels.numel()] = pixels.reshape(-1)
         else:
             with atomic_path(self._files[path]) as temporary:  # which names the file if there is no room for it
                 np.save(temporary, pixels.numpy())
 
     def take(self, path: Path) -> Tensor:
         """What was put there, once."""
-        if path in self._pixels:
-            return self._pixels.pop(path)
+        if path in self._places:
+            first, shape = self._places.pop(path)
+            return self._memory[first : first + shape.numel()].view(shape)
         pixels = torch.from_numpy(np.load(self._files[path]))
         self._files[path].unlink()
         return pixels
@@ -107,17 +115,22 @@ def waiting_folder(output: Path) -> Iterator[Path]:
 def _preprocess(
     targets: dict[Path, Path], recipe: Recipe, threads: int, report: Report, waiting: _Waiting
 ) -> Written:
-    def read(path: Path) -> tuple[Histogram, float, int]:
+    row_of = {path: row for row, path in enumerate(targets)}
+    values, counts = torch.empty((2, len(targets), BINS), dtype=torch.float64)  # one block, as what waits
+
+    def read(path: Path) -> tuple[float, int]:
         micrograph = prepare(path, recipe)
-        found = micrograph.histogram()
+        found, row = micrograph.histogram(), row_of[path]
+        values[row], counts[row] = found.value[0], found.count[0]
         waiting.put(path, micrograph.pixels)
-        return found, micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2, micrograph.n_invalid
+        return micrograph.pixel_size_ang * (micrograph.step[0] + micrograph.step[1]) / 2, micrograph.n_invalid
 
     progress = Progress(2 * len(targets), "preprocessing")
     known = dict(usable(list(targets), read, report, progress, threads))
     if not known:
         return {}
-    joint = fit(stack_histograms([histogram for histogram, _, _ in known.values()]))
+    rows = [row_of[path] for path in known]
+    joint = fit(Histogram(values[rows], counts[rows]))
     report.results["normalization"] = asdict(joint.mixture)
     order = {path: index for index, path in enumerate(known)}
 
@@ -125,11 +138,11 @@ def _preprocess(
         index = order[path]
         scale, offset = float(joint.scale[index]), float(joint.offset[index])
         pixels = normalize(waiting.take(path), joint.mixture, scale, offset)
-        write_mrc(targets[path], pixels.numpy(), known[path][1])
+        write_mrc(targets[path], pixels.numpy(), known[path][0])
 
     written: Written = {}
     for path, _ in usable(list(known), write, report, progress, threads):
-        _, size, invalid = known[path]
+        size, invalid = known[path]
         written[path] = (targets[path], size)
         report.used(path, invalid)
     return written

@@ -272,6 +272,19 @@ def test_blocks_of_micrographs_give_the_fit_of_all_together(monkeypatch, data_se
     assert in_blocks.log_likelihood == pytest.approx(together.log_likelihood, abs=1e-12)
 
 
+@pytest.mark.parametrize("form", ["scale", "location-scale"])
+def test_a_part_of_the_micrographs_is_enough_to_begin_with(monkeypatch, data_set, form):
+    data = histograms(data_set)
+    from_all, sorted_values = fit(data, form), []
+    argsort = torch.Tensor.argsort
+    monkeypatch.setattr(torch.Tensor, "argsort", lambda z: sorted_values.append(len(z)) or argsort(z))
+    monkeypatch.setattr(normalization, "_START_MICROGRAPHS", 2)
+    from_some = fit(data, form)
+    assert max(sorted_values) <= 2 * data.value.shape[1]
+    torch.testing.assert_close(from_some.scale, from_all.scale, rtol=1e-4, atol=0)
+    assert from_some.log_likelihood == pytest.approx(from_all.log_likelihood, abs=1e-6)
+
+
 def test_one_micrograph_is_enough():
     result = fit(histogram(micrograph(3, 12.0)))
     flat = normalize(micrograph(3, 12.0), result.mixture, float(result.scale[0]), float(result.offset[0]))
