@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     if not pixel_size:
         raise UsageError(f"{paths[0]}: says no pixel size; give it", "pixel_size")
     keys = distinct_stems(map(str, paths))
-    entries = [LabelMicrograph(keys[str(path)], path.name, str(path), pixel_size) for path in paths]
+    alone = Counter(path.name for path in paths)  # of one name and several folders: the folder tells them apart
+    entries = [LabelMicrograph(keys[str(path)], path.name if alone[path.name] == 1 else str(path), str(path),
+                               pixel_size) for path in paths]
     first = _first_model(args)
     root = _root()  # now: without a window nothing is written
     record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             Worker(_serve(args), log=log) as worker:
         window = LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
         root.mainloop()
-    _write_tables(args.output, record)
+    _write_tables(args.output, record, entries)
     if window.finished and args.model is None:
         return _train(args, record, entries)
     _say_next(args.output, record)
@@ -144,16 +147,21 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
     return record
 
 
-def _write_tables(folder: Path, record: LabelRecord) -> None:
-    """Labels, and places that are no particles, as ``pupicker train`` takes them."""
+def _write_tables(folder: Path, record: LabelRecord, entries: Sequence[LabelMicrograph]) -> None:
+    """Labels, and places that are no particles, as ``pupicker train`` takes them.
+
+    A micrograph whose key is not its own name shares that with another one, and is written as its path.
+    """
+    from pupicker.shared.names import micrograph_key
     from pupicker.window.label_record import NOT_PARTICLES
 
     labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
-    record.writeTable(str(labels))
+    names = {one.key: one.path for one in entries if one.key != micrograph_key(one.path)}
+    record.writeTable(str(labels), names=names)
     rows = [("labels", f"{record.number()} on {counted(len(record.labelled()), 'micrograph')}, in {labels}")]
     negatives.unlink(missing_ok=True)  # of before: there may be none any more
     if record.number(NOT_PARTICLES):
-        record.writeTable(str(negatives), NOT_PARTICLES)
+        record.writeTable(str(negatives), NOT_PARTICLES, names)
         rows.append(("negatives", f"{record.number(NOT_PARTICLES)}, in {negatives}"))
     print_rows(rows)
 

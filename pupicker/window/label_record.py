@@ -173,10 +173,12 @@ class LabelRecord:
             write_json(self.path, {"schema": SCHEMA, "diameter_ang": self.diameterAng, **self._numbers, "micrographs": {
                 key: places for key, places in sorted(self._places.items()) if any(places.values())}})
 
-    def writeTable(self, path: str, kind: str = PARTICLES) -> None:
-        """Write the places of a kind as ``pupicker train`` takes them; the keys name the micrographs."""
+    def writeTable(self, path: str, kind: str = PARTICLES, names: Optional[Mapping[str, str]] = None) -> None:
+        """Write the places of a kind as ``pupicker train`` takes them; keys name the micrographs, or `names` by key."""
+        named = {key: (names or {}).get(key, key) for key in self.labelled(kind)}
         rows = ["\t".join(POSITION)]
-        rows += ["%s\t%.2f\t%.2f" % (key, x, y) for key, points in self.labelled(kind).items() for x, y in points]
+        rows += ["%s\t%.2f\t%.2f" % (named[key], x, y) for key, points in self.labelled(kind).items()
+                 for x, y in points]
         write_text(path, "\n".join(rows) + "\n")
 
     def _copy(self, places: Dict[str, List[Point]]) -> Dict[str, List[Point]]:

@@ -6,7 +6,11 @@ import json
 
 import pytest
 
+from pupicker.commands.label import _write_tables
+from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.files.names import distinct_stems
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord, LabelRecordError
+from pupicker.window.suggester import LabelMicrograph
 
 
 def test_every_change_is_on_disk_and_can_be_undone(tmp_path):
@@ -48,3 +52,19 @@ def test_another_file_is_refused(tmp_path):
     path.write_text(json.dumps({"curve": []}))
     with pytest.raises(LabelRecordError, match=r"labels\.json: holds no labels"):
         LabelRecord(str(path))
+
+
+def test_micrographs_of_one_name_are_told_apart_in_the_table(tmp_path):
+    """What the command writes is read again for the same files."""
+    paths = [tmp_path / folder / "mic.mrc" for folder in "ab"] + [tmp_path / "a" / "other.mrc"]
+    keys = distinct_stems(map(str, paths))
+    record = LabelRecord(str(tmp_path / "labels.json"))
+    for number, path in enumerate(paths):
+        record.add(keys[str(path)], [(number, 1.0)])
+        record.add(keys[str(path)], [(number, 2.0)], NOT_PARTICLES)
+    _write_tables(tmp_path, record, [LabelMicrograph(keys[str(path)], path.name, str(path), 1.0) for path in paths])
+    for table, y in (("labels.tsv", 1.0), ("negatives.tsv", 2.0)):
+        again = read_coordinates(tmp_path / table, paths)
+        assert [(again.of(str(path)).x.tolist(), again.of(str(path)).y.tolist()) for path in paths] == [
+            ([number], [y]) for number in range(3)]
+    assert "\nother\t2.00" in (tmp_path / "labels.tsv").read_text()
