@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
@@ -172,10 +173,8 @@ class LabelWindow:
     def _remember(self) -> None:
         """Which micrograph is shown, for the next start."""
         if self.record.path:
-            try:
+            with contextlib.suppress(OSError):  # nothing depends on it
                 write_json(self._statePath(), {SHOWN: self.key()})
-            except OSError:  # nothing depends on it
-                pass
 
     def suggestions(self) -> List[Tuple[float, float, float]]:
         """x, y, score of those at or above the slider, best first, that nothing has been decided of."""
