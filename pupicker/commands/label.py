@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import subprocess
 import sys
 from collections import Counter
@@ -136,7 +137,11 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
         record = LabelRecord(str(args.output / "labels.json"))
     except LabelRecordError as error:
         raise InputError(str(error), "output") from error
-    if args.picks and not record.number():
+    if args.picks and record.number():
+        logging.getLogger(__name__).warning(
+            "%s: not read: %s has %s of an earlier start, which are gone on with; another folder begins anew",
+            args.picks, args.output, counted(record.number(), "label"), extra={"parameters": ("picks", "output")})
+    elif args.picks:
         table = read_coordinates(args.picks, [Path(path) for path in keys])
         for path, key in keys.items():
             own = table.of(path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import logging
 
 import pytest
 
-from pupicker.commands.label import _write_tables
+from pupicker.commands.label import _record, _write_tables
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.names import distinct_stems
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord, LabelRecordError
@@ -68,3 +70,13 @@ def test_micrographs_of_one_name_are_told_apart_in_the_table(tmp_path):
         assert [(again.of(str(path)).x.tolist(), again.of(str(path)).y.tolist()) for path in paths] == [
             ([number], [y]) for number in range(3)]
     assert "\nother\t2.00" in (tmp_path / "labels.tsv").read_text()
+
+
+def test_a_table_beside_labels_of_before_is_said_to_be_ignored(tmp_path, caplog):
+    table = tmp_path / "some.tsv"
+    table.write_text("micrograph\tx\ty\nmic\t5\t6\n")
+    args = argparse.Namespace(output=tmp_path, picks=table, diameter=100.0)
+    with caplog.at_level(logging.WARNING, "pupicker"):
+        assert _record(args, None, {"mic.mrc": "mic"}).places("mic") == [(5, 6)] and not caplog.text
+        assert _record(args, None, {"mic.mrc": "mic"}).places("mic") == [(5, 6)]
+    assert "some.tsv: not read" in caplog.text and "1 label of an earlier start" in caplog.text
