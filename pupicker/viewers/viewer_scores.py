@@ -242,7 +242,11 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         if not self.numberKept():
             self.state.set(NOTHING_KEPT)
             return
-        corrections = self.corrections.freeze()
+        try:
+            corrections = self.corrections.freeze()
+        except OSError as error:
+            self.state.set("No set: the corrections cannot be written: %s" % error)
+            return
         run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value),
                                         corrections=corrections, candidates=self._candidates)
         run.setObjLabel("score at least %0.2f" % self.threshold.value)

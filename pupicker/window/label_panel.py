@@ -18,6 +18,7 @@ from pupicker.window.suggester import LabelMicrograph
 WIDTH_PX = 270
 LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
 START = 0.0  # as likely a particle as not
+WRONG = "#c00000"
 READ_S = 2.0  # that a closed window waits for a micrograph: a dead disk does not keep it open
 AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
@@ -179,8 +180,9 @@ class LabelPanel(ttk.Frame):
         self.averageSoon()
         number, none = record.number(), record.number(NOT_PARTICLES)
         advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
-        self.counts.configure(text="Labels: %d, on micrographs: %d; places that are no particles: %d.%s"
-                              % (number, len(record.labelled()), none, advice))
+        counts = "Labels: %d, on micrographs: %d; places that are no particles: %d.%s" % (
+            number, len(record.labelled()), none, advice)
+        self.counts.configure(text=record.error or counts, foreground=WRONG if record.error else "")
         shown = len(window.suggestions())
         self.suggested.configure(text="%s shown on this micrograph%s" % (
             counted(shown, "suggestion"), "" if shown else self._whyNone()))

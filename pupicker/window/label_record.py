@@ -49,6 +49,8 @@ class LabelRecord:
     ----------
     diameterAng
         Of the particle; :meth:`setDiameter` changes it.
+    error
+        Why the last change is not on disk, in words; empty: it is.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class LabelRecord:
 
     def __init__(self, path: str = "", kinds: Sequence[str] = KINDS,
                  numbers: Optional[Dict[str, float]] = None) -> None:
+        self.error = ""
         self.path, self._kinds, self._numbers = path, tuple(kinds), numbers or {}
         self.diameterAng = 0.0
         self._places: Dict[str, Dict[str, List[Point]]] = {}
@@ -144,7 +147,7 @@ class LabelRecord:
         step = self._done.pop()
         self._undone.append(step)
         self._places[step.key] = self._copy(step.before)
-        self.save()
+        self.keep()
         return step.key
 
     def redo(self) -> str:
@@ -154,7 +157,7 @@ class LabelRecord:
         step = self._undone.pop()
         self._done.append(step)
         self._places[step.key] = self._copy(step.after)
-        self.save()
+        self.keep()
         return step.key
 
     def _change(self, key: str, change: Callable[[Dict[str, List[Point]]], Any]) -> None:
@@ -164,11 +167,19 @@ class LabelRecord:
         self._places[key] = after
         self._done = self._done[1 - MOST_STEPS:] + [_Step(key, before, self._copy(after))]
         self._undone.clear()
-        self.save()
+        self.keep()
 
     # ------------------------- files -------------------------
+    def keep(self) -> None:
+        """Write the file; :attr:`error` says why not, where that fails: the change is made all the same."""
+        try:
+            self.save()
+            self.error = ""
+        except OSError as error:
+            self.error = "NOT SAVED: %s: %s" % (self.path, error.strerror or error)
+
     def save(self) -> None:
-        """Write the file."""
+        """Write the file; raises OSError."""
         if self.path:
             write_json(self.path, {"schema": SCHEMA, "diameter_ang": self.diameterAng, **self._numbers, "micrographs": {
                 key: places for key, places in sorted(self._places.items()) if any(places.values())}})

@@ -8,7 +8,7 @@ import math
 import os
 import time
 import tkinter as tk
-from tkinter import ttk
+from tkinter import messagebox, ttk
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from pupicker.shared.json_files import read_json, write_json
@@ -335,7 +335,7 @@ class LabelWindow:
         pixelSize = self.pixelSizeAng()
         most = min(self.canvas.shape) * pixelSize or math.inf  # no particle is larger than its micrograph
         self.record.setDiameter(round(min(max(4 * pixelSize, diameterAng), most), 1))
-        self.record.save()
+        self.record.keep()
         if self.suggester is not None:
             self.suggester.touched()
             self.suggester.diameterChanged()
@@ -350,15 +350,23 @@ class LabelWindow:
 
     def done(self) -> None:
         """Close the window; the labels are meant to be used."""
-        self.finished = True
-        self.close()
+        self.finished = self.close()
 
-    def close(self) -> None:
-        """Close the window; what was labelled is on disk."""
+    def close(self) -> bool:
+        """Close the window; what was labelled is on disk, or the user was asked; whether it is closed."""
+        self.record.keep()
+        if self.record.error and not self.askToLose(self.record.error):
+            self.panel.refresh()
+            return False
         if self._next:
             self.root.after_cancel(self._next)
-        self.record.save()
         self.root.destroy()
+        return True
+
+    def askToLose(self, reason: str) -> bool:
+        """Whether to close though the last labels cannot be written."""
+        return messagebox.askyesno("pupicker: label", "%s\n\nClose all the same, and lose the last labels?" % reason,
+                                   parent=self.root, icon="warning", default="no")
 
     def _poll(self) -> None:
         began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -212,6 +213,18 @@ def test_what_a_run_was_given_is_not_changed_by_later_corrections(tmp_path):
     assert readCorrections(copy).removed == {(1, 50, 50)} and made.freeze() != copy
     made.undo()
     assert made.freeze() == copy
+
+
+def test_corrections_that_are_not_on_disk_are_given_to_no_run(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50), (200, 50)])
+    made.toggle(1, 50, 50, kept, asNegative=False)
+    path = tmp_path / os.path.basename(made.record.path)
+    path.unlink()
+    path.mkdir()
+    made.toggle(1, 200, 50, kept & ~made.gone, asNegative=False)
+    assert made.record.error.startswith("NOT SAVED: ") and made.text() == "2 taken away"
+    with pytest.raises(OSError, match=path.name):
+        made.freeze()
 
 
 def test_other_picks_leave_the_changes_to_be_undone(tmp_path):

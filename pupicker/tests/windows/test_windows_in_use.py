@@ -265,6 +265,24 @@ def test_the_window_opens_where_it_was_left(labelling):
     assert labelling.open().key() == "m3"
 
 
+def test_labels_that_cannot_be_written_are_said_and_the_window_closes(labelling, tmp_path):
+    """A folder is where the file should be, then it is gone."""
+    window = labelling.open()
+    (tmp_path / "labels.json").unlink(missing_ok=True)
+    (tmp_path / "labels.json").mkdir()
+    window.click(*PLACES[0])
+    assert labelling.record.number() == 1 and len(window.canvas.find_withtag("labels")) == 1
+    assert str(window.panel.counts["text"]).startswith("NOT SAVED: ") and "labels.json" in window.panel.counts["text"]
+    asked = []
+    window.askToLose = lambda reason: bool(asked.append(reason))
+    window.done()
+    assert asked and not window.finished and window.root.winfo_exists()
+    (tmp_path / "labels.json").rmdir()
+    window.click(*PLACES[1])
+    assert str(window.panel.counts["text"]).startswith("Labels: 2")
+    assert len(LabelRecord(str(tmp_path / "labels.json")).places("m0")) == 2
+
+
 def test_a_failure_is_told_of_its_own_micrograph(labelling):
     window = labelling.open()
     labelling.suggester.poll = lambda key: False  # the core cannot be started, which would be told
