@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pupicker.window.suggester import LabelMicrograph
 
 MODEL = "model.pupicker"  # in the folder, trained to the end
+MICROGRAPHS = "micrographs.json"  # in the folder: the file of each key of the labels
 BY_SIGNAL = 128  # and its number: exit code of what a signal ended
 
 HELP = "Label particles in a window: click, look at suggestions, let them learn; Done trains a model."
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
 
     args.output.mkdir(parents=True, exist_ok=True)
+    _note_micrographs(args.output, record, keys)
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
         window = LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
@@ -137,6 +140,7 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
         record = LabelRecord(str(args.output / "labels.json"))
     except LabelRecordError as error:
         raise InputError(str(error), "output") from error
+    _take_over(args.output, record, keys)
     if args.picks and record.number():
         logging.getLogger(__name__).warning(
             "%s: not read: %s has %s of an earlier start, which are gone on with; another folder begins anew",
@@ -150,6 +154,39 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
     if diameter_ang:
         record.setDiameter(diameter_ang)
     return record
+
+
+def _take_over(folder: Path, record: LabelRecord, keys: dict[str, str]) -> None:
+    """Let labels of before stay with their files, whose keys depend on the other files that are given.
+
+    Raises
+    ------
+    InputError
+        Other files have the names of those that have labels.
+    """
+    from pupicker.engine.runtime.errors import InputError
+    from pupicker.shared.json_files import read_json
+
+    before = read_json(folder / MICROGRAPHS)
+    now = {os.path.abspath(path): key for path, key in keys.items()}
+    files = {key: path for path, key in now.items()}
+    renamed = {key: now[path] for key, path in before.items() if path in now}
+    for key in record.micrographs():
+        file, other = before.get(key, ""), files.get(key, "")
+        if key not in renamed and file and other and os.path.exists(file):
+            raise InputError(f"{folder}: has labels of {file}, which are not for {other}; give another folder",
+                             "output")
+    record.rename(renamed)
+
+
+def _note_micrographs(folder: Path, record: LabelRecord, keys: dict[str, str]) -> None:
+    """Write which file each key means, also of labels on files that are not given now."""
+    from pupicker.shared.json_files import read_json, write_json
+
+    if record.micrographs():
+        record.save()  # with the keys of now
+    labelled = {key: path for key, path in read_json(folder / MICROGRAPHS).items() if key in record.micrographs()}
+    write_json(folder / MICROGRAPHS, {**labelled, **{key: os.path.abspath(path) for path, key in keys.items()}})
 
 
 def _write_tables(folder: Path, record: LabelRecord, entries: Sequence[LabelMicrograph]) -> None:

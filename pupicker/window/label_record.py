@@ -90,6 +90,10 @@ class LabelRecord:
         """The micrographs that have some, with them."""
         return {key: list(places[kind]) for key, places in sorted(self._places.items()) if places.get(kind)}
 
+    def micrographs(self) -> List[str]:
+        """Keys of those that have places of any kind."""
+        return [key for key, places in self._places.items() if any(places.values())]
+
     def nearest(self, key: str, x: float, y: float, reachPx: float,
                 kinds: Optional[Sequence[str]] = None) -> Optional[Tuple[str, int]]:
         """Kind and number of the place that is closest, if one is within `reachPx`; of some kinds, or of any."""
@@ -131,6 +135,10 @@ class LabelRecord:
                 places[kind] += [(float(x), float(y)) for x, y in added.get(kind, ())]
         if removed or any(len(points) for points in added.values()):
             self._change(key, put)
+
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Take other keys for some micrographs; at the start, before there is anything to undo."""
+        self._places = {keys.get(key, key): places for key, places in self._places.items()}
 
     def setDiameter(self, diameterAng: float) -> None:
         """Take a new diameter; it is written with the next change, or by :meth:`save`."""

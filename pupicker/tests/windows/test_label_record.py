@@ -8,9 +8,10 @@ import logging
 
 import pytest
 
-from pupicker.commands.label import _record, _write_tables
+from pupicker.commands.label import _note_micrographs, _record, _write_tables
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.runtime.errors import InputError
 from pupicker.window.label_record import NOT_PARTICLES, PARTICLES, LabelRecord, LabelRecordError
 from pupicker.window.suggester import LabelMicrograph
 
@@ -80,3 +81,29 @@ def test_a_table_beside_labels_of_before_is_said_to_be_ignored(tmp_path, caplog)
         assert _record(args, None, {"mic.mrc": "mic"}).places("mic") == [(5, 6)] and not caplog.text
         assert _record(args, None, {"mic.mrc": "mic"}).places("mic") == [(5, 6)]
     assert "some.tsv: not read" in caplog.text and "1 label of an earlier start" in caplog.text
+
+
+def test_labels_stay_with_their_files_when_others_are_given(tmp_path):
+    paths = [str(tmp_path / folder / "mic.mrc") for folder in "ab"]
+    for path in paths:
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    args = argparse.Namespace(output=tmp_path, picks=None, diameter=100.0)
+
+    def opened(*given):
+        keys = distinct_stems(given)
+        record = _record(args, None, keys)
+        _note_micrographs(tmp_path, record, keys)
+        return record
+
+    opened(paths[0]).add("mic", [(5, 6)])
+    assert opened(*paths).places("a_mic") == LabelRecord(str(tmp_path / "labels.json")).places("a_mic") == [(5, 6)]
+    both = opened(*paths)
+    both.add("b_mic", [(7, 8)])
+    one = opened(paths[0])
+    assert (one.places("mic"), one.places("b_mic")) == ([(5, 6)], [(7, 8)])
+    one.remove("b_mic", PARTICLES, 0)
+    with pytest.raises(InputError, match=r"a/mic\.mrc, which are not for .*b/mic\.mrc; give another folder"):
+        opened(paths[1])
+    (tmp_path / paths[0]).unlink()  # it was moved
+    assert opened(paths[1]).places("mic") == [(5, 6)]
