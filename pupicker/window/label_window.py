@@ -324,8 +324,9 @@ class LabelWindow:
         self.changed(everything=True)
 
     def accept(self) -> None:
-        """Label all suggestions that are shown; none are while circles are hidden."""
-        if not self.canvas.isChangeable():
+        """Label all suggestions that are shown; while circles are hidden, they are shown first."""
+        if not self.canvas.circlesShown:
+            self.bar.hideCircles()
             return
         self.record.add(self.key(), [(x, y) for x, y, _ in self.suggestions()])
         self.changed()
