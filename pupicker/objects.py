@@ -130,7 +130,7 @@ class PuPickerModel(EMObject):
             lines.append("Trained with %s: %s" % (
                 counted(self.getNumberOfLabels(), "labelled particle"), self._getWayText()))
         if self.getClassPrior() is not None:
-            lines.append("Share of the area on particles (class prior): %0.4f" % self.getClassPrior()
+            lines.append("Share of the area on particles: %0.4f" % self.getClassPrior()
                          + self._getParticlesText())
         if self.getAveragePrecision() is not None:
             lines.append("Average precision, estimated: *%0.2f*" % self.getAveragePrecision())

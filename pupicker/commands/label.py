@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pupicker.window.suggester import LabelMicrograph
 
 MODEL = "model.pupicker"  # in the folder, trained to the end
+MICROGRAPHS = "micrographs.json"  # in the folder: the file of each key of the labels
 BY_SIGNAL = 128  # and its number: exit code of what a signal ended
 
 HELP = "Label particles in a window: click, look at suggestions, let them learn; Done trains a model."
@@ -68,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
     if not pixel_size:
         raise UsageError(f"{paths[0]}: says no pixel size; give it", "pixel_size")
     keys = distinct_stems(map(str, paths))
-    entries = [LabelMicrograph(keys[str(path)], path.name, str(path), pixel_size) for path in paths]
+    alone = Counter(path.name for path in paths)  # of one name and several folders: the folder tells them apart
+    entries = [LabelMicrograph(keys[str(path)], path.name if alone[path.name] == 1 else str(path), str(path),
+                               pixel_size) for path in paths]
     first = _first_model(args)
     root = _root()  # now: without a window nothing is written
     record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
@@ -82,11 +88,12 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
 
     args.output.mkdir(parents=True, exist_ok=True)
+    _note_micrographs(args.output, record, keys)
     with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
             Worker(_serve(args), log=log) as worker:
         window = LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
         root.mainloop()
-    _write_tables(args.output, record)
+    _write_tables(args.output, record, entries)
     if window.finished and args.model is None:
         return _train(args, record, entries)
     _say_next(args.output, record)
@@ -133,7 +140,12 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
         record = LabelRecord(str(args.output / "labels.json"))
     except LabelRecordError as error:
         raise InputError(str(error), "output") from error
-    if args.picks and not record.number():
+    _take_over(args.output, record, keys)
+    if args.picks and record.number():
+        logging.getLogger(__name__).warning(
+            "%s: not read: %s has %s of an earlier start, which are gone on with; another folder begins anew",
+            args.picks, args.output, counted(record.number(), "label"), extra={"parameters": ("picks", "output")})
+    elif args.picks:
         table = read_coordinates(args.picks, [Path(path) for path in keys])
         for path, key in keys.items():
             own = table.of(path)
@@ -144,16 +156,54 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
     return record
 
 
-def _write_tables(folder: Path, record: LabelRecord) -> None:
-    """Labels, and places that are no particles, as ``pupicker train`` takes them."""
+def _take_over(folder: Path, record: LabelRecord, keys: dict[str, str]) -> None:
+    """Let labels of before stay with their files, whose keys depend on the other files that are given.
+
+    Raises
+    ------
+    InputError
+        Other files have the names of those that have labels.
+    """
+    from pupicker.engine.runtime.errors import InputError
+    from pupicker.shared.json_files import read_json
+
+    before = read_json(folder / MICROGRAPHS)
+    now = {os.path.abspath(path): key for path, key in keys.items()}
+    files = {key: path for path, key in now.items()}
+    renamed = {key: now[path] for key, path in before.items() if path in now}
+    for key in record.micrographs():
+        file, other = before.get(key, ""), files.get(key, "")
+        if key not in renamed and file and other and os.path.exists(file):
+            raise InputError(f"{folder}: has labels of {file}, which are not for {other}; give another folder",
+                             "output")
+    record.rename(renamed)
+
+
+def _note_micrographs(folder: Path, record: LabelRecord, keys: dict[str, str]) -> None:
+    """Write which file each key means, also of labels on files that are not given now."""
+    from pupicker.shared.json_files import read_json, write_json
+
+    if record.micrographs():
+        record.save()  # with the keys of now
+    labelled = {key: path for key, path in read_json(folder / MICROGRAPHS).items() if key in record.micrographs()}
+    write_json(folder / MICROGRAPHS, {**labelled, **{key: os.path.abspath(path) for path, key in keys.items()}})
+
+
+def _write_tables(folder: Path, record: LabelRecord, entries: Sequence[LabelMicrograph]) -> None:
+    """Labels, and places that are no particles, as ``pupicker train`` takes them.
+
+    A micrograph whose key is not its own name shares that with another one, and is written as its path.
+    """
+    from pupicker.shared.names import micrograph_key
     from pupicker.window.label_record import NOT_PARTICLES
 
     labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
-    record.writeTable(str(labels))
+    names = {one.key: one.path for one in entries if one.key != micrograph_key(one.path)}
+    record.writeTable(str(labels), names=names)
     rows = [("labels", f"{record.number()} on {counted(len(record.labelled()), 'micrograph')}, in {labels}")]
     negatives.unlink(missing_ok=True)  # of before: there may be none any more
     if record.number(NOT_PARTICLES):
-        record.writeTable(str(negatives), NOT_PARTICLES)
+        record.writeTable(str(negatives), NOT_PARTICLES, names)
         rows.append(("negatives", f"{record.number(NOT_PARTICLES)}, in {negatives}"))
     print_rows(rows)
 

@@ -175,7 +175,7 @@ def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
         *([("negatives", str(record.negatives), "labelled as such")] if record.negatives else []),
         ("particles a micrograph", f"{record.particles_per_micrograph:.0f}", str(record.class_prior_source)),
         *interval_row(content),
-        ("class prior", f"{model.class_prior:.4f}", "area fraction of positive regions"),
+        ("share of the area", f"{model.class_prior:.4f}", "on particles, within the training radius"),
         precision_row(content, record.held_out_labels),
         ("updates", str(content["validation"]["best_updates"]), "of the weights"),
         ("suggested threshold", f"{model.suggested_threshold:.2f}", "log-likelihood ratio with the best expected F1"),

@@ -19,6 +19,8 @@ from pupicker.convert.micrographs import linkName, micIdOf
 from pupicker.shared.atomic import atomic_text, write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
 
+MOST_ROW = 1000  # bytes of a row of a table
+
 
 class Pick(NamedTuple):
     """One row of a table of picks: centre in pixels of the micrograph, score, and, if known,
@@ -85,6 +87,18 @@ def _picksIn(path: str) -> List[Tuple[str, Pick]]:
         picks = [(row[POSITION[0]], Pick(float(row["x"]), float(row["y"]), float(row["score"]), *[
             float(row[name]) if row.get(name) else None for name in OPTIONAL[1:]])) for row in rows]
     return sorted(picks, key=lambda named: -named[1].score)
+
+
+def weakestPick(folder: str, micId: int) -> float:
+    """Score of the weakest pick of a micrograph, the last of its table, of which the end is read; inf: none."""
+    try:
+        with open(os.path.join(folder, linkName(micId) + ".tsv"), "rb") as stream:
+            names = stream.readline().decode().rstrip("\n").split("\t")
+            stream.seek(max(stream.tell(), stream.seek(0, os.SEEK_END) - MOST_ROW))
+            rows = stream.read().decode().splitlines()
+        return float(rows[-1].split("\t")[names.index(OPTIONAL[0])])
+    except (OSError, ValueError, IndexError):
+        return math.inf
 
 
 def weakPicks(folder: str, micId: int, least: float, below: float) -> List[Pick]:

@@ -14,14 +14,14 @@ WAITING = "…"
 
 
 class PriorDialog(dialog.Dialog):
-    """Offers numbers of particles a micrograph that the labels suggest, with the class prior that each stands for.
+    """Offers numbers of particles a micrograph that the labels suggest, with the share of the area of each.
 
     Parameters
     ----------
     counts
         (name, number of labels) of the labelled micrographs.
     question
-        Tells the class prior of a number of particles a micrograph, as soon as it is known
+        Tells the share of the area (class prior) of a number of particles a micrograph, as soon as it is known
         (:class:`~pupicker.wizards.wizard_prior.ClassPriorQuestion`).
     number
         What the form says now.
@@ -51,10 +51,10 @@ class PriorDialog(dialog.Dialog):
             "with the most labels is labelled completely, take its number." % (
                 counted(total, "label is", "labels are"), counted(len(self._counts), "micrograph")))).grid(
                 row=0, column=0, columnspan=3, sticky="w", pady=(4, 8))
-        for column, heading in enumerate(("particles", "class prior"), 1):
+        for column, heading in enumerate(("particles", "share of the area"), 1):
             tk.Label(bodyFrame, text=heading, anchor="e").grid(row=1, column=column, sticky="ew", padx=6)
         self.value = tk.StringVar(self, value="%g" % self.number)
-        self._priors: List[Tuple[Any, float]] = []  # labels that wait for the class prior of a number
+        self._priors: List[Tuple[Any, float]] = []  # labels that wait for the share of a number
         for row, (text, number) in enumerate(choices, 2):
             tk.Radiobutton(bodyFrame, text=text, value="%g" % number, variable=self.value, anchor="w").grid(
                 row=row, column=0, sticky="w")

@@ -25,7 +25,7 @@ GRID_HELP = (
     "Options of the training to try, one a line, as name=value,value,... All combinations are trained. The names are "
     "those of the command line, without dashes:\n"
     "_updates=200,400,800_: how long to train.\n"
-    "_particles-per-micrograph=100,200,400_: with the class prior 'automatic' in this form.\n"
+    "_particles-per-micrograph=100,200,400_: with the number of particles 'automatic' in this form.\n"
     "_objective=ge-binomial,nnpu,pn_\n_start=general,random_\n_diameter=150,180_ (Å)\n"
     "_working-pixel-size=6,9_ (Å/px)\n_learning-rate=0.001,0.0003_\n_no-refit=yes,no_\n"
     "An axis takes the place of the field of this form. Empty: one row, for the form as it is. _pupicker train "

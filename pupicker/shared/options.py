@@ -57,8 +57,9 @@ VALIDATION_FRACTION = Option(
 
 # ------------------------------------------------------------------ how many particles there are
 CLASS_PRIOR = Option(
-    "class_prior", float, "Class prior", "area fraction of positive regions", automatic="estimated while training",
-    minimum=0, maximum=1, minimum_excluded=True, maximum_excluded=True, metavar="X",
+    "class_prior", float, "Share of the area", "area fraction of positive regions, the class prior",
+    automatic="estimated while training", minimum=0, maximum=1, minimum_excluded=True, maximum_excluded=True,
+    metavar="X",
 )
 PARTICLES_PER_MICROGRAPH = Option(
     "particles_per_micrograph", float, "Particles per micrograph",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tkinter as tk
 from tkinter import ttk
 from typing import Any, Callable, Dict, List, NamedTuple, Set
@@ -68,7 +69,8 @@ class Gallery(tk.Toplevel):
         self._pages: List[Dict[int, Any]] = []
         self._number = 0
         ttk.Label(self, text="Weakest first; those with a green frame are kept. Click: not a particle. Right click: "
-                             "show it.").pack(anchor=tk.W, padx=6, pady=(0, 6), side=tk.BOTTOM)
+                             "show it. Arrows: pages. Ctrl+Z, Ctrl+Y: undo, redo.").pack(
+            anchor=tk.W, padx=6, pady=(0, 6), side=tk.BOTTOM)
         bar = ttk.Frame(self)
         bar.pack(fill=tk.X, padx=6, pady=4, side=tk.BOTTOM)
         self.previous = ttk.Button(bar, text="Previous", command=lambda: self.show(self._number - 1))
@@ -76,6 +78,9 @@ class Gallery(tk.Toplevel):
         self._text = ttk.Label(bar)
         for part in (self.previous, self.next, self._text):
             part.pack(side=tk.LEFT, padx=4)
+        for button, keys in ((self.previous, ("Left", "Prior")), (self.next, ("Right", "Next"))):
+            for key in keys:
+                self.bind("<%s>" % key, functools.partial(_press, button))
 
     def fill(self, data: Any, rows: Any) -> None:
         """Show the picks `rows` of the set `data`, so many as there is room for; the others are on further pages."""
@@ -141,3 +146,7 @@ class Gallery(tk.Toplevel):
         corner = (self._data.x[row] + 0.5 - side / 2, self._data.y[row] + 0.5 - side / 2)
         return renderRegion(self._pyramids[int(self._data.micId[row])], corner, SIDE_PX / side, (SIDE_PX, SIDE_PX),
                             Look(LOW_PASS_PX * side / SIDE_PX, 1.0, True))
+
+
+def _press(button: Any, event: Any) -> None:
+    button.invoke()  # nothing while it is disabled

@@ -16,6 +16,7 @@ from pupicker.window.label_window import isInside
 from pupicker.window.micrograph_canvas import MOVING, Mouse
 
 ADDED_COLOUR, NEGATIVE_COLOUR, LEFT_OUT_COLOUR = "#39ff14", "#ff3b3b", "#909090"
+WRONG = "#c00000"
 LEFT_OUT, LEAVE_OUT, TAKE_BACK = "left out", "Leave out (e)", "Take back (e)"
 HINT = ("Left click: take a pick away, or add one. Right click: not a particle. Drag a pick: move it. Shift + drag: "
         "take away what is inside. Ctrl + drag, middle button: move the image. Ctrl+Z, Ctrl+Y: undo, redo. e: leave "
@@ -82,7 +83,8 @@ class PickEditing(ABC):
     def showChanges(self) -> None:
         """Count the changes, and offer what can be done now."""
         corrections = self.corrections
-        self.changes.configure(text=corrections.text() or "No corrections.")
+        self.changes.configure(text=corrections.record.error or corrections.text() or "No corrections.",
+                               foreground=WRONG if corrections.record.error else "")
         for button, possible in ((self.undoButton, corrections.record.canUndo()),
                                  (self.redoButton, corrections.record.canUndo(again=True))):
             button.state(["!disabled" if possible else "disabled"])

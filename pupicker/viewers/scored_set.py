@@ -7,7 +7,7 @@ from typing import Any, List, NamedTuple, Optional
 import numpy as np
 
 from pupicker.constants import PROBABILITY, SCORE
-from pupicker.convert.picks import weakPicks
+from pupicker.convert.picks import weakestPick, weakPicks
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns
 
 
@@ -66,6 +66,13 @@ def readMicrographs(micSet: Any) -> List[MicrographEntry]:
     indices = np.zeros(len(ids), dtype=int) if indices is None else indices
     return [MicrographEntry(int(micId), str(name), str(path), int(index or 0))
             for micId, name, path, index in zip(ids, names, paths, indices)]
+
+
+def hasWeaker(data: ScoredSet, folder: str) -> bool:
+    """Whether a table in `folder` has a pick that scores less than all of a set; "": there are no tables."""
+    lowest = float(data.score.min())
+    return bool(folder) and any(weakest < lowest for weakest in (weakestPick(folder, entry.micId)
+                                                                 for entry in data.micrographs))
 
 
 def withWeaker(data: ScoredSet, folder: str) -> ScoredSet:

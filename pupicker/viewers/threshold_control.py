@@ -7,6 +7,7 @@ from tkinter import ttk
 from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
+from matplotlib.ticker import EngFormatter
 
 from pupicker.window.colours import scoreColours, scoreRange
 
@@ -34,11 +35,14 @@ class ThresholdControl:
     ----------
     ends
         Lowest and highest threshold that can be written into the field.
+    suggestion
+        The button of :meth:`suggest`; None: nothing was suggested.
     """
 
     def __init__(self, parent: Any, limits: Tuple[float, float], value: float, changed: Callable[[], None],
                  marginsPx: Tuple[int, int] = (0, 0)) -> None:
         self.value, self._changed, self._parent, self.ends = value, changed, parent, limits
+        self.suggestion: Any = None
         self._pending: Dict[str, Any] = {}
         self.scale = ttk.Scale(parent, from_=limits[0], to=max(limits[1], limits[0] + 1e-6), value=value,
                                command=lambda text: self.set(float(text)))
@@ -48,12 +52,15 @@ class ThresholdControl:
         ttk.Label(bar, text="Threshold (score)").pack(side=tk.LEFT)
         self.entry = ttk.Entry(bar, width=9, justify=tk.RIGHT)
         self.entry.pack(side=tk.RIGHT)
-        for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
-            self.entry.bind(key, lambda event: self._onEntry())
+        self.entry.bind("<FocusOut>", lambda event: self._onEntry())
+        for key in ("<Return>", "<KP_Enter>"):
+            self.entry.bind(key, lambda event: self._leaveEntry())
         self._showValue()
 
     def suggest(self, value: float) -> None:
-        """Offer a threshold by a button."""
+        """Offer a threshold by a button, one at most."""
+        if self.suggestion is not None:
+            return
         self.suggestion = ttk.Button(self._bar, text="Suggested (%0.2f)" % value, command=lambda: self.move(value))
         self.suggestion.pack(side=tk.RIGHT, padx=6)
 
@@ -76,6 +83,11 @@ class ThresholdControl:
     def _showValue(self) -> None:
         self.entry.delete(0, tk.END)
         self.entry.insert(0, "%.2f" % self.value)
+
+    def _leaveEntry(self) -> None:
+        """Take what was typed; keys are for the window again."""
+        self._onEntry()
+        self.entry.winfo_toplevel().focus_set()
 
     def _onEntry(self) -> None:
         try:
@@ -115,6 +127,7 @@ class ScoreHistogram:
         if (np.asarray(scores) > self.limits[1]).any():
             bars[-1].set_hatch("////")
             self.axes.text(edges[-1], counts[-1], "≥ %0.1f" % edges[-2], ha="right", va="bottom", fontsize=8)
+        self.axes.yaxis.set_major_formatter(EngFormatter(sep=""))  # 2k: there is no room for 2000
         self.axes.set(xlabel="score (colour of the circles)", ylabel="picks", xlim=self.limits)
         self.axes.spines[["top", "right"]].set_visible(False)
         self._line = self.axes.axvline(self.limits[0], color="black", linestyle="--")

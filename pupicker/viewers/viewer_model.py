@@ -18,7 +18,7 @@ from pupicker.viewers.scored_set import ViewerError
 
 ROWS = (("Particle diameter (Å)", "_diameterAng"), ("Working pixel size (Å)", "_workingPixelSizeAng"),
         ("Box size (Å)", "_boxSizeAng"), ("Minimum distance (Å)", "_minDistanceAng"),
-        ("Share of the area on particles (class prior)", "_classPrior"),
+        ("Share of the area on particles", "_classPrior"),
         ("Particles per micrograph", "_particlesPerMicrograph"), ("  90 % interval from", "_particlesLow"),
         ("  90 % interval to", "_particlesHigh"),
         ("What training assumed (objective)", "_objective"), ("Network", "_network"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tkinter as tk
 from tkinter import ttk
@@ -22,7 +23,7 @@ from pupicker.shared.shares import roughly
 from pupicker.viewers.browser import PANEL_WIDTH_PX, MicrographBrowser, WindowView
 from pupicker.viewers.gallery import BELOW, KEPT, REJECTED, Actions, Gallery
 from pupicker.viewers.pick_editing import HINT, LEFT_OUT, PickEditing, nearThreshold
-from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, readScoredSet, withWeaker
+from pupicker.viewers.scored_set import ScoredSet, ViewerError, hasScores, hasWeaker, readScoredSet, withWeaker
 from pupicker.viewers.scores import expected
 from pupicker.viewers.threshold_control import ScoreHistogram, ThresholdControl, sliderMargins
 from pupicker.window.colours import scoreColours, scoreRange
@@ -69,7 +70,7 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         self.button.pack(side=tk.LEFT)
         ttk.Button(buttons, text="Gallery (g)", command=self.openGallery).pack(side=tk.LEFT, padx=6)
         self.weakerButton = ttk.Button(buttons, text="Weaker picks too", command=self.showWeaker)
-        if candidatesOf(source):
+        if hasWeaker(data, candidatesOf(source)):
             self.weakerButton.pack(side=tk.LEFT)
         self.onKey("g", self.openGallery)
         self.state = tk.StringVar(master=self.root, value=READY)
@@ -112,6 +113,9 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         self.threshold.scale.configure(from_=limits[0], to=limits[1])
         self.threshold.ends = (limits[0], float(data.score.max()))
         self.threshold.move(value)
+        suggested = self._suggestion()
+        if suggested is not None:
+            self.threshold.suggest(suggested)
         if self._galleryIsOpen():
             self.openGallery()
 
@@ -197,6 +201,9 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         if self.gallery is None or not self._galleryIsOpen():
             self.gallery = Gallery(self.root, self.radiusPx,
                                    Actions(self._pixelsOf, self._frameOf, self._toggled, self._showRow))
+            for key, action in (("Control-z", self.undo), ("Control-y", functools.partial(self.undo, True)),
+                                ("g", self.openGallery)):
+                self.gallery.bind("<%s>" % key, lambda event, act=action: act())  # type: ignore[misc]
         rows = nearThreshold(self.data.score, self.corrections.gone, self.threshold.value)
         self.gallery.fill(self.data, rows)
         self.gallery.lift()
@@ -235,7 +242,11 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         if not self.numberKept():
             self.state.set(NOTHING_KEPT)
             return
-        corrections = self.corrections.freeze()
+        try:
+            corrections = self.corrections.freeze()
+        except OSError as error:
+            self.state.set("No set: the corrections cannot be written: %s" % error)
+            return
         run = self._project.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores=repr(self.threshold.value),
                                         corrections=corrections, candidates=self._candidates)
         run.setObjLabel("score at least %0.2f" % self.threshold.value)

@@ -94,7 +94,7 @@ def drawNumber(axes: Any, report: Dict[str, Any]) -> None:
     if settled and report.get("class_prior"):  # the class prior is their number times the area of a disc
         share = report["class_prior"] / settled
         axes.secondary_yaxis("right", functions=(lambda n: n * share, lambda prior: prior / share)).set_ylabel(
-            "share of the area\n(class prior)", fontsize=8)
+            "share of the area", fontsize=8)
     axes.set(ylabel="particles /\nmicrograph", xlabel="updates")
 
 

@@ -18,6 +18,7 @@ from pupicker.window.suggester import LabelMicrograph
 WIDTH_PX = 270
 LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
 START = 0.0  # as likely a particle as not
+WRONG = "#c00000"
 READ_S = 2.0  # that a closed window waits for a micrograph: a dead disk does not keep it open
 AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
@@ -34,6 +35,7 @@ class LabelPanel(ttk.Frame):
         self.scrolled.pack(side=tk.TOP, fill=tk.Y, expand=True)
         self._parts = self.scrolled.inside
         self._average = ""  # id of the next measurement
+        self._wasSet = False  # whether the user has moved the slider
         self._mean = LabelMean()
         self._reading: Optional[threading.Thread] = None  # of a micrograph that is not shown
         self._makeDiameter()
@@ -62,8 +64,9 @@ class LabelPanel(ttk.Frame):
         ttk.Label(bar, text="Particle diameter (Å)").pack(side=tk.LEFT)
         self.diameter = ttk.Entry(bar, width=8, justify=tk.RIGHT)
         self.diameter.pack(side=tk.RIGHT)
-        for key in ("<Return>", "<KP_Enter>", "<FocusOut>"):
-            self.diameter.bind(key, lambda event: self._typedDiameter())
+        self.diameter.bind("<FocusOut>", lambda event: self._typedDiameter())
+        for key in ("<Return>", "<KP_Enter>", "<Escape>"):
+            self.diameter.bind(key, self._leaveDiameter)
         self.plot = RadialPlot(self._parts, WIDTH_PX - 4, 100)
         self.plot.pack(pady=(4, 10))
         self._write()
@@ -91,27 +94,41 @@ class LabelPanel(ttk.Frame):
         return float(self.slider.get())
 
     def _slid(self) -> None:
+        self._wasSet = True
         self.value.configure(text="%0.1f" % self.threshold())
         self._window.changed(everything=True)
 
+    def _leaveDiameter(self, event: Any) -> None:
+        """Take what was typed, or not with Escape; keys are for the window again."""
+        if event.keysym == "Escape":
+            self._write()
+        else:
+            self._typedDiameter()
+        self._window.canvas.focus_set()
+
     def _typedDiameter(self) -> None:
         try:
-            value = float(self.diameter.get())
+            value = float(self.diameter.get().replace(",", "."))
         except ValueError:
             value = 0.0
-        if value > 0 and abs(value - self._window.record.diameterAng) > 0.05:
+        if 0 < value < float("inf") and abs(value - self._window.record.diameterAng) > 0.05:
             self._window.setDiameter(value)
         else:
             self._write()
 
     def _write(self) -> None:
         self.diameter.delete(0, tk.END)
-        self.diameter.insert(0, "%0.0f" % self._window.record.diameterAng)
+        self.diameter.insert(0, ("%0.1f" % self._window.record.diameterAng).replace(".0", ""))
 
     # ------------------------- content -------------------------
     def modelChanged(self) -> None:
-        """Another model makes the suggestions: its own threshold is where to start."""
-        self.slider.set(min(max(self._window.suggester.threshold, LOWEST), HIGHEST))
+        """Another model makes the suggestions: its own threshold is where to start.
+
+        A slider that was moved stays where it is, unless the scores were those of another kind of model.
+        """
+        if not self._wasSet or self._window.suggester.trained <= 1:
+            self.slider.set(min(max(self._window.suggester.threshold, LOWEST), HIGHEST))
+            self._wasSet = False
         self.refresh()
 
     def averageSoon(self) -> None:
@@ -163,14 +180,23 @@ class LabelPanel(ttk.Frame):
         self.averageSoon()
         number, none = record.number(), record.number(NOT_PARTICLES)
         advice = "" if number >= ENOUGH else " %d or more make a first model." % ENOUGH
-        self.counts.configure(text="Labels: %d, on micrographs: %d; places that are no particles: %d.%s"
-                              % (number, len(record.labelled()), none, advice))
+        counts = "Labels: %d, on micrographs: %d; places that are no particles: %d.%s" % (
+            number, len(record.labelled()), none, advice)
+        self.counts.configure(text=record.error or counts, foreground=WRONG if record.error else "")
         shown = len(window.suggestions())
-        below = not shown and window.isSuggested()
-        hint = "; noise alone gives as much as those below the slider" if below else ""
-        self.suggested.configure(text="%s shown on this micrograph%s" % (counted(shown, "suggestion"), hint))
+        self.suggested.configure(text="%s shown on this micrograph%s" % (
+            counted(shown, "suggestion"), "" if shown else self._whyNone()))
         self.acceptButton.state(["!disabled" if shown else "disabled"])
         self.refreshState()
+
+    def _whyNone(self) -> str:
+        """Why no suggestion is shown, as far as it is known."""
+        best = self._window.bestScore()
+        if best is None:
+            return ""
+        if best >= self.threshold():
+            return "; all of them are decided"
+        return "; the best scores %0.1f%s" % (best, ", noise alone gives as much" if best < START else "")
 
     def refreshState(self) -> None:
         """What goes on behind the window."""
@@ -179,7 +205,9 @@ class LabelPanel(ttk.Frame):
             self.stateText.configure(text="No suggestions.")
             return
         self.trainButton.state(["!disabled" if suggester.canTrain() else "disabled"])
-        self.stateText.configure(text=suggester.error or suggester.state)
+        failure = suggester.failure(self._window.key())
+        self.stateText.configure(text=suggester.error or (
+            "no suggestions here: %s" % failure if failure else suggester.state))
         text = "Suggestions of the general model, which has seen no particle of yours."
         if suggester.model and not suggester.trained:
             text = "Suggestions of the model that you chose, which has seen no label of yours."

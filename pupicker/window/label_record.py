@@ -49,6 +49,8 @@ class LabelRecord:
     ----------
     diameterAng
         Of the particle; :meth:`setDiameter` changes it.
+    error
+        Why the last change is not on disk, in words; empty: it is.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class LabelRecord:
 
     def __init__(self, path: str = "", kinds: Sequence[str] = KINDS,
                  numbers: Optional[Dict[str, float]] = None) -> None:
+        self.error = ""
         self.path, self._kinds, self._numbers = path, tuple(kinds), numbers or {}
         self.diameterAng = 0.0
         self._places: Dict[str, Dict[str, List[Point]]] = {}
@@ -86,6 +89,10 @@ class LabelRecord:
     def labelled(self, kind: str = PARTICLES) -> Dict[str, List[Point]]:
         """The micrographs that have some, with them."""
         return {key: list(places[kind]) for key, places in sorted(self._places.items()) if places.get(kind)}
+
+    def micrographs(self) -> List[str]:
+        """Keys of those that have places of any kind."""
+        return [key for key, places in self._places.items() if any(places.values())]
 
     def nearest(self, key: str, x: float, y: float, reachPx: float,
                 kinds: Optional[Sequence[str]] = None) -> Optional[Tuple[str, int]]:
@@ -129,6 +136,10 @@ class LabelRecord:
         if removed or any(len(points) for points in added.values()):
             self._change(key, put)
 
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Take other keys for some micrographs; at the start, before there is anything to undo."""
+        self._places = {keys.get(key, key): places for key, places in self._places.items()}
+
     def setDiameter(self, diameterAng: float) -> None:
         """Take a new diameter; it is written with the next change, or by :meth:`save`."""
         self.diameterAng = diameterAng
@@ -144,7 +155,7 @@ class LabelRecord:
         step = self._done.pop()
         self._undone.append(step)
         self._places[step.key] = self._copy(step.before)
-        self.save()
+        self.keep()
         return step.key
 
     def redo(self) -> str:
@@ -154,7 +165,7 @@ class LabelRecord:
         step = self._undone.pop()
         self._done.append(step)
         self._places[step.key] = self._copy(step.after)
-        self.save()
+        self.keep()
         return step.key
 
     def _change(self, key: str, change: Callable[[Dict[str, List[Point]]], Any]) -> None:
@@ -164,19 +175,29 @@ class LabelRecord:
         self._places[key] = after
         self._done = self._done[1 - MOST_STEPS:] + [_Step(key, before, self._copy(after))]
         self._undone.clear()
-        self.save()
+        self.keep()
 
     # ------------------------- files -------------------------
+    def keep(self) -> None:
+        """Write the file; :attr:`error` says why not, where that fails: the change is made all the same."""
+        try:
+            self.save()
+            self.error = ""
+        except OSError as error:
+            self.error = "NOT SAVED: %s: %s" % (self.path, error.strerror or error)
+
     def save(self) -> None:
-        """Write the file."""
+        """Write the file; raises OSError."""
         if self.path:
             write_json(self.path, {"schema": SCHEMA, "diameter_ang": self.diameterAng, **self._numbers, "micrographs": {
                 key: places for key, places in sorted(self._places.items()) if any(places.values())}})
 
-    def writeTable(self, path: str, kind: str = PARTICLES) -> None:
-        """Write the places of a kind as ``pupicker train`` takes them; the keys name the micrographs."""
+    def writeTable(self, path: str, kind: str = PARTICLES, names: Optional[Mapping[str, str]] = None) -> None:
+        """Write the places of a kind as ``pupicker train`` takes them; keys name the micrographs, or `names` by key."""
+        named = {key: (names or {}).get(key, key) for key in self.labelled(kind)}
         rows = ["\t".join(POSITION)]
-        rows += ["%s\t%.2f\t%.2f" % (key, x, y) for key, points in self.labelled(kind).items() for x, y in points]
+        rows += ["%s\t%.2f\t%.2f" % (named[key], x, y) for key, points in self.labelled(kind).items()
+                 for x, y in points]
         write_text(path, "\n".join(rows) + "\n")
 
     def _copy(self, places: Dict[str, List[Point]]) -> Dict[str, List[Point]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
+import os
 import time
 import tkinter as tk
-from tkinter import ttk
+from tkinter import messagebox, ttk
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from pupicker.shared.json_files import read_json, write_json
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.image_bar import ImageBar
 from pupicker.window.label_panel import LabelPanel
@@ -25,6 +29,7 @@ DECIDED = 0.5  # diameters around a label within which nothing is suggested
 CLOSE = 0.6  # radii around the centre of a circle that count as a click on it: particles may touch
 WHEEL = 1.04  # factor of the diameter
 USUAL_DIAMETER_ANG = 150.0
+STATE, SHOWN = "window.json", "shown"  # beside the labels: which micrograph was shown last
 COLUMNS = ("labels", "not", "found")
 HINT = ("Left: particle, or remove a circle. Right: not a particle. Drag: move. Shift + drag: remove what is inside. "
         "Wheel: diameter, with Ctrl: zoom.")
@@ -71,7 +76,9 @@ class LabelWindow:
         self._build(micrographs)
         self._bindKeys()
         root.protocol("WM_DELETE_WINDOW", self.close)
-        self.goTo(next((one.key for one in micrographs if record.places(one.key)), micrographs[0].key))
+        labelled = next((one.key for one in micrographs if record.places(one.key)), micrographs[0].key)
+        before = read_json(self._statePath()).get(SHOWN)
+        self.goTo(before if before in self._byKey else labelled)
         self._poll()
 
     # ------------------------- parts -------------------------
@@ -158,11 +165,21 @@ class LabelWindow:
         except MicrographError as error:
             self.canvas.showText(str(error))
         self.panel.refresh()
+        self._remember()
+
+    def _statePath(self) -> str:
+        return os.path.join(os.path.dirname(self.record.path), STATE) if self.record.path else os.devnull
+
+    def _remember(self) -> None:
+        """Which micrograph is shown, for the next start."""
+        if self.record.path:
+            with contextlib.suppress(OSError):  # nothing depends on it
+                write_json(self._statePath(), {SHOWN: self.key()})
 
     def suggestions(self) -> List[Tuple[float, float, float]]:
         """x, y, score of those at or above the slider, best first, that nothing has been decided of."""
         found = self.suggester.known.get(self.key()) if self.suggester is not None else None
-        if found is None:
+        if found is None or self.canvas.pixels() is None:
             return []
         decided = self.record.places(self.key()) + self.record.places(self.key(), NOT_PARTICLES)
         reach = (2 * DECIDED * self.radiusPx()) ** 2
@@ -170,10 +187,10 @@ class LabelWindow:
                 if score >= self.panel.threshold()
                 and not any((x - px) ** 2 + (y - py) ** 2 < reach for px, py in decided)]
 
-    def isSuggested(self) -> bool:
-        """Whether something is known of the micrograph that is shown, be its score ever so low."""
+    def bestScore(self) -> Optional[float]:
+        """Of all suggestions on the micrograph that is shown, be it ever so low; None: there are none."""
         found = self.suggester.known.get(self.key()) if self.suggester is not None else None
-        return found is not None and bool(found.score)
+        return max(found.score, default=None) if found is not None and self.canvas.pixels() is not None else None
 
     def draw(self) -> None:
         """Draw all circles anew."""
@@ -275,6 +292,8 @@ class LabelWindow:
 
     # ------------------------- keyboard -------------------------
     def _moveCross(self, direction: Tuple[int, int]) -> None:
+        if not self.canvas.isChangeable():
+            return
         width, height = self.canvas.shape
         x, y = self._cross or self.canvas.toMicrograph(self.canvas.winfo_width() / 2, self.canvas.winfo_height() / 2)
         step = self.radiusPx() / 2
@@ -283,11 +302,11 @@ class LabelWindow:
         self.drawLabels()
 
     def _clickCross(self) -> None:
-        if self._cross is not None:
+        if self._cross is not None and self.canvas.isChangeable():
             self.click(*self._cross)
 
     def _rejectCross(self) -> None:
-        if self._cross is not None:
+        if self._cross is not None and self.canvas.isChangeable():
             self.rightClick(*self._cross)
 
     # ------------------------- actions -------------------------
@@ -305,15 +324,19 @@ class LabelWindow:
         self.changed(everything=True)
 
     def accept(self) -> None:
-        """Label all suggestions that are shown."""
+        """Label all suggestions that are shown; while circles are hidden, they are shown first."""
+        if not self.canvas.circlesShown:
+            self.bar.hideCircles()
+            return
         self.record.add(self.key(), [(x, y) for x, y, _ in self.suggestions()])
         self.changed()
 
     def setDiameter(self, diameterAng: float) -> None:
         """Take another diameter of the particles."""
-        low = 4 * self._byKey[self.key()].pixelSizeAng
-        self.record.setDiameter(round(max(low, diameterAng), 1))
-        self.record.save()
+        pixelSize = self.pixelSizeAng()
+        most = min(self.canvas.shape) * pixelSize or math.inf  # no particle is larger than its micrograph
+        self.record.setDiameter(round(min(max(4 * pixelSize, diameterAng), most), 1))
+        self.record.keep()
         if self.suggester is not None:
             self.suggester.touched()
             self.suggester.diameterChanged()
@@ -328,15 +351,23 @@ class LabelWindow:
 
     def done(self) -> None:
         """Close the window; the labels are meant to be used."""
-        self.finished = True
-        self.close()
+        self.finished = self.close()
 
-    def close(self) -> None:
-        """Close the window; what was labelled is on disk."""
+    def close(self) -> bool:
+        """Close the window; what was labelled is on disk, or the user was asked; whether it is closed."""
+        self.record.keep()
+        if self.record.error and not self.askToLose(self.record.error):
+            self.panel.refresh()
+            return False
         if self._next:
             self.root.after_cancel(self._next)
-        self.record.save()
         self.root.destroy()
+        return True
+
+    def askToLose(self, reason: str) -> bool:
+        """Whether to close though the last labels cannot be written."""
+        return messagebox.askyesno("pupicker: label", "%s\n\nClose all the same, and lose the last labels?" % reason,
+                                   parent=self.root, icon="warning", default="no")
 
     def _poll(self) -> None:
         began = time.monotonic()

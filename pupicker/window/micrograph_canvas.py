@@ -160,6 +160,10 @@ class MicrographCanvas(tk.Canvas):
             number += 1
         return number
 
+    def isChangeable(self) -> bool:
+        """Whether there is a micrograph on which something may be changed: it is shown, with its circles."""
+        return self._pyramid is not None and not self._reason()
+
     def _reason(self) -> str:
         """Why the mouse changes nothing; empty if it does, or if there is nothing that it could change."""
         if self._pyramid is None or self.mouse.click is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tkinter as tk
+from collections import Counter
 from tkinter import font, ttk
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from pupicker.window.tooltip import Tooltip
 
@@ -58,6 +59,20 @@ def cutAlike(name: str, characters: int, alike: Tuple[int, int]) -> str:
     return (ELLIPSIS if first else "") + name[first:last] + (ELLIPSIS if last < len(name) else "")
 
 
+def shortNames(names: Sequence[str]) -> List[str]:
+    """Names without their folders; equal ones with as many folders as tell them apart."""
+    parts = [name.split("/") for name in names]
+    depths = [1] * len(names)
+    while True:
+        short = ["/".join(own[-depth:]) for own, depth in zip(parts, depths)]
+        number = Counter(short)
+        deeper = [place for place, name in enumerate(short) if number[name] > 1 and depths[place] < len(parts[place])]
+        if not deeper:
+            return short
+        for place in deeper:
+            depths[place] += 1
+
+
 class NameLabel(ttk.Label):
     """A name as long as there is room for it; the pointer shows the whole one."""
 
@@ -96,6 +111,7 @@ class MicrographList(ttk.Frame):
 
     def __init__(self, parent: Any, columns: Sequence[str]) -> None:
         ttk.Frame.__init__(self, parent)
+        self._given: Dict[str, str] = {}  # names as they were given
         self._names: Dict[str, str] = {}
         self._columns = list(columns)
         self._alike, self._fitting = (0, 0), ""  # what names have in common; id of what looks at new ones
@@ -120,7 +136,7 @@ class MicrographList(ttk.Frame):
 
     def add(self, key: str, name: str, values: Sequence[Any] = ()) -> None:
         """A row at the end."""
-        self._names[key] = os.path.basename(name)
+        self._given[key], self._names[key] = name, os.path.basename(name)
         if not self._fitting:
             self._fitting = self.after_idle(self._fitNames, True)  # once they are all there
         cells = list(values) or [""] * len(self._columns)
@@ -175,6 +191,7 @@ class MicrographList(ttk.Frame):
         if not self.table.winfo_exists():
             return
         if areNew:
+            self._names = dict(zip(self._given, shortNames(list(self._given.values()))))
             self._fitting, self._alike = "", alikeEnds(list(self._names.values()))
         characters = int(self.table.column("name", "width")) // self._letter - 1
         if areNew or characters != self._characters:

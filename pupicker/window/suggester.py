@@ -91,7 +91,8 @@ class Suggester:
         self.averagePrecision: Optional[float] = None
         self.known: Dict[str, Suggestions] = {}
         self._asked: Any = None  # ticket of suggestions, and for which micrograph
-        self._askedKey, self._failed = "", set()  # type: ignore[var-annotated]
+        self._askedKey = ""
+        self._failed: Dict[str, str] = {}  # why there are no suggestions, by micrograph
         self._training: Any = None
         self._progress = ""
         self._wanted = False  # a training, by the user
@@ -119,6 +120,10 @@ class Suggester:
     def canTrain(self) -> bool:
         """Whether there is enough, and nothing is trained."""
         return self._record.number() >= FEWEST_LABELS and self._training is None and not self._starting.is_alive()
+
+    def failure(self, key: str) -> str:
+        """Why there are no suggestions on a micrograph; empty if there are, or may be yet."""
+        return self._failed.get(key, "")
 
     def isTraining(self) -> bool:
         return self._training is not None
@@ -249,12 +254,13 @@ class Suggester:
                 x, y, score = ([answer[name][i] for i in order] for name in ("x", "y", "score"))
                 self.known[self._askedKey] = Suggestions(x, y, score, answer.get("null_level"), self.model)
                 new = True
-            elif answer["event"] in ("error", "died", "quarantined"):
-                self._failed.add(self._askedKey)
-                self.error = str(answer.get("error") or answer.get("reason"))
+            elif answer["event"] == "died":
+                self.error = str(answer["error"])
+            elif answer["event"] in ("error", "quarantined"):
+                self._failed.setdefault(self._askedKey, str(answer.get("reason") or answer.get("error")))
         if self._asked.last is not None:
             if self._askedKey not in self.known:
-                self._failed.add(self._askedKey)
+                self._failed.setdefault(self._askedKey, "")
             self._asked = None
         return new
 

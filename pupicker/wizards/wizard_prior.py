@@ -1,4 +1,4 @@
-"""The number of particles on a micrograph, or the class prior, from the labels."""
+"""The number of particles on a micrograph, or the share of the area (class prior), from the labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pupicker.protocols.bases.learning_base import ProtPuPickerLearningBase
 
 
 class PuPickerPriorWizard(Wizard):
-    """Counts the labels; tells what class prior a number of particles stands for."""
+    """Counts the labels; tells what share of the area a number of particles stands for."""
 
     _targets = [(ProtPuPickerLearningBase, ["priorMode", "particlesPerMicrograph", "classPrior"])]
 
@@ -67,7 +67,7 @@ class ClassPriorQuestion:
         self._process: Optional[ChildProcess] = None
         diameter = protocol.diameter.get() or 0
         if diameter <= 0:
-            self.failure = "The class prior depends on the particle's diameter: give that first to see it."
+            self.failure = "The share of the area depends on the particle's diameter: give that first to see it."
             return
         self._pixelSize = protocol._getMicrographs().getSamplingRate()
         self._process = ChildProcess()
@@ -109,5 +109,5 @@ class ClassPriorQuestion:
             self._process = None
 
     def _failed(self, error: Exception) -> None:
-        self.failure = "The class prior is not known: %s" % error
+        self.failure = "The share of the area is not known: %s" % error
         self.close()

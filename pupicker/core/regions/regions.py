@@ -105,16 +105,16 @@ def unlabelled_prior(prior: float, labelled_fraction: float, negative_fraction: 
         If the labels alone already cover the class prior: then it is too small; or if labels cover everything.
     """
     if not 0 < prior < 1:
-        raise ValueError(f"the class prior must lie between 0 and 1, got {prior}")
+        raise ValueError(f"the share of the area must lie between 0 and 1, got {prior}")
     if labelled_fraction >= prior:
         raise ValueError(
-            f"the labelled particles cover {labelled_fraction:.4f} of the area, so the class prior must be larger,"
-            f" got {prior:.4f}"
+            f"the labelled particles cover {labelled_fraction:.4f} of the area, so the share on particles must"
+            f" be larger, got {prior:.4f}"
         )
     rest = 1 - labelled_fraction - negative_fraction
     if rest <= prior - labelled_fraction:
         raise ValueError(
             f"labelled particles and negatives cover {labelled_fraction + negative_fraction:.4f} of the area, which"
-            f" leaves no room for a class prior of {prior:.4f}"
+            f" leaves no room for a share of {prior:.4f}"
         )
     return (prior - labelled_fraction) / rest

@@ -76,7 +76,7 @@ class TrainingOptions:
         """Raise UsageError at a number that cannot be, or at two that say the same."""
         check_options(vars(self))
         if self.class_prior is not None and self.particles_per_micrograph is not None:
-            raise UsageError("the class prior and the particles per micrograph say the same thing: give one",
+            raise UsageError("the share of the area and the particles per micrograph say the same thing: give one",
                              "class_prior", "particles_per_micrograph")
 
 

@@ -124,7 +124,7 @@ def particle_count(
     max_density = max_particles(geometry, area) / pixels
     if class_prior is not None:
         name, given = "class_prior", class_prior / mean_disc_area(geometry.training_radius_px)
-        what = f"the class prior {class_prior:g}"
+        what = f"the share of the area {class_prior:g}"
     elif particles_per_micrograph is not None:
         name, given = "particles_per_micrograph", particles_per_micrograph * len(micrographs) / pixels
         what = f"{counted(f'{particles_per_micrograph:g}', 'particle')} per micrograph"

@@ -182,7 +182,7 @@ class Training:
         try:
             return sampler.unlabelled_prior(prior, strict=not self.count.estimated)
         except ValueError as error:
-            raise UsageError(f"{error}; raise the class prior or the particles per micrograph, or give neither",
+            raise UsageError(f"{error}; raise the share of the area or the particles per micrograph, or give neither",
                              "class_prior", "particles_per_micrograph") from error
 
     # ------------------------------------------------------------------ validation and calibration

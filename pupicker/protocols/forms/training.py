@@ -85,12 +85,13 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
     @staticmethod
     def _definePrior(form: Any) -> None:
         form.addParam("priorMode", params.EnumParam, choices=list(PRIOR_CHOICES), default=PRIOR_AUTO,
-                      label="Class prior",
-                      help="Share of the image that is particle, which training has to know because most particles are "
+                      label="Number of particles",
+                      help="How many there are, labelled or not, which training has to know because most particles are "
                            "not labelled.\n_automatic_: estimated while training, from the scores of labels and "
                            "candidates, and printed with an interval; leave it unless the summary's number is clearly "
-                           "wrong.\n_fraction_: a number between 0 and 1.\n_particles per micrograph_: what you expect "
-                           "on an average micrograph; the easiest to judge by eye, and the wand counts the labels.")
+                           "wrong.\n_share of the area_: the class prior, a number between 0 and 1.\n_particles per "
+                           "micrograph_: what you expect on an average micrograph; the easiest to judge by eye, and "
+                           "the wand counts the labels.")
         CLASS_PRIOR.addTo(form, default=0.05, condition="priorMode==%d" % PRIOR_FRACTION, help=(
             "Fraction of the positions of a micrograph that lie within the training radius of a "
             "particle's centre. No unit. To repeat a training with the number that its summary states; "
@@ -120,10 +121,10 @@ class TrainingForm(LabelsForm, ExclusionForm, NetworkForm, GpuForm):
         form.addParam("objective", params.EnumParam, choices=list(OBJECTIVES), default=0, expertLevel=expert,
                       label=options.OBJECTIVE.label,
                       help="What training minimises.\n_ge-binomial_: the number of particles in a batch should follow "
-                           "the binomial distribution that the class prior predicts [Bepler2019]; keep it.\n_pn_: "
-                           "everything without a label is background; where every particle is labelled.\n_ge-kl_: only "
-                           "the mean should follow, the divergence from it to the prior, as in the paper; "
-                           "_ge-kl-forward_: from the prior to the mean, the ge-kl of earlier versions. _nnpu_: "
+                           "the binomial distribution that the share of the area predicts [Bepler2019]; keep it.\n"
+                           "_pn_: everything without a label is background; where every particle is labelled.\n"
+                           "_ge-kl_: only the mean should follow, the divergence from it to the prior, as in the "
+                           "paper; _ge-kl-forward_: from the prior to the mean, the ge-kl of earlier versions. _nnpu_: "
                            "non-negative risk estimator [Kiryo2017]. _ge-gaussian_, _ge-squared_: ge-binomial with "
                            "the Gaussian of the paper, and as the square of the mean's deviation. These five to "
                            "compare with the literature.")

@@ -17,7 +17,7 @@ from pwem.objects import (  # isort: skip
 )
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn  # isort: skip
-from pupicker.convert.picks import Pick, iterCoordinates, readPicks  # isort: skip
+from pupicker.convert.picks import Pick, iterCoordinates, readPicks, weakestPick  # isort: skip
 from pupicker.convert.labels import matchLabels, matchParticles, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
@@ -261,6 +261,13 @@ class TestPicks(ConvertTestCase):
         self.assertEqual(known._pupickerUncertainty.get(), 0.25)
         (unknown,) = iterCoordinates([Pick(1, 1, 3, 1)], self.mic())
         self.assertFalse(hasattr(unknown, "_pupickerUncertainty"))
+
+    def testWeakestOfATable(self):
+        head = "micrograph\tx\ty\tscore\tprobability\n"
+        for micId, rows in ((1, ["9.5", "-2.25"]), (2, [str(100 - n) for n in range(101)]), (3, [])):
+            with open(self.path(linkName(micId) + ".tsv"), "w", encoding="utf-8") as stream:
+                stream.write(head + "".join(f"mic\t1\t2\t{row}\t0.5\n" for row in rows))
+        self.assertEqual([weakestPick(self.folder, micId) for micId in (1, 2, 3, 4)], [-2.25, 0, np.inf, np.inf])
 
     def testTableWithoutPicks(self):
         with open(self.path("picks.tsv"), "w") as stream:

@@ -56,6 +56,7 @@ def waiting(path, memory_bytes=0):
 def label_record(path):
     record = LabelRecord(str(path))
     record.add("a.mrc", [(1.0, 2.0)] * 20)
+    record.save()
 
 
 def label_table(path):

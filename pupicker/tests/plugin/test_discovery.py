@@ -236,7 +236,7 @@ class TestMessages(unittest.TestCase):
 
     def testTrainPriorIsCheckedWhereItIsUsed(self):
         self.assertEqual(ProtPuPickerTrain(diameter=150, priorMode=0, classPrior=7)._validate(), [])
-        self.assertMessage(ProtPuPickerTrain(diameter=150, priorMode=1, classPrior=7), "Class prior")
+        self.assertMessage(ProtPuPickerTrain(diameter=150, priorMode=1, classPrior=7), "Share of the area")
         self.assertMessage(ProtPuPickerTrain(diameter=150, priorMode=2, particlesPerMicrograph=0), "per micrograph")
 
     def testPick(self):

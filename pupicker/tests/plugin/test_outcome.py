@@ -15,9 +15,9 @@ from pupicker.shared.json_files import write_json  # isort: skip
 
 @pytest.mark.parametrize(("line", "shown"), [
     ("pupicker train: error: the class prior 1.2 must be below 1 (--class-prior)",
-     "pupicker train: error: the class prior 1.2 must be below 1 (field: Class prior)"),
+     "pupicker train: error: the class prior 1.2 must be below 1 (field: Share of the area)"),
     ("these two exclude each other (--class-prior, --particles-per-micrograph)",
-     "these two exclude each other (fields: Class prior, Particles per micrograph)"),
+     "these two exclude each other (fields: Share of the area, Particles per micrograph)"),
     ("a.mrc: truncated (12 of 24 bytes)", "a.mrc: truncated (12 of 24 bytes)"),
     ("no form has this (--no-such-option)", "no form has this (--no-such-option)"),
     ("", ""),

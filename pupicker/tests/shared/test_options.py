@@ -103,7 +103,7 @@ def test_no_default_is_written_a_second_time(name):
 
 
 @pytest.mark.parametrize(("name", "value", "words"), [
-    ("class_prior", 0.0, "the class prior 0 must be between 0 and 1"), ("class_prior", 1.0, "between 0 and 1"),
+    ("class_prior", 0.0, "the share of the area 0 must be between 0 and 1"), ("class_prior", 1.0, "between 0 and 1"),
     ("class_prior", float("nan"), "finite"), ("weight_decay", 1.5, "the weight decay 1.5 must be from 0 to 1"),
     ("weight_decay", -1e-9, "from 0 to 1"), ("validation_fraction", 1.0, "at least 0 and below 1"),
     ("diameter", 0.0, "the particle diameter 0 Å must be above 0"), ("diameter", float("inf"), "finite"),

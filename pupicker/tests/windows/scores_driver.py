@@ -147,6 +147,7 @@ def main():
     hand.key("e")
     told["taken back"] = [window.table.set("1", "kept").isdigit(), window.excludeButton["text"]]
     told["written"] = [hand.write(window, text) for text in ("3,5", "99", "-40", "nothing")]
+    told["writes still"] = window.root.focus_get() is window.threshold.entry
     # the gallery follows, and there is one
     window.threshold.move(SUGGESTED)
     settle(window.root, 0.2)
@@ -168,6 +169,14 @@ def main():
         first.cells[row].event_generate("<Button-1>")
         settle(window.root, 0.1)
     told["clicked twice"] = frames(first)
+    first.cells[row].event_generate("<Button-1>")
+    first.focus_force()
+    first.event_generate("<Control-z>")
+    settle(window.root, 0.1)
+    told["undone in the gallery"] = frames(first)
+    first.event_generate("<Right>")
+    first.event_generate("<Left>")
+    settle(window.root, 0.1)
     page = set(first.cells)
     first.next.invoke()
     told["next page"] = [len(first.cells), len(page & set(first.cells)), first.previous.instate(["!disabled"])]
@@ -176,11 +185,17 @@ def main():
     told["same gallery"] = window.gallery is first
     # weaker picks come, and what was done is undone as before
     changes = window.corrections.number()
+    told["weaker is offered"] = window.weakerButton.winfo_ismapped()
+    window._suggested = -6.5
+    window.threshold.suggestion.destroy()
+    window.threshold.suggestion = None  # as if the picks had been cut there
     window.weakerButton.invoke()
     settle(window.root, 0.2)
+    told["suggestion then"] = window.threshold.suggestion["text"]
     told["weaker"] = [len(window.data.score), window.state.get()]
     hand.key("Control-z")
     told["undone then"] = window.corrections.number() != changes
+    told["label"] = label_in_figure(window)
     window.showWeaker()
     told["no weaker"] = window.state.get()
     # nothing is kept, and then something
@@ -195,6 +210,16 @@ def main():
     with open(os.path.join(folder, "result.json"), "w", encoding="utf-8") as stream:
         json.dump(told, stream)
     os._exit(0)
+
+
+def label_in_figure(window):
+    """Whether the label of the histogram is whole where there are thousands of picks."""
+    from pupicker.viewers.threshold_control import ScoreHistogram
+
+    window._figure.clear()
+    axes = ScoreHistogram(window._figure, np.repeat(window.data.score, 1000), print).axes
+    window._figure.canvas.draw()
+    return bool(axes.yaxis.label.get_window_extent().x0 >= 0)
 
 
 def frames(gallery):

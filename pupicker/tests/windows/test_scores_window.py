@@ -59,6 +59,7 @@ def test_a_micrograph_that_is_left_out_is_marked(told):
 
 def test_the_field_of_the_threshold_takes_a_comma_and_no_more_than_there_is(told):
     assert told["written"] == [3.5, 8.0, -6.0, -6.0]
+    assert not told["writes still"]
 
 
 def test_undo_is_offered_where_there_is_something_to_undo(told):
@@ -66,8 +67,17 @@ def test_undo_is_offered_where_there_is_something_to_undo(told):
 
 
 def test_weaker_picks_come_without_loss_or_are_said_to_be_missing(told):
+    assert told["weaker is offered"]
     assert told["weaker"] == [181, "1 weaker pick is there now: lower the threshold."]
     assert told["undone then"] and "no weaker picks" in told["no weaker"]
+
+
+def test_the_histogram_has_room_for_many_picks(told):
+    assert told["label"]
+
+
+def test_a_suggestion_that_comes_into_reach_is_offered(told):
+    assert told["suggestion then"] == "Suggested (-6.50)"
 
 
 def test_the_gallery_follows(told):
@@ -75,7 +85,7 @@ def test_the_gallery_follows(told):
     assert told["frames"] == {kept: ROOM // 2, below: ROOM // 2}
     assert told["frames above"][kept] < ROOM // 2
     assert told["rejected"][rejected] == 1 and rejected not in told["undone"]
-    assert told["undone"] == told["clicked twice"] == told["frames above"]
+    assert told["undone"] == told["clicked twice"] == told["undone in the gallery"] == told["frames above"]
     assert told["next page"] == [ROOM, 0, True]
     assert told["galleries"] == 1 and told["same gallery"]
 

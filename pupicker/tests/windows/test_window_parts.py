@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from pupicker.viewers.threshold_control import ScoreHistogram, usualLimits  # is
 from pupicker.viewers.viewer_cross_validation import sortKey  # isort: skip
 from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
 from pupicker.window.label_window import isInside  # isort: skip
-from pupicker.window.micrograph_list import alikeEnds, cutAlike, cutMiddle  # isort: skip
+from pupicker.window.micrograph_list import alikeEnds, cutAlike, cutMiddle, shortNames  # isort: skip
 from pupicker.window.radial_average import BINS, LabelMean, radialSums  # isort: skip
 from pupicker.window.scale_bar import lengthText, roundLength  # isort: skip
 
@@ -42,6 +43,12 @@ def test_names_in_a_list_keep_what_differs():
         assert all(f"_{number}_" in name for number, name in zip((8, 9, 10, 110), cut, strict=True))
     assert cutAlike("Falcon_2012_06_12-14_33_35_0.mrc", 20, (7, 4)) == "2012_0…12-14_33_35_0"
     assert alikeEnds(["one.mrc"]) == (0, 0) and alikeEnds(["a.mrc", "aa.mrc"]) == (1, 4)
+
+
+def test_equal_names_get_the_folders_that_tell_them_apart():
+    assert shortNames(["x/a.mrc", "x/b.mrc"]) == ["a.mrc", "b.mrc"]
+    assert shortNames(["/d/1/x/a.mrc", "/d/2/x/a.mrc", "/d/1/b.mrc"]) == ["1/x/a.mrc", "2/x/a.mrc", "b.mrc"]
+    assert shortNames(["a.mrc", "x/a.mrc", "a.mrc"]) == ["a.mrc", "x/a.mrc", "a.mrc"]
 
 
 @pytest.mark.parametrize(("longest", "length", "text"), [(137, 100, "100 Å"), (49.9, 20, "20 Å"), (900, 500, "50 nm"),
@@ -206,6 +213,18 @@ def test_what_a_run_was_given_is_not_changed_by_later_corrections(tmp_path):
     assert readCorrections(copy).removed == {(1, 50, 50)} and made.freeze() != copy
     made.undo()
     assert made.freeze() == copy
+
+
+def test_corrections_that_are_not_on_disk_are_given_to_no_run(tmp_path):
+    made, kept = corrections(tmp_path, [(50, 50), (200, 50)])
+    made.toggle(1, 50, 50, kept, asNegative=False)
+    path = tmp_path / os.path.basename(made.record.path)
+    path.unlink()
+    path.mkdir()
+    made.toggle(1, 200, 50, kept & ~made.gone, asNegative=False)
+    assert made.record.error.startswith("NOT SAVED: ") and made.text() == "2 taken away"
+    with pytest.raises(OSError, match=path.name):
+        made.freeze()
 
 
 def test_other_picks_leave_the_changes_to_be_undone(tmp_path):

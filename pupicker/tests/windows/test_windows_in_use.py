@@ -198,6 +198,102 @@ def test_suggestions_are_counted_on_the_micrograph_that_is_shown(labelling):
     assert window.panel.suggested["text"].startswith("5 suggestions")
 
 
+def test_a_diameter_is_typed_and_keys_are_for_the_window_again(labelling):
+    window = labelling.open()
+    typed = []
+    for text, key in (("120,5", "Return"), ("inf", "Return"), ("nan", "Return"), ("100", "Escape"),
+                      ("99999", "Return")):
+        window.panel.diameter.focus_force()
+        window.panel.diameter.delete(0, tkinter.END)
+        window.panel.diameter.insert(0, text)
+        press(window, key)
+        typed.append((labelling.record.diameterAng, window.panel.diameter.get()))
+        assert window.root.focus_get() is window.canvas
+    assert typed == [(120.5, "120.5")] * 4 + [(SIDE * PIXEL_SIZE, "1024")]
+    assert press(window, "n") == ["m1"]
+
+
+def test_nothing_is_labelled_on_what_cannot_be_seen(labelling, micrographs):
+    window = labelling.open()
+    window.read = lambda one: readMicrograph(one.path if one.key != "m1" else one.path + "_gone")
+    labelling.suggester.known.update({
+        f"m{number}": Suggestions(*zip(*[(x, y, 3.0) for x, y in PLACES], strict=True), None, "")
+        for number in range(2)})
+    press(window, "n", "Left", "Return", "x", "a")
+    assert labelling.record.number() == labelling.record.number("not_particles") == 0
+    assert window.panel.suggested["text"] == "0 suggestions shown on this micrograph"
+    press(window, "p", "h", "Left", "Return", "a")
+    assert labelling.record.number() == 0
+    press(window, "a")  # that before has shown them
+    assert labelling.record.number() == len(PLACES)
+
+
+def test_why_no_suggestion_is_shown(labelling):
+    window = labelling.open()
+    labelling.suggester.known["m0"] = Suggestions(*zip(*[(x, y, 3.0) for x, y in PLACES], strict=True), None, "")
+
+    def told(level):
+        window.panel.slider.set(level)
+        settle(window.root, 0.1)
+        return str(window.panel.suggested["text"]).partition("micrograph")[2]
+
+    assert told(2.0) == "" and told(4.0) == "; the best scores 3.0"
+    window.panel.slider.set(2.0)
+    press(window, "a")
+    assert told(2.0) == "; all of them are decided"
+    labelling.suggester.known["m0"] = Suggestions([20.0], [20.0], [-2.0], None, "")
+    assert told(0.0) == "; the best scores -2.0, noise alone gives as much"
+
+
+def test_a_slider_that_was_moved_stays_when_a_model_has_learnt_more(labelling):
+    window = labelling.open()
+    levels = []
+    for trained, threshold, moved in ((1, 1.0, 3.0), (2, 1.5, None), (3, -1.0, None)):
+        labelling.suggester.trained, labelling.suggester.threshold = trained, threshold
+        window.panel.modelChanged()
+        levels.append(window.panel.threshold())
+        if moved is not None:
+            window.panel.slider.set(moved)
+    assert levels == [1.0, 3.0, 3.0]
+
+
+def test_the_window_opens_where_it_was_left(labelling):
+    window = labelling.open()
+    labelling.record.add("m1", PLACES[:1])
+    press(window, "n", "n", "n")
+    window.close()
+    assert labelling.open().key() == "m3"
+
+
+def test_labels_that_cannot_be_written_are_said_and_the_window_closes(labelling, tmp_path):
+    """A folder is where the file should be, then it is gone."""
+    window = labelling.open()
+    (tmp_path / "labels.json").unlink(missing_ok=True)
+    (tmp_path / "labels.json").mkdir()
+    window.click(*PLACES[0])
+    assert labelling.record.number() == 1 and len(window.canvas.find_withtag("labels")) == 1
+    assert str(window.panel.counts["text"]).startswith("NOT SAVED: ") and "labels.json" in window.panel.counts["text"]
+    asked = []
+    window.askToLose = lambda reason: bool(asked.append(reason))
+    window.done()
+    assert asked and not window.finished and window.root.winfo_exists()
+    (tmp_path / "labels.json").rmdir()
+    window.click(*PLACES[1])
+    assert str(window.panel.counts["text"]).startswith("Labels: 2")
+    assert len(LabelRecord(str(tmp_path / "labels.json")).places("m0")) == 2
+
+
+def test_a_failure_is_told_of_its_own_micrograph(labelling):
+    window = labelling.open()
+    labelling.suggester.poll = lambda key: False  # the core cannot be started, which would be told
+    labelling.suggester.error = labelling.suggester.state = ""
+    labelling.suggester._failed["m1"] = "m1.mrc: truncated"
+    press(window, "n")
+    assert window.panel.stateText["text"] == "no suggestions here: m1.mrc: truncated"
+    press(window, "n")
+    assert window.panel.stateText["text"] == ""
+
+
 def test_one_label_on_another_micrograph_leaves_the_mean_as_it_is(labelling):
     """Also where labels are of an earlier start, and of micrographs with another contrast."""
     labelling.record.add("m0", PLACES[:11])

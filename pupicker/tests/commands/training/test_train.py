@@ -38,7 +38,7 @@ def test_table_on_stdout_progress_on_stderr(train, tmp_path):
     assert result.code == 0
     said = [line.split("  ")[0] for line in result.out.splitlines()]
     assert said == [
-        "model", "labels", "particles a micrograph", "interval of it", "class prior", "expected AP", "updates",
+        "model", "labels", "particles a micrograph", "interval of it", "share of the area", "expected AP", "updates",
         "suggested threshold", "expected precision", "expected recall", "working pixel size", "training radius",
         "minimum distance", "background", "box size",
     ]

@@ -50,11 +50,11 @@ def test_both_priors(train):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (("--class-prior", 0), ("class prior 0 must", "between 0 and 1", "(--class-prior)")),
-    (("--class-prior", 1.5), ("class prior 1.5", "between 0 and 1")),
-    (("--class-prior", "nan"), ("class prior nan",)),
-    (("--class-prior", 0.9), ("class prior 0.9", "fit")),
-    (("--class-prior", 1e-4), ("labelled particles cover", "raise the class prior", "--class-prior")),
+    (("--class-prior", 0), ("share of the area 0 must", "between 0 and 1", "(--class-prior)")),
+    (("--class-prior", 1.5), ("share of the area 1.5", "between 0 and 1")),
+    (("--class-prior", "nan"), ("share of the area nan",)),
+    (("--class-prior", 0.9), ("share of the area 0.9", "fit")),
+    (("--class-prior", 1e-4), ("labelled particles cover", "raise the share of the area", "--class-prior")),
     (("--particles-per-micrograph", 0), ("particles per micrograph 0", "above 0")),
     (("--particles-per-micrograph", 1e6), ("1e+06", "fit")),
     (("--particles-per-micrograph", 2), ("labelled particles cover",)),
@@ -75,7 +75,7 @@ def test_impossible_options(train, options, words):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (("--class-prior", 0), "the class prior 0 must be between 0 and 1 (--class-prior)"),
+    (("--class-prior", 0), "the share of the area 0 must be between 0 and 1 (--class-prior)"),
     (("--particles-per-micrograph", -1), "the particles per micrograph -1 must be above 0"),
     (("--class-prior", 0.1, "--particles-per-micrograph", 5), "not allowed with"),
     (("--updates", 0), "the updates 0 must be at least 1"), (("--weight-decay", 2), "from 0 to 1"),

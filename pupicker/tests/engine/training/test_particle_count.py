@@ -47,7 +47,7 @@ def test_given_number_and_given_prior_are_the_same_thing():
     prior = 12 * mean_disc_area(GEOMETRY.training_radius_px) / PIXELS
     by_prior = particle_count(data, GEOMETRY, TrainingOptions(class_prior=prior))
     assert by_prior.density == pytest.approx(by_number.density)
-    assert "class prior" in by_prior.source and "12 particles per micrograph" in by_number.source
+    assert "share of the area" in by_prior.source and "12 particles per micrograph" in by_number.source
 
 
 def test_given_number_is_never_changed():
