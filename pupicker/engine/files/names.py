@@ -77,7 +77,8 @@ def say_matches(table: Path, matched: Mapping[str, Path], unmatched_rows: Mappin
         of_all = f"of its {counted(rows, 'row')}"
         _log.warning("%s: %s left out: %s not among those given: %s%s", table,
                      counted(sum(unmatched_rows.values()), f"{of_all} is", f"{of_all} are"),
-                     counted(len(names), "micrograph is", "micrographs are"), ", ".join(names[:LISTED]),
+                     counted(len(names), "micrograph is", "micrographs are"),
+                     ", ".join(name or "'' (an empty name)" for name in names[:LISTED]),
                      ", ..." if len(names) > LISTED else "", extra={"parameters": ("name_pattern",)})
 
 
