@@ -108,8 +108,8 @@ def distinct_stems(names: Iterable[str]) -> dict[str, str]:
     for name, stem in stems.items():
         if owner.setdefault(stem, name) != name:
             raise InputError(
-                f"micrographs {owner[stem]} and {name} would have the same table name {stem}: "
-                "rename one, or use one table for all micrographs"
+                f"micrographs {owner[stem]} and {name} would both be called {stem} in a folder of results: "
+                "rename one (one table for all micrographs needs no such names)"
             )
     return stems
 

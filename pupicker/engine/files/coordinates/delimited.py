@@ -147,6 +147,7 @@ def _split(path: Path) -> tuple[str | None, list[tuple[int, list[str]]]]:
         text = read_text(path)
     except ValueError as error:
         raise InputError(f"{path}: not a coordinate table: {error}") from error
+    text = _without_comments(text)
     lines = text.splitlines()
     first = next((number for number, line in enumerate(lines, 1) if line.strip()), 0)
     refuse_decimal_commas(path, lines[:first])
@@ -159,6 +160,20 @@ def _split(path: Path) -> tuple[str | None, list[tuple[int, list[str]]]]:
         return delimiter, [(reader.line_num, [field.strip() for field in fields]) for fields in reader if any(fields)]
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from error
+
+
+def _without_comments(text: str) -> str:
+    """The text with blank lines for the comments before the titles, which may begin with ``#`` themselves."""
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        if line.strip() and not line.startswith("#"):
+            break
+        titles = line.lstrip("# \t")
+        if {"x", "y"} <= set(_places(re.split(r"[\s,;]+", titles))):
+            lines[place] = titles
+            break
+        lines[place] = ""
+    return "\n".join(lines)
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:

@@ -408,3 +408,21 @@ def test_a_lowest_score_that_leaves_none_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"none of its 2 rows .* 3 or more, the highest is 0\.5") as caught:
         read_coordinates(tmp_path / "p.tsv", None, Reading(min_score=3))
     assert caught.value.parameters == ("min_score",)
+
+
+@pytest.mark.parametrize("text", [
+    "# x y\n1.5 2\n3 4\n", "# by hand\n# at noon, twice\n\nx,y\n1.5,2\n3,4\n", "#x\ty\r\n1.5\t2\r\n3\t4\r\n",
+    "# picks\n1.5 2\n3 4\n",
+])
+def test_comments_before_the_titles(tmp_path, text):
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    found = read_coordinates(tmp_path / "a.txt")
+    assert found.x.tolist() == [1.5, 3] and found.y.tolist() == [2, 4] and found.names() == ["a"]
+
+
+def test_a_name_that_begins_with_a_number_sign_is_no_comment(tmp_path):
+    (tmp_path / "p.txt").write_text("# micrograph x y\n#1 1.5 2\n#2 3 x\n")
+    with pytest.raises(InputError, match="line 3: y is 'x'"):
+        read_coordinates(tmp_path / "p.txt")
+    (tmp_path / "p.txt").write_text("# micrograph x y\n#1 1.5 2\n#2 3 4\n")
+    assert read_coordinates(tmp_path / "p.txt").names() == ["#1", "#2"]
