@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 from pupicker.commands.parsing.arguments import add_option, add_table, print_text, reading_of
@@ -46,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--micrographs", nargs="+", default=[], metavar="MIC",
-        help="micrographs (files, folders, STAR file): their paths replace the names in the table, and in a folder "
-        "those without particles get an empty table",
+        help="micrographs (files, folders, STAR file): their paths replace the names in the table, rows of others are"
+        " left out, and in a folder those without particles get an empty table",
     )
 
 
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         INDEXED,
         format_to_write,
         read_coordinates,
+        say_outside,
         write_coordinates,
         write_folder_index,
     )
@@ -65,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.averaged and args.scale == 1.0:
         raise UsageError("--averaged: says what --scale means; give that, or leave it out")
+    if os.sep in (args.per_micrograph or ""):
+        raise UsageError(f"--per-micrograph {args.per_micrograph}: is the end of the names of files; give no folder in"
+                         " it")
     output = Path(args.output)
     if args.per_micrograph is None and output.suffix and not output.is_dir():
         check_output_file(output, "OUT")
@@ -73,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
         check_output_folder(output, "OUT")
     micrographs = list_micrographs(args.micrographs) if args.micrographs else None
     table = read_coordinates(args.input, micrographs, reading_of(args))
+    if micrographs is not None:
+        table = table.on(micrographs)
+        say_outside(args.input, table, "scale", "swap_xy")
     if not len(table):
         logging.getLogger(__name__).warning("%s: no particles are in it, or none are left: what is written is empty",
                                             args.input)

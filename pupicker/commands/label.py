@@ -56,21 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.files.listing import list_micrographs
-    from pupicker.engine.files.micrographs import open_micrograph, read_image
+    from pupicker.engine.files.micrographs import read_image
     from pupicker.engine.files.names import distinct_stems
-    from pupicker.engine.runtime.errors import PuPickerError, UsageError
+    from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.window.micrograph_image import MicrographError
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
     check_output_folder(args.output)
     check_output_file(args.output / MODEL)
     paths = list_micrographs(args.micrographs)
-    pixel_size = args.pixel_size
-    if pixel_size is None:
-        with open_micrograph(paths[0]) as opened:
-            pixel_size = opened.header.pixel_size_ang
-    if not pixel_size:
-        raise UsageError(f"{paths[0]}: says no pixel size; give it", "pixel_size")
+    pixel_size = args.pixel_size or _pixel_size_ang(paths)
     keys = distinct_stems(map(str, paths))
     alone = Counter(path.name for path in paths)  # of one name and several folders: the folder tells them apart
     entries = [LabelMicrograph(keys[str(path)], path.name if alone[path.name] == 1 else str(path), str(path),
@@ -98,6 +93,20 @@ def run(args: argparse.Namespace) -> int:
         return _train(args, record, entries)
     _say_next(args.output, record)
     return 0
+
+
+def _pixel_size_ang(paths: Sequence[Path]) -> float:
+    """Of the first micrograph that can be read; what is wrong with the first one is told where none can."""
+    from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
+    from pupicker.engine.runtime.errors import InputError
+
+    first: InputError | None = None
+    for path in paths:
+        try:
+            return resolve_pixel_size(read_header(path), None)
+        except InputError as error:
+            first = first or error
+    raise first or InputError("no micrographs")
 
 
 def _root() -> Any:
@@ -132,7 +141,7 @@ def _first_model(args: argparse.Namespace) -> dict[str, Any]:
 
 def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str, str]) -> LabelRecord:
     """Labels of an earlier start; else those that were given; else none; at first with the diameter of the model."""
-    from pupicker.engine.files.coordinates import read_coordinates
+    from pupicker.engine.files.coordinates import read_coordinates, say_outside
     from pupicker.engine.runtime.errors import InputError
     from pupicker.window.label_record import LabelRecord, LabelRecordError
 
@@ -147,6 +156,7 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
             args.picks, args.output, counted(record.number(), "label"), extra={"parameters": ("picks", "output")})
     elif args.picks:
         table = read_coordinates(args.picks, [Path(path) for path in keys])
+        say_outside(args.picks, table.on(keys))
         for path, key in keys.items():
             own = table.of(path)
             record.add(key, list(zip(own.x.tolist(), own.y.tolist(), strict=True)))

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pupicker
-from pupicker.commands.parsing.arguments import named, print_text, worded
+from pupicker.commands.parsing.arguments import named, print_text, refuse_empty, worded
 from pupicker.commands.parsing.swapped import check_swapped
 from pupicker.commands.parsing.targets import check_output_file, check_targets
 from pupicker.engine.runtime.checks import check_options
@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
             epilog=f"example:\n  {module.EXAMPLE}", allow_abbrev=False,
         )
         module.add_arguments(command)
+        refuse_empty(command)
         command.set_defaults(run=module.run, options=command.get_default("options") or ())
     return parser
 

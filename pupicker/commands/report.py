@@ -38,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
-    import numpy as np
-
-    from pupicker.engine.files.coordinates import read_coordinates
+    from pupicker.engine.files.coordinates import read_coordinates, say_outside
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.library import model_file
     from pupicker.engine.models.model_file import load_model
@@ -53,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     check_output_file(args.output)
     paths = list_micrographs(args.micrographs)
     table = read_coordinates(args.picks, paths, reading_of(args))
-    meant = {str(path) for path in paths}
-    table = table.select(np.array([name in meant for name in table.micrograph], dtype=bool))
+    table = table.on(paths)
+    say_outside(args.picks, table, "scale", "swap_xy")
     results = read_object(args.run_report) if args.run_report else {}
     origin = Provenance(results.get("command_line") or args.command_line, read_names(args.names))
     model = load_model(model_file(args.model)) if args.model else None

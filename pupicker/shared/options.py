@@ -99,7 +99,7 @@ OBJECTIVE = Option(
 UPDATES = Option(
     "updates", int, "Updates", "most updates of the weights",
     automatic="60 times the square root of the number of labels, from random weights 25 times its power 0.9, 200 to"
-    " 2000; 200 with pseudo-labels", minimum=1, metavar="N",
+    " 2000; 200 with pseudo-labels", minimum=1, maximum=10_000_000, metavar="N",
 )
 REFIT = Option(
     "refit", bool, "Refit", "keep the best epoch itself instead of training once more on all labels", default=True,
@@ -121,7 +121,7 @@ AUTOENCODER = Option(
 )
 BATCH_SIZE = Option(
     "batch_size", int, "Batch size", "regions of a minibatch, 1/16 of them labelled", default=512, minimum=32,
-    metavar="N",
+    maximum=65536, metavar="N",
 )
 SEED = Option("seed", int, "Random seed", "of everything random", default=0, minimum=0, maximum=2**32 - 1, metavar="N")
 

@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from pupicker.shared.option import Option
 
 
+def refuse_empty(parser: argparse.ArgumentParser) -> None:
+    """A path, or a word that is no option, is never empty: that is a variable of the shell that is not set."""
+    def filled(text: str) -> str:
+        if not text:
+            raise argparse.ArgumentTypeError("is empty: give a name (a variable of the shell that is not set?)")
+        return text
+
+    parser.register("type", Path, lambda text: Path(filled(text)))
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:  # else all that follows comes by here, also texts that may be empty
+        parser.register("type", None, filled)
+    for action in below:
+        for one in action.choices.values():
+            refuse_empty(one)
+
+
 def add_option(parser: argparse._ActionsContainer, option: Option) -> None:
     """An option as :mod:`pupicker.shared.options` declares it; its old names are taken and not shown.
 

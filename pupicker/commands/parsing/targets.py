@@ -29,8 +29,9 @@ def check_targets(args: argparse.Namespace) -> None:
     for name in TARGETS:
         if getattr(args, name, None):
             path = Path(getattr(args, name))
-            _check_apart(args, name, path)
-            _check_kind("model" if name == "output" and args.command in WRITE_MODELS else name, f"--{name}", path)
+            option = "OUT" if args.command == "convert" else f"--{name}"
+            _check_apart(args, name, path, option)
+            _check_kind("model" if name == "output" and args.command in WRITE_MODELS else name, option, path)
 
 
 def check_output_file(path: Path, option: str = "--output") -> None:
@@ -63,13 +64,13 @@ def _check_room(folder: Path, path: Path, option: str) -> None:
                          " another folder") from error
 
 
-def _check_apart(args: argparse.Namespace, name: str, path: Path) -> None:
+def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -> None:
     """Nothing else has this file."""
     for other, file in _files(args):
         follows = name == "output" and other in MODELS and is_model(path)  # a model may replace the one it comes from
         if other != name and not follows and not path.is_dir() and _is_same(path, file):
             word = POSITIONAL.get(other, f"--{other.replace('_', '-')}")
-            raise UsageError(f"--{name} {path}: is also {word}; give another name")
+            raise UsageError(f"{option} {path}: is also {word}; give another name")
 
 
 def _check_kind(kind: str, option: str, path: Path) -> None:

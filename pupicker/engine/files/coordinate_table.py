@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -101,6 +101,11 @@ class CoordinateTable:
             self.micrograph[rows], self.x[rows], self.y[rows],
             *(None if value is None else value[rows] for value in values),
         )
+
+    def on(self, micrographs: Iterable[object]) -> CoordinateTable:
+        """The rows on those of the `micrographs`, which are named by their paths."""
+        meant = {str(path) for path in micrographs}
+        return self.select(np.array([name in meant for name in self.micrograph.tolist()], dtype=bool))
 
     def renamed(self, names: Mapping[str, object]) -> CoordinateTable:
         """The same table with micrographs renamed to ``str(names[name])``; names that are not in `names` stay."""

@@ -43,8 +43,8 @@ def _dataset(path: Path) -> dict[str, Any]:
     except ImportError:
         raise InputError(f"{path}: reading .dm3 and .dm4 needs the package ncempy: pip install ncempy, or convert it to"
                          " MRC (dm2mrc of IMOD)") from None
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), dm.fileDM(str(path)) as opened:
+    try:  # a map of the file in memory could not be closed where parsing it fails
+        with contextlib.redirect_stdout(io.StringIO()), dm.fileDM(str(path), on_memory=False) as opened:
             return dict(opened.getDataset(0))
     except Exception as error:  # whatever its parser meets in a damaged file
         reason = " ".join(str(error).split())[:80] or type(error).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,10 @@ UNSET_PIXEL_SIZE_ANG = 1.0
 
 SMALL_IMAGE_PX = 512
 """Up to this length of the longer side, exactly 1.0 Å is believed."""
+
+
+MAX_OBLONG = 0.02
+"""Part of its size by which a pixel may be longer along one side: cells of whole Å make it so."""
 
 
 class Hasher(Protocol):
@@ -39,6 +43,8 @@ class Header:
     pixel_size_ang
         Pixel size in Å as the file states it, whatever it is worth; None if the file has no such field.
         :func:`resolve_pixel_size` judges it.
+    pixel_height_ang
+        The same along the columns, where the file has a field of its own for it.
     """
 
     path: Path
@@ -46,6 +52,7 @@ class Header:
     height: int
     dtype: str
     pixel_size_ang: float | None
+    pixel_height_ang: float | None = field(default=None, compare=False)
 
 
 def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
@@ -80,6 +87,10 @@ def resolve_pixel_size(header: Header, given_ang: float | None) -> float:
     if PIXEL_SIZE.problem(found):
         raise InputError(f"{header.path}: impossible pixel size {found:g} Å in its header; give the right one, in Å",
                          "pixel_size")
+    height = header.pixel_height_ang
+    if height is not None and height > 0 and abs(height - found) > MAX_OBLONG * found:
+        raise InputError(f"{header.path}: its header says pixels of {found:g} x {height:g} Å, which are not square;"
+                         " give their size, in Å", "pixel_size")
     if found == UNSET_PIXEL_SIZE_ANG and max(header.width, header.height) > SMALL_IMAGE_PX:
         raise InputError(
             f"{header.path}: pixel size exactly 1 Å in the header of a {header.width} x {header.height} image means "

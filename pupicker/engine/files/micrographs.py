@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,8 +114,8 @@ def open_micrograph(path: str | os.PathLike[str]) -> Iterator[OpenMicrograph]:
     try:
         with open_unpacked(path) as file:
             yield OpenMicrograph(path, kind(path, file))
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:

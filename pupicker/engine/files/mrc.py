@@ -8,7 +8,6 @@ wrong byte-order stamp on 8-bit data a wrong shape.  Here everything is checked 
 from __future__ import annotations
 
 import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +19,7 @@ from mrcfile.utils import byte_order_from_machine_stamp, dtype_from_mode
 
 from pupicker.engine.files.micrograph_header import Hasher, Header
 from pupicker.engine.files.packed import open_unpacked
+from pupicker.engine.files.sample import MRC_KIND, Sample
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 
@@ -98,7 +98,7 @@ class MrcImage:
         self._raw, self._layout = _single_image(path, file)
         assert self._layout.dtype is not None
         self.header = Header(path, self._layout.columns, self._layout.rows, self._layout.dtype.name,
-                             _pixel_size_ang(self._layout))
+                             _pixel_size_ang(self._layout, "x"), _pixel_size_ang(self._layout, "y"))
 
     def read_pixels(self, hasher: Hasher | None = None) -> np.ndarray:
         """Pixels as they are stored: ``(height, width)``, any real type, either byte order.
@@ -158,8 +158,8 @@ def read_stack(path: Path) -> Stack:
             _check_real_and_whole(path, layout)
             file.seek(layout.offset)
             images = _read_array(path, file, layout)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
     sizes = [_voxel_size(layout, axis) for axis in ("x", "y", "z")]
     axes = [int(layout.header[field]) for field in ("mapc", "mapr", "maps")]
     return Stack(images.reshape(layout.images, layout.rows, layout.columns), (sizes[0], sizes[1], sizes[2]),
@@ -230,7 +230,8 @@ def _find_layout(path: Path, file: BinaryIO) -> tuple[bytes, _Layout]:
     file_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     if file_bytes < _HEADER_BYTES:
-        raise InputError(f"{path}: not an MRC file: {file_bytes} bytes are less than its header of {_HEADER_BYTES}")
+        raise InputError(f"{path}: not an MRC file: {file_bytes} bytes are less than its header of {_HEADER_BYTES};"
+                         " copy it again")
     raw = file.read(_HEADER_BYTES)
     layouts = [_interpret(raw, order, file_bytes) for order in _byte_orders(raw)]
     for layout in layouts:
@@ -239,6 +240,9 @@ def _find_layout(path: Path, file: BinaryIO) -> tuple[bytes, _Layout]:
     for layout in layouts:
         if layout.is_sane:
             return raw, layout
+    kind = Sample(path, raw).kind
+    if kind not in ("", MRC_KIND):
+        raise InputError(f"{path}: not an MRC file: it is {kind}; give it its own extension, or convert it")
     first = layouts[0]
     raise InputError(
         f"{path}: not an MRC file: its header says mode {first.mode} "
@@ -283,13 +287,13 @@ def _has_unsigned_bytes(raw: bytes, header: Any, byte_order: str) -> bool:
     return 0 <= lowest < highest and 127 < highest <= 255
 
 
-def _pixel_size_ang(layout: _Layout) -> float:
-    """Cell length over the number of its intervals; NaN where the fields give none.
+def _pixel_size_ang(layout: _Layout, axis: str) -> float:
+    """Cell length over the number of its intervals along an axis; NaN where the fields give none.
 
     Rounded to 1e-6 Å: cell lengths are 32-bit, and 1.77 must not come out as 1.7699999.
     """
-    intervals = int(layout.header["mx"])
-    length_ang = float(layout.header["cella"]["x"])
+    intervals = int(layout.header[f"m{axis}"])
+    length_ang = float(layout.header["cella"][axis])
     return round(length_ang / intervals, 6) if intervals > 0 else float("nan")
 
 

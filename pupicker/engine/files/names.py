@@ -77,7 +77,8 @@ def say_matches(table: Path, matched: Mapping[str, Path], unmatched_rows: Mappin
         of_all = f"of its {counted(rows, 'row')}"
         _log.warning("%s: %s left out: %s not among those given: %s%s", table,
                      counted(sum(unmatched_rows.values()), f"{of_all} is", f"{of_all} are"),
-                     counted(len(names), "micrograph is", "micrographs are"), ", ".join(names[:LISTED]),
+                     counted(len(names), "micrograph is", "micrographs are"),
+                     ", ".join(name or "'' (an empty name)" for name in names[:LISTED]),
                      ", ..." if len(names) > LISTED else "", extra={"parameters": ("name_pattern",)})
 
 
@@ -107,8 +108,8 @@ def distinct_stems(names: Iterable[str]) -> dict[str, str]:
     for name, stem in stems.items():
         if owner.setdefault(stem, name) != name:
             raise InputError(
-                f"micrographs {owner[stem]} and {name} would have the same table name {stem}: "
-                "rename one, or use one table for all micrographs"
+                f"micrographs {owner[stem]} and {name} would both be called {stem} in a folder of results: "
+                "rename one (one table for all micrographs needs no such names)"
             )
     return stems
 

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import stat
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,9 +19,10 @@ def open_unpacked(path: Path) -> BinaryIO:
     Raises
     ------
     InputError
-        It is no file: a pipe or a device, which would give no bytes, or no end of them.
-    OSError, EOFError, zlib.error
-        It cannot be read, or what is compressed is damaged.
+        It is no file: a pipe or a device, which would give no bytes, or no end of them; or what is compressed is
+        damaged.
+    OSError
+        It cannot be read.
     """
     require_file(path)
     file = path.open("rb")
@@ -29,8 +31,13 @@ def open_unpacked(path: Path) -> BinaryIO:
     unpack = gzip.open if start[:2] == b"\x1f\x8b" else bz2.open if start == b"BZh" else None
     if unpack is None:
         return file
-    with file, unpack(file, "rb") as packed:
-        return io.BytesIO(packed.read())
+    try:
+        with file, unpack(file, "rb") as packed:
+            return io.BytesIO(packed.read())
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+            raise
+        raise InputError(f"{path}: truncated or damaged: it cannot be unpacked ({error}); copy it again") from error
 
 
 def require_file(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 _HEAD_BYTES = 1 << 16
 _KINDS = {
     b"\x1f\x8b": "a gzip file", b"BZh": "a bzip2 file", b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
     b"PK\x03\x04": "a zip file (models of PyTorch and Topaz are such)", b"\x80\x02": "a pickle of Python",
     b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture",
     b"II*\0": "a TIFF image", b"MM\0*": "a TIFF image", b"II+\0": "a BigTIFF image (frames in EER are such)",
@@ -17,6 +18,7 @@ _KINDS = {
     b"\x93NUMPY": "a NumPy array (cryoSPARC's .cs are such)", b"\x94CSDAT": "a cryoSPARC file",
     b"\0\0\0\3": "an image of Digital Micrograph", b"\0\0\0\4": "an image of Digital Micrograph",
 }
+MRC_KIND = "an MRC image"
 NO_TEXT = "it is not text, or not in UTF-8: save a table as text in UTF-8"
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -63,7 +65,7 @@ class Sample:
         if not self.head:
             return "an empty file"
         if self.head[208:211] == b"MAP":
-            return "an MRC image"
+            return MRC_KIND
         return "text" if self.text else ""
 
     def lines(self) -> list[str]:

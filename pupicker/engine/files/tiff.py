@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import numpy as np
 
 from pupicker.engine.files.micrograph_header import Hasher, Header
+from pupicker.engine.files.sample import Sample
 from pupicker.engine.runtime.errors import InputError
 
 if TYPE_CHECKING:
     import tifffile
 
+_HEAD_BYTES = 1024  # tell what a file is that is no TIFF
 _ANG_PER_UNIT = {2: 2.54e8, 3: 1e8}  # ResolutionUnit: inch, centimetre
 
 
@@ -34,6 +36,13 @@ class TiffImage:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path, self._source = path, _Source(file)
+        sample = Sample(path, file.read(_HEAD_BYTES))
+        file.seek(0)
+        if not sample.head:
+            raise InputError(f"{path}: not a TIFF file: it is empty; copy it again")
+        kind = sample.kind
+        if kind not in ("", "text") and "TIFF" not in kind:
+            raise InputError(f"{path}: not a TIFF file: it is {kind}; give it its own extension, or convert it")
         self._page = _decoded(path, self._open)
         page = self._page
         assert page.dtype is not None

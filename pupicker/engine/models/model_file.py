@@ -6,6 +6,7 @@ newer program reads all older versions.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ from pupicker.shared.model_header import HEADER_KEY, ModelError, digest_problem
 
 SCHEMA_VERSION = 3
 """2: with a last layer for cells; 3: the calibration has a bound, and the layer may be there."""
+
+_OWN_DIGEST = "header_sha256"
 
 LONGEST_REASON = 300
 """Letters; the errors of others may go on for pages."""
@@ -122,11 +125,23 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         tensors |= {CELL_HEAD + name: t for name, t in model.cell_head.state_dict().items()}
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     header = {**model.header(), "weights_sha256": weights_digest(tensors)}
+    header[_OWN_DIGEST] = _header_digest(header)
     write_tensors(path, tensors, {HEADER_KEY: json.dumps(header)})
 
 
-def _check_weights(path: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
-    """InputError if the weights are not those that were written (models of before have no digest), or no numbers."""
+def _header_digest(header: Mapping[str, Any]) -> str:
+    """SHA-256 of the header without this digest."""
+    text = json.dumps({name: value for name, value in header.items() if name != _OWN_DIGEST})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_digests(path: Path, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """InputError if header or weights are not those that were written, or no numbers.
+
+    Models of before have no digest of their weights, or none of their header.
+    """
+    if header.get(_OWN_DIGEST, "") not in ("", _header_digest(header)):
+        raise InputError(f"{path}: damaged: its header is not the one that was written; copy it again")
     stored = header.get("weights_sha256")
     if stored is not None and stored != weights_digest(tensors):
         raise InputError(f"{path}: damaged: its weights are not those that were written; copy it again")
@@ -179,7 +194,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         reason = " ".join(str(error).split())[:LONGEST_REASON]
         raise InputError(f"{path}: damaged: its header and weights do not fit together ({reason}); copy it again, or"
                          " train it again") from error
-    _check_weights(path, header, tensors)
+    _check_digests(path, header, tensors)
     _check_card(path)
     return model
 

@@ -248,7 +248,11 @@ class Training:
     def _picking(self, network: Classifier) -> tuple[Classifier, int]:
         """The network as it picks, fitted to what it sees in representative micrographs, and in how many views."""
         images = [self.data.micrographs[i].image for i in representative(self.data.micrographs)]
-        picking = picking_network(network, images, self.options.orientations, self.options.fitting.seed)
+        try:
+            picking = picking_network(network, images, self.options.orientations, self.options.fitting.seed)
+        except torch.linalg.LinAlgError as error:
+            raise PuPickerError("the network's scores became no numbers that can be used: lower the learning rate",
+                                "learning_rate") from error
         return picking, 1 if picking.cell > 1 else self.options.orientations
 
     # ------------------------------------------------------------------ records

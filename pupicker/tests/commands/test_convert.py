@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pupicker.commands import convert
 from pupicker.commands.main import main
 from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.engine.files.micrographs import write_mrc
 from pupicker.tests.shared_data import shared
 
 
@@ -72,6 +74,9 @@ def test_wrong_options(picks, capsys, options, code, said):
 def test_input_that_is_missing_or_unknown(tmp_path, capsys):
     assert main(["convert", str(tmp_path / "no.star"), str(tmp_path / "a.tsv")]) == 1
     assert "no.star: No such file" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "nothing"), str(tmp_path / "a.tsv")]) == 1
+    assert "nothing: No such file" in capsys.readouterr().err
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4")
     assert main(["convert", str(tmp_path / "a.pdf"), str(tmp_path / "a.tsv")]) == 1
     assert "a.pdf: not a coordinate table" in capsys.readouterr().err
 
@@ -89,6 +94,46 @@ def test_what_is_probably_wrong_is_said(picks, capsys):
     picks.write_text("micrograph\tx\tx\ty\na\t1\t2\t3\n")
     assert main(["convert", str(picks), target]) == 1
     assert "2 columns have one title, 'x' and 'x'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def micrographs(tmp_path: Path) -> Path:
+    (tmp_path / "mics").mkdir()
+    for name in "ab":
+        write_mrc(tmp_path / "mics" / f"{name}.mrc", np.eye(20, 30, dtype=np.float32), 2.0)
+    return tmp_path / "mics"
+
+
+def test_rows_of_other_micrographs_are_left_out(picks, micrographs, capsys):
+    (micrographs / "b.mrc").unlink()
+    target = picks.with_suffix(".star")
+    assert main(["convert", str(picks), str(target), "--micrographs", str(micrographs)]) == 0
+    said = capsys.readouterr()
+    assert "1 of its 2 rows is left out: 1 micrograph is not among those given: b" in said.err
+    assert said.out == f"1 particle of 1 micrograph: {target}\n"
+    assert read_coordinates(target).names() == [str(micrographs / "a.mrc")]
+
+
+@pytest.mark.parametrize(("row", "said"), [
+    ("a\t60\t3", "x = 60 to 60, y = 3 to 3"), ("b\t3\t-4", "y = -4 to -4"), ("b\t29\t19", ""), ("a\t-0.4\t0", ""),
+])
+def test_rows_outside_of_their_micrographs_are_said(picks, micrographs, capsys, row, said):
+    picks.write_text(f"micrograph\tx\ty\n{row}\n")
+    assert main(["convert", str(picks), str(picks.with_suffix(".star")), "--micrographs", str(micrographs)]) == 0
+    error = capsys.readouterr().err
+    if said:
+        assert error.startswith(f"warning: {picks}: rows lie outside of their micrographs: {micrographs}/{row[0]}.mrc"
+                                " has 30 x 20 pixels, its rows go from x = ")
+        assert said in error and error.endswith("(--scale, --swap-xy)\n") and error.count("\n") == 1
+    else:
+        assert not error
+
+
+def test_the_end_of_names_is_no_path(picks, capsys):
+    folder = picks.parent / "tables"
+    assert main(["convert", str(picks), str(folder), "--per-micrograph", "/../x.star"]) == 2
+    assert "--per-micrograph /../x.star: is the end of the names of files" in capsys.readouterr().err
+    assert not folder.exists()
 
 
 def test_help_has_the_example(capsys):

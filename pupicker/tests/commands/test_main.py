@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import pupicker
-from pupicker.commands.main import COMMANDS, build_parser
+from pupicker.commands import label
+from pupicker.commands.main import COMMANDS, build_parser, main
+from pupicker.engine.files.micrographs import write_mrc
+from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.commands.command_line import run
 
 
@@ -104,3 +108,28 @@ def test_the_deviation_of_a_score_has_one_name_and_an_old_one_that_no_help_shows
     (commands,) = (action.choices for action in parser._actions if hasattr(action, "choices") and action.choices)
     text = commands["pick"].format_help()
     assert "--score-sd" in text and "--uncertainty" not in text
+
+
+@pytest.mark.parametrize("words", [
+    ["pick", "mics", "--model", "m", "--output", ""], ["pick", "", "--model", "m", "--output", "p.star"],
+    ["pick", "mics", "--model=", "--output", "p.star"],
+    ["train", "mics", "--picks", "", "--diameter", "9", "--output", "m"],
+    ["pick", "mics", "--model", "m", "--output", "p.star", "--masks", ""], ["convert", "", "p.star"],
+    ["convert", "p.tsv", ""], ["info", ""], ["models", "show", ""], ["models", "publish", ""],
+])
+def test_a_name_that_is_empty_is_wrong_usage(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # which an empty name would mean
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert ": is empty: give a name (a variable of the shell that is not set?)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_label_takes_the_pixel_size_of_the_first_micrograph_that_can_be_read(tmp_path):
+    write_mrc(tmp_path / "b.mrc", np.eye(20, 30, dtype=np.float32), 2.5)
+    (tmp_path / "a.mrc").write_bytes(b"cut")
+    assert label._pixel_size_ang([tmp_path / "a.mrc", tmp_path / "b.mrc"]) == 2.5
+    write_mrc(tmp_path / "c.mrc", np.eye(20, 30, dtype=np.float32), float("nan"))
+    with pytest.raises(InputError, match=r"c\.mrc: impossible pixel size nan"):
+        label._pixel_size_ang([tmp_path / "c.mrc", tmp_path / "a.mrc"])

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates.folders import tables_of
 from pupicker.engine.files.coordinates.formats import format_of, format_to_write
@@ -29,8 +31,8 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import folder_for
 from pupicker.shared.names import micrograph_key, plain_name, table_stem
 
-__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "shapes_of",
-           "write_coordinates", "write_folder_index", "write_index"]
+__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "say_outside",
+           "shapes_of", "write_coordinates", "write_folder_index", "write_index"]
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +93,26 @@ def read_coordinates(
         raise InputError(f"{path}: {error}", *error.parameters) from error
     _say_doubled(path, table)
     return table
+
+
+def say_outside(path: str | os.PathLike[str], table: CoordinateTable, *parameters: str) -> None:
+    """A warning where the farthest rows lie outside of their micrographs: the table is in pixels of other images.
+
+    Only the micrographs of the extreme rows are opened; `parameters` are those that would mend it.
+    """
+    if not len(table):
+        return
+    for row in dict.fromkeys(int(find(values)) for values in (table.x, table.y) for find in (np.argmax, np.argmin)):
+        name = table.micrograph[row]
+        shape, own = _shape(Path(name)), table.of(name)
+        if shape is None:
+            continue
+        (left, right), (top, bottom) = ((values.min(), values.max()) for values in (own.x, own.y))
+        if min(left, top) < -0.5 or right > shape[1] - 0.5 or bottom > shape[0] - 0.5:
+            _log.warning("%s: rows lie outside of their micrographs: %s has %d x %d pixels, its rows go from x = %.6g"
+                         " to %.6g, y = %.6g to %.6g; coordinates must be in pixels of the micrographs given", path,
+                         name, shape[1], shape[0], left, right, top, bottom, extra={"parameters": parameters})
+            return
 
 
 def write_coordinates(

@@ -60,6 +60,9 @@ def read(path: Path, source: Source) -> CoordinateTable:
     if rows[_SHAPE].ndim != 2 or rows[_X].ndim != 1 or rows[_Y].ndim != 1:
         raise InputError(f"{path}: damaged: its columns have other shapes than cryoSPARC writes")
     shape = np.asarray(rows[_SHAPE], dtype=np.float64)
+    if np.any(shape <= 0):
+        raise InputError(f"{path}: row {int(np.argmax((shape <= 0).any(axis=1))) + 1}: {_SHAPE} is 0, without which its"
+                         " fractions mean nothing; export the particles of the picking job")
     # The fractions are 32-bit: a thousandth of a pixel is what they can tell.
     x = check_finite(np.round(rows[_X].astype(np.float64) * shape[:, 1], 3), _X, path)
     y = check_finite(np.round(rows[_Y].astype(np.float64) * shape[:, 0], 3), _Y, path)

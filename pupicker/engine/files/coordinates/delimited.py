@@ -37,6 +37,8 @@ from pupicker.shared.plurals import counted
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates.layout import Layout
 
+_log = logging.getLogger(__name__)
+
 SUFFIXES: tuple[str, ...] = (".tsv", ".csv", ".txt", ".tab", ".coords", ".coord")
 
 _TITLES = {
@@ -50,6 +52,9 @@ _TITLES = {
     "pickers": ("pickers",),
 }
 """Titles of each column in the order in which they count, in small letters without ``_``, ``-``, blanks and ``rln``."""
+
+_SIZES = ("width", "height", "w", "h", "boxwidth", "boxheight", "dx", "dy")
+"""Titles, as those of :data:`_TITLES`, of the sides of boxes."""
 
 _TOPAZ = ("image_name", "x_coord", "y_coord", "score")
 
@@ -86,6 +91,10 @@ def read(path: Path, source: Source) -> CoordinateTable:
     def column(name: str) -> np.ndarray:
         return to_numbers([fields[places[name]] for _, fields in rows], name, path, lambda row: rows[row][0])
 
+    corners = [title for title, plain in zip(header, _plain(header), strict=True) if plain in _SIZES]
+    if len(corners) > 1:
+        _log.warning("%s: has the columns %s: x and y are taken for centres; if they are the corners of boxes, move"
+                     " them by half a box", path, " and ".join(map(repr, corners)))
     if "z" in places:
         refuse_depth(path, header[places["z"]], column("z"))
     if "micrograph" in places:
@@ -125,7 +134,7 @@ def _meant(path: Path, source: Source) -> str:
     if source.certain:
         return source.micrograph
     if source.only is not None:
-        logging.getLogger(__name__).info("%s: names no micrograph; its rows are taken for the only one given, %s", path,
+        _log.info("%s: names no micrograph; its rows are taken for the only one given, %s", path,
                                          source.only)
         return source.only
     raise InputError(f"{path}: names no micrograph, and is named after none of those given: give the one micrograph"
@@ -138,6 +147,7 @@ def _split(path: Path) -> tuple[str | None, list[tuple[int, list[str]]]]:
         text = read_text(path)
     except ValueError as error:
         raise InputError(f"{path}: not a coordinate table: {error}") from error
+    text = _without_comments(text)
     lines = text.splitlines()
     first = next((number for number, line in enumerate(lines, 1) if line.strip()), 0)
     refuse_decimal_commas(path, lines[:first])
@@ -150,6 +160,20 @@ def _split(path: Path) -> tuple[str | None, list[tuple[int, list[str]]]]:
         return delimiter, [(reader.line_num, [field.strip() for field in fields]) for fields in reader if any(fields)]
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from error
+
+
+def _without_comments(text: str) -> str:
+    """The text with blank lines for the comments before the titles, which may begin with ``#`` themselves."""
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        if line.strip() and not line.startswith("#"):
+            break
+        titles = line.lstrip("# \t")
+        if {"x", "y"} <= set(_places(re.split(r"[\s,;]+", titles))):
+            lines[place] = titles
+            break
+        lines[place] = ""
+    return "\n".join(lines)
 
 
 def _places(header: Sequence[str]) -> dict[str, int]:

@@ -48,6 +48,10 @@ def read(path: Path, source: Source) -> CoordinateTable:
         return to_numbers([fields[place] for _, fields in rows], name, path, lambda row: rows[row][0])
 
     x, y, width, height = (column(place, name) for place, name in enumerate(("x", "y", "width", "height")))
+    for place, (number, _) in enumerate(rows):
+        if min(width[place], height[place]) < 0:
+            raise InputError(f"{path}: line {number}: a box of {width[place]:g} x {height[place]:g}, expected x y width"
+                             " height [score]")
     scored = all(len(fields) > 4 for _, fields in rows) and any(fields[4] != _UNSET_SCORE for _, fields in rows)
     score = column(4, "score") if scored else None
     names = np.full(len(rows), source.micrograph, dtype=object)

@@ -16,7 +16,7 @@ OF_CRYOLO = ("EMAN", "STAR", "CBOX")
 """Folders that crYOLO writes, in the order in which they count: the last holds boxes below the threshold too."""
 
 _NOT_TABLES = ("job.star", "job_pipeline.star", "default_pipeline.star", "summary.star", "note.txt")
-_OFTEN_OTHER = (".txt", ".csv", ".json", ".db", ".sqlite")
+_OFTEN_OTHER = (".txt", ".csv", ".json", ".db", ".sqlite", ".xmd")
 """Extensions of tables that other files of a folder have too: those that do not look like tables are left out."""
 
 _log = logging.getLogger(__name__)

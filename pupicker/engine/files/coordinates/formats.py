@@ -72,12 +72,7 @@ def format_of(path: Path) -> CoordinateFormat:
     """
     named = BY_SUFFIX.get(path.suffix.lower())
     require_file(path)
-    try:
-        sample = Sample.of(path)
-    except OSError:
-        if named is None:
-            raise _unknown(path, BY_SUFFIX) from None
-        raise
+    sample = Sample.of(path)
     found = next((form for form in FORMATS if form.recognises(sample)), named)
     if found is None or (found is named and path.suffix.lower() == ".json" and not found.recognises(sample)):
         raise _unknown(path, BY_SUFFIX)

@@ -61,6 +61,9 @@ def _scored(table: CoordinateTable, least: float) -> CoordinateTable:
     if table.score is None and len(table):
         raise InputError("the table has no scores, so that no lowest one can be asked for", "min_score")
     kept = table if table.score is None else table.select(table.score >= least)
+    if table.score is not None and len(table) and not len(kept):
+        raise InputError(f"none of its {counted(len(table), 'row')} has a score of {least:g} or more, the highest is"
+                         f" {table.score.max():g}; ask for a lower one", "min_score")
     if len(kept) < len(table):
         rows = counted(len(table), "row")
         logging.getLogger(__name__).info("%s left out", counted(

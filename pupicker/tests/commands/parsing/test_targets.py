@@ -47,6 +47,7 @@ def pick(folder, *more):
     (lambda f: ["combine", f / "labels.star", f / "o.star", "--diameter", 100, "--output", f / "labels.star"],
      "is also one of the tables"),
     (lambda f: evaluate(f, "--matches", f / "labels.star"), "--matches"),
+    (lambda f: ["convert", f / "labels.star", f / "labels.star", "--scale", 2], "error: OUT "),
     (lambda f: ["convert", f / "labels.star", f / "labels.star", "--scale", 2], "is also what is read"),
 ])
 def test_what_is_given_is_not_written_over(capsys, files, command, words):

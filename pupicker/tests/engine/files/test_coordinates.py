@@ -504,5 +504,5 @@ def test_micrographs_of_one_name_and_two_formats(tmp_path):
     assert read_coordinates(tmp_path / "one.star", micrographs).names() == list(map(str, micrographs))
     (tmp_path / "each").mkdir()
     (tmp_path / "each" / "a.box").write_text("0\t0\t10\t10\n")
-    with pytest.raises(InputError, match=r"a\.mrc and .*a\.tif would have the same table name"):
+    with pytest.raises(InputError, match=r"a\.mrc and .*a\.tif would both be called"):
         read_coordinates(tmp_path / "each", micrographs)

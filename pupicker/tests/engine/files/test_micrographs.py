@@ -90,10 +90,48 @@ def test_png_is_read_and_has_no_pixel_size(tmp_path):
 
 
 def test_damaged_digital_micrograph_is_one_line(tmp_path):
-    (tmp_path / "a.dm4").write_bytes(b"\0\0\0\4" + b"\xff" * 100)
-    with pytest.raises(InputError, match=r"a\.dm4: (cannot be read as a file of|reading \.dm3)") as caught:
-        read_image(tmp_path / "a.dm4")
-    assert "\n" not in str(caught.value)
+    for content in (b"\0\0\0\4" + b"\xff" * 100, b"\0\0\0\3" + bytes(200)):
+        (tmp_path / "a.dm4").write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.dm4: (cannot be read as a file of|reading \.dm3)") as caught:
+            read_image(tmp_path / "a.dm4")
+        assert "\n" not in str(caught.value)
+        # The destructor of one that is mapped fails now and then, and Python prints its traceback.
+        assert "a.dm4" not in Path("/proc/self/maps").read_text()
+
+
+def test_what_is_called_like_another_format_is_named(tmp_path):
+    write_mrc(tmp_path / "a.mrc", make_pixels("float32", 6, 5), 2.0)
+    tifffile.imwrite(tmp_path / "a.tif", make_pixels("float32", 40, 50))
+    for source, target, kind in (("a.tif", "b.mrc", "a TIFF image"), ("a.mrc", "b.tif", "an MRC image")):
+        (tmp_path / target).write_bytes((tmp_path / source).read_bytes())
+        assert_refused(tmp_path / target, f"it is {kind}; give it its own extension")
+    (tmp_path / "c.mrc").write_text("<html>\n" * 1000)
+    assert_refused(tmp_path / "c.mrc", "not an MRC file: it is text")
+
+
+def test_pixels_that_are_not_square_are_no_pixel_size(tmp_path):
+    path = tmp_path / "a.mrc"
+    write_mrc(path, make_pixels("float32", 6, 5), 2.0)
+    for height, square in ((2.01, True), (1.0, False)):
+        with mrcfile.open(path, "r+") as file:
+            file.voxel_size = (2.0, height, 1.0)
+        if square:
+            assert resolve_pixel_size(read_header(path), None) == 2.0
+        else:
+            with pytest.raises(InputError, match="pixels of 2 x 1 Å, which are not square; give") as caught:
+                resolve_pixel_size(read_header(path), None)
+            assert caught.value.parameters == ("pixel_size",)
+        assert resolve_pixel_size(read_header(path), 3.0) == 3.0
+
+
+@pytest.mark.parametrize(("pack", "suffix"), [(gzip.compress, ".gz"), (bz2.compress, ".bz2")])
+def test_damaged_compressed_micrographs_say_what_to_do(tmp_path, pack, suffix):
+    write_mrc(tmp_path / "a.mrc", np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32), 2.0)
+    packed = pack((tmp_path / "a.mrc").read_bytes())
+    path = tmp_path / f"a.mrc{suffix}"
+    for content in (packed[:-2000], packed[:3000] + bytes(50) + packed[3050:]):
+        path.write_bytes(content)
+        assert_refused(path, "it cannot be unpacked", "copy it again")
 
 
 @pytest.mark.parametrize("byte_order", "<>")

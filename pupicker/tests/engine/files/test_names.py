@@ -72,7 +72,7 @@ def test_stems_of_tables():
     assert distinct_stems(["/p/x/1.mrc", "/q/x/1.mrc"]) == {"/p/x/1.mrc": "p_x_1", "/q/x/1.mrc": "q_x_1"}
     assert distinct_stems(["a", "x/a", "a"]) == {"a": "a", "x/a": "x_a"}
     for equal in (["x/a.mrc", "x/a.tif"], ["x/a", "y/a", "z/x_a"]):
-        with pytest.raises(InputError, match="same table name"):
+        with pytest.raises(InputError, match="would both be called"):
             distinct_stems(equal)
 
 

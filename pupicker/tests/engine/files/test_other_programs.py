@@ -369,5 +369,60 @@ def test_formats_that_are_only_read_are_not_written(tmp_path, picks):
         if not hasattr(form, "write"):
             with pytest.raises(InputError, match="known formats are"):
                 format_to_write(tmp_path / f"p{suffix}")
+    (tmp_path / "p.pdf").write_bytes(b"%PDF-1.4\0")
     with pytest.raises(InputError, match=r"p\.pdf: not a coordinate table"):
         format_of(tmp_path / "p.pdf")
+
+
+def test_the_settings_of_xmipp_beside_its_tables_are_no_table(tmp_path, micrographs):
+    for path in micrographs:
+        rows = "".join(f"{x:g} {y:g}\n" for x, y in PLACES)
+        (tmp_path / f"{path.stem}.pos").write_text(star(["xcoor", "ycoor"], rows, "particles"))
+    (tmp_path / "config.xmd").write_text("# XMIPP_STAR_1 *\ndata_properties\n _particleSize 100\n")
+    assert len(read_coordinates(tmp_path, micrographs)) == 2 * len(PLACES)
+
+
+def test_boxes_that_cannot_be_and_columns_of_boxes(tmp_path, caplog):
+    (tmp_path / "mic_0.box").write_text("10 10 -20 -20\n")
+    with pytest.raises(InputError, match=r"mic_0\.box: line 1: a box of -20 x -20"):
+        read_coordinates(tmp_path / "mic_0.box")
+    caplog.set_level(logging.WARNING, "pupicker")
+    (tmp_path / "p.tsv").write_text("micrograph\tx\ty\twidth\theight\na\t1\t2\t20\t20\n")
+    assert read_coordinates(tmp_path / "p.tsv").x.tolist() == [1]
+    assert "has the columns 'width' and 'height': x and y are taken for centres" in caplog.text
+
+
+def test_fractions_of_no_size_are_refused(tmp_path, micrographs):
+    path = tmp_path / "p.cs"
+    write_coordinates(path, CoordinateTable([str(micrographs[0])], [10.0], [20.0]), micrographs)
+    rows = np.load(path)
+    rows["location/micrograph_shape"] = 0
+    with path.open("wb") as file:
+        np.save(file, rows)
+    with pytest.raises(InputError, match=r"p\.cs: row 1: location/micrograph_shape is 0"):
+        read_coordinates(path)
+
+
+def test_a_lowest_score_that_leaves_none_is_an_error(tmp_path):
+    (tmp_path / "p.tsv").write_text("micrograph\tx\ty\tscore\na\t1\t2\t0.5\na\t3\t4\t0.25\n")
+    with pytest.raises(InputError, match=r"none of its 2 rows .* 3 or more, the highest is 0\.5") as caught:
+        read_coordinates(tmp_path / "p.tsv", None, Reading(min_score=3))
+    assert caught.value.parameters == ("min_score",)
+
+
+@pytest.mark.parametrize("text", [
+    "# x y\n1.5 2\n3 4\n", "# by hand\n# at noon, twice\n\nx,y\n1.5,2\n3,4\n", "#x\ty\r\n1.5\t2\r\n3\t4\r\n",
+    "# picks\n1.5 2\n3 4\n",
+])
+def test_comments_before_the_titles(tmp_path, text):
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    found = read_coordinates(tmp_path / "a.txt")
+    assert found.x.tolist() == [1.5, 3] and found.y.tolist() == [2, 4] and found.names() == ["a"]
+
+
+def test_a_name_that_begins_with_a_number_sign_is_no_comment(tmp_path):
+    (tmp_path / "p.txt").write_text("# micrograph x y\n#1 1.5 2\n#2 3 x\n")
+    with pytest.raises(InputError, match="line 3: y is 'x'"):
+        read_coordinates(tmp_path / "p.txt")
+    (tmp_path / "p.txt").write_text("# micrograph x y\n#1 1.5 2\n#2 3 4\n")
+    assert read_coordinates(tmp_path / "p.txt").names() == ["#1", "#2"]

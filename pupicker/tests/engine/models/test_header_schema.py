@@ -77,10 +77,13 @@ def test_a_flipped_bit_and_weights_that_are_no_numbers_are_damage(stored):
     path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
     with pytest.raises(InputError, match="damaged: its weights are not those that were written"):
         load_model(path)
+    write({**header, "suggested_threshold": header["suggested_threshold"] + 0.5})
+    with pytest.raises(InputError, match="damaged: its header is not the one that was written"):
+        load_model(path)
     path.write_bytes(whole)
     weights = load_file(path)
     weights["head.weight"].view(-1)[0] = float("nan")
-    write({name: value for name, value in header.items() if name != "weights_sha256"}, weights)
+    write({name: value for name, value in header.items() if not name.endswith("_sha256")}, weights)
     with pytest.raises(InputError, match=r"damaged: its weights head\.weight are not all finite"):
         load_model(path)
 

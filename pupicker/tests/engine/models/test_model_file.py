@@ -57,7 +57,9 @@ def rewritten(path, change):
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
-    header["__metadata__"]["pupicker"] = change(header["__metadata__"]["pupicker"])
+    own = json.loads(header["__metadata__"]["pupicker"])
+    own.pop("header_sha256", None)  # else that says it all
+    header["__metadata__"]["pupicker"] = change(json.dumps(own))
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
     return path

@@ -220,6 +220,13 @@ def test_loss_that_is_not_finite_is_an_error():
         training(TrainingOptions(fitting, updates=200, epoch_updates=100)).run()
 
 
+def test_scores_that_are_no_numbers_are_an_error_too():
+    """One step: the loss before it is finite, what the network gives after it is not."""
+    fitting = FittingOptions(network_settings={"width": 4}, batch_size=32, positives=4, learning_rate=1e30)
+    with pytest.raises(PuPickerError, match="lower the learning rate"):
+        training(TrainingOptions(fitting, updates=1, epoch_updates=1)).run()
+
+
 # ---- one fit
 
 
