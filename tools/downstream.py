@@ -4,8 +4,8 @@ Simulates micrographs of a known structure with dirt, trains on 100 labels, pick
 (extraction, 2D classification, 3D refinement from the true map blurred to 40 Å), each refined several times:
 
 - the picks above each threshold (the same set, with another seed of the refinement, which halves the set otherwise);
-- as many of all picks at random, and as many of the true particles at random (each time others);
-- new picks: those at the suggested threshold that are not in a half of the true particles, as after a curated set.
+- as many of the picks above the lowest of them at random, and as many of the true particles at random (each time others);
+- new picks: those that are not in a half of the true particles, as after a curated set.
 
 Prints and draws what came out beside the truth (figures 3 and 4 of the Topaz paper).  Each set is kept when it is done:
 the same command goes on where it was stopped.
@@ -28,7 +28,7 @@ import downstream_runs as runs
 from demo import choose_labels, pupicker, say
 from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
-from downstream_sets import Branch, Branches
+from downstream_sets import KEPT, Branch, Branches
 from pupicker import METHOD_VERSION
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
@@ -37,6 +37,7 @@ from pupicker.tests.scipion.system_relion import missing_relion, use_system_reli
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
+LOWEST = -6.0  # score of the weakest picks
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -52,8 +53,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--particles", type=int, default=80, help="particles in each (default: 80)")
     parser.add_argument("--side", type=int, default=896, help="of the micrographs, px (default: 896)")
     parser.add_argument("--snr", type=float, default=0.1, help="signal-to-noise ratio (default: 0.1)")
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[-4.0, -2.0, 0.0, 2.0, 4.0, 6.0],
-                        help="least scores of the series (default: -4 -2 0 2 4 6)")
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[], help="least scores of the series (default:"
+                        f" those that keep {' '.join(map(str, KEPT))} times as many picks as there are particles)")
     parser.add_argument("--refinements", type=int, default=3, help="of each set (default: 3)")
     parser.add_argument("--updates", type=int, default=0, help="updates of the training (default: automatic)")
     parser.add_argument("--seed", type=int, default=0, help="seed of labels and random subsets (default: 0)")
@@ -64,6 +65,7 @@ def parse_arguments() -> argparse.Namespace:
         args.micrographs, args.particles, args.thresholds, args.refinements = 6, 30, [2.0], 0
         args.pixel_size, args.side = 6.0, 640
     args.thresholds = sorted(args.thresholds)
+    args.lowest = args.thresholds[0] if args.thresholds else LOWEST
     return args
 
 
@@ -85,7 +87,7 @@ def pick_without_labels(project: DemoProject, micrographs: Any, diameter_ang: fl
 
     return project.run(
         ProtPuPickerBaseline, "pick", {"inputMicrographs": (micrographs, "outputMicrographs")},
-        method=BASELINE_GENERAL, diameter=diameter_ang, minScore=args.thresholds[0], useGpu=False,
+        method=BASELINE_GENERAL, diameter=diameter_ang, minScore=args.lowest, useGpu=False,
     )
 
 
@@ -99,7 +101,7 @@ def pick(project: DemoProject, micrographs: Any, labels: Any, diameter_ang: floa
     return project.run(
         ProtPuPickerPick, "pick",
         {"inputMicrographs": (micrographs, "outputMicrographs"), "inputModel": (train, "outputModel")},
-        useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=args.thresholds[0],
+        useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=args.lowest,
     )
 
 

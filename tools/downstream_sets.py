@@ -15,6 +15,9 @@ from demo import choose_labels
 from demo_project import DemoProject
 from pupicker.engine.files.coordinate_table import CoordinateTable
 
+KEPT = (0.125, 0.25, 0.5, 1.0, 1.25, 1.6)
+"""Picks of each set above a threshold, in numbers of particles."""
+
 Points = dict[str, list[tuple[float, float]]]
 
 
@@ -81,7 +84,7 @@ class Branches:
 
     def __iter__(self) -> Iterator[Branch]:
         args, times = self._args, max(1, self._args.refinements)
-        series = runs.threshold_series(self._project, (self._picked, "outputCoordinates"), args.thresholds)
+        series = runs.threshold_series(self._project, (self._picked, "outputCoordinates"), self._thresholds())
         for score, output in series.items():
             yield Branch(f"score {score:g}", "picks above a threshold", score, [output] * times, True)
         everything = self._imported(positions(self._truth), "truth")
@@ -89,17 +92,24 @@ class Branches:
         if not args.refinements:
             return
         sizes = {score: getattr(*output).getSize() for score, output in series.items()}
-        for score, size in list(sizes.items())[1:]:  # the lowest threshold keeps all that there is to draw from
-            yield self._random(points_of(self._picked.outputCoordinates), size, f"picks for score {score:g}",
-                               "as many picks at random")
         particles = list(zip(self._truth.micrograph, self._truth.x, self._truth.y, strict=True))
-        for score, size in sizes.items():
+        for size in sizes.values():
             if size < len(particles):
-                yield self._random(particles, size, f"true for score {score:g}", "as many true particles at random")
-        middle = min(series, key=abs)
+                yield self._random(particles, size, "true", "as many true particles at random")
+        middle = min(sizes, key=lambda score: abs(sizes[score] - len(particles)))
         new = not_in_half(getattr(*series[middle]), self._truth, self._radius_px, args.seed)
         yield Branch("new picks", "picks not in a half of the true particles", None,
                      [self._imported(new, f"new at score {middle:g}")] * times)
+        lowest, *stricter = sizes
+        for score in stricter:
+            yield self._random(points_of(getattr(*series[lowest])), sizes[score], "picks", "as many picks at random")
+
+    def _thresholds(self) -> list[float]:
+        if self._args.thresholds:
+            return list(self._args.thresholds)
+        scores = sorted((item._pupickerScore.get() for item in self._picked.outputCoordinates), reverse=True)
+        ranks = [min(len(scores), round(kept * len(self._truth))) for kept in KEPT]
+        return sorted({round(scores[rank - 1], 3) for rank in ranks})
 
     def _random(self, found: list[tuple[str, float, float]], size: int, name: str, group: str) -> Branch:
         draws = [self._imported(some_of(found, size, 1000 * self._args.seed + draw), f"{size} {name}, draw {draw + 1}")
