@@ -4,7 +4,7 @@ Simulates micrographs of a known structure with dirt, trains on 100 labels, pick
 (extraction, 2D classification, 3D refinement from the true map blurred to 40 Å), each refined several times:
 
 - the picks above each threshold (the same set, with another seed of the refinement, which halves the set otherwise);
-- as many of the picks above the lowest of them at random, and as many of the true particles at random (each time others);
+- as many of the picks above the lowest of them at random, and as many true particles (each time others);
 - new picks: those that are not in a half of the true particles, as after a curated set.
 
 Prints and draws what came out beside the truth (figures 3 and 4 of the Topaz paper).  Each set is kept when it is done:
