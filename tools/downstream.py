@@ -1,8 +1,14 @@
 """``make downstream``: what picks at several thresholds are worth to 2D classes and to the 3D map, in one project.
 
-Simulates micrographs of a known structure with dirt, trains on 100 labels, picks, and takes the picks at several
-thresholds, the true positions, and random picks of equal number through RELION: extraction, 2D classification, 3D
-refinement.  Prints and draws what came out beside the truth (figures 3 and 4 of the Topaz paper).
+Simulates micrographs of a known structure with dirt, trains on 100 labels, picks, and takes these sets through RELION
+(extraction, 2D classification, 3D refinement from the true map blurred to 40 Å), each refined several times:
+
+- the picks above each threshold (the same set, with another seed of the refinement, which halves the set otherwise);
+- as many of the picks above the lowest of them at random, and as many true particles (each time others);
+- new picks: those that are not in a half of the true particles, as after a curated set.
+
+Prints and draws what came out beside the truth (figures 3 and 4 of the Topaz paper).  Each set is kept when it is done:
+the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ import argparse
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +28,24 @@ import downstream_runs as runs
 from demo import choose_labels, pupicker, say
 from demo_project import DemoProject, set_up
 from downstream_picture import draw_results
+from downstream_sets import KEPT, Branch, Branches
+from pupicker import METHOD_VERSION
 from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.shared.atomic import write_text
 from pupicker.tests.scipion.system_relion import missing_relion, use_system_relion
 
 PROJECT = "PuPickerDownstream"
 LABELS, LABELLED_MICROGRAPHS = 100, 6
-
-
-@dataclass
-class Branch:
-    """One way to choose particles: its name, the threshold if it has one, and its coordinates."""
-
-    name: str
-    threshold: float | None
-    coordinates: runs.Output
+LOWEST = -6.0  # score of the weakest picks
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("downstream"), help="folder to write (default: downstream)")
-    parser.add_argument("--results", type=Path, help="folder for downstream.json and .png (default: that of --output)")
+    parser.add_argument("--results", type=Path, help="folder for NAME.json and .png (default: that of --output)")
+    parser.add_argument("--name", default="downstream", help="of the results (default: downstream)")
     parser.add_argument("--density", default="barrel", help="map, atoms or made-up shape (default: barrel)")
     parser.add_argument("--symmetry", default="D7", help="C1, Cn or Dn of the density (default: D7, the barrel's)")
     parser.add_argument("--pixel-size", type=float, default=6.0, help="Å (default: 6)")
@@ -51,17 +53,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--particles", type=int, default=80, help="particles in each (default: 80)")
     parser.add_argument("--side", type=int, default=896, help="of the micrographs, px (default: 896)")
     parser.add_argument("--snr", type=float, default=0.1, help="signal-to-noise ratio (default: 0.1)")
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[-2.0, 1.0, 4.0],
-                        help="least scores of the series (default: -2 1 4)")
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[], help="least scores of the series (default:"
+                        f" those that keep {' '.join(map(str, KEPT))} times as many picks as there are particles)")
+    parser.add_argument("--refinements", type=int, default=3, help="of each set (default: 3)")
     parser.add_argument("--updates", type=int, default=0, help="updates of the training (default: automatic)")
     parser.add_argument("--seed", type=int, default=0, help="seed of labels and random subsets (default: 0)")
     parser.add_argument("--quick", action="store_true",
                         help="few particles, picked without labels, one threshold, 2D classes only: minutes")
     args = parser.parse_args()
     if args.quick:  # aggregates consist of particles but count as none: a logit above the default of 1
-        args.micrographs, args.particles, args.thresholds = 6, 30, [2.0]
+        args.micrographs, args.particles, args.thresholds, args.refinements = 6, 30, [2.0], 0
         args.pixel_size, args.side = 6.0, 640
     args.thresholds = sorted(args.thresholds)
+    args.lowest = args.thresholds[0] if args.thresholds else LOWEST
     return args
 
 
@@ -76,11 +80,6 @@ def simulate(folder: Path, density: Path, args: argparse.Namespace) -> tuple[Coo
     return read_coordinates(folder / "truth.star"), {mic["name"]: mic["defocus_um"] for mic in record["micrographs"]}
 
 
-def positions(table: CoordinateTable) -> dict[str, list[tuple[float, float]]]:
-    """Centres by micrograph name."""
-    return choose_labels(table, len(table), 0)
-
-
 def pick_without_labels(project: DemoProject, micrographs: Any, diameter_ang: float, args: argparse.Namespace) -> Any:
     """Pick all micrographs with the general model at the lowest threshold."""
     from pupicker.constants import BASELINE_GENERAL
@@ -88,7 +87,7 @@ def pick_without_labels(project: DemoProject, micrographs: Any, diameter_ang: fl
 
     return project.run(
         ProtPuPickerBaseline, "pick", {"inputMicrographs": (micrographs, "outputMicrographs")},
-        method=BASELINE_GENERAL, diameter=diameter_ang, minScore=args.thresholds[0], useGpu=False,
+        method=BASELINE_GENERAL, diameter=diameter_ang, minScore=args.lowest, useGpu=False,
     )
 
 
@@ -102,80 +101,156 @@ def pick(project: DemoProject, micrographs: Any, labels: Any, diameter_ang: floa
     return project.run(
         ProtPuPickerPick, "pick",
         {"inputMicrographs": (micrographs, "outputMicrographs"), "inputModel": (train, "outputModel")},
-        useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=args.thresholds[0],
+        useGpu=False, thresholdMode=THRESHOLD_GIVEN, threshold=args.lowest,
     )
 
 
-def random_picks(coordinates: Any, count: int, seed: int) -> dict[str, list[tuple[float, float]]]:
-    """`count` picks whatever their score, by micrograph name."""
-    found = [(item.getMicName(), item.getX(), item.getY()) for item in coordinates]
-    chosen: dict[str, list[tuple[float, float]]] = {}
-    for index in sorted(np.random.default_rng(seed).choice(len(found), count, replace=False)):
-        name, x, y = found[index]
-        chosen.setdefault(name, []).append((x, y))
-    return chosen
+@dataclass
+class Follower:
+    """Takes branches to 2D classes, and to maps if there is a reference."""
+
+    project: DemoProject
+    ctf: runs.Output
+    reference: runs.Output | None
+    truth: CoordinateTable
+    truth_map: maps.Map
+    radius_px: float
+    settings: runs.RelionSettings
+    pixel_size_ang: float
+
+    def follow(self, branch: Branch) -> dict[str, Any]:
+        """What the branch gave; `averages` are arrays."""
+        result: dict[str, Any] = {"name": branch.name, "group": branch.group, "threshold": branch.threshold,
+                                  "refinements": []}
+        extracted: dict[int, runs.Output] = {}
+        for number, output in enumerate(branch.draws):
+            name = f"{branch.name}, {number + 1}"
+            hit = runs.hits(getattr(*output), self.truth, self.radius_px)
+            particles = extracted.get(id(output)) or runs.extract(self.project, output, self.ctf, name, self.settings)
+            extracted[id(output)] = particles
+            if number == 0:
+                result |= self._counted(branch, hit, particles)
+            if self.reference is not None:
+                volume = runs.refine(self.project, particles, self.reference, name, self.settings,
+                                     number + 1).outputVolume
+                result["refinements"].append(self._judged(volume))
+        return result
+
+    def _counted(self, branch: Branch, hit: dict[runs.Key, bool], particles: runs.Output) -> dict[str, Any]:
+        used = [hit[runs.key_of(particle)] for particle in getattr(*particles)]
+        found: dict[str, Any] = {"picks": len(hit), "particles": len(used), "true": sum(used),
+                                 "false": len(used) - sum(used), "recall": sum(hit.values()) / len(self.truth)}
+        if branch.classified:
+            classes = runs.classify(self.project, particles, branch.name, self.settings).outputClasses
+            counts = runs.class_counts(classes, hit)
+            found |= {"classes": counts, "averages": runs.class_averages(classes, counts),
+                      "false_classes": sum(2 * count["false"] > count["particles"] for count in counts)}
+        return found
+
+    def _judged(self, volume: Any) -> dict[str, Any]:
+        paths = [self.project.path(path) for path in (volume.getFileName(), *volume.getHalfMaps().split(","))]
+        return judge(paths, self.truth_map, maps.soft_mask(self.truth_map), self.pixel_size_ang)
 
 
-def make_branches(project: DemoProject, folder: Path, micrographs: Any, picked: Any, truth: CoordinateTable,
-                  box_px: int, args: argparse.Namespace) -> list[Branch]:
-    """Threshold series, as many random ones of all picks as each stricter threshold keeps, and the truth."""
-
-    def imported(points: dict[str, list[tuple[float, float]]], name: str) -> runs.Output:
-        table = folder / f"{name.replace(' ', '_')}.sqlite"
-        return project.import_coordinates(points, micrographs, name, box_px, table), "outputCoordinates"
-
-    series = runs.threshold_series(project, (picked, "outputCoordinates"), args.thresholds)
-    branches = [Branch(f"score {score:g}", score, output) for score, output in series.items()]
-    for output in list(series.values())[1:]:  # the lowest threshold keeps all that there is to draw from
-        kept = getattr(*output).getSize()
-        drawn = imported(random_picks(picked.outputCoordinates, kept, args.seed), f"random {kept}")
-        branches.append(Branch(f"random {kept}", None, drawn))
-    branches.append(Branch("truth", None, imported(positions(truth), "truth")))
-    return branches
-
-
-def follow(project: DemoProject, branch: Branch, ctf: runs.Output, reference: runs.Output | None,
-           truth: CoordinateTable, radius_px: float, settings: runs.RelionSettings) -> dict[str, Any]:
-    """Take one branch to 2D classes, and to a map if there is a reference; return what it gave."""
-    hit = runs.hits(getattr(*branch.coordinates), truth, radius_px)
-    particles = runs.extract(project, branch.coordinates, ctf, branch.name, settings)
-    used = [hit[runs.key_of(particle)] for particle in getattr(*particles)]
-    classes = runs.classify(project, particles, branch.name, settings).outputClasses
-    counts = runs.class_counts(classes, hit)
-    result: dict[str, Any] = {
-        "name": branch.name, "threshold": branch.threshold, "picks": len(hit), "particles": len(used),
-        "true": sum(used), "false": len(used) - sum(used), "recall": sum(hit.values()) / len(truth),
-        "classes": counts, "averages": runs.class_averages(classes, counts),
-        "false_classes": sum(2 * count["false"] > count["particles"] for count in counts),
-    }
-    if reference is not None:
-        volume = runs.refine(project, particles, reference, branch.name, settings).outputVolume
-        result["maps"] = [str(project.path(path)) for path in (volume.getFileName(), *volume.getHalfMaps().split(","))]
-    return result
-
-
-def judge(result: dict[str, Any], truth_map: maps.Map, mask: maps.Map, pixel_size_ang: float) -> None:
-    """Add to a result how its map compares with itself in halves and with the truth."""
-    whole, *halves = (maps.read_map(Path(path)) * mask for path in result.pop("maps"))
+def judge(paths: list[Path], truth_map: maps.Map, mask: maps.Map, pixel_size_ang: float) -> dict[str, Any]:
+    """How a map compares with itself in halves and with the truth; `paths` are those of the map and its halves."""
+    whole, *halves = (maps.read_map(path) * mask for path in paths)
     size = len(truth_map)
     between = maps.fourier_shell_correlation(*halves)
     against = maps.fourier_shell_correlation(whole, truth_map * mask)
-    result["fsc_halves"], result["fsc_truth"] = between.round(4).tolist(), against.round(4).tolist()
-    result["resolution_ang"] = round(maps.resolution_ang(between, size, pixel_size_ang, 0.143), 2)
-    result["resolution_truth_ang"] = round(maps.resolution_ang(against, size, pixel_size_ang, 0.5), 2)
-    result["correlation"] = round(maps.correlation(whole, truth_map * mask, mask > 0.5), 4)
+    return {
+        "fsc_halves": between.round(4).tolist(), "fsc_truth": against.round(4).tolist(),
+        "resolution_ang": round(maps.resolution_ang(between, size, pixel_size_ang, 0.143), 2),
+        "resolution_truth_ang": round(maps.resolution_ang(against, size, pixel_size_ang, 0.5), 2),
+        "correlation": round(maps.correlation(whole, truth_map * mask, mask > 0.5), 4),
+    }
+
+
+def spread(result: dict[str, Any], key: str, digits: int) -> str:
+    """Mean of the refinements, and the smallest and the largest of several."""
+    values = [one[key] for one in result["refinements"]]
+    if not values:
+        return ""
+    text = f"{np.mean(values):.{digits}f}"
+    return text if len(values) == 1 else f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 def show(results: list[dict[str, Any]]) -> None:
     """Print the table."""
-    say(f"\n{'branch':<14}{'particles':>10}{'true':>7}{'false':>7}{'recall':>8}{'false classes':>15}"
-        f"{'FSC 0.143/Å':>13}{'truth 0.5/Å':>13}{'correlation':>13}")
+    say(f"\n{'set':<34}{'particles':>10}{'true':>7}{'false':>7}{'recall':>8}{'false classes':>15}"
+        f"{'FSC 0.143/Å':>22}{'truth 0.5/Å':>22}{'correlation':>22}")
     for r in results:
-        line = (f"{r['name']:<14}{r['particles']:>10}{r['true']:>7}{r['false']:>7}{r['recall']:>8.3f}"
-                f"{r['false_classes']:>9} of {len(r['classes']):<2}")
-        if "correlation" in r:
-            line += f"{r['resolution_ang']:>13.2f}{r['resolution_truth_ang']:>13.2f}{r['correlation']:>13.3f}"
-        say(line)
+        false_classes = f"{r['false_classes']} of {len(r['classes'])}" if "classes" in r else ""
+        say(f"{r['name']:<34}{r['particles']:>10}{r['true']:>7}{r['false']:>7}{r['recall']:>8.3f}{false_classes:>15}"
+            f"{spread(r, 'resolution_ang', 1):>22}{spread(r, 'resolution_truth_ang', 1):>22}"
+            f"{spread(r, 'correlation', 3):>22}")
+
+
+class Kept:
+    """Results of a run that may be stopped, with the averages of the 2D classes, in a folder."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self._folder, self._settings = folder, settings
+        folder.mkdir(exist_ok=True)
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """What is kept of a branch with the same settings."""
+        path = self._path(name)
+        if not path.exists():
+            return None
+        kept = json.loads(path.read_text())
+        if kept["settings"] != self._settings:
+            return None
+        result: dict[str, Any] = kept["result"]
+        if "classes" in result:
+            result["averages"] = list(np.load(path.with_suffix(".npy")))
+        return result
+
+    def put(self, result: dict[str, Any]) -> None:
+        """Keep it."""
+        path = self._path(result["name"])
+        if "averages" in result:
+            np.save(path.with_suffix(".npy"), np.stack(result["averages"]))
+        bare = {key: value for key, value in result.items() if key != "averages"}
+        write_text(path, json.dumps({"settings": self._settings, "result": bare}))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name.replace(' ', '_')}.json"
+
+
+def compare(branches: Branches, follower: Follower, kept: Kept) -> list[dict[str, Any]]:
+    """The results of all branches."""
+    results = []
+    for branch in branches:
+        result = kept.get(branch.name)
+        if result is None:
+            result = follower.follow(branch)
+            kept.put(result)
+        results.append(result)
+        show(results[-1:])
+    return results
+
+
+def choose_picks(project: DemoProject, micrographs: Any, truth: CoordinateTable, diameter_ang: float, box_px: int,
+                 args: argparse.Namespace) -> Any:
+    """The run that picks: with the general model, or with one that learns from labels on the first micrographs."""
+    if args.quick:
+        return pick_without_labels(project, micrographs, diameter_ang, args)
+    labelled = truth.select(np.isin(truth.micrograph, sorted(set(truth.micrograph))[:LABELLED_MICROGRAPHS]))
+    labels = project.import_coordinates(choose_labels(labelled, LABELS, args.seed), micrographs, "import labels",
+                                        box_px, args.output.resolve() / "labels.sqlite")
+    return pick(project, micrographs, labels, diameter_ang, args)
+
+
+def write(args: argparse.Namespace, said: dict[str, Any], results: list[dict[str, Any]], seconds: float) -> None:
+    """Write the table and the picture."""
+    folder = (args.results or args.output).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    averages = {result["name"]: result.pop("averages") for result in results if "averages" in result}
+    report = {**said, "branches": results, "total_seconds": round(seconds, 1)}
+    write_text(folder / f"{args.name}.json", json.dumps(report, indent=1) + "\n")
+    draw_results(folder / f"{args.name}.png", report, averages)
+    say(f"{seconds:.0f} s; written: {folder}/{args.name}.json and .png")
 
 
 def main() -> int:
@@ -185,7 +260,6 @@ def main() -> int:
         raise SystemExit("downstream needs " + " and ".join(missing_relion()))
     start = time.monotonic()
     folder = args.output.resolve()
-    results_folder = (args.results or args.output).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     source = args.density if not os.path.exists(args.density) else os.path.abspath(args.density)
     density = folder / "density.mrc"
@@ -193,7 +267,7 @@ def main() -> int:
     truth, defocus_um = simulate(folder / "micrographs", density, args)
     box_px = 2 * round(0.78 * diameter_ang / args.pixel_size)
     settings = runs.RelionSettings(
-        box_px=box_px, mask_ang=round(1.15 * diameter_ang), symmetry=args.symmetry, classes=6,
+        box_px=box_px, mask_ang=round(1.15 * diameter_ang), symmetry=args.symmetry, classes=6 if args.quick else 10,
         iterations=4 if args.quick else 8, class_resolution_ang=max(15.0, 2.5 * args.pixel_size), lowpass_ang=40.0,
     )
     truth_map = maps.fit_box(maps.load_density(density, args.pixel_size).values, box_px)
@@ -205,34 +279,20 @@ def main() -> int:
     micrographs = project.import_micrographs(folder / "micrographs", "import micrographs", args.pixel_size)
     ctf = runs.import_ctf(project, micrographs, defocus_um, folder / "ctf.sqlite")
     reference = None if args.quick else runs.import_reference(project, folder / "truth.mrc", args.pixel_size)
-    if args.quick:
-        picked = pick_without_labels(project, micrographs, diameter_ang, args)
-    else:
-        labelled = truth.select(np.isin(truth.micrograph, sorted(set(truth.micrograph))[:LABELLED_MICROGRAPHS]))
-        labels = project.import_coordinates(choose_labels(labelled, LABELS, args.seed), micrographs, "import labels",
-                                            box_px, folder / "labels.sqlite")
-        picked = pick(project, micrographs, labels, diameter_ang, args)
+    picked = choose_picks(project, micrographs, truth, diameter_ang, box_px, args)
     radius_px = diameter_ang / args.pixel_size / 2
-    results, averages = [], {}
-    for branch in make_branches(project, folder, micrographs, picked, truth, box_px, args):
-        results.append(follow(project, branch, ctf, reference, truth, radius_px, settings))
-        averages[branch.name] = results[-1].pop("averages")
-        if reference is not None:
-            judge(results[-1], truth_map, maps.soft_mask(truth_map), args.pixel_size)
-        show(results[-1:])
-    show(results)
-    report = {
-        "density": os.path.basename(args.density), "symmetry": args.symmetry, "pixel_size_ang": args.pixel_size,
-        "box_px": box_px, "diameter_ang": round(diameter_ang, 1), "micrographs": args.micrographs,
-        "particles_per_micrograph": args.particles, "snr": args.snr,
-        "labels": 0 if args.quick else LABELS, "true_particles": len(truth),
-        "branches": results, "seconds": {name: round(value, 1) for name, value in project.seconds.items()},
-        "total_seconds": round(time.monotonic() - start, 1),
+    said = {
+        "density": os.path.basename(args.density), "pixel_size_ang": args.pixel_size,
+        "diameter_ang": round(diameter_ang, 1), "micrographs": args.micrographs,
+        "particles_per_micrograph": args.particles, "snr": args.snr, "labels": 0 if args.quick else LABELS,
+        "true_particles": len(truth), "seed": args.seed, "refinements": args.refinements, "relion": asdict(settings),
+        "method_version": METHOD_VERSION,
     }
-    results_folder.mkdir(parents=True, exist_ok=True)
-    (results_folder / "downstream.json").write_text(json.dumps(report, indent=1) + "\n")
-    draw_results(results_folder / "downstream.png", report, averages)
-    say(f"{report['total_seconds']:.0f} s; written: {results_folder}/downstream.json and .png")
+    branches = Branches(project, folder, micrographs, picked, truth, radius_px, box_px, args)
+    follower = Follower(project, ctf, reference, truth, truth_map, radius_px, settings, args.pixel_size)
+    results = compare(branches, follower, Kept(folder / "kept", said))
+    show(results)
+    write(args, said, results, time.monotonic() - start)
     return 0
 
 

@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 from pupicker.engine.reports.png import save_small_png
@@ -17,6 +18,7 @@ TRUE, FALSE = "#2c7fb8", "#f03b20"
 
 
 def _counts(axes: Axes, branches: list[dict[str, Any]]) -> None:
+    branches = [branch for branch in branches if "classes" in branch]
     names = [branch["name"] for branch in branches]
     true, false = ([branch[key] for branch in branches] for key in ("true", "false"))
     axes.bar(names, true, color=TRUE, label="true")
@@ -31,11 +33,12 @@ def _counts(axes: Axes, branches: list[dict[str, Any]]) -> None:
 
 
 def _curves(axes: Axes, report: dict[str, Any]) -> None:
-    edge_ang = report["box_px"] * report["pixel_size_ang"]
+    edge_ang = report["relion"]["box_px"] * report["pixel_size_ang"]
     for branch in report["branches"]:
-        curve = branch["fsc_truth"]
-        style = {"truth": "k-"}.get(branch["name"], "--" if branch["threshold"] is None else "-")
-        axes.plot([shell / edge_ang for shell in range(len(curve))], curve, style, linewidth=1.2, label=branch["name"])
+        if "classes" in branch and branch["refinements"]:
+            curve = np.mean([one["fsc_truth"] for one in branch["refinements"]], axis=0)
+            style = "-" if branch["threshold"] is not None else "k-"
+            axes.plot(np.arange(len(curve)) / edge_ang, curve, style, linewidth=1.2, label=branch["name"])
     axes.axhline(0.5, color="0.7", linewidth=0.8)
     axes.set_xlabel("spatial frequency / (1/Å)")
     axes.set_ylabel("FSC with the true density")
@@ -44,20 +47,27 @@ def _curves(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _resolutions(axes: Axes, branches: list[dict[str, Any]]) -> None:
-    """Resolution against the number of particles, as in figure 4 of the Topaz paper; the truth of the maps is known."""
-    groups = {"picks above a threshold": [b for b in branches if b["threshold"] is not None],
-              "as many picks at random": [b for b in branches if b["name"].startswith("random")],
-              "true particles": [b for b in branches if b["name"] == "truth"]}
-    for (label, members), style in zip(groups.items(), ("o-", "s--", "k*"), strict=True):
-        members = sorted(members, key=lambda branch: branch["particles"])
-        axes.plot([b["particles"] for b in members], [b["resolution_truth_ang"] for b in members], style, label=label)
-    for branch in groups["picks above a threshold"]:
-        axes.annotate(f" {branch['threshold']:g}", (branch["particles"], branch["resolution_truth_ang"]), fontsize=8)
+    """Resolution against the number of particles, as in figure 4 of the Topaz paper; the truth of the maps is known.
+
+    Mean of the refinements, with a bar from the smallest to the largest.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for branch in sorted(branches, key=lambda one: one["particles"]):
+        groups.setdefault(branch["group"], []).append(branch)
+    for number, (label, members) in enumerate(sorted(groups.items())):
+        found = np.array([[one["resolution_truth_ang"] for one in branch["refinements"]] for branch in members])
+        middle = found.mean(1)
+        axes.errorbar([branch["particles"] for branch in members], middle, yerr=[middle - found.min(1),
+                      found.max(1) - middle], fmt="osD^v"[number % 5] + "-", capsize=2, markersize=4, label=label)
+        for branch, resolution in zip(members, middle, strict=True):
+            if branch["threshold"] is not None:
+                axes.annotate(f" {branch['threshold']:g}", (branch["particles"], resolution), fontsize=8)
     axes.invert_yaxis()
+    axes.set_xscale("log")
     axes.set_xlabel("particles")
     axes.set_ylabel("resolution (FSC 0.5 with the truth) / Å")
     axes.set_title("Resolution (numbers: threshold)", fontsize=10)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=7)
 
 
 def _averages(grid: list[Axes], branch: dict[str, Any], images: list[Any]) -> None:
@@ -74,8 +84,8 @@ def _averages(grid: list[Axes], branch: dict[str, Any], images: list[Any]) -> No
 
 def draw_results(path: Path, report: dict[str, Any], averages: dict[str, list[Any]]) -> None:
     """Write a PNG: counts, if there are maps their resolutions and FSC curves, and the averages of the 2D classes."""
-    branches = report["branches"]
-    refined = [branch for branch in branches if "correlation" in branch]
+    branches = [branch for branch in report["branches"] if branch["name"] in averages]
+    refined = [branch for branch in report["branches"] if branch["refinements"]]
     columns = 3 if refined else 1
     width = max(4.6 * columns, 7.0)
     figure = plt.figure(figsize=(width, 4.0 + 1.0 * len(branches)), layout="constrained")
@@ -85,7 +95,7 @@ def draw_results(path: Path, report: dict[str, Any], averages: dict[str, list[An
     axes[0].tick_params(axis="x", rotation=40, labelsize=8)
     if refined:
         _resolutions(axes[1], refined)
-        _curves(axes[2], {**report, "branches": refined})
+        _curves(axes[2], report)
     most = max(len(images) for images in averages.values())
     rows = below.subplots(len(branches), most, squeeze=False)
     for row, branch in zip(rows, branches, strict=True):

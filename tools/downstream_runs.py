@@ -17,7 +17,7 @@ from pupicker.engine.files.coordinate_table import CoordinateTable
 
 Output = tuple[Any, str]  # a run and the name of its output
 Key = tuple[int, int, int]  # micrograph id, x, y: by this a particle is known wherever it went
-_EXTRA = "--random_seed 1 --maxsig 100"  # so that a run can be repeated, and is quick on a processor
+_EXTRA = "--random_seed {seed} --maxsig 100"  # so that a run can be repeated, and is quick on a processor
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,15 @@ def classify(project: DemoProject, particles: Output, name: str, settings: Relio
         ProtRelionClassify2D, f"2D classes, {name}", {"inputParticles": particles},
         numberOfClasses=settings.classes, numberOfIterations=settings.iterations, useGradientAlg=False, doGpu=False,
         maskDiameterA=settings.mask_ang, numberOfMpi=1, numberOfThreads=2, inplaneAngularSamplingDeg=12,
-        offsetSearchRangePix=3, limitResolEStep=settings.class_resolution_ang, pooledParticles=30, extraParams=_EXTRA,
+        offsetSearchRangePix=3, limitResolEStep=settings.class_resolution_ang, pooledParticles=30,
+        extraParams=_EXTRA.format(seed=1),
     )
 
 
-def refine(project: DemoProject, particles: Output, reference: Output, name: str, settings: RelionSettings) -> Any:
-    """3D refinement of two independent halves."""
+def refine(
+    project: DemoProject, particles: Output, reference: Output, name: str, settings: RelionSettings, seed: int
+) -> Any:
+    """3D refinement of two independent halves, which are drawn with the seed."""
     from relion.protocols import ProtRelionRefine3D
 
     return project.run(
@@ -123,7 +126,7 @@ def refine(project: DemoProject, particles: Output, reference: Output, name: str
         symmetryGroup=settings.symmetry, initialLowPassFilterA=settings.lowpass_ang, maskDiameterA=settings.mask_ang,
         doGpu=False, numberOfMpi=3, numberOfThreads=1, pooledParticles=30, allParticlesRam=True,
         angularSamplingDeg=1, localSearchAutoSamplingDeg=3, useFinerSamplingFaster=True, offsetSearchRangePix=3,
-        extraParams=_EXTRA,
+        extraParams=_EXTRA.format(seed=seed),
     )
 
 
