@@ -134,8 +134,7 @@ def _meant(path: Path, source: Source) -> str:
     if source.certain:
         return source.micrograph
     if source.only is not None:
-        _log.info("%s: names no micrograph; its rows are taken for the only one given, %s", path,
-                                         source.only)
+        _log.info("%s: names no micrograph; its rows are taken for the only one given, %s", path, source.only)
         return source.only
     raise InputError(f"{path}: names no micrograph, and is named after none of those given: give the one micrograph"
                      " that it is of, call the file like that, or add a column micrograph")
