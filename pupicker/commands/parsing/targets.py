@@ -23,6 +23,10 @@ MODELS = ("model", "start")
 
 WRITE_MODELS = ("train", "recalibrate")
 
+OF_FILES = (".mrc", ".tif", ".tiff", ".star", ".tsv", ".csv", ".txt", ".box", ".cbox", ".json", ".html", ".png",
+            ".pupicker")
+"""Extensions that a new folder has by mistake."""
+
 
 def check_targets(args: argparse.Namespace) -> None:
     """Raise UsageError if something that is wanted or given would be lost."""
@@ -48,6 +52,9 @@ def check_output_folder(path: Path, option: str = "--output") -> None:
     if path.exists() and not path.is_dir():
         kind = "a file" if path.is_file() else "a device, a pipe or a socket"
         raise UsageError(f"{option} {path}: is {kind}; give the name of a folder")
+    if not path.exists() and path.suffix.lower() in OF_FILES:
+        raise UsageError(f"{option} {path}: a folder is written, and this is the name of a file; leave out"
+                         f" {path.suffix}")
     _check_room(path, path, option)
 
 

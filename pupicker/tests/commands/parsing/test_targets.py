@@ -115,6 +115,17 @@ def test_what_can_be_no_output_is_one_line_before_the_work(capsys, files, name):
     assert not os.path.exists(proc)
 
 
+FOLDERS = ["preprocess", "simulate", "cross-validate", "models", "label", "serve", "pick weaker"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_new_folder_does_not_get_the_name_of_a_file(capsys, files, name):
+    words, _ = WRITTEN[name]
+    new = files / "new.mrc"
+    assert f"{new}: a folder is written" in run(capsys, *words(files, new)).error(2)
+    assert not new.exists()
+
+
 FAILS = {
     "train": lambda f, new: ["train", f / "mics", "--picks", f / "none.tsv", "--diameter", 100, "--output",
                              new / "m.pupicker", "--html", new / "r" / "r.html"],
