@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -218,17 +219,19 @@ class Kept:
         return self._folder / f"{name.replace(' ', '_')}.json"
 
 
-def compare(branches: Branches, follower: Follower, kept: Kept) -> list[dict[str, Any]]:
-    """The results of all branches."""
+def compare(branches: Branches, follower: Follower, kept: Kept) -> Iterator[list[dict[str, Any]]]:
+    """The results of the branches so far, after each of them."""
     results = []
     for branch in branches:
         result = kept.get(branch.name)
         if result is None:
+            began = time.monotonic()
             result = follower.follow(branch)
+            result["seconds"] = round(time.monotonic() - began, 1)
             kept.put(result)
         results.append(result)
         show(results[-1:])
-    return results
+        yield results
 
 
 def choose_picks(project: DemoProject, micrographs: Any, truth: CoordinateTable, diameter_ang: float, box_px: int,
@@ -242,15 +245,15 @@ def choose_picks(project: DemoProject, micrographs: Any, truth: CoordinateTable,
     return pick(project, micrographs, labels, diameter_ang, args)
 
 
-def write(args: argparse.Namespace, said: dict[str, Any], results: list[dict[str, Any]], seconds: float) -> None:
+def write(args: argparse.Namespace, said: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Write the table and the picture."""
     folder = (args.results or args.output).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    averages = {result["name"]: result.pop("averages") for result in results if "averages" in result}
-    report = {**said, "branches": results, "total_seconds": round(seconds, 1)}
+    averages = {result["name"]: result["averages"] for result in results if "averages" in result}
+    bare = [{key: value for key, value in result.items() if key != "averages"} for result in results]
+    report = {**said, "branches": bare}
     write_text(folder / f"{args.name}.json", json.dumps(report, indent=1) + "\n")
     draw_results(folder / f"{args.name}.png", report, averages)
-    say(f"{seconds:.0f} s; written: {folder}/{args.name}.json and .png")
 
 
 def main() -> int:
@@ -290,9 +293,11 @@ def main() -> int:
     }
     branches = Branches(project, folder, micrographs, picked, truth, radius_px, box_px, args)
     follower = Follower(project, ctf, reference, truth, truth_map, radius_px, settings, args.pixel_size)
-    results = compare(branches, follower, Kept(folder / "kept", said))
+    results: list[dict[str, Any]] = []
+    for results in compare(branches, follower, Kept(folder / "kept", said)):
+        write(args, said, results)  # what is there so far
     show(results)
-    write(args, said, results, time.monotonic() - start)
+    say(f"{time.monotonic() - start:.0f} s; written: {args.name}.json and .png")
     return 0
 
 
