@@ -132,7 +132,7 @@ def _times(value: Spread | None, first: Spread | None, program: str) -> str:
     if value is None or first is None or program == "pupicker" or first.median <= 0:
         return "–"
     times = value.median / first.median
-    return f"{times:.0f}" if times >= 100 else f"{times:.2g}"
+    return f"{times:.0f}" if times >= 9.5 else f"{times:.2g}"
 
 
 def _accuracy(runs: list[Record], name: str, program: str) -> str:
