@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pupicker.window.suggester import LabelMicrograph
 
 MODEL = "model.pupicker"  # in the folder, trained to the end
+LABELS = "labels.json"  # in the folder: what was clicked
 MICROGRAPHS = "micrographs.json"  # in the folder: the file of each key of the labels
 BY_SIGNAL = 128  # and its number: exit code of what a signal ended
 
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.files.micrographs import read_image
     from pupicker.engine.files.names import distinct_stems
     from pupicker.engine.runtime.errors import PuPickerError
+    from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.window.micrograph_image import MicrographError
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
@@ -72,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
                                pixel_size) for path in paths]
     first = _first_model(args)
     root = _root()  # now: without a window nothing is written
-    record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
 
     def read(one: LabelMicrograph) -> Any:
         try:
@@ -82,13 +83,15 @@ def run(args: argparse.Namespace) -> int:
 
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
 
-    args.output.mkdir(parents=True, exist_ok=True)
-    _note_micrographs(args.output, record, keys)
-    with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
-            Worker(_serve(args), log=log) as worker:
-        window = LabelWindow(root, entries, record, read, Suggester(worker, record, entries, str(args.output), first))
-        root.mainloop()
-    _write_tables(args.output, record, entries)
+    with sole_writer(args.output / LABELS):  # of two windows the one would write over the labels of the other
+        record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
+        _note_micrographs(args.output, record, keys)
+        with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
+                Worker(_serve(args), log=log) as worker:
+            window = LabelWindow(root, entries, record, read,
+                                 Suggester(worker, record, entries, str(args.output), first))
+            root.mainloop()
+        _write_tables(args.output, record, entries)
     if window.finished and args.model is None:
         return _train(args, record, entries)
     _say_next(args.output, record)
@@ -146,7 +149,7 @@ def _record(args: argparse.Namespace, diameter_ang: float | None, keys: dict[str
     from pupicker.window.label_record import LabelRecord, LabelRecordError
 
     try:
-        record = LabelRecord(str(args.output / "labels.json"))
+        record = LabelRecord(str(args.output / LABELS))
     except LabelRecordError as error:
         raise InputError(str(error), "output") from error
     _take_over(args.output, record, keys)

@@ -158,7 +158,7 @@ def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:
 
 
 def _labelled(source: str | None) -> str:
-    return f"pseudo-labels ({source}), no labels: all below agrees with them, not with a truth;" if source else ""
+    return f"pseudo-labels ({source}), no labels: all below agrees with them, not with a truth; " if source else ""
 
 
 def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -171,7 +171,7 @@ def _rows(model: Model, content: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         *([] if default else [("network", model.network_name, settings)]),
         ("labels", str(record.labels),
-         f"{_labelled(record.pseudo_labels)} on {counted(record.micrographs, 'micrograph')}"),
+         f"{_labelled(record.pseudo_labels)}in a training on {counted(record.micrographs, 'micrograph')}"),
         *([("negatives", str(record.negatives), "labelled as such")] if record.negatives else []),
         ("particles a micrograph", f"{record.particles_per_micrograph:.0f}", str(record.class_prior_source)),
         *interval_row(content),

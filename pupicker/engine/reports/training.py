@@ -41,7 +41,7 @@ def training_report(
     content = card(model)
     page = HtmlReport(
         "Training of a picking model",
-        f"{counted(content['labels'], 'label')} on {counted(content['micrographs'], 'micrograph')},"
+        f"{counted(content['labels'], 'label')} in a training on {counted(content['micrographs'], 'micrograph')},"
         f" particle diameter {model.geometry.diameter_ang:g} Å",
     )
     _results(page, model, content)

@@ -92,6 +92,19 @@ def test_the_command_goes_on_and_writes_tables(bgal, tmp_path):
 
 
 @pytest.mark.gui
+def test_a_second_window_on_a_folder_is_refused(bgal, tmp_path):
+    """It would write over the labels of the first, which stay, and whose window goes on."""
+    need_screen()
+    folder, told = tmp_path / "out", tmp_path / "second.txt"
+    second = f'timeout 60 "{sys.executable}" -m pupicker label "{bgal / "mics"}" --output "{folder}" 2> "{told}"'
+    done = labelled(bgal, folder, f"{CLICKS}; {second}; {DONE}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"{folder / 'labels.json'}: another run is writing it (process " in told.read_text(encoding="utf-8")
+    assert len(read_coordinates(folder / "labels.tsv")) == 1
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.gui
 @pytest.mark.slow
 def test_done_trains_to_the_end_once(bgal, tmp_path):
     """A second *Done* without other labels trains nothing; the window goes on with the model."""

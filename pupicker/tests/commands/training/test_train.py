@@ -100,6 +100,13 @@ def test_labels_on_one_micrograph_of_several(train, simulated, tmp_path):
     assert result.json["validation"]["average_precision"] is not None
 
 
+def test_labels_are_not_said_to_be_on_all_micrographs(train, simulated, tmp_path):
+    """Those without labels are learnt from too; where the labels lie the row does not say."""
+    result = train("--updates", 2, picks=some_labels(simulated, tmp_path, lambda micrograph, label: micrograph == 1))
+    row = next(line for line in result.out.splitlines() if line.startswith("labels"))
+    assert row.split() == ["labels", str(PARTICLES), "in", "a", "training", "on", "3", "micrographs"]
+
+
 def test_one_micrograph_alone(train, simulated, tmp_path):
     result = train("--json", *HOLDING_OUT, micrographs=simulated.labelled[:1])
     assert result.code == 0 and result.json["micrographs"] == 1 and result.json["labels"] == PARTICLES
