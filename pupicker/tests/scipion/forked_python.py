@@ -56,7 +56,11 @@ import os
 import signal
 import sys
 
+PASSED_ON = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # until there is a fork to pass them on to
+
 def real():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     os.execv({python!r}, [{python!r}] + sys.argv[1:])
 
 try:
@@ -84,9 +88,10 @@ def forward(number, frame):
     except OSError:
         pass
 
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+for number in PASSED_ON:
     if signal.getsignal(number) != signal.SIG_IGN:
         signal.signal(number, forward)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
 answer = b""
 while len(answer) < 4:
     part = server.recv(4 - len(answer))
