@@ -131,9 +131,13 @@ def _check(path: Path, file: tifffile.TiffFile, page: tifffile.TiffPage) -> None
 def _pixel_size_ang(page: tifffile.TiffPage) -> float | None:
     """From the resolution tags, as SerialEM writes them; None without unit."""
     unit, resolution = page.tags.get("ResolutionUnit"), page.tags.get("XResolution")
-    if unit is None or resolution is None or int(unit.value) not in _ANG_PER_UNIT:
+    if unit is None or resolution is None:
         return None
-    numerator, denominator = resolution.value
-    if numerator <= 0 or denominator <= 0:
+    try:  # tags of a damaged file hold anything
+        ang_per_unit = _ANG_PER_UNIT[int(unit.value)]
+        numerator, denominator = map(float, resolution.value)
+    except (KeyError, TypeError, ValueError):
         return None
-    return round(_ANG_PER_UNIT[int(unit.value)] * denominator / numerator, 6)
+    if not (numerator > 0 and denominator > 0):
+        return None
+    return round(ang_per_unit * denominator / numerator, 6)

@@ -378,6 +378,16 @@ def test_tiff_with_predictor_and_tiles(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.tiff").pixels, pixels)
 
 
+@pytest.mark.parametrize(("tag", "kind", "count"), [(282, 5, 2), (282, 2, 8), (296, 3, 2)])
+def test_a_tiff_whose_resolution_is_damaged_states_none(tmp_path, tag, kind, count):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((8, 8), np.float32), resolution=(1e7, 1e7), resolutionunit="CENTIMETER")
+    whole = path.read_bytes()
+    known = whole.index(struct.pack("<H", tag) + struct.pack("<H", 3 if tag == 296 else 5) + struct.pack("<I", 1))
+    path.write_bytes(whole[:known] + struct.pack("<HHI", tag, kind, count) + whole[known + 8 :])
+    assert read_header(path).pixel_size_ang is None
+
+
 def test_tiff_pixel_size_from_resolution(tmp_path):
     pixels = make_pixels("uint16", 7, 5)
     per_cm = (50_000_000, 50_000_000)  # of 2 Å
