@@ -7,7 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,9 +68,6 @@ def run(args: argparse.Namespace) -> int:
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size or _pixel_size_ang(paths)
     keys = distinct_stems(map(str, paths))
-    alone = Counter(path.name for path in paths)  # of one name and several folders: the folder tells them apart
-    entries = [LabelMicrograph(keys[str(path)], path.name if alone[path.name] == 1 else str(path), str(path),
-                               pixel_size) for path in paths]
     first = _first_model(args)
     root = _root()  # now: without a window nothing is written
 
@@ -82,7 +78,10 @@ def run(args: argparse.Namespace) -> int:
             raise MicrographError(str(error)) from error
 
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
+    from pupicker.window.micrograph_list import shortNames
 
+    entries = [LabelMicrograph(keys[str(path)], name, str(path), pixel_size)
+               for path, name in zip(paths, shortNames([str(path) for path in paths]), strict=True)]
     with sole_writer(args.output / LABELS):  # of two windows the one would write over the labels of the other
         record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
         _note_micrographs(args.output, record, keys)

@@ -12,11 +12,11 @@ import numpy as np
 
 from pupicker.convert.corrections import NOT_PARTICLES
 from pupicker.viewers.corrections import Corrections, Marked
+from pupicker.window.colours import WRONG
 from pupicker.window.label_window import isInside
 from pupicker.window.micrograph_canvas import MOVING, Mouse
 
 ADDED_COLOUR, NEGATIVE_COLOUR, LEFT_OUT_COLOUR = "#39ff14", "#ff3b3b", "#909090"
-WRONG = "#c00000"
 LEFT_OUT, LEAVE_OUT, TAKE_BACK = "left out", "Leave out (e)", "Take back (e)"
 HINT = ("Left click: take a pick away, or add one. Right click: not a particle. Drag a pick: move it. Shift + drag: "
         "take away what is inside. Ctrl + drag, middle button: move the image. Ctrl+Z, Ctrl+Y: undo, redo. e: leave "

@@ -1,4 +1,7 @@
-"""Colours of scores on grey: red, yellow, turquoise; bright at both ends, and told apart by colour-blind eyes."""
+"""Colours of scores on grey: red, yellow, turquoise; bright at both ends, and told apart by colour-blind eyes.
+
+And that of what is wrong, as text.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
+WRONG = "#c00000"
 LOWEST_SHARE, HIGHEST_SHARE = 0.02, 0.98  # of the scores; those beyond have the colour of the end
 STEPS = 64
 _ANCHORS = ((255, 80, 80), (255, 222, 60), (60, 240, 205))

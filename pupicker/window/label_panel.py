@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from pupicker.shared.plurals import counted
 from pupicker.shared.shares import roughly
+from pupicker.window.colours import WRONG
 from pupicker.window.label_record import NOT_PARTICLES, Point
 from pupicker.window.micrograph_image import MicrographError
 from pupicker.window.radial_average import REACH, LabelMean, RadialPlot
@@ -18,7 +19,6 @@ from pupicker.window.suggester import LabelMicrograph
 WIDTH_PX = 270
 LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
 START = 0.0  # as likely a particle as not
-WRONG = "#c00000"
 READ_S = 2.0  # that a closed window waits for a micrograph: a dead disk does not keep it open
 AVERAGE_MS = 250
 ENOUGH = 20  # labels for a first model that is of use
