@@ -137,13 +137,14 @@ def live(args: argparse.Namespace, total: int) -> dict[str, Any]:
         feed(distinct, inputs, total, 1 / args.every, 1)
         project.close_import(imported)
         project.finish(picking)
-        latencies, kills, used = arrivals.end(), killer.end(), chunks.end()
+        seconds, kills, used = arrivals.end(), killer.end(), chunks.end()
         expected = reference(distinct, model_file, folder / "reference")
         compared = lost_and_doubled(picking, expected, project.path / picking.getCoordsDir())
         project.finish(imported)
     return {"micrographs": total, "side_px": args.side, "every_s": args.every, "seed": args.seed, "kills": kills,
-            **compared, **summary(latencies), "largest_backlog": max(arrivals.backlog), "latencies_s": latencies,
-            **used, **told()}
+            **compared, **summary(seconds["set_to_output"]), "largest_backlog": max(arrivals.backlog),
+            "parts_s": {name: summary(values) for name, values in seconds.items()},
+            "latencies_s": seconds["set_to_output"], **used, **told()}
 
 
 def look(args: argparse.Namespace, total: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 from benchmarks.growth.processes import Usage
 
 LOOK_S = 0.25
+ARRIVALS_LOOK_S = 0.1
 
 
 def done_ids(folder: Path) -> list[int]:
@@ -28,6 +30,17 @@ def ids_in(path: Path) -> list[int]:
             return [row[0] for row in database.execute("SELECT id FROM Objects")]
     except sqlite3.Error:  # it is being written, or there is none
         return []
+
+
+def visible(folder: Path, ending: str) -> list[str]:
+    """Names of the files with this ending, without those that are being written."""
+    names = os.listdir(folder) if folder.exists() else []
+    return [name for name in names if name.endswith(ending) and not name.startswith(".")]
+
+
+def number_of(name: str) -> int:
+    """Id of the micrograph that a run calls ``mic000123``, whatever follows."""
+    return int(Path(name).stem.removeprefix("mic"))
 
 
 def sizes(folder: Path) -> dict[str, Any]:
@@ -83,30 +96,56 @@ class Chunks(threading.Thread):
 
 
 class Arrivals(threading.Thread):
-    """When each micrograph was first seen in the input set, and in the output."""
+    """When each micrograph was first seen in the input set, in a batch that is picked, as a table, and in the output.
+
+    From set to batch and from table to output Scipion's loop has to come by, which looks every few seconds; what lies
+    between is ours.
+
+    Parameters
+    ----------
+    inputs
+        File of the input set.
+    folder
+        Of the run.
+    """
 
     def __init__(self, inputs: Path, folder: Path) -> None:
         super().__init__(daemon=True)
         self._inputs, self._folder, self._ended = inputs, folder, threading.Event()
+        self._records: set[str] = set()
         self.arrived: dict[int, float] = {}
+        self.begun: dict[int, float] = {}
+        self.picked: dict[int, float] = {}
         self.done: dict[int, float] = {}
         self.backlog: list[int] = []
 
     def run(self) -> None:
         """Look until :meth:`end`."""
-        while not self._ended.wait(LOOK_S):
+        while not self._ended.wait(ARRIVALS_LOOK_S):
             self.look()
 
     def look(self) -> None:
         """Once."""
-        for seen, ids in ((self.arrived, ids_in(self._inputs)), (self.done, done_ids(self._folder))):
+        tables = visible(self._folder / "extra" / "picks", ".tsv")
+        for seen, ids in ((self.arrived, ids_in(self._inputs)), (self.begun, self._in_new_batches()),
+                          (self.picked, [number_of(name) for name in tables]), (self.done, done_ids(self._folder))):
             for number in ids:
                 seen.setdefault(number, time.monotonic())
         self.backlog.append(len(self.arrived) - len(self.done))
 
-    def end(self) -> list[float]:
-        """Seconds from the input set to the output, in the order of arrival."""
+    def _in_new_batches(self) -> list[int]:
+        """Micrographs of the batches that have begun since the last look: each writes its record at once."""
+        folder = self._folder / "extra" / "batches"
+        new = set(visible(folder, ".json")) - self._records
+        self._records |= new
+        return [number_of(stem) for name in new for stem in json.loads((folder / name).read_text())["names"]]
+
+    def end(self) -> dict[str, list[float]]:
+        """Seconds of each micrograph, in the order of arrival: from the input set to the output, and its parts."""
         self._ended.set()
         self.join()
         self.look()
-        return [round(self.done[number] - self.arrived[number], 2) for number in self.arrived if number in self.done]
+        moments = {"set_to_batch": (self.arrived, self.begun), "batch_to_table": (self.begun, self.picked),
+                   "table_to_output": (self.picked, self.done), "set_to_output": (self.arrived, self.done)}
+        return {name: [round(max(0.0, later[number] - earlier[number]), 2) for number in self.arrived
+                       if number in earlier and number in later] for name, (earlier, later) in moments.items()}

@@ -21,11 +21,12 @@ POSITIONAL = {"input": "what is read", "tables": "one of the tables", "micrograp
 MODELS = ("model", "start")
 """Arguments that name models, by their files or otherwise."""
 
-WRITE_MODELS = ("train", "recalibrate")
+OUTPUTS = {"train": "model", "recalibrate": "model", "report": "html"}
+"""What the ``--output`` of a command is, where it is one of :data:`KINDS`."""
 
-OF_FILES = (".mrc", ".tif", ".tiff", ".star", ".tsv", ".csv", ".txt", ".box", ".cbox", ".json", ".html", ".png",
-            ".pupicker")
-"""Extensions that a new folder has by mistake."""
+OF_FILES = (".mrc", ".tif", ".tiff", ".star", ".tsv", ".csv", ".txt", ".box", ".cbox", ".cs", ".json", ".html", ".png",
+            ".pdf", ".svg", ".pupicker")
+"""Extensions that a new folder, or a file of another kind, has by mistake."""
 
 
 def check_targets(args: argparse.Namespace) -> None:
@@ -35,7 +36,7 @@ def check_targets(args: argparse.Namespace) -> None:
             path = Path(getattr(args, name))
             option = "OUT" if args.command == "convert" else f"--{name}"
             _check_apart(args, name, path, option)
-            _check_kind("model" if name == "output" and args.command in WRITE_MODELS else name, option, path)
+            _check_kind(OUTPUTS.get(args.command, name) if name == "output" else name, option, path)
 
 
 def check_output_file(path: Path, option: str = "--output") -> None:
@@ -81,10 +82,15 @@ def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -
 
 
 def _check_kind(kind: str, option: str, path: Path) -> None:
-    """What is there may be replaced."""
-    called, looks_so = KINDS.get(kind, ("", None))
-    if looks_so is not None and path.is_file() and path.stat().st_size and not looks_so(path):
+    """What is there may be replaced, and the name is not that of another kind of file."""
+    if kind not in KINDS:
+        return
+    called, ending, looks_so = KINDS[kind]
+    if path.is_file() and path.stat().st_size and not looks_so(path):
         raise UsageError(f"{option} {path}: is there and is no {called}; choose another name")
+    if path.suffix.lower() in OF_FILES and path.suffix.lower() != ending:
+        raise UsageError(f"{option} {path}: a {called} is written, and this is the name of something else; end it with"
+                         f" {ending}")
 
 
 def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
@@ -107,10 +113,10 @@ def _begins_with(path: Path, *beginnings: bytes) -> bool:
         return stream.read(200).lstrip().lower().startswith(beginnings)
 
 
-KINDS: dict[str, tuple[str, Callable[[Path], bool]]] = {
-    "model": ("model", is_model),
-    "report": ("report in JSON", lambda path: _begins_with(path, b"{")),
-    "status": ("status in JSON", lambda path: _begins_with(path, b"{")),
-    "html": ("report in HTML", lambda path: _begins_with(path, b"<!doctype", b"<html")),
+KINDS: dict[str, tuple[str, str, Callable[[Path], bool]]] = {
+    "model": ("model", ".pupicker", is_model),
+    "report": ("report in JSON", ".json", lambda path: _begins_with(path, b"{")),
+    "status": ("status in JSON", ".json", lambda path: _begins_with(path, b"{")),
+    "html": ("report in HTML", ".html", lambda path: _begins_with(path, b"<!doctype", b"<html")),
 }
-"""What may be replaced, and how it is known; tables and pictures are told by their endings."""
+"""What is written, its usual ending, and how it is known; tables and pictures are told by their endings."""

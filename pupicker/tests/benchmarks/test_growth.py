@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -94,3 +96,29 @@ def test_what_is_lost_doubled_or_other_is_counted(programs, tmp_path):
     found = lost_and_doubled(Run(), [[("10", "5", "1")], [("20", "5", "1")], [("30", "5", "1")]], tmp_path)
     assert found == {"micrographs": 3, "picks": 3, "picks_by_the_command_line": 3, "lost_micrographs": 1,
                      "doubled_picks": 1, "other_tables": 1, "quarantined": 1}
+
+
+def test_the_parts_of_a_latency_add_up(programs, tmp_path):
+    from benchmarks.growth.sampling import Arrivals
+
+    inputs, run = tmp_path / "micrographs.sqlite", tmp_path / "run"
+    with closing(sqlite3.connect(inputs)) as database, database:
+        database.execute("CREATE TABLE Objects (id INTEGER)")
+        database.executemany("INSERT INTO Objects VALUES (?)", [(7,), (8,)])
+    arrivals = Arrivals(inputs, run)
+    arrivals.look()
+    for file, text in (("batches/batch_mic000007.json", json.dumps({"names": {"mic000007": "a", "mic000008": "b"}})),
+                       ("picks/mic000007.tsv", ""), ("picks/.mic000008.tsv", ""), ("DONE/all.TXT", "7\n")):
+        path = run / "extra" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        time.sleep(0.2)
+        arrivals.look()
+    arrivals.start()
+    found = arrivals.end()
+    assert {name: len(values) for name, values in found.items()} == \
+        {"set_to_batch": 2, "batch_to_table": 1, "table_to_output": 1, "set_to_output": 1}
+    assert sum(values[0] for name, values in found.items() if name != "set_to_output") == \
+        pytest.approx(found["set_to_output"][0], abs=0.03)
+    assert found["batch_to_table"][0] >= 0.19
+    assert max(arrivals.backlog) == 2

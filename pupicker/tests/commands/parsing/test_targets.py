@@ -55,6 +55,18 @@ def test_what_is_given_is_not_written_over(capsys, files, command, words):
     assert words in line
 
 
+@pytest.mark.parametrize(("name", "ending"), [
+    ("train", ".star"), ("train", ".html"), ("recalibrate", ".mrc"), ("train html", ".pdf"), ("train html", ".json"),
+    ("train status", ".html"), ("train report", ".pupicker"), ("report", ".png"),
+])
+def test_a_file_does_not_get_the_name_of_another_kind(capsys, files, name, ending):
+    words, usual = WRITTEN[name]
+    before = set(files.rglob("*"))
+    line = run(capsys, *words(files, files / f"x{ending}")).error(2)
+    assert line.endswith(f"is the name of something else; end it with {usual}"), line
+    assert set(files.rglob("*")) == before
+
+
 DISTANCE = ("--distance", 10)
 WRITTEN = {
     "train": (lambda f, out: train(f, "--output", out), ".pupicker"),
