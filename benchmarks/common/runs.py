@@ -79,7 +79,9 @@ class Records:
             return
         finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.append({**unit, **result, **common, "finished": finished})
-        print(f"{title}: AP {result['average_precision']:.4f}, training {result['training']}", flush=True)
+        short = "training" in result
+        told = f"AP {result['average_precision']:.4f}, training {result['training']}" if short else result
+        print(f"{title}: {told}", flush=True)
 
 
 def unit_key(record: dict[str, Any]) -> str:
