@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pupicker.engine.files.listing import beside_micrographs
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.serving.picking import Answer
 from pupicker.engine.serving.requests import Request
 from pupicker.engine.serving.server import Reply, Server
 from pupicker.shared.digests import file_state
-from pupicker.shared.names import MICROGRAPH_SUFFIXES, micrograph_key
+from pupicker.shared.names import MICROGRAPH_SUFFIXES, micrograph_key, micrograph_suffix
 
 POLL_S = 0.5
 AGAIN_S = 30.0
@@ -80,6 +81,7 @@ class Watch(threading.Thread):
         self._asked: list[Path] = []  # and not answered
         self._later: dict[Path, float] = {}  # when those that an error has met are asked again
         self._suspect: dict[Path, int] = {}  # how often it was met at them: they go last
+        self._left_out: set[str] = set()  # kinds of files that are no micrographs, and were said
         self._answered = threading.Event()
 
     def run(self) -> None:
@@ -102,7 +104,9 @@ class Watch(threading.Thread):
         """Files that are whole as far as can be seen, and not picked yet; the oldest first, then those with trouble."""
         now, found = self._clock(), []
         for path in self._watched.folder.iterdir():
-            if path.suffix.lower() not in MICROGRAPH_SUFFIXES or path.name.startswith(".") or path in self._done:
+            if path in self._done or path.name.startswith(".") or micrograph_suffix(path) not in MICROGRAPH_SUFFIXES:
+                continue
+            if self._is_left_out(path):
                 continue
             state = file_state(str(path))
             before, since = self._seen.get(path, ([], now))
@@ -116,6 +120,14 @@ class Watch(threading.Thread):
             elif now >= self._later.get(path, now):
                 found.append((self._suspect.get(path, 0), state[1], path))
         return [path for _, _, path in sorted(found)]
+
+    def _is_left_out(self, path: Path) -> bool:
+        """Whether it is none of the micrographs by its name; said once of each kind."""
+        kind = beside_micrographs(path)
+        if kind and kind not in self._left_out:
+            self._left_out.add(kind)
+            _log.warning("%s: looks like %s and is left out, as are others of this kind", path, kind)
+        return bool(kind)
 
     def table_of(self, path: Path) -> Path:
         """Where its picks go."""

@@ -40,6 +40,16 @@ def test_after_an_error_that_is_nobodys_it_is_tried_again_later(watched):
     assert names(watch.ready()) == "cdb"
 
 
+def test_what_programs_write_beside_micrographs_is_left_out(watched, caplog):
+    """Said once; compressed micrographs are taken."""
+    watch, _ = watched
+    for name in ("a_PS.mrc", "b_ps.mrc", "gain.mrc", "d.mrc.gz", "e.png"):
+        (watch._watched.folder / name).write_bytes(b"pixels")
+    assert sorted(path.name for path in watch.ready()) == ["a.mrc", "b.mrc", "c.mrc", "d.mrc.gz"]
+    assert sorted(path.name for path in watch.ready()) == ["a.mrc", "b.mrc", "c.mrc", "d.mrc.gz"]
+    assert len(caplog.records) == 2 and "looks like power spectra" in caplog.text
+
+
 def test_what_cannot_be_used_is_tried_again_when_it_has_changed(watched):
     watch, now = watched
     first = watch.ready()[0]
