@@ -6,7 +6,6 @@ The job: ``{"id": 7, "micrographs": ["/data/a.mrc"], "model": "model.pupicker", 
 ``model`` ``diameter`` in Å picks with the general model.  Other fields of the requests ``pick`` and ``suggest`` of
 ``pupicker serve`` (docs/serve.md) may follow.  The result has the particles of each micrograph, in pixels of its file,
 with radius and score.  Exit code 0, 1 if nothing was picked: the reason is in the result, which is always written.
-
 ``--manifest`` prints what a scheduler asks of a plugin.
 """
 
@@ -34,9 +33,11 @@ def particles(answer: dict[str, Any], diameter_ang: float) -> list[dict[str, flo
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """The result of a job; WorkerError with one line if there is none."""
-    fields = {name: value for name, value in job.items() if name != "id"}
-    picked, failed, diameter_ang = {}, {}, float(job.get("diameter", 0.0))
+    """The result of a job; WorkerError or ValueError with one line if there is none."""
+    if not isinstance(job, dict) or {"do", "coordinates"} & job.keys():
+        raise ValueError('a job is an object, {"id": 7, "micrographs": [...], ...}, without do and coordinates')
+    fields = {name: value for name, value in job.items() if name != "id" and value is not None}
+    picked, failed, diameter_ang = {}, {}, fields.get("diameter")
 
     def told(answer: dict[str, Any]) -> None:
         if answer["event"] == "micrograph":
@@ -46,9 +47,9 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             failed[answer["micrograph"]] = answer["reason"]
 
     with Worker(["pupicker", "serve", "--device", os.environ.get("PUPICKER_DEVICE", "auto")]) as worker:
-        if not diameter_ang and "model" in job:  # without either the request says what is missing
-            diameter_ang = worker.ask("info", file=job["model"])["diameter_ang"]
-        last = worker.ask("suggest" if "diameter" in job else "pick", told, coordinates=True, **fields)
+        if diameter_ang is None and "model" in fields:  # without either the request says what is missing
+            diameter_ang = worker.ask("info", file=fields["model"])["diameter_ang"]
+        last = worker.ask("suggest" if "diameter" in fields else "pick", told, coordinates=True, **fields)
     return {"status": "completed" if picked else "failed", "micrographs": picked, "failed": failed,
             "warnings": last.get("warnings", [])}
 
@@ -65,9 +66,13 @@ def main() -> int:
         with open(sys.argv[1], encoding="utf-8") as stream:
             job = json.load(stream)
         result = run(job)
-    except (OSError, ValueError, AttributeError, TypeError, WorkerError) as error:
-        result = {"status": "failed", "error": str(error)}
-    write_text(sys.argv[2], json.dumps({"id": job.get("id") if isinstance(job, dict) else None, **result}, indent=1))
+    except (OSError, ValueError, WorkerError) as error:
+        result = {"status": "failed", "error": f"{sys.argv[1]}: {error}"}
+    try:
+        content = {"id": job.get("id") if isinstance(job, dict) else None, **result}
+        write_text(sys.argv[2], json.dumps(content, indent=1))
+    except OSError as error:
+        sys.exit(f"{error.filename}: the result cannot be written ({error.strerror})")
     return 0 if result["status"] == "completed" else 1
 
 

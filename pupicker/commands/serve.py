@@ -26,6 +26,12 @@ EXAMPLE = """pupicker serve --model model.pupicker
   pupicker serve --model model.pupicker --watch micrographs/ --output picks/"""
 
 _POLL_S = 0.1
+_OF_WATCH: dict[str, Any] = {
+    "output": None, "format": "star", "masks": None, "margin": None, "exclude_contamination": None,
+    **{option.name: option.default for option in (
+        options.DIAMETER, options.SETTLE, options.THRESHOLD, options.MIN_DISTANCE, options.SCORE_SD, options.PIXEL_SIZE,
+        options.KEEP_BORDERS)}}
+"""Options that mean nothing without --watch, as they are if nobody gives them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +104,11 @@ def _writer(stream: Any) -> Callable[[dict[str, Any]], None]:
     lock = threading.Lock()
 
     def reply(answer: dict[str, Any]) -> None:
+        line = json.dumps(answer, allow_nan=False) + "\n"
         with lock:
-            stream.write(json.dumps(answer, allow_nan=False) + "\n")
+            if stream.closed:
+                raise BrokenPipeError("the client has gone")
+            stream.write(line)
             stream.flush()
 
     return reply
@@ -134,11 +143,13 @@ def _listening(
 def _read(
     lines: Iterable[str], server: Server, reply: Callable[[dict[str, Any]], None], ended: threading.Event | None = None
 ) -> None:
-    for line in lines:
-        if line.strip():
-            server.take(line, reply)
-    if ended is not None:
-        ended.set()
+    try:
+        for line in lines:
+            if line.strip():
+                server.take(line, reply)
+    finally:
+        if ended is not None:
+            ended.set()
 
 
 @contextmanager
@@ -177,28 +188,40 @@ def _accept(listener: socket.socket, server: Server) -> None:
 
 def _serve(client: socket.socket, server: Server) -> None:
     """Until the client closes; what was asked before it said that nothing more comes is still answered."""
-    write = _writer(client.makefile("w", encoding="utf-8"))
+    answers = client.makefile("w", encoding="utf-8")
+    write = _writer(answers)
 
     def reply(answer: dict[str, Any]) -> None:
         try:
             write(answer)
-        except (OSError, ValueError):
+        except OSError:
             server.cancel(reply)
             raise
 
-    with suppress(OSError):
-        reply(server.ready())
-        _read(client.makefile(encoding="utf-8", errors="replace"), server, reply)
+    with client, suppress(OSError):
+        try:
+            reply(server.ready())
+            with client.makefile(encoding="utf-8", errors="replace") as lines:
+                _read(lines, server, reply)
+            server.wait_for(reply)
+        finally:
+            with suppress(OSError):  # what is left in it reaches nobody
+                answers.close()
 
 
 def _watched(args: argparse.Namespace) -> Watched | None:
-    """What is watched; raises UsageError where options do not go together."""
+    """What is watched; raises UsageError where options do not go together, or there is nothing to talk by."""
     from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.serving.watching import Watched, check_watched
 
+    if not sys.stdout:
+        raise UsageError("standard output is closed, and answers go there; send it to a file, or to /dev/null")
     if not args.watch:
-        if args.output or args.diameter is not None:
-            raise UsageError("--output and --diameter are for --watch; a request names its own")
+        if not (sys.stdin or args.socket):
+            raise UsageError("standard input is closed, so that no request can come; give --socket or --watch")
+        given = [f"--{name.replace('_', '-')}" for name, default in _OF_WATCH.items() if getattr(args, name) != default]
+        if given:
+            raise UsageError(f"{', '.join(given)}: only for --watch; a request names its own")
         return None
     if not args.output:
         raise UsageError("--watch needs a folder for the tables: give --output")

@@ -14,6 +14,7 @@ from pupicker.convert.picks import Pick
 from pupicker.shared.digests import file_digest
 from pupicker.shared.json_files import read_json
 from pupicker.shared.plurals import counted
+from pupicker.shared.worker import WorkerError
 
 ADDED, REMOVED, MOVED, MOVED_FROM, NOT_PARTICLES, EXCLUDED = KINDS = (
     "added", "removed", "moved", "moved_from", "not_particles", "excluded")
@@ -149,6 +150,9 @@ def scoredPlaces(added: Dict[int, List[Point]], mics: Dict[int, Any], model: Any
                search_radius=SCORE_REACH * float(model.getDiameterAng() or 0),
                pixel_size=next(iter(mics.values())).getSamplingRate())
     pwutils.cleanPath(links)
+    for answer in answers:
+        if answer["event"] == "quarantined":  # its places would be lost
+            raise WorkerError(answer["reason"])
     return {micIdOf(answer["micrograph"]): [Pick(*values) for values in zip(
         answer["x"], answer["y"], answer["score"], answer["probability"])]
         for answer in answers if answer["event"] == "micrograph"}

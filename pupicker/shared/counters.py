@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Sequence, Set
 
 from pupicker.shared.atomic import Target, write_text
 from pupicker.shared.json_files import write_json
+
+_log = logging.getLogger(__name__)
 
 WINDOW = 100
 """Micrographs, the last ones, of which medians are told."""
@@ -52,6 +55,7 @@ class Counters:
     def __init__(self, paths: Sequence[Target] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._paths, self._clock, self._start = [str(path) for path in paths], clock, clock()
         self._lock = threading.Lock()
+        self._unwritten: Set[str] = set()
         self._sums: Dict[str, float] = dict.fromkeys(_SUMS, 0.0)
         self._first: Dict[str, List[float]] = {name: [] for name in _SERIES}
         self._last: Dict[str, Deque[float]] = {name: deque(maxlen=WINDOW) for name in _SERIES}
@@ -114,12 +118,20 @@ class Counters:
         return "\n".join(lines) + "\n"
 
     def write(self) -> None:
-        """The files, if there are some."""
+        """The files, if there are some; one that cannot be written is said once, and tried again: work goes on."""
         for path in self._paths:
-            if path.endswith(".json"):
-                write_json(path, self.to_dict())
+            try:
+                if path.endswith(".json"):
+                    write_json(path, self.to_dict())
+                else:
+                    write_text(path, self.to_prometheus())
+            except OSError as error:
+                if path not in self._unwritten:
+                    _log.warning("%s: the counters cannot be written (%s); they are tried again at the next micrograph",
+                                 path, error.strerror or error)
+                self._unwritten.add(path)
             else:
-                write_text(path, self.to_prometheus())
+                self._unwritten.discard(path)
 
 
 def alarm(first: Mapping[str, Sequence[float]], last: Mapping[str, Sequence[float]]) -> str:

@@ -65,6 +65,12 @@ def list_micrographs(arguments: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return list(found.values())
 
 
+def beside_micrographs(path: Path) -> str:
+    """What a file is by its name that programs write beside micrographs: power spectra, gain references; else empty."""
+    names = ("power spectra", "gain references")
+    return next((kind for kind in names if _NO_MICROGRAPH[kind].search(micrograph_key(path))), "")
+
+
 def resolve_from_star(name: str, star_path: Path) -> Path:
     """Where a relative path in a STAR file, or a list, leads; the path as it stands if it leads nowhere."""
     folder = star_path.absolute().parent

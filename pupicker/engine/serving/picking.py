@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from pupicker.engine.files.coordinates import CoordinateTable
+from pupicker.engine.files.coordinates import CoordinateTable, shapes_of
 from pupicker.engine.files.coordinates.formats import format_to_write
 from pupicker.engine.files.coordinates.layout import Layout
 from pupicker.engine.files.names import distinct_stems
 from pupicker.engine.models.model_card import card
-from pupicker.engine.picking.output import WeakerPicks
+from pupicker.engine.picking.output import WeakerPicks, name_problem
 from pupicker.engine.picking.picker import MicrographPicker, Picked
-from pupicker.engine.runtime.errors import InputError, PuPickerError
+from pupicker.engine.preparation.working_micrograph import Resampled
+from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.serving.pickers import Pickers
@@ -27,6 +29,8 @@ from pupicker.shared.counters import Counters
 from pupicker.shared.plurals import counted
 
 Answer = dict[str, Any]
+
+_log = logging.getLogger(__name__)
 
 
 class Cancelled(PuPickerError):
@@ -83,12 +87,13 @@ def pick(job: Job, work: Work) -> Answer:
         The model, an option or all of the micrographs cannot be used; :class:`Cancelled`.
     """
     values, report = job.values, Report(job.request.do)
-    paths = list(dict.fromkeys(Path(name) for name in values["micrographs"]))
+    given = list(dict.fromkeys(Path(name) for name in values["micrographs"]))
+    paths = _nameable(given, values, report)
     tables = _Tables(values, paths)
     if job.request.do == "pick":
-        picker: MicrographPicker = work.pickers.for_pick(values, paths)
+        picker: MicrographPicker = work.pickers.for_pick(values, given)
     else:
-        picker = work.pickers.for_suggest(values, paths, report)
+        picker = work.pickers.for_suggest(values, given, report)
     told, begin = _Told(job, work.counters, report), time.monotonic()
     with tables.weaker.found(picker) as threshold:
         for found in picker.pick_files(paths, work.threads, report, Progress(len(paths), "picking")):
@@ -97,10 +102,24 @@ def pick(job: Job, work: Work) -> Answer:
             found = tables.weaker.cut(found, threshold, box_size)
             tables.write(found, box_size)
             told.picked(found, box_size, tables.of(found.path))
-            if job.stop() and len(report.done) + len(report.quarantined) < len(paths):
-                raise Cancelled(f"ended after {told.number} of {counted(len(paths), 'micrograph')}")
+            if job.stop() and len(report.done) + len(report.quarantined) < len(given):
+                raise Cancelled(f"ended after {told.number} of {counted(len(given), 'micrograph')}")
     told.quarantined()
     return {**report.to_dict(), **picker.to_record(), "picks": told.picks, "seconds": _since(begin)}
+
+
+def _nameable(paths: Sequence[Path], values: dict[str, Any], report: Report) -> list[Path]:
+    """Those whose names the tables can hold; the others are quarantined."""
+    wanted = {"output": values["format"], "candidates": "tsv"}
+    suffixes = [f".{suffix}" for name, suffix in wanted.items() if values.get(name)]
+    kept = []
+    for path in paths:
+        problems = [name_problem(str(path), suffix) for suffix in suffixes]
+        if any(problems):
+            report.quarantine(path, f"{path}: {max(problems)}")
+        else:
+            kept.append(path)
+    return kept
 
 
 class _Tables:
@@ -109,7 +128,10 @@ class _Tables:
     def __init__(self, values: dict[str, Any], paths: Sequence[Path]) -> None:
         self._targets = _targets(values["output"], values["format"], paths)
         candidates = values.get("candidates")
-        _check_folder(candidates)
+        _check_folder(candidates, "candidates")
+        if candidates and values["output"] and Path(candidates).resolve() == Path(values["output"]).resolve():
+            raise UsageError(f"{candidates}: is the folder of output and of candidates; give two folders", "output",
+                             "candidates")
         self.weaker = WeakerPicks(Path(candidates) if candidates else None, paths)
 
     def of(self, path: Path) -> Path | None:
@@ -120,7 +142,8 @@ class _Tables:
         """Write the picks of a micrograph, at once, also where there is none."""
         target = self.of(found.path)
         if target is not None:
-            format_to_write(target).write(target, found.table, Layout(box_size_px))
+            shapes = shapes_of([str(found.path)]) if target.suffix == ".cs" else {}
+            format_to_write(target).write(target, found.table, Layout(box_size_px, shapes))
 
 
 class _Told:
@@ -159,20 +182,37 @@ class _Told:
 
 
 def score(job: Job, work: Work) -> Answer:
-    """What a model says of places; one answer for each micrograph."""
+    """What a model says of places; one answer for each micrograph, also for one that cannot be used."""
     values = job.values
     asked = {**values, "threshold": None, "min_distance": None, "score_sd": False, "margin": None, "masks": None,
              "exclude_contamination": None, "micrographs": list(values["places"])}
     picker = work.pickers.for_pick(asked, [])
     for name, rows in values["places"].items():
         xy = np.array(rows, dtype=np.float64).reshape(-1, 2)
-        found = picker.score_places(picker.prepare(Path(name)), xy, values["search_radius"] or 0.0)
+        try:
+            micrograph = picker.prepare(Path(name))
+        except InputError as error:
+            work.counters.add("quarantined")
+            job.tell({"event": "quarantined", "micrograph": name, "reason": str(error)})
+            continue
+        _say_outside(micrograph, xy)
+        found = picker.score_places(micrograph, xy, values["search_radius"] or 0.0)
         columns = dict(zip(("score", "probability", "score_sd"), (_rounded(column) for column in found), strict=True))
         job.tell({"event": "micrograph", "micrograph": name, "x": _rounded(xy[:, 0]), "y": _rounded(xy[:, 1]),
                   **columns})
         if job.stop():
             raise Cancelled(f"ended at {name}")
     return {"threshold": picker.threshold}
+
+
+def _say_outside(micrograph: Resampled, xy: np.ndarray) -> None:
+    """Warn of places that are not on the micrograph: what is told of them is told of its edge."""
+    x, y = xy.T
+    height, width = micrograph.shape
+    outside = int(((x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)).sum())
+    if outside:
+        _log.warning("%s: %s outside of its %d x %d pixels, and told the scores of its edge", micrograph.path,
+                     counted(outside, "place is", "places are"), width, height)
 
 
 def info(job: Job, work: Work) -> Answer:
@@ -194,14 +234,13 @@ def _targets(output: str | None, suffix: str, paths: Sequence[Path]) -> dict[str
     """The table of each micrograph; none if none are wanted."""
     if not output:
         return {}
-    format_to_write(Path(f"a.{suffix}"))  # an unknown one is an error now
-    _check_folder(output)
+    _check_folder(output, "output")
     return {name: Path(output) / f"{stem}.{suffix}" for name, stem in distinct_stems(map(str, paths)).items()}
 
 
-def _check_folder(name: str | None) -> None:
+def _check_folder(name: str | None, field: str) -> None:
     if name and Path(name).is_file():
-        raise InputError(f"{name}: is a file; give a folder for the tables", "output")
+        raise InputError(f"{name}: is a file; give a folder for the tables", field)
 
 
 def _since(begin: float) -> float:

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pupicker.engine.files.coordinates.formats import WRITTEN
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.shared import options
-from pupicker.shared.names import TABLE_SUFFIXES
 from pupicker.shared.option import Option
 from pupicker.shared.worker import PROTOCOL_VERSION
 
 Id = str | int | float | None
 
 _WORDS = {
-    "text": "a text", "texts": "a list of texts, not an empty one", "number": "a finite number",
+    "text": "a text that can be a name", "texts": "a list of texts, not an empty one", "number": "a finite number",
     "whole": "a whole number", "flag": "true or false", "object": "an object",
     "places": 'an object of places, {"micrograph": [[x, y], ...]}',
     "table": 'the name of a file, or an object of places, {"micrograph": [[x, y], ...]}',
@@ -51,6 +51,8 @@ class Field:
         What it is if it is left out, or null.
     option
         Of which it is the value.
+    choices
+        The values that it may have; empty: any of its kind.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Field:
     required: bool = False
     default: Any = None
     option: Option | None = None
+    choices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, option: Option) -> Field:
@@ -72,6 +75,8 @@ class Field:
             return ""
         if not _is(self.kind, value):
             return f"{self.name} must be {_WORDS[self.kind]}, not {_short(value)}"
+        if self.choices and value not in self.choices:
+            return f"{self.name} must be one of {', '.join(self.choices)}, not {_short(value)}"
         return self.option.problem(value) if self.option is not None else ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,11 +97,12 @@ def _fields(*some: Option) -> tuple[Field, ...]:
     return tuple(Field.of(option) for option in some)
 
 
+_FORMATS = tuple(suffix[1:] for suffix in WRITTEN)
 _MICROGRAPHS = Field("micrographs", "texts", "micrograph files; each gets an answer as soon as it is picked", True)
 _MODEL = Field("model", "text", "model file, or name in the library; without it that of the process")
 _RESULTS = (
     Field("output", "text", "folder for one table a micrograph; without it picks come in the answers alone"),
-    Field("format", "text", "of the tables: " + ", ".join(suffix[1:] for suffix in TABLE_SUFFIXES), default="tsv"),
+    Field("format", "text", "of the tables: " + ", ".join(_FORMATS), default="tsv", choices=_FORMATS),
     Field("coordinates", "flag", "whether the answers hold the picks too; without it they do if there is no output"),
 )
 _EXCLUSION = _fields(options.MARGIN.but(default=None, automatic="as in training, else 0"),
@@ -180,7 +186,8 @@ class Request:
         fields = {field.name: field for field in REQUESTS[do].fields}
         unknown = [name for name in given if name not in fields]
         if unknown:
-            raise Refused(f"{do} has no field {unknown[0]}; it has {', '.join(fields) or 'none'}", id=id)
+            raise Refused(f"{do} has no field {unknown[0]}; it has {', '.join(fields) or 'none'}", unknown[0],
+                          id=id)
         values = {}
         for name, field in fields.items():
             value = given.get(name)
@@ -216,17 +223,25 @@ def _no_number(text: str) -> float:
 
 
 def _is(kind: str, value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     if kind == "texts":
-        return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
+        return isinstance(value, list) and bool(value) and all(_is("text", item) for item in value)
     if kind == "places":
         return isinstance(value, dict) and all(
-            isinstance(rows, list) and all(_is_place(row) for row in rows) for rows in value.values())
+            _is("text", name) and isinstance(rows, list) and all(_is_place(row) for row in rows)
+            for name, rows in value.items())
     if kind == "table":
         return _is("text", value) or _is("places", value)
-    return {"text": isinstance(value, str) and bool(value), "number": number, "object": isinstance(value, dict),
-            "whole": number and value == int(value), "flag": isinstance(value, bool),
+    return {"text": isinstance(value, str) and value != "" and "\0" not in value, "number": number,
+            "object": isinstance(value, dict), "whole": number and value == int(value), "flag": isinstance(value, bool),
             "id": isinstance(value, str) or number}[kind]
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number with more digits than any number of the program holds
+        return False
 
 
 def _is_place(row: Any) -> bool:

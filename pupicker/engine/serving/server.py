@@ -54,6 +54,7 @@ class Server:
         self.ending = threading.Event()
         self._lock = threading.Lock()
         self._tasks: list[_Task] = []  # that wait or run
+        self._answered = threading.Condition(self._lock)  # one of them less
         self._queues: dict[str, queue.Queue[_Task | None]] = {"quick": queue.Queue(), "training": queue.Queue()}
         self._threads = [threading.Thread(target=self._work_off, args=(name,), name=name, daemon=True)
                          for name in self._queues]
@@ -78,6 +79,9 @@ class Server:
             request = read_request(line)
         except Refused as error:
             self._last(reply, error.id, _error(error))
+            return
+        except Exception as error:  # a fault of ours: this line is answered, and those after it are still read
+            self._last(reply, None, _fault(error))
             return
         self.ask(request, reply)
 
@@ -106,6 +110,11 @@ class Server:
             for task in self._tasks:
                 if task.reply is reply:
                     task.cancelled.set()
+
+    def wait_for(self, reply: Reply) -> None:
+        """Until all that one client has asked is answered."""
+        with self._answered:
+            self._answered.wait_for(lambda: all(task.reply is not reply for task in self._tasks))
 
     def close(self) -> None:
         """Nothing more will be asked: the threads end when everything is answered."""
@@ -154,9 +163,12 @@ class Server:
                 return
             answer = self._answer(task)
             with self._lock:
+                self.work.counters.waiting = len(self._tasks) - 1
+            self._last(task.reply, task.request.id, answer)
+            with self._answered:
                 self._tasks.remove(task)
                 self.work.counters.waiting = len(self._tasks)
-            self._last(task.reply, task.request.id, answer)
+                self._answered.notify_all()
 
     def _answer(self, task: _Task) -> Answer:
         def stop() -> bool:
@@ -180,10 +192,7 @@ class Server:
             where = f"{error.filename}: " if error.filename else ""
             return {"event": "error", "error": f"{where}{error.strerror or error}", "parameters": []}
         except Exception as error:  # a fault of ours or of a library: this request fails, the others do not
-            if not out_of_memory(error):
-                _log.error("%s", traceback.format_exc())
-            return {"event": "error", "error": " ".join(f"{type(error).__name__}: {error}".split()), "parameters": [],
-                    "fault": True}
+            return _fault(error)
 
     def _handle(self, job: Job) -> Answer:
         if job.request.do == "train":
@@ -197,7 +206,10 @@ class Server:
     def _last(self, reply: Reply, id: Id, answer: Answer) -> None:
         full = {"event": "result", **answer}
         self.work.counters.add("errors" if full["event"] == "error" else "requests")
-        _say(reply, {"id": id, **full})
+        try:
+            _say(reply, {"id": id, **full})
+        except ValueError as error:  # a number that JSON has not
+            _say(reply, {"id": id, **_fault(error)})
 
 
 def _say(reply: Reply, answer: Answer) -> None:
@@ -205,6 +217,14 @@ def _say(reply: Reply, answer: Answer) -> None:
         reply(answer)
     except OSError as error:  # the client has gone
         _log.info("an answer reaches nobody: %s", error)
+
+
+def _fault(error: Exception) -> Answer:
+    """Of an exception that is being handled."""
+    if not out_of_memory(error):
+        _log.error("%s", traceback.format_exc())
+    return {"event": "error", "error": " ".join(f"{type(error).__name__}: {error}".split()), "parameters": [],
+            "fault": True}
 
 
 def _error(error: PuPickerError) -> Answer:

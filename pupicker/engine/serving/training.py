@@ -13,12 +13,13 @@ import torch
 from pupicker.core.networks import Classifier, build
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.listing import list_micrographs
+from pupicker.engine.files.targets import check_kind, check_output_file
 from pupicker.engine.models.initial_weights import load_start
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import Model, save_model
 from pupicker.engine.preparation.exclusion import exclusion_for
 from pupicker.engine.preparation.task_geometry import training_geometry
-from pupicker.engine.runtime.errors import UsageError
+from pupicker.engine.runtime.errors import PuPickerError, UsageError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.serving.picking import Answer, Cancelled, Job, Work
 from pupicker.engine.serving.turns import Turns
@@ -41,6 +42,7 @@ def train(job: Job, work: Work, turns: Turns) -> Answer:
         Something that was given cannot be used, the training diverges; :class:`Cancelled`.
     """
     values, begin, report = job.values, time.monotonic(), Report("train")
+    _check_output(Path(values["output"]))
     steps = _Steps(job, turns)
     status = TrainingStatus(None, tell=steps.state)
     chosen = options_from(values, values["network_settings"] or {})
@@ -55,6 +57,15 @@ def train(job: Job, work: Work, turns: Turns) -> Answer:
     except Interrupted:
         raise Cancelled("the training was ended; no model is kept") from None
     return _written(model, Path(values["output"]), {**report.to_dict(), "seconds": round(time.monotonic() - begin, 1)})
+
+
+def _check_output(path: Path) -> None:
+    """Raise where no model can be written, or something else would be lost: now, not after the training."""
+    try:
+        check_output_file(path, "output")
+        check_kind("model", "output", path)
+    except PuPickerError as error:
+        raise type(error)(str(error), "output") from error
 
 
 def _written(model: Model, path: Path, answer: Answer) -> Answer:

@@ -68,6 +68,12 @@ def test_a_job_of_a_manifest(examples, environment, scene, tmp_path):
     assert finished(examples, environment, job, result).returncode == 1
     told = json.loads(result.read_text())
     assert (told["id"], told["status"]) == (8, "failed") and "none" in told["error"]
+    for content, words in (([], "a job is an object"), ({"do": "pick"}, "without do"), ({"diameter": "x"}, "diameter")):
+        job.write_text(json.dumps({"micrographs": [str(first)], **content} if content else content))
+        assert finished(examples, environment, job, result).returncode == 1
+        assert words in json.loads(result.read_text())["error"]
+    nowhere = finished(examples, environment, job, job / "result.json")
+    assert nowhere.returncode == 1 and "cannot be written" in nowhere.stderr and "Traceback" not in nowhere.stderr
     manifest = finished(examples, environment, "--manifest")
     assert json.loads(manifest.stdout)["requires"]["memory_mb"] == 2048
 

@@ -20,6 +20,19 @@ def test_sums_of_all_and_medians_of_the_last():
     assert (told["null_level_median"], told["score_median"]) == (-5.0, 2.0)
 
 
+def test_a_file_that_cannot_be_written_stops_nothing(tmp_path, caplog):
+    """It is said once, and written as soon as it can be."""
+    path = tmp_path / "folder" / "counters.json"
+    path.parent.write_text("no folder")
+    counters = Counters([path])
+    for _ in range(2):
+        counters.picked(12, 1.25, -7.5, 3.0)
+    assert [record.getMessage().split(": ")[0] for record in caplog.records] == [str(path)]
+    path.parent.unlink()
+    counters.picked(12, 1.25, -7.5, 3.0)
+    assert json.loads(path.read_text())["micrographs"] == 3
+
+
 def test_files(tmp_path):
     for name in ("counters.json", "counters.prom"):
         Counters([tmp_path / name]).picked(12, 1.25, -7.5, 3.0)

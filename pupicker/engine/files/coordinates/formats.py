@@ -57,6 +57,7 @@ FORMATS: tuple[CoordinateFormat, ...] = (
 
 _OF_SUFFIX: dict[str, CoordinateFormat] = {suffix: form for form in FORMATS for suffix in form.SUFFIXES}
 BY_SUFFIX = {suffix: _OF_SUFFIX.pop(suffix) for suffix in TABLE_SUFFIXES} | _OF_SUFFIX
+WRITTEN = {suffix: form for suffix, form in BY_SUFFIX.items() if hasattr(form, "write")}
 """The format of each extension, the usual ones first."""
 
 
@@ -94,7 +95,7 @@ def format_to_write(path: Path) -> WritableFormat:
     """The format for the extension of a file to write; InputError if there is none."""
     form = BY_SUFFIX.get(path.suffix.lower())
     if form is None or not hasattr(form, "write"):
-        raise _unknown(path, {suffix: known for suffix, known in BY_SUFFIX.items() if hasattr(known, "write")})
+        raise _unknown(path, WRITTEN)
     return form  # type: ignore[return-value]  # it has what the protocol asks for
 
 

@@ -42,6 +42,8 @@ def pick(folder, *more):
     (lambda f: train(f, "--output", f / "n.pupicker", "--status", f / "n.pupicker"), "--status"),
     (lambda f: pick(f, "--html", f / "m.pupicker"), "is also --model"),
     (lambda f: pick(f, "--html", f / "p.star"), "is also --"),
+    (lambda f: ["serve", "--watch", f / "mics", "--output", f / "o", "--diameter", 100, "--metrics",
+                f / "mics" / "mic_0001.mrc"], "is there and is no file of counters"),
     (lambda f: pick(f, "--report", f / "mics" / "mic_0001.mrc"), "is no report in JSON"),
     (lambda f: pick(f, "--html", f / "mics" / ".." / "labels.star"), "is no report in HTML"),
     (lambda f: ["combine", f / "labels.star", f / "o.star", "--diameter", 100, "--output", f / "labels.star"],

@@ -125,7 +125,9 @@ def test_suggestions_are_those_of_the_general_model(worker, capsys, simulated, t
 
 @pytest.mark.parametrize(("do", "fields", "message"), [
     ("pick", {"micrographs": ["a.mrc"], "model": "nowhere.pupicker"}, "there is no such model file"),
-    ("pick", {"micrographs": ["a.mrc"], "format": "png", "output": "o"}, "not a coordinate table"),
+    ("pick", {"micrographs": ["a.mrc"], "format": "png", "output": "o"}, "format must be one of star, tsv"),
+    ("pick", {"micrographs": ["a.mrc"], "output": "o", "candidates": "o/."}, "is the folder of output and of candid"),
+    ("train", {"micrographs": ["a.mrc"], "output": "m.star", "diameter": 100, "labels": "t"}, "end it with .pupicker"),
     ("pick", {"micrographs": ["a.mrc"], "min_distance": 0}, "must be above 0"),
     ("train", {"micrographs": ["nowhere"], "output": "m", "diameter": 100, "labels": "t.star"}, "no such file"),
     ("train", {"micrographs": ["a.mrc"], "output": "m", "diameter": 100}, "either labels or pseudo_labels"),
@@ -136,6 +138,53 @@ def test_an_error_is_an_answer(worker, do, fields, message):
     with pytest.raises(WorkerError, match=message):
         worker.ask(do, **fields)
     assert worker.pid() == before
+
+
+def test_a_training_replaces_nothing_but_a_model(worker, simulated, tmp_path):
+    """Said before it begins."""
+    for source in (simulated.labelled[0], simulated.labels):
+        copy = tmp_path / source.name
+        shutil.copy(source, copy)
+        with pytest.raises(WorkerError, match="is there and is no model") as error:
+            worker.ask("train", micrographs=names(simulated.labelled), labels=str(simulated.labels),
+                       output=str(copy), **TRAINING)
+        assert error.value.parameters == ("output",) and copy.read_bytes() == source.read_bytes()
+
+
+def test_a_name_that_no_table_can_hold_costs_itself(worker, simulated, tmp_path):
+    named = [tmp_path / "a\nb.mrc", tmp_path / os.fsdecode(b"c\xff.mrc"), tmp_path / "d.mrc"]
+    for path in named:
+        os.link(simulated.unseen[0], path)
+    told = []
+    last = worker.ask("pick", told.append, micrographs=names(named), output=str(tmp_path / "out"), format="star")
+    assert [answer["event"] for answer in told] == ["quarantined", "quarantined", "micrograph"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["d.star"] and len(last["quarantined"]) == 2
+
+
+def test_tables_that_need_the_size_of_the_micrograph(worker, simulated, tmp_path):
+    worker.ask("pick", micrographs=names(simulated.unseen[:1]), output=str(tmp_path), format="cs")
+    assert len(read_coordinates(tmp_path / f"{simulated.unseen[0].stem}.cs", simulated.unseen[:1])) > 5
+
+
+def test_scores_of_what_cannot_be_scored(worker, simulated, tmp_path):
+    """A micrograph that is not there costs itself; a place beside the image is said."""
+    there, told = str(simulated.unseen[0]), []
+    last = worker.ask("score", told.append, places={str(tmp_path / "none.mrc"): [[1, 1]], there: [[1, 1], [1e9, 1]]})
+    assert [answer["event"] for answer in told] == ["quarantined", "micrograph"] and len(told[1]["score"]) == 2
+    assert len(last["warnings"]) == 1 and "1 place is outside" in last["warnings"][0]
+
+
+def test_a_line_that_cannot_be_understood_is_no_end_of_the_input(model_path):
+    lines = ['{"id": 1, "do": "pick", "micrographs": ["a"], "threshold": ' + "9" * 400 + "}", '{"id": 2, "do": "info"}']
+    out, _ = ended().communicate("\n".join(lines), timeout=SOON_S)
+    assert [json.loads(line).get("event") for line in out.splitlines()] == ["ready", "error", "result"]
+
+
+def test_what_has_nobody_to_talk_to_is_said():
+    for closed, words in (("<&-", "standard input is closed"), (">&-", "standard output is closed")):
+        shell = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *COMMAND], env=ENVIRONMENT, text=True, check=False,
+                               capture_output=True, timeout=SOON_S)
+        assert shell.returncode == 2 and words in shell.stderr and "Traceback" not in shell.stderr
 
 
 @pytest.mark.slow
@@ -235,6 +284,12 @@ def test_a_socket_serves_several_and_outlives_them(capfd, model_path, simulated,
         assert answers[1]["micrograph"] == str(simulated.unseen[number])
         client.close()
     assert "another process serves there" in run(capfd, "serve", "--socket", path).error(2)
+    with socket.socket(socket.AF_UNIX) as half, half.makefile() as lines:  # asks, says that this was all, and reads
+        half.settimeout(SOON_S)
+        half.connect(str(path))
+        half.sendall(json.dumps(request).encode() + b"\n")
+        half.shutdown(socket.SHUT_WR)
+        assert [json.loads(line)["event"] for line in lines] == ["ready", "micrograph", "result"]
     with socket.socket(socket.AF_UNIX) as last:
         last.connect(str(path))
         last.sendall(b'{"do": "stop"}\n')
@@ -283,6 +338,7 @@ def test_a_folder_that_grows(model_path, simulated, tmp_path):
     ("--output", "out"), ("--watch", ".", "--model", "m.pupicker"), ("--watch", ".", "--output", "out"),
     ("--watch", ".", "--output", "out", "--model", "m.pupicker", "--diameter", 100),
     ("--watch", "nowhere", "--output", "out", "--diameter", 100), ("--socket", "a", "--watch", "b"),
+    ("--threshold", 3), ("--socket", "a", "--masks", "m"), ("--metrics", "counters.star"),
 ])
 def test_options_that_do_not_go_together(capsys, words):
     result = run(capsys, "serve", *words)

@@ -32,6 +32,12 @@ def line(**content):
     (line(do="train", micrographs=["a"], diameter=100, output="m", updates=1.5), "updates must be a whole number"),
     (line(do="train", micrographs=["a"], diameter=100, output="m", labels={"a": [[1]]}), "labels must be the name of"),
     (line(do="train", micrographs=["a"], diameter=100, output="m", network=3), "network must be a text"),
+    (line(do="pick", micrographs=["a"], threshold=10**400), "threshold must be a finite number"),
+    (line(do="info", id=-10**400), "id must be a text or a number"),
+    (line(do="pick", micrographs=["a\0b"]), "micrographs must be a list of texts"),
+    (line(do="pick", micrographs=["a"], output="o\0"), "output must be a text that can be a name"),
+    (line(do="pick", micrographs=["a"], format="pdf"), "format must be one of star, tsv"),
+    (line(do="pick", micrographs=["a"], format="../a.tsv"), "format must be one of star, tsv"),
     (line(do="score", places={"a": [[1, 2], [3, None]]}), "places must be an object of places"),
     (line(do="cancel"), "cancel needs request"), (line(do="stop", now=True), "stop has no field now; it has none"),
 ])
