@@ -29,7 +29,7 @@ def _counts(axes: Axes, branches: list[dict[str, Any]]) -> None:
     axes.margins(y=0.12)
     axes.set_ylabel("particles")
     axes.set_title("Particles, and 2D classes mostly of false ones", fontsize=10)
-    axes.legend(fontsize=8, loc="lower left")
+    axes.legend(fontsize=8, loc="upper center")
 
 
 def _curves(axes: Axes, report: dict[str, Any]) -> None:
@@ -64,6 +64,9 @@ def _resolutions(axes: Axes, branches: list[dict[str, Any]]) -> None:
                 axes.annotate(f" {branch['threshold']:g}", (branch["particles"], resolution), fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    sizes = sorted({branch["particles"] for branch in branches if branch["threshold"] is not None})
+    axes.set_xticks(sizes, [str(size) for size in sizes], rotation=40, fontsize=8)
+    axes.minorticks_off()
     axes.set_xlabel("particles")
     axes.set_ylabel("resolution (FSC 0.5 with the truth) / Å")
     axes.set_title("Resolution (numbers: threshold)", fontsize=10)
@@ -100,5 +103,5 @@ def draw_results(path: Path, report: dict[str, Any], averages: dict[str, list[An
     rows = below.subplots(len(branches), most, squeeze=False)
     for row, branch in zip(rows, branches, strict=True):
         _averages(list(row), branch, averages[branch["name"]])
-    save_small_png(figure, path, dpi=110)
+    save_small_png(figure, path, dpi=100)
     plt.close(figure)
