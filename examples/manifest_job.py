@@ -37,7 +37,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(job, dict) or {"do", "coordinates"} & job.keys():
         raise ValueError('a job is an object, {"id": 7, "micrographs": [...], ...}, without do and coordinates')
     fields = {name: value for name, value in job.items() if name != "id" and value is not None}
-    picked, failed, diameter_ang = {}, {}, fields.get("diameter")
+    picked, failed = {}, {}
+    diameter_ang: Any = fields.get("diameter")  # the request says what is wrong with it
 
     def told(answer: dict[str, Any]) -> None:
         if answer["event"] == "micrograph":
