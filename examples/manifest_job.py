@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 from pupicker.shared.atomic import write_text
 from pupicker.shared.worker import Worker, WorkerError
@@ -37,8 +37,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(job, dict) or {"do", "coordinates"} & job.keys():
         raise ValueError('a job is an object, {"id": 7, "micrographs": [...], ...}, without do and coordinates')
     fields = {name: value for name, value in job.items() if name != "id" and value is not None}
-    picked, failed = {}, {}
-    diameter_ang: Any = fields.get("diameter")  # the request says what is wrong with it
+    picked, failed, diameter_ang = {}, {}, cast(float, fields.get("diameter"))  # the request says if it is none
 
     def told(answer: dict[str, Any]) -> None:
         if answer["event"] == "micrograph":

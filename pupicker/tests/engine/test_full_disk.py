@@ -77,8 +77,6 @@ def matches(path):
 WRITERS: dict[str, dict[str, Callable[[Path], object]]] = {
     "shared/atomic.py": {"a.txt": lambda path: write_text(path, "text\n" * 20), "b.txt": stream},
     "shared/json_files.py": {"a.json": lambda path: write_json(path, {"key": "value" * 20})},
-    "shared/counters.py": {"a.prom": lambda path: Counters([str(path)]).write(),
-                           "b.json": lambda path: Counters([str(path)]).write()},
     "engine/runtime/run_report.py": {"a.json": lambda path: Report("pick").write(path)},
     "engine/files/mrc.py": {"a.mrc": lambda path: write_mrc(path, PIXELS, 6.0)},
     "engine/files/star.py": {"a.star": lambda path: write_coordinates(path, PICKS),
@@ -133,6 +131,20 @@ def assert_told(write, path):
 @pytest.mark.parametrize(("module", "name"), CASES)
 def test_a_writer_names_the_file_and_leaves_the_old_one(tmp_path, module, name):
     assert_told(WRITERS[module][name], tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.prom", "b.json"])
+def test_counters_that_have_no_room_are_said_and_stop_nothing(tmp_path, caplog, name):
+    path = tmp_path / name
+    counters = Counters([str(path)])
+    counters.write()
+    before = path.read_bytes()
+    with room_for(ROOM):
+        counters.write()
+        counters.write()
+    assert [str(path) in line for line in caplog.messages] == [True]
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    counters.write()
 
 
 def test_a_model_that_has_no_room(tmp_path, model_path):
