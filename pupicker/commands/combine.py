@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import add_options, pixel_size_among, print_json, print_rows
-from pupicker.commands.parsing.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.plurals import counted
 
@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     if twice is not None:
         raise UsageError(f"{twice} is given twice, and would count as two pickers: give each table once")
     if args.output.suffix and not args.output.is_dir():
-        check_output_file(args.output)
+        check_output_file(args.output, "--output")
         format_to_write(args.output)
     else:
-        check_output_folder(args.output)
+        check_output_folder(args.output, "--output")
     reading = Reading(name_pattern=args.name_pattern)
     tables = [read_coordinates(path, reading=reading) for path in args.tables]
     found = combine(tables, _distance_px(args, tables), args.at_least)

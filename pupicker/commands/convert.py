@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from pupicker.commands.parsing.arguments import add_option, add_table, print_text, reading_of
-from pupicker.commands.parsing.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.plurals import counted
 

@@ -22,9 +22,9 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
-from pupicker.commands.parsing.targets import check_output_folder
 from pupicker.commands.parsing.training_arguments import add_learning_arguments, check, training_options
 from pupicker.commands.train import geometry_of, network_of, sources_of
+from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.shared.json_files import write_json
 
     device, threads = chosen_device(args)
-    check_output_folder(args.output)
+    check_output_folder(args.output, "--output")
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         try:

@@ -17,7 +17,7 @@ from pupicker.commands.parsing.arguments import (
     print_rows,
     worded,
 )
-from pupicker.commands.parsing.targets import check_output_file
+from pupicker.engine.files.targets import check_output_file
 from pupicker.shared import options
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pupicker.commands.parsing.arguments import (
     print_rows,
     print_text,
 )
-from pupicker.commands.parsing.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.plurals import counted
 from pupicker.shared.worker import Worker
@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.window.micrograph_image import MicrographError
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
-    check_output_folder(args.output)
-    check_output_file(args.output / MODEL)
+    check_output_folder(args.output, "--output")
+    check_output_file(args.output / MODEL, "--output")
     paths = list_micrographs(args.micrographs)
     pixel_size = args.pixel_size or _pixel_size_ang(paths)
     keys = distinct_stems(map(str, paths))

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import pupicker
 from pupicker.commands.parsing.arguments import named, print_text, refuse_empty, worded
 from pupicker.commands.parsing.swapped import check_swapped
-from pupicker.commands.parsing.targets import check_output_file, check_targets
+from pupicker.commands.parsing.targets import check_targets
+from pupicker.engine.files.targets import check_output_file
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import PuPickerError, UsageError, out_of_memory
 from pupicker.engine.runtime.interruption import Terminated, terminated_by_signal

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import add_option, add_options, print_json, print_rows
-from pupicker.commands.parsing.targets import check_output_folder
+from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
 
 if TYPE_CHECKING:

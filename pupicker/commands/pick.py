@@ -21,7 +21,7 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
-from pupicker.commands.parsing.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.plurals import counted
@@ -214,10 +214,10 @@ def check_format(args: argparse.Namespace) -> None:
     if getattr(args, "candidates", None):
         check_output_folder(args.candidates, "--candidates")
     if in_folder(args):
-        check_output_folder(args.output)
+        check_output_folder(args.output, "--output")
         return
     format_to_write(args.output)
-    check_output_file(args.output)
+    check_output_file(args.output, "--output")
     if args.format and FORMATS[args.format] != args.output.suffix.lower():
         raise UsageError(f"--format {args.format}: is for the tables in a folder, --output {args.output} is a single"
                          " one")

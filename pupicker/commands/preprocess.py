@@ -13,7 +13,7 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
-from pupicker.commands.parsing.targets import check_output_folder
+from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
 
 HELP = "Downsample micrographs and normalise them together."
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.runtime.device import set_threads
     from pupicker.engine.runtime.run_report import Report
 
-    check_output_folder(args.output)
+    check_output_folder(args.output, "--output")
     threads = set_threads(args.threads)
     paths = list_micrographs(args.micrographs)
     target = args.target_pixel_size or args.diameter / NETWORKS[DEFAULT_NETWORK].particle_px()

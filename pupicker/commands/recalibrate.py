@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pupicker.commands.parsing.arguments import add_option, print_json, print_rows
-from pupicker.commands.parsing.targets import check_output_file
+from pupicker.engine.files.targets import check_output_file
 from pupicker.shared import options
 
 HELP = "Tell a model how many particles a micrograph holds: what its scores mean follows, without a training."
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.engine.training.recalibration import recalibrated
 
-    check_output_file(args.output)
+    check_output_file(args.output, "--output")
     model = load_model(model_file(args.model))
     with sole_writer(args.output):
         changed = recalibrated(model, args.particles_per_micrograph)

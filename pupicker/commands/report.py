@@ -13,7 +13,7 @@ from pupicker.commands.parsing.arguments import (
     add_table,
     reading_of,
 )
-from pupicker.commands.parsing.targets import check_output_file
+from pupicker.engine.files.targets import check_output_file
 from pupicker.shared import options
 
 HELP = "Write an HTML report of picks: scores, picks per micrograph, examples."
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.runtime.device import set_threads
 
     set_threads(args.threads)
-    check_output_file(args.output)
+    check_output_file(args.output, "--output")
     paths = list_micrographs(args.micrographs)
     table = read_coordinates(args.picks, paths, reading_of(args))
     table = table.on(paths)

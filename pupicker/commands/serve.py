@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import add_device, add_exclusion, add_model, add_options, chosen_device
-from pupicker.commands.parsing.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder
 from pupicker.shared import options
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _watched(args: argparse.Namespace) -> Watched | None:
     if (args.model is None) == (args.diameter is None):
         raise UsageError("--watch needs either a model, or a diameter for the general model", "model", "diameter")
     check_watched(args.watch)
-    check_output_folder(args.output)
+    check_output_folder(args.output, "--output")
     shared = ("threshold", "min_distance", "pixel_size", "keep_borders", "margin", "exclude_contamination", "format")
     values: dict[str, Any] = {name: getattr(args, name) for name in shared}
     values["masks"] = None if args.masks is None else str(args.masks)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pupicker.commands.parsing.arguments import add_option, print_text
-from pupicker.commands.parsing.targets import check_output_folder
+from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
 from pupicker.shared.plurals import counted
 from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the set, show progress on stderr and a table on stdout."""
     given = {field.name: getattr(args, field.name) for field in fields(SimulationConfig) if hasattr(args, field.name)}
     config = SimulationConfig(**{**given, "defocus_range_um": tuple(args.defocus_range_um)})
-    check_output_folder(args.output)
+    check_output_folder(args.output, "--output")
     threads = args.threads or os.cpu_count() or 1
 
     import torch

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import chosen_device, finish, reading_of, report_of_failure, worded
-from pupicker.commands.parsing.targets import check_output_file
 from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
+from pupicker.engine.files.targets import check_output_file
 from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:

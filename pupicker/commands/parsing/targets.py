@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pupicker.engine.files import targets
 from pupicker.engine.files.targets import check_kind
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.shared.model_header import is_model
@@ -34,16 +33,6 @@ def check_targets(args: argparse.Namespace) -> None:
             option = "OUT" if args.command == "convert" else f"--{name}"
             _check_apart(args, name, path, option)
             check_kind(OUTPUTS.get(args.command, name) if name == "output" else name, option, path)
-
-
-def check_output_file(path: Path, option: str = "--output") -> None:
-    """Raise UsageError or InputError if there can be no such file."""
-    targets.check_output_file(path, option)
-
-
-def check_output_folder(path: Path, option: str = "--output") -> None:
-    """Raise UsageError or InputError if there can be no such folder, or nothing can be written into it."""
-    targets.check_output_folder(path, option)
 
 
 def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -> None:

@@ -57,8 +57,9 @@ FORMATS: tuple[CoordinateFormat, ...] = (
 
 _OF_SUFFIX: dict[str, CoordinateFormat] = {suffix: form for form in FORMATS for suffix in form.SUFFIXES}
 BY_SUFFIX = {suffix: _OF_SUFFIX.pop(suffix) for suffix in TABLE_SUFFIXES} | _OF_SUFFIX
-WRITTEN = {suffix: form for suffix, form in BY_SUFFIX.items() if hasattr(form, "write")}
 """The format of each extension, the usual ones first."""
+WRITTEN = {suffix: form for suffix, form in BY_SUFFIX.items() if hasattr(form, "write")}
+"""Those that can be written."""
 
 
 def format_of(path: Path) -> CoordinateFormat:
@@ -93,8 +94,8 @@ def is_table(path: Path) -> bool:
 
 def format_to_write(path: Path) -> WritableFormat:
     """The format for the extension of a file to write; InputError if there is none."""
-    form = BY_SUFFIX.get(path.suffix.lower())
-    if form is None or not hasattr(form, "write"):
+    form = WRITTEN.get(path.suffix.lower())
+    if form is None:
         raise _unknown(path, WRITTEN)
     return form  # type: ignore[return-value]  # it has what the protocol asks for
 
