@@ -15,7 +15,6 @@ from pupicker.commands.parsing.arguments import (
     add_options,
     add_results,
     chosen_device,
-    first_geometry,
 )
 from pupicker.commands.pick import add_output, pick_all
 from pupicker.shared import options
@@ -63,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.picking.general_picker import GeneralPicker
     from pupicker.engine.picking.picker import PickingOptions
     from pupicker.engine.preparation.exclusion import exclusion_for
+    from pupicker.engine.preparation.task_geometry import first_geometry
 
     _check_ignored(args)
     device, threads = chosen_device(args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -126,7 +127,8 @@ def _root() -> Any:
 
 
 def _serve(args: argparse.Namespace) -> list[str]:
-    return [sys.executable, "-m", "pupicker", "serve", "--device", args.device, "--threads", str(args.threads)]
+    return [sys.executable, "-m", "pupicker", "serve", "--device", args.device, "--precision", args.precision,
+            "--threads", str(args.threads)]
 
 
 def _first_model(args: argparse.Namespace) -> dict[str, Any]:
@@ -230,7 +232,7 @@ def _training(folder: Path, record: LabelRecord, micrographs: Sequence[str]) -> 
 def _say_next(folder: Path, record: LabelRecord) -> None:
     """What to do with the labels."""
     if record.number():
-        print_rows([("next", "pupicker " + " ".join(_training(folder, record, ["MIC..."])))])
+        print_rows([("next", "pupicker " + shlex.join(_training(folder, record, ["MIC..."])))])
 
 
 def _train(args: argparse.Namespace, record: LabelRecord, entries: Sequence[LabelMicrograph]) -> int:

@@ -74,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.only_html:
             save_model(args.output, model)
             checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that is not written is in there
-    if not args.only_html:
-        status.done(model.record)
+    status.done(model.record)
     content = card(model)
     report.results.update(content)
     if args.html:

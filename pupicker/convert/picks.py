@@ -44,19 +44,37 @@ def writeViewsStar(views: Iterable[Any], starFile: str) -> None:
             stream.write("%06d@%s\n" % (max(1, index), os.path.abspath(path)))
 
 
-def writePicks(coordSet: Any, attribute: str, path: str) -> None:
+def scoredCoordinates(coordSet: Any, attribute: str) -> Iterator[Tuple[Any, float]]:
+    """The enabled coordinates that have a number in `attribute`, with it: places added by hand may have none."""
+    for coord in coordSet:
+        score = coord.getAttributeValue(attribute)
+        if coord.isEnabled() and score is not None and not math.isnan(score):
+            yield coord, score
+
+
+def writePicks(coordSet: Any, attribute: str, path: str) -> int:
     """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score.
 
-    If that is the score of pupicker, the probability goes with it; empty: the picks have none.
+    If that is the score of pupicker, the probability goes with it; empty: the picks have none.  Returns the number of
+    coordinates that are left out, because they are disabled or have no score.
     """
     columns = [attribute] if attribute else []
     if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
         columns.append(PROBABILITY)
     with atomic_text(path) as stream:
         stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")
-        for coord in coordSet:
+        written = 0
+        for coord in _meant(coordSet, attribute):
             values = "".join("\t%r" % getattr(coord, name).get() for name in columns)
             stream.write("%s\t%d\t%d%s\n" % (linkName(coord.getMicId()), coord.getX(), coord.getY(), values))
+            written += 1
+    return int(coordSet.getSize()) - written
+
+
+def _meant(coordSet: Any, attribute: str) -> Iterator[Any]:
+    if attribute:
+        return (coord for coord, _ in scoredCoordinates(coordSet, attribute))
+    return (coord for coord in coordSet if coord.isEnabled())
 
 
 def writeRows(rows: Dict[int, List[Any]], columns: Sequence[str], path: str) -> None:

@@ -13,7 +13,7 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker.convert.labels import Labels, matchLabels, writeLabels
-from pupicker.convert.picks import writePicks
+from pupicker.convert.picks import scoredCoordinates, writePicks
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.shared.digests import digest_of
@@ -76,7 +76,9 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
     # --------------------------- STEPS functions -----------------------------
     def convertInputStep(self, inputs: str) -> List[str]:
         reference = self._matchReference()
-        writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
+        leftOut = writePicks(self.inputCoordinates.get(), self.scoreAttribute.get(), self._getExtraPath("picks.tsv"))
+        if leftOut:
+            self.warning("Left out, because disabled or without a score: " + counted(leftOut, "pick"))
         writeLabels(reference.points, self._getExtraPath("reference.tsv"))
         write_json(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
                                                              "scale": reference.scale})
@@ -103,8 +105,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
         self._store()
         output = self._createSetOfCoordinates(picks.getMicrographs(asPointer=True))
         output.copyInfo(picks)
-        for coord in picks.iterItems():
-            if getattr(coord, self.scoreAttribute.get()).get() >= threshold:
+        for coord, score in scoredCoordinates(picks, self.scoreAttribute.get()):
+            if score >= threshold:
                 output.append(coord.clone())
         output.setObjComment("%s with score >= %0.3g (best F1)" % (counted(output.getSize(), "pick"), threshold))
         self._defineOutputs(outputCoordinates=output)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List
 
 from pwem.objects import Coordinate, SetOfCoordinates
 from pwem.protocols import ProtParticles
@@ -24,7 +23,7 @@ from pupicker.constants import (
 )
 from pupicker.convert.corrections import Corrected, changesText, readCorrections, scoredPlaces
 from pupicker.convert.origin import modelOf
-from pupicker.convert.picks import coordinateLike, weakPicks
+from pupicker.convert.picks import coordinateLike, scoredCoordinates, weakPicks
 from pupicker.plugin.child_process import coreWorker
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.thresholds import LISTS, numericAttributes, readNumbers, scoreThresholds
@@ -143,7 +142,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
     # --------------------------- STEPS functions -----------------------------
     def createOutputStep(self, digest: str) -> None:
         coordSet, attribute = self.inputCoordinates.get(), self._getAttribute()
-        scores = sorted((score for _, score in self._iterScored(coordSet, attribute)), reverse=True)
+        scores = sorted((score for _, score in scoredCoordinates(coordSet, attribute)), reverse=True)
         if not scores:
             raise Exception("No particle of the set has a number in %s: choose another score attribute." % attribute)
         thresholds = scoreThresholds(self.mode.get(), self._getValues(), scores)
@@ -154,7 +153,7 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                 for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
         self._emptyOtherOutputs([cut.name for cut in cuts])
         corrected = readCorrections(self.corrections.get() or "")
-        for coord, score in self._iterScored(coordSet, attribute):
+        for coord, score in scoredCoordinates(coordSet, attribute):
             for cut in cuts:
                 cut.take(coord, score, corrected)
         self._addWeaker(corrected, coordSet, scores[-1], cuts)
@@ -207,14 +206,6 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
             negatives.setObjComment("marked as no particle by hand: " + counted(negatives.getSize(), "place"))
             self._defineOutputs(outputNegatives=negatives)
             self._defineSourceRelation(self.inputCoordinates, negatives)
-
-    @staticmethod
-    def _iterScored(coordSet: Any, attribute: str) -> Iterable[Tuple[Any, float]]:
-        """The enabled coordinates that have a number in `attribute`, with it."""
-        for coord in coordSet:
-            score = coord.getAttributeValue(attribute)
-            if coord.isEnabled() and score is not None and not math.isnan(score):
-                yield coord, score
 
     def _newOutput(self, number: int, coordSet: Any) -> Any:
         output = self._createSetOfCoordinates(coordSet.getMicrographs(asPointer=True), suffix="%d" % number)

@@ -16,7 +16,6 @@ from pupicker.shared.plurals import counted
 if TYPE_CHECKING:
     import torch
 
-    from pupicker.core.geometry import Geometry, Overrides
     from pupicker.engine.files.coordinates import Reading
     from pupicker.engine.runtime.run_report import Report
     from pupicker.shared.option import Option
@@ -183,16 +182,6 @@ def add_names(parser: argparse.ArgumentParser) -> None:
                         ' files: JSON {"file name without extension": "name"}')
 
 
-def first_geometry(
-    paths: Sequence[Path], pixel_size_ang: float | None, diameter_ang: float, particle_px: float,
-    overrides: Overrides | None = None, report: Report | None = None,
-) -> tuple[Geometry, float]:
-    """As :func:`pupicker.engine.preparation.task_geometry.first_geometry`, which is not imported to parse words."""
-    from pupicker.engine.preparation import task_geometry
-
-    return task_geometry.first_geometry(paths, pixel_size_ang, diameter_ang, particle_px, overrides, report)
-
-
 def pixel_size_among(names: Sequence[str], *instead: str) -> float:
     """Of the first of the micrographs that tables name that is there; `instead` are options that need none.
 
@@ -201,10 +190,11 @@ def pixel_size_among(names: Sequence[str], *instead: str) -> float:
     UsageError
         None is there.
     """
-    from pupicker.engine.files.micrographs import MICROGRAPH_SUFFIXES, read_header, resolve_pixel_size
+    from pupicker.engine.files.micrographs import read_header, resolve_pixel_size
+    from pupicker.shared.names import named_as_micrograph
 
     for path in map(Path, names):
-        if path.suffix.lower() in MICROGRAPH_SUFFIXES and path.is_file():
+        if named_as_micrograph(path) and path.is_file():
             return resolve_pixel_size(read_header(path), None)
     raise UsageError("the pixel size is not known, because none of the micrographs that the tables name is there: give"
                      f" it{', or a radius in pixels' if instead else ''}", "pixel_size", *instead)

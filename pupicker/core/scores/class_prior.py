@@ -45,10 +45,11 @@ def estimate_particles(candidates: Tensor, hits: Tensor, labels: int, max_partic
     """
     if labels < 1:
         raise ValueError("an estimate needs at least one label")
-    if not hits.numel():
-        return float(min(max(candidates.numel(), labels), max_particles))
-    above, reached = _at_median_hit(candidates, hits)
-    return float(min(max(above * labels / reached, labels), max(max_particles, labels)))
+    number: float = candidates.numel()
+    if hits.numel():
+        above, reached = _at_median_hit(candidates, hits)
+        number = above * labels / reached
+    return float(max(min(number, max_particles), labels))
 
 
 def particle_interval(

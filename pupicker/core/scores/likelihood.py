@@ -29,7 +29,9 @@ So the odds are bounded: where they reach :math:`1+\rho n`, at the ratio
 :math:`B=\log(1+\rho n)-\log\frac{\rho}{1-\rho}`, it goes on as :math:`B+d/(1+d)`, with :math:`d` what it would be
 above :math:`B`; the order of scores stays.
 
-Limits: no candidates or no labels leave :math:`a = 1, b = 0`; below the bound the ratio is linear in the logit.
+Limits: no candidates or no labels leave :math:`a = 1, b = 0`; where none of the labels is hit, half a one counts as
+hit, with the usual slope: few of the candidates are particles then, and which is not known; below the bound the ratio
+is linear in the logit.
 """
 
 from __future__ import annotations
@@ -95,6 +97,11 @@ def calibrate_by_number(candidates: Tensor, expected: float) -> Calibration:
     return with_bound(with_total(Calibration(USUAL_SLOPE), candidates, expected), candidates.numel())
 
 
+def particles_found(expected: float, hits: int, labels: int) -> float:
+    """Of `expected` particles those that are candidates: the share of the labels that is; of no hit, half a one."""
+    return expected * max(hits, 0.5) / max(labels, 1)
+
+
 def with_bound(calibration: Calibration, candidates: int) -> Calibration:
     """The same, bounded by what so many candidates can tell."""
     return replace(calibration, bound=math.log1p(calibration.share * candidates) - _log_odds(calibration.share))
@@ -118,8 +125,10 @@ def calibrate(candidates: Tensor, hits: Tensor, labels: int, expected: float) ->
     expected
         Number of particles expected in the held-out micrographs; lowered to what the candidates can hold.
     """
-    if not candidates.numel() or not hits.numel():
+    if not candidates.numel() or not labels:
         return Calibration()
+    if not hits.numel():
+        return with_total(Calibration(USUAL_SLOPE), candidates, particles_found(expected, 0, labels))
     x, y = candidates.double(), hits.double()
     possible = _largest_weight(x, y)
     share = min(min(expected / labels, possible) * y.numel() / x.numel(), _LARGEST_SHARE)

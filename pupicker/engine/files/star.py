@@ -34,11 +34,14 @@ class StarTable:
 
     Attributes
     ----------
+    block
+        Its name (without ``data_``).
     columns
         Values by label without the leading underscore; only the labels that were asked for and are there.
     """
 
     path: Path
+    block: str
     columns: Mapping[str, list[str]]
     _text: str
     _first_line: int
@@ -99,7 +102,7 @@ def read_star(
         if block.name not in ignored_blocks and all(f"_{label}" in tags for label in required):
             present = [label for label in (*required, *optional) if f"_{label}" in tags]
             columns = {label: [cif.as_string(value) for value in block.find_values(f"_{label}")] for label in present}
-            return StarTable(path, columns, text, _line_of_item(block, f"_{required[0]}"))
+            return StarTable(path, block.name, columns, text, _line_of_item(block, f"_{required[0]}"))
     return None
 
 

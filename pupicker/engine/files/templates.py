@@ -46,6 +46,8 @@ def read_templates(path: Path, pixel_size_ang: float | None, geometry: Geometry)
     side = stack.shape[1]
     if side != stack.shape[2]:
         raise InputError(f"{path}: images of {stack.shape[2]} x {side} pixels; they must be square")
+    if side % 2:  # one more row and column before the others: the middle stays pixel n / 2, which resampling keeps
+        stack, side = np.pad(stack, ((0, 0), (1, 0), (1, 0)), mode="edge"), side + 1
     if side * pixel_size < geometry.diameter_ang:
         raise InputError(
             f"{path}: images of {side * pixel_size:.0f} A are smaller than the particle of {geometry.diameter_ang:g} A;"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 
@@ -33,7 +34,8 @@ SCHEMA: dict[str, Any] = {
         "diameter_ang": Positive, "working_pixel_size_ang": Positive, "training_radius_px": Positive,
         "min_distance_ang": Positive, "box_size_ang": Positive, "background_ang": Positive,
     },
-    "calibration": dict, "class_prior": Positive, "suggested_threshold": Number, "views?": int, "details": dict,
+    "calibration": {"slope": Positive, "intercept": Number, "share": Positive, "bound?": Number},
+    "class_prior": Positive, "suggested_threshold": Number, "views?": int, "details": dict,
     "exclusion?": (dict, type(None)),
     "usual_levels?": dict.fromkeys(("lowest_median", "highest_median", "lowest_spread", "highest_spread"), Number),
 }
@@ -49,12 +51,15 @@ def check_header(header: Any) -> None:
         raise ValueError("normalization: std holds a value that is not above 0")
     if not header["class_prior"] < 1:
         raise ValueError("class_prior is not below 1")
-    for name, value in header["calibration"].items():
-        if not _is_number(value):
-            raise ValueError(f"calibration: {name} is no finite number")
-    if not 0 < header["calibration"].get("share", 0.5) < 1 or not header["calibration"].get("slope", 1) > 0:
-        raise ValueError("calibration: its share is not between 0 and 1, or its slope not above 0")
+    if not header["calibration"]["share"] < 1:
+        raise ValueError("calibration: share is not below 1")
     _check(header.get("exclusion") or {}, _EXCLUSION, "exclusion: ")
+
+
+def known_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a data class of this version has fields for."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def known_details(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from pupicker.core.networks import Classifier, Unavailable, provider
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.scores.likelihood import Calibration
 from pupicker.engine.files.tensors import write_tensors
-from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details
+from pupicker.engine.models.header_schema import check_header, is_schema_number, known_details, known_fields
 from pupicker.engine.models.other_files import what_it_is
 from pupicker.engine.models.stored_weights import CELL_HEAD, check_numbers, network_of, weights_digest
 from pupicker.engine.models.training_record import TrainingRecord
@@ -211,7 +211,7 @@ def _check_card(path: Path) -> None:
 
 def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Model:
     network, cell_head = network_of(header["network"]["name"], header["network"]["settings"], tensors)
-    version, calibration = header["schema_version"], Calibration(**header["calibration"])
+    version, calibration = header["schema_version"], Calibration(**known_fields(Calibration, header["calibration"]))
     if version < 3 and (version == 2) != (cell_head is not None):
         raise ValueError(f"format {version} {'without' if cell_head is None else 'with'} a layer for cells")
     if (version == 3) != (calibration.bound is not None):
@@ -221,11 +221,12 @@ def _from_header(header: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Mo
         weight=tuple(normalization["weight"]), mean=tuple(normalization["mean"]), std=tuple(normalization["std"]),
         form=normalization["form"],
     )
+    levels = header.get("usual_levels")
     return Model(
-        network, header["network"]["name"], mixture, Geometry(**header["geometry"]),
+        network, header["network"]["name"], mixture, Geometry(**known_fields(Geometry, header["geometry"])),
         calibration, float(header["class_prior"]), float(header["suggested_threshold"]),
         TrainingRecord.from_dict(known_details(header["details"])), _orientations(header), header.get("exclusion"),
-        cell_head, UsualLevels(**header["usual_levels"]) if header.get("usual_levels") else None,
+        cell_head, UsualLevels(**known_fields(UsualLevels, levels)) if levels else None,
     )
 
 

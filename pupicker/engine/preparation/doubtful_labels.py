@@ -11,7 +11,7 @@ import torch
 from pupicker.core.detection.agreement import blob_response, values_at
 from pupicker.core.geometry import Geometry
 from pupicker.engine.files.coordinate_table import CoordinateTable
-from pupicker.engine.preparation.label_placement import MOST_LABELS, MOST_MICROGRAPHS, NONE, SUSPICIOUS
+from pupicker.engine.preparation.label_placement import MOST_LABELS, MOST_MICROGRAPHS, SUSPICIOUS, UNSEEN
 from pupicker.engine.preparation.label_places import Place
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.shared.plurals import counted
@@ -33,7 +33,7 @@ def say_doubtful_rows(micrographs: Sequence[Resampled], labels: CoordinateTable,
     if doubled > MOST_DOUBLED * total:
         _log.warning("%d of %s have another one within %.2g diameters: two tables of the same particles?",
                      doubled, counted(total, "label"), NEAR_DIAMETERS)
-    if labels.score is None:
+    if labels.score is None or not some:
         return
     some = some[:: max(1, -(-len(some) // MOST_MICROGRAPHS))]
     diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
@@ -60,6 +60,6 @@ def _lowest_useful(scores: np.ndarray, values: np.ndarray) -> float | None:
         return None
     for place in range(1, len(groups)):
         rest, lowest = np.concatenate(groups[place:]), float(scores[groups[place - 1]].min())
-        if float(values[rest].mean()) < NONE * surest and lowest > scores[rest].min():
+        if float(values[rest].mean()) < UNSEEN * surest and lowest > scores[rest].min():
             return lowest
     return None

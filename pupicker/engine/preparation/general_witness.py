@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from pupicker.core.detection.candidates import OUTPUT_STRIDE, logit_map
 from pupicker.core.detection.local_ranks import chances_of, largest_near
@@ -125,11 +126,19 @@ class GeneralWitness:
 
     def _map(self, micrograph: Resampled) -> Tensor:
         if self._enlarged != 1:
-            rows, columns = (max(16, round(side * self._enlarged)) for side in micrograph.pixels.shape)
-            micrograph = replace(micrograph, pixels=fourier_resize(micrograph.pixels, (rows, columns)))
+            micrograph = _enlarged(micrograph, self._enlarged)
         own = fit(stack_histograms([micrograph.histogram()]))
         image = network_input(micrograph, own.mixture, float(own.scale[0]), float(own.offset[0]), self._background_px)
         return largest_near(logit_map(self._network, image)[0])
+
+
+def _enlarged(micrograph: Resampled, factor: float) -> Resampled:
+    """The pixels of the micrograph, and the mask that belongs to them, at another working pixel size."""
+    rows, columns = (max(16, round(side * factor)) for side in micrograph.pixels.shape)
+    mask = micrograph.contaminated
+    if mask is not None:
+        mask = interpolate(mask[None, None].float(), (rows, columns))[0, 0] > 0
+    return replace(micrograph, pixels=fourier_resize(micrograph.pixels, (rows, columns)), contaminated=mask)
 
 
 def asked_of(micrographs: Sequence[Resampled], counts: Sequence[int]) -> list[int]:

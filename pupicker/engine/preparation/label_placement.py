@@ -31,7 +31,7 @@ SUSPICIOUS, CERTAIN = 6.0, 8.0
 """Agreement of another place from which it is said, and from which it is an error.  Of the some hundred places that are
 tried, the best by chance has about 4."""
 
-WEAK, NONE = 0.4, 0.25
+WEAK, UNSEEN = 0.4, 0.25
 """The agreement of the labels as they are, over that of the other place, below which it is said, and is an error."""
 
 RANDOM, FEWEST_OF_RANDOM = 2.0, 20
@@ -88,7 +88,7 @@ class Finding:
     @property
     def certain(self) -> bool:
         """Whether it is for certain."""
-        return self._blobs(CERTAIN, NONE) or self._general(REFUSED)
+        return self._blobs(CERTAIN, UNSEEN) or self._general(REFUSED)
 
     @property
     def cured(self) -> Place:

@@ -84,7 +84,7 @@ def pick(job: Job, work: Work) -> Answer:
     Raises
     ------
     PuPickerError
-        The model, an option or all of the micrographs cannot be used; :class:`Cancelled`.
+        The model or an option cannot be used; :class:`Cancelled`.
     """
     values, report = job.values, Report(job.request.do)
     given = list(dict.fromkeys(Path(name) for name in values["micrographs"]))

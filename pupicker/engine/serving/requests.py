@@ -196,7 +196,7 @@ class Request:
                 problem = f"{do} needs {name}: {field.help}"
             if problem:
                 raise Refused(problem, name, id=id)
-            values[name] = field.default if value is None else value
+            values[name] = field.default if value is None else int(value) if field.kind == "whole" else value
         return cls(id, do, values)
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pupicker.core.networks import Classifier
 from pupicker.core.networks.cell_head import CellNetwork
 from pupicker.core.regions.regions import mean_disc_area
-from pupicker.core.scores.likelihood import Calibration, calibrate, calibrate_by_number, with_bound, with_total
+from pupicker.core.scores.likelihood import (
+    Calibration,
+    calibrate,
+    calibrate_by_number,
+    particles_found,
+    with_bound,
+    with_total,
+)
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.training.dataset import TrainingSet
@@ -69,7 +76,7 @@ def calibration_of(count: ParticleCount, evidence: Evidence) -> Calibration:
     found, held_out = evidence.found, evidence.held_out
     particles = count.particles(found.pixels)
     if count.known:
-        return calibrate_by_number(found.scores, particles * len(found.hits) / max(1, found.labels))
+        return calibrate_by_number(found.scores, particles_found(particles, len(found.hits), found.labels))
     if held_out is None:
         return with_bound(calibrate(found.scores, found.hits, found.labels, particles), len(found.scores))
     number = count.particles(held_out.pixels)

@@ -194,7 +194,7 @@ def load_training_set(sources: Sources, geometry: Geometry, threads: int, report
     labels = outside_labels(labels, areas, "labelled particle")
     others = outside_labels(negatives_in_working_pixels(loaded, negatives, labels, geometry), areas, "negative")
     if labelled and not sum(len(label) for label in labels):
-        raise InputError(no_labels(paths, picks))
+        raise InputError(no_labels(paths, picks, sum(len(picks.of(str(m.path))) for m in loaded)))
     digest = data_digest({m.path: stored[m.path] for m in loaded}, [picks, negatives], exclusion, pixel_size_ang,
                          keep_borders)
     micrographs = [

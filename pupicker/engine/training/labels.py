@@ -26,14 +26,14 @@ def labels_in_working_pixels(
     micrographs: list[Resampled], picks: CoordinateTable, what: str = "labelled particle"
 ) -> list[Tensor]:
     """Labels of each micrograph ``(n, 2)``; some outside of the image are left out, many are an error."""
-    labels, inside_total, outside_total, worst, dead = [], 0, 0, "", 0
+    labels, inside_total, outside_total, example, dead = [], 0, 0, "", 0
     for micrograph in micrographs:
         own = picks.of(str(micrograph.path))
         rows, columns = micrograph.shape
         inside = (own.x > -0.5) & (own.x < columns - 0.5) & (own.y > -0.5) & (own.y < rows - 0.5)
-        if not inside.all():
-            worst = (f"{micrograph.path} has {columns} x {rows} pixels, its labels reach x = {own.x.max():.0f},"
-                     f" y = {own.y.max():.0f}")
+        if not example and not inside.all():
+            example = (f"{micrograph.path} has {columns} x {rows} pixels, its labels go from x = {own.x.min():.6g} to"
+                     f" {own.x.max():.6g}, y = {own.y.min():.6g} to {own.y.max():.6g}")
         inside_total += int(inside.sum())
         outside_total += int((~inside).sum())
         live = inside & micrograph.holds(own.x, own.y)
@@ -43,11 +43,11 @@ def labels_in_working_pixels(
     if outside_total > MAX_OUTSIDE * (inside_total + outside_total):
         raise InputError(
             f"{outside_total} of {counted(inside_total + outside_total, what)} lie outside of their micrographs"
-            f" ({worst}); coordinates must be in pixels of the micrographs given; pupicker convert scales them"
+            f" ({example}); coordinates must be in pixels of the micrographs given; pupicker convert scales them"
         )
     if outside_total:
         _log.warning("%s left out: %s", counted(outside_total, f"{what} outside of its micrograph is",
-                                                f"{what}s outside of their micrographs are"), worst)
+                                                f"{what}s outside of their micrographs are"), example)
     if dead:
         _log.warning("%s on borders without an image %s left out", counted(dead, what), "is" if dead == 1 else "are")
     return labels
@@ -81,10 +81,13 @@ def apart(places: Tensor, others: Tensor, geometry: Geometry) -> Tensor:
     return (torch.cdist(places, others) > near_px).all(dim=1)
 
 
-def no_labels(paths: Sequence[Path], picks: CoordinateTable) -> str:
-    """Why no label is left."""
+def no_labels(paths: Sequence[Path], picks: CoordinateTable, lost: int) -> str:
+    """Why no label is left; `lost` of the picks are on micrographs that can be used, but where nothing shall be."""
     if not len(picks):
         return "the table of picks is empty: label some particles first"
+    if lost:
+        return (f"{none_can(lost, 'labelled particle')} be used: each lies where nothing shall be picked (margin, mask,"
+                " contamination) or on a border without an image; label others, or look at the margin and the masks")
     belongs = "the only pick does not belong" if len(picks) == 1 else f"none of the {len(picks)} picks belongs"
     one = "the only micrograph" if len(paths) == 1 else f"one of the {len(paths)} micrographs"
     return (

@@ -14,7 +14,7 @@ from pupicker.constants import (  # isort: skip
     CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, CUT_SCORES, PROBABILITY, SCORE,
 )
 from pupicker.objects import PuPickerModel  # isort: skip
-from pupicker.protocols import ProtPuPickerImportModel, ProtPuPickerThreshold  # isort: skip
+from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerThreshold  # isort: skip
 from pupicker.protocols.forms.thresholds import scoreThresholds  # isort: skip
 
 BOX = 44
@@ -108,6 +108,16 @@ class TestThreshold(WorkflowTestCase):
         _, outputs = self.cut(mode=CUT_COUNTS, counts="500", attribute="_topazScore")
         self.assertCut(outputs["outputCoordinates1"], lambda coord: coord._topazScore.get() is not None)
         self.assertEqual(outputs["outputCoordinates1"].getSize(), self.total * 9 // 10)
+
+    def testAnEvaluationLeavesThemOutToo(self):
+        run = self.newProtocol(ProtPuPickerEvaluate, diameter=BOX, scoreAttribute="_topazScore")
+        self.link(run.inputCoordinates, self.scored, "outputCoordinates")
+        self.link(run.referenceCoordinates, self.scored, "outputCoordinates")
+        self.launchProtocol(run)
+        self.assertEqual(run.recall.get(), 0.9)
+        self.assertEqual(run.outputCoordinates.getSize(), self.total * 9 // 10)
+        with open(run.getStdoutLog(), encoding="utf-8") as stream:
+            self.assertIn(f"Left out, because disabled or without a score: {self.total // 10} picks", stream.read())
 
     def testThresholdOfTheModel(self):
         model = PuPickerModel("model.pupicker")

@@ -101,10 +101,14 @@ def read(path: Path, source: Source) -> CoordinateTable:
         names = [fields[places["micrograph"]] for _, fields in rows]
     else:
         names = [_meant(path, source)] * len(rows)
-    return CoordinateTable(
-        np.array(names, dtype=object), column("x"), column("y"),
-        *(column(name) if name in places else None for name in OPTIONAL),
-    )
+    optional = {name: column(name) for name in OPTIONAL if name in places}
+    probability = optional.get("probability", np.zeros(0))
+    wrong = np.flatnonzero((probability < 0) | (probability > 1))
+    if wrong.size:
+        number, fields = rows[wrong[0]]
+        raise InputError(f"{path}: line {number}: probability is {fields[places['probability']]!r}, expected a number"
+                         " from 0 to 1; call the column score if it is something else")
+    return CoordinateTable(np.array(names, dtype=object), column("x"), column("y"), *map(optional.get, OPTIONAL))
 
 
 def write(path: Path, table: CoordinateTable, layout: Layout) -> None:

@@ -39,6 +39,8 @@ def placed(table: CoordinateTable, reading: Reading, shape_of: ShapeOf | None) -
     """
     if reading.min_score is not None:
         table = _scored(table, reading.min_score)
+    if reading.swap_xy:  # first: from here on x is the column
+        table = replace(table, x=table.y, y=table.x)
     if reading.fractions:
         height, width = _sizes(table, shape_of, "fractions of the size", "fractions")
         table = replace(table, x=table.x * width, y=table.y * height)
@@ -46,8 +48,6 @@ def placed(table: CoordinateTable, reading: Reading, shape_of: ShapeOf | None) -
         _refuse_fractions(table, shape_of)
         if reading.scale != 1.0:
             table = table.scaled(reading.scale, reading.averaged)
-    if reading.swap_xy:
-        table = replace(table, x=table.y, y=table.x)
     if reading.flip_x:
         _, width = _sizes(table, shape_of, "columns counted from the last one", "flip_x")
         table = replace(table, x=width - 1 - table.x)

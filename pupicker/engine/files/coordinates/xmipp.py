@@ -35,7 +35,7 @@ def read(path: Path, source: Source) -> CoordinateTable:
         raise InputError(f"{path}: no block with the columns _{_X} and _{_Y}")
     blocks = [first]
     if _AUTOMATIC in Sample.of(path).text:
-        second = read_star(path, [_X, _Y], optional, ("particles",))
+        second = read_star(path, [_X, _Y], optional, (first.block,))
         blocks += [second] if second is not None else []
     return CoordinateTable.concatenate([_to_coordinates(block, source) for block in blocks])
 

@@ -139,9 +139,18 @@ def test_one_label_keeps_the_slope_near_one():
     assert 0.5 < calibrate(scores, scores[particle][:1], 1, float(particle.sum())).slope < 2.0
 
 
-@pytest.mark.parametrize(("candidates", "hits"), [(0, 0), (5, 0)])
-def test_no_candidates_or_no_labels_leave_the_raw_score(candidates, hits):
-    result = calibrate(torch.zeros(candidates), torch.zeros(hits), 5, 10.0)
+@pytest.mark.parametrize("expected", [10.0, 300.0])
+def test_labels_none_of_which_is_hit_make_few_candidates_particles(expected):
+    """As if half a label were hit: never the half of all candidates that the raw score would say."""
+    candidates = torch.randn(1000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    result = calibrate(candidates, candidates[:0], 25, expected)
+    assert float(result.probability(candidates).sum()) == pytest.approx(expected / 50, rel=1e-6)
+    assert result.slope == USUAL_SLOPE
+
+
+@pytest.mark.parametrize(("candidates", "labels"), [(0, 5), (5, 0)])
+def test_no_candidates_or_no_labels_leave_the_raw_score(candidates, labels):
+    result = calibrate(torch.zeros(candidates), torch.zeros(0), labels, 10.0)
     assert result == Calibration(1.0, 0.0, 0.5)
     assert float(result.log_likelihood_ratio(torch.tensor(1.3))) == pytest.approx(1.3)
 

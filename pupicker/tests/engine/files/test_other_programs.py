@@ -240,6 +240,18 @@ def test_particles_of_a_tomogram_are_refused(tmp_path, name, text):
     assert len(read_coordinates(tmp_path / name)) > 1
 
 
+def test_the_only_block_of_xmipp_may_be_that_of_the_machine(tmp_path):
+    (tmp_path / "mic_0.pos").write_text(pos().replace("data_particles\n", "data_others\n").replace(
+        "_xcoor #2\n_ycoor #3\n_cost #4\n1 ", "_left #2\n_right #3\n_cost #4\n1 ", 1).replace("\n-1 1 1", "\n1 1 1"))
+    assert len(read_coordinates(tmp_path / "mic_0.pos")) == 1
+
+
+def test_a_probability_in_percent_is_refused_with_its_line(tmp_path):
+    (tmp_path / "p.tsv").write_text("micrograph\tx\ty\tprobability\nmic_0\t1\t2\t0.9\nmic_0\t3\t4\t85\n")
+    with pytest.raises(InputError, match=r"line 3: probability is '85', expected a number from 0 to 1"):
+        read_coordinates(tmp_path / "p.tsv")
+
+
 def test_fractions_swapped_axes_and_mirrored_rows(tmp_path, micrographs):
     def read(places, **options):
         (tmp_path / "p.tsv").write_text("micrograph\tx\ty\n" + "".join(f"mic_0\t{x}\t{y}\n" for x, y in places))
@@ -251,6 +263,7 @@ def test_fractions_swapped_axes_and_mirrored_rows(tmp_path, micrographs):
         read(fractions)
     assert caught.value.parameters == ("fractions",)
     assert read(fractions, fractions=True) == PLACES
+    assert read([(y, x) for x, y in fractions], fractions=True, swap_xy=True) == PLACES
     assert read([(x, HEIGHT - 1 - y) for x, y in PLACES], flip_y=True) == PLACES
     assert read([(y, x) for x, y in PLACES], swap_xy=True) == PLACES
     assert read([(x / 4, y / 4) for x, y in PLACES], scale=4.0) == PLACES

@@ -146,6 +146,14 @@ def test_header_that_does_not_fit(path, fields):
     assert_refused(with_header(path, **fields), "train it again")
 
 
+def test_what_a_newer_version_writes_beside_is_passed_over(model, path):
+    """Where the version of the format says that this program can read it."""
+    with_header(path, geometry={**model.geometry.to_dict(), "more_ang": 3.0},
+                calibration={**model.calibration.to_dict(), "more": "x"})
+    read = load_model(path)
+    assert read.geometry == model.geometry and read.calibration == model.calibration
+
+
 def test_models_from_before_views_have_one(path):
     assert load_model(path).orientations == 4
 

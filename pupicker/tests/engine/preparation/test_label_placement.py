@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from pupicker.core.geometry import geometry
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
@@ -109,6 +110,9 @@ def test_the_general_model_is_asked_at_the_size_it_knows(labelled):
     witness = GeneralWitness(resampled, coarse)
     (chance,) = witness.chances([[Place().of(table, m) for m in resampled]])
     assert chance < 1e-10
+    masked = [replace(m, contaminated=torch.arange(m.pixels.shape[1]).expand(m.pixels.shape) < 9) for m in resampled]
+    (with_masks,) = GeneralWitness(masked, coarse).chances([[Place().of(table, m) for m in masked]])
+    assert with_masks < 1e-8
     assert asked_of(micrographs, [60, 5, 70, 1]) == [0, 2] and asked_of(micrographs[:1], [3]) == [0]
 
 

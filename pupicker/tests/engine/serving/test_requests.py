@@ -63,6 +63,11 @@ def test_what_is_left_out_has_its_default():
     assert request.values["labels"] is None
 
 
+def test_whole_numbers_may_be_written_with_a_point():
+    request = read_request(line(do="train", micrographs=["a"], output="m", diameter=100, batch_size=256.0))
+    assert type(request.values["batch_size"]) is int
+
+
 def test_a_training_takes_every_option_of_the_command():
     assert {option.name for option in options.TRAINING} < {field.name for field in REQUESTS["train"].fields}
 

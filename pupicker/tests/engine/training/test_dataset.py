@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pupicker.core.geometry import geometry
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.micrographs import read_image, write_mrc
+from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import (
@@ -116,6 +118,29 @@ def test_unreadable_micrograph_is_quarantined_not_fatal(simulated, tmp_path):
     data = load([bad, *simulated.labelled[1:]], read_coordinates(simulated.labels, simulated.labelled[1:]), report)
     assert len(data.micrographs) == 2 and report.done == simulated.labelled[1:]
     assert [path for path, _ in report.quarantined] == [bad]
+
+
+def test_scored_labels_on_an_unreadable_micrograph_are_said(simulated, tmp_path):
+    bad = tmp_path / "a.mrc"
+    bad.write_bytes(b"nothing")
+    table = replace(table_of(bad, [1.0, 2.0], [1.0, 2.0]), score=np.array([1.0, 2.0]))
+    with pytest.raises(InputError, match=r"none of the 2 picks belongs to one of the 2 micrographs that can be used"):
+        load([bad, simulated.labelled[0]], table)
+
+
+def test_labels_that_are_all_lost_are_said_to_be(simulated):
+    """Not that they belong to no micrograph."""
+    path = simulated.labelled[0]
+    with pytest.raises(InputError, match=r"none of the 2 labelled particles can be used: each lies where nothing"):
+        load_training_set(Sources([path], table_of(path, [3.0, 4.0], [5.0, 90.0]), check_labels=False,
+                                  exclusion=Exclusion(margin_ang=60.0, contamination=False)), LENGTHS, 1,
+                          Report("train"))
+
+
+def test_labels_outside_are_told_by_their_range(simulated):
+    path = simulated.labelled[0]
+    with pytest.raises(InputError, match=rf"{WIDTH} x {HEIGHT} pixels, its labels go from x = -300 to 50, y = 5 to 90"):
+        load([path], table_of(path, [-300.0, -200.0, 50.0], [5.0, 90.0, 30.0]))
 
 
 def test_nothing_usable(simulated, tmp_path):
