@@ -23,7 +23,7 @@ from pupicker.commands.parsing.arguments import (
     worded,
 )
 from pupicker.commands.parsing.training_arguments import add_learning_arguments, check, training_options
-from pupicker.commands.train import geometry_of, network_of, sources_of
+from pupicker.commands.train import sources_of
 from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
 
@@ -155,15 +155,12 @@ class _Work:
     def _cell(self, index: int, cell: Cell, stop: Callable[[], bool]) -> list[FoldResult]:
         from pupicker.engine.cross_validation.folds import deal_folds, fold_digest
         from pupicker.engine.files.micrographs import list_micrographs
-        from pupicker.engine.models.initial_weights import load_start
-        from pupicker.engine.training.options import Task
+        from pupicker.engine.training.options import Task, untrained
 
         args = cell.args
-        chosen, network = training_options(args), network_of(args)
-        paths = list_micrographs(args.micrographs)
-        geometry, pixel_size = geometry_of(args, paths, network)
-        data = self._load(args, paths, geometry)
-        task = Task(geometry, chosen, load_start(args.start, args.network, network), self.device, pixel_size)
+        chosen, paths = training_options(args), list_micrographs(args.micrographs)
+        task = Task.of(vars(args), chosen, untrained(chosen.fitting), paths, self.device)
+        data = self._load(args, paths, task.geometry)
         folds = deal_folds(data, self.args.folds, seed=0)
         if len(folds) < self.args.folds and not self.folds:
             sys.stderr.write(f"note: only {len(folds)} micrographs have labels, so there are {len(folds)} folds\n")
@@ -171,7 +168,7 @@ class _Work:
         results = []
         for number, fold in enumerate(folds):
             labels = data.label_count - sum(len(data.micrographs[i].labels) for i in fold)
-            name = fold_digest(data, fold, geometry, task.resolved(labels).options)
+            name = fold_digest(data, fold, task.geometry, task.resolved(labels).options)
             results.append(self._fold(self.args.output / "folds" / f"{name}.json", (data, fold, task, stop)))
             self._note(index * len(folds) + number + 1, len(self.cells) * len(folds), cell)
         return results

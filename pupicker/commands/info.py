@@ -57,8 +57,8 @@ def _model(path: Path) -> Described:
         content["card"] = published
     curves = ("curve", "expected_curve")
     plain = [(title_of(name), _text(value), "") for name, value in content.items() if name not in curves]
-    pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
-    return content, plain + list(describe(model.geometry, pixel_size, model.network.receptive_field_px))
+    lengths = describe(model.geometry, content["training_pixel_size_ang"], model.network.receptive_field_px)
+    return content, plain + lengths
 
 
 def _refuse_others(path: Path) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pupicker.commands.parsing.arguments import chosen_device, finish, reading_of, report_of_failure, worded
-from pupicker.commands.parsing.training_arguments import add_arguments, check, network_settings, training_options
+from pupicker.commands.parsing.training_arguments import add_arguments, check, training_options
 from pupicker.engine.files.targets import check_output_file
 from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     import torch
 
-    from pupicker.core.geometry import Geometry
     from pupicker.core.networks import Classifier
     from pupicker.engine.models.model_file import Model
     from pupicker.engine.reports.provenance import Provenance
@@ -38,14 +37,13 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.core.geometry import describe
     from pupicker.engine.files.micrographs import list_micrographs
     from pupicker.engine.models.checkpoint import checkpoint_path
-    from pupicker.engine.models.initial_weights import load_start
     from pupicker.engine.models.model_card import card
     from pupicker.engine.models.model_file import load_model, save_model
     from pupicker.engine.runtime.interruption import stop_on_signals
     from pupicker.engine.runtime.run_report import Report
     from pupicker.engine.runtime.sole_writer import sole_writer
     from pupicker.engine.training.dataset import load_training_set
-    from pupicker.engine.training.options import Task
+    from pupicker.engine.training.options import Task, untrained
     from pupicker.engine.training.pseudo_labels import with_pseudo_labels
     from pupicker.engine.training.status import TrainingStatus
     from pupicker.engine.training.train import train
@@ -53,19 +51,18 @@ def run(args: argparse.Namespace) -> int:
     device, threads = chosen_device(args)
     check(args)
     origin = _origin(args)
-    options, network = training_options(args), network_of(args)
+    options = training_options(args)
+    network = untrained(options.fitting)
     device, processes = _together(args, options, network, device)
-    start = load_start(args.start, args.network, network)
     paths = list_micrographs(args.micrographs)
     sources = sources_of(args, paths)
-    geometry, pixel_size = geometry_of(args, paths, network)
-    task = Task(geometry, options, start, device, pixel_size, processes)
+    task = Task.of(vars(args), options, network, paths, device, processes)
     if args.resume and not args.only_html and args.output.exists() and not checkpoint_path(args.output).exists():
         logging.getLogger(__name__).info("%s: is finished, there is nothing to resume; it is trained anew", args.output)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
     with report_of_failure(report, args, args.output), sole_writer(args.output, STOPPING_S if args.resume else 0.0):
-        data = load_training_set(sources, geometry, threads, report)
+        data = load_training_set(sources, task.geometry, threads, report)
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)
         with stop_on_signals() as stop:
@@ -82,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
         training_report(model, data, report, device, origin).write(args.html)
     rows = [("model", str(args.output), ""), *_rows(model, content),
-            *describe(geometry, pixel_size, network.receptive_field_px)]
+            *describe(task.geometry, task.pixel_size_ang, network.receptive_field_px)]
     return finish(report, args, args.output, rows)
 
 
@@ -118,28 +115,6 @@ def _origin(args: argparse.Namespace) -> Provenance:
         if getattr(args, option) is not None:
             check_output_file(getattr(args, option), f"--{option}")
     return Provenance(args.command_line.replace(" --only-html", ""), read_names(args.names))
-
-
-def network_of(args: argparse.Namespace) -> Classifier:
-    """The network that is asked for, with weights that nobody uses: what it is, before the work begins."""
-    import torch
-
-    from pupicker.core.networks import build
-    from pupicker.engine.runtime.errors import UsageError
-
-    settings = network_settings(args)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return build(args.network, **settings)
-    except ValueError as error:
-        raise UsageError(str(error), "network") from error
-
-
-def geometry_of(args: argparse.Namespace, paths: list[Path], network: Classifier) -> tuple[Geometry, float]:
-    """Lengths of the task, and the pixel size of the micrographs that they follow from."""
-    from pupicker.engine.preparation.task_geometry import training_geometry
-
-    return training_geometry(paths, vars(args), network.particle_px())
 
 
 def sources_of(args: argparse.Namespace, paths: list[Path]) -> Sources:

@@ -157,11 +157,15 @@ def geometry(
     )
 
 
-def describe(geometry: Geometry, pixel_size_ang: float, receptive_field_px: int) -> list[tuple[str, str, str]]:
-    """Rows (name, value, reason) for people."""
+def describe(
+    geometry: Geometry, pixel_size_ang: float | None, receptive_field_px: int
+) -> list[tuple[str, str, str]]:
+    """Rows (name, value, reason) for people; the pixel size is that of the micrographs, None: not known."""
     working, diameter = geometry.working_pixel_size_ang, geometry.diameter_ang
     fill = diameter / working
-    own = " (that of the micrographs, nothing finer exists)" if abs(working - pixel_size_ang) < 1e-6 else ""
+    is_own = pixel_size_ang is not None and abs(working - pixel_size_ang) < 1e-6
+    own = " (that of the micrographs, nothing finer exists)" if is_own else ""
+    pixels_ang = pixel_size_ang or working
     return [
         ("working pixel size", f"{working:.3g} Å",
          f"the particle is {fill:.0f} px, the receptive field {receptive_field_px} px{own}"),
@@ -171,7 +175,7 @@ def describe(geometry: Geometry, pixel_size_ang: float, receptive_field_px: int)
          f"{geometry.min_distance_ang / diameter:.2f} of the diameter between two picks"),
         ("background", f"{geometry.background_ang:.4g} Å", "grey level that varies on a larger scale is removed"),
         ("box size",
-         f"{geometry.box_size_ang:.4g} Å = {geometry.box_size_px(pixel_size_ang)} px of {pixel_size_ang:.4g} Å",
+         f"{geometry.box_size_ang:.4g} Å = {geometry.box_size_px(pixels_ang)} px of {pixels_ang:.4g} Å",
          f"{geometry.box_size_ang / diameter:.2f} diameters, even"),
     ]
 

@@ -55,8 +55,8 @@ def training_report(
     page.section("Model")
     page.table(("", ""), plain_rows({name: value for name, value in content.items() if name not in DRAWN}))
     page.paragraph("Lengths, and what they follow from:")
-    pixel_size = content["training_pixel_size_ang"] or model.geometry.working_pixel_size_ang
-    page.table(("", "", ""), describe(model.geometry, pixel_size, model.network.receptive_field_px))
+    page.table(("", "", ""), describe(model.geometry, content["training_pixel_size_ang"],
+                                      model.network.receptive_field_px))
     how_it_was_made(page, origin)
     return page
 

@@ -8,23 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from pupicker.core.networks import Classifier, build
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.files.targets import check_kind, check_output_file
-from pupicker.engine.models.initial_weights import load_start
 from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import Model, save_model
 from pupicker.engine.preparation.exclusion import exclusion_for
-from pupicker.engine.preparation.task_geometry import training_geometry
 from pupicker.engine.runtime.errors import PuPickerError, UsageError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.serving.picking import Answer, Cancelled, Job, Work
 from pupicker.engine.serving.turns import Turns
 from pupicker.engine.training.dataset import Sources, load_training_set
-from pupicker.engine.training.options import Task, TrainingOptions, options_from
+from pupicker.engine.training.options import Task, TrainingOptions, options_from, untrained
 from pupicker.engine.training.pseudo_labels import with_pseudo_labels
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.train import train as train_model
@@ -104,25 +100,14 @@ class _Steps:
 def _task(values: dict[str, Any], chosen: TrainingOptions, work: Work) -> tuple[Sources, Task]:
     if (values["labels"] is None) == (values["pseudo_labels"] is None):
         raise UsageError("give either labels or pseudo_labels", "labels", "pseudo_labels")
-    device = work.pickers.device
-    network = _network(chosen)
+    network = untrained(chosen.fitting)
     paths = list_micrographs(values["micrographs"])
-    start = load_start(values["start"], values["network"], network)
-    geometry, pixel_size = training_geometry(paths, values, network.particle_px())
+    task = Task.of(values, chosen, network, paths, work.pickers.device)
     labels, negatives = (_table(values[name], name, paths) for name in ("labels", "negatives"))
     masks = Path(values["masks"]) if values["masks"] else None
     exclusion = exclusion_for(None, values["margin"], masks, values["exclude_contamination"], paths)
     sources = Sources(paths, labels, negatives, values["pixel_size"], values["keep_borders"], exclusion)
-    return sources, Task(geometry, chosen, start, device, pixel_size)
-
-
-def _network(chosen: TrainingOptions) -> Classifier:
-    """With weights that nobody uses: what it is."""
-    try:
-        with torch.random.fork_rng(devices=[]):
-            return build(chosen.fitting.network, **chosen.fitting.network_settings)
-    except ValueError as error:
-        raise UsageError(str(error), "network") from error
+    return sources, task
 
 
 def _table(given: str | Mapping[str, Any] | None, name: str, paths: list[Path]) -> CoordinateTable | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pupicker.core.geometry import Geometry
+from pupicker.core.networks import Classifier, build
 from pupicker.core.networks.autoencoder import paper_weight
-from pupicker.engine.models.initial_weights import WEIGHTS, Start
+from pupicker.engine.models.initial_weights import WEIGHTS, Start, load_start
+from pupicker.engine.preparation.task_geometry import training_geometry
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.processes import ALONE, Processes
@@ -100,6 +103,21 @@ def options_from(values: Mapping[str, Any], network_settings: Mapping[str, Any])
     return TrainingOptions(fitting, **given(TrainingOptions))
 
 
+def untrained(fitting: FittingOptions) -> Classifier:
+    """The network that is asked for, with weights that nobody uses: what it is, before the work begins.
+
+    Raises
+    ------
+    UsageError
+        There is no such network, or it has no such settings.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return build(fitting.network, **fitting.network_settings)
+    except ValueError as error:
+        raise UsageError(str(error), "network") from error
+
+
 def check_together(values: Mapping[str, Any]) -> None:
     """Raise UsageError at values of a training that cannot be together, before any file is read."""
     source, network = values["pseudo_labels"], values["network"]
@@ -138,6 +156,33 @@ class Task:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     pixel_size_ang: float | None = None
     processes: Processes = ALONE
+
+    @classmethod
+    def of(
+        cls, values: Mapping[str, Any], chosen: TrainingOptions, network: Classifier, paths: Sequence[Path],
+        device: torch.device, processes: Processes = ALONE,
+    ) -> Task:
+        """The task that follows from what was chosen, and from the micrographs.
+
+        Parameters
+        ----------
+        values
+            By the names of :data:`pupicker.shared.options.TRAINING`, and ``pixel_size``.
+        chosen
+            The options among them.
+        network
+            An untrained one, of these options.
+        paths
+            Micrographs.
+
+        Raises
+        ------
+        UsageError, InputError
+            Lengths that cannot be together; a start that is not there or does not fit; no pixel size.
+        """
+        start = load_start(values["start"], chosen.fitting.network, network)
+        lengths, pixel_size = training_geometry(paths, values, network.particle_px())
+        return cls(lengths, chosen, start, device, pixel_size, processes)
 
     def resolved(self, labels: int, pseudo: bool = False) -> Task:
         """With numbers for all that follows from the number of labels, pseudo-labels or not, and from the start."""

@@ -15,26 +15,24 @@ import torch
 from torch import Tensor
 
 import pupicker
-from pupicker.core.networks import build
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.models.checkpoint import identity_of, load_checkpoint, save_checkpoint
-from pupicker.engine.models.initial_weights import AUTO, GENERAL, load_start
+from pupicker.engine.models.initial_weights import GENERAL
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.preparation.exclusion import Exclusion
-from pupicker.engine.preparation.task_geometry import first_geometry
 from pupicker.engine.runtime.checks import check_options
 from pupicker.engine.runtime.device import precision_name, resolve_device
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import Sources, Split, TrainingSet, load_training_set, split_validation
 from pupicker.engine.training.initial_count import GeneralCount, general_count
-from pupicker.engine.training.options import HELD_OUT, Hooks, Task, TrainingOptions
+from pupicker.engine.training.options import HELD_OUT, Hooks, Task, TrainingOptions, untrained
 from pupicker.engine.training.particle_count import ParticleCount, particle_count
 from pupicker.engine.training.status import TrainingStatus
 from pupicker.engine.training.trainer import Interrupted, Training
-from pupicker.shared.options import THREADS
+from pupicker.shared.options import PIXEL_SIZE, THREADS, TRAINING
 
 AnyPath = str | os.PathLike[str]
 
@@ -126,18 +124,15 @@ def train_from_files(
     """
     check_options({"threads": threads}, [THREADS])
     options = options or TrainingOptions()
-    fitting = options.fitting
     given = [micrographs] if isinstance(micrographs, (str, os.PathLike)) else list(micrographs)
     paths = list_micrographs(given)
     table = labels if isinstance(labels, CoordinateTable) else read_coordinates(labels, paths)
-    with torch.random.fork_rng(devices=[]):
-        network = build(fitting.network, **fitting.network_settings)
-    geometry, pixel_size = first_geometry(paths, None, diameter_ang, network.particle_px())
-    start = load_start(AUTO, fitting.network, network)
-    task = Task(geometry, options, start, resolve_device(device), pixel_size)
+    values = {option.name: option.default for option in (*TRAINING, PIXEL_SIZE)}
+    values |= {"diameter": diameter_ang, "ring_negatives": options.ring_negatives}
+    task = Task.of(values, options, untrained(options.fitting), paths, resolve_device(device))
     sources = Sources(paths, table, exclusion=Exclusion(contamination=True))
     readers = threads or len(os.sched_getaffinity(0))
-    return train(load_training_set(sources, geometry, readers, Report("train")), task)
+    return train(load_training_set(sources, task.geometry, readers, Report("train")), task)
 
 
 def _go_on(training: Training, checkpoint: Path, identity: str) -> None:
