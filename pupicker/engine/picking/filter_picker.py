@@ -74,7 +74,7 @@ def best_places(
     """
     responses = response(image)
     counted = responses if excluded is None else responses[~excluded]
-    spread = counted.std().clamp(min=1e-30)
+    spread = counted.std(correction=0).clamp(min=1e-30)  # a single pixel may be left
     position, score = pick((responses - counted.mean()) / spread, distance_px, threshold, excluded)
     return outside_of(position.flip(1), score, excluded)
 
