@@ -28,8 +28,9 @@ from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
-    from pupicker.engine.picking.output import OneTable, TablesInFolder
+    from pupicker.engine.picking.one_table import OneTable
     from pupicker.engine.picking.picker import MicrographPicker, Picked
+    from pupicker.engine.picking.tables_in_folder import TablesInFolder
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
@@ -136,7 +137,7 @@ class _Work:
         output: OneTable | TablesInFolder,
     ) -> None:
         self._args, self._paths, self._picker, self._report, self.output = args, paths, picker, report, output
-        from pupicker.engine.picking.output import WeakerPicks
+        from pupicker.engine.picking.weaker_picks import WeakerPicks
 
         self.counts: dict[str, int] = dict(output.done)
         self.tables: list[CoordinateTable] = output.earlier() if args.html else []
@@ -178,7 +179,7 @@ class _Work:
     def _say_numbers(self) -> None:
         """Whether there are about as many picks as training says."""
         from pupicker.core.regions.regions import mean_disc_area
-        from pupicker.engine.picking.output import expected_picks, unusual_micrographs
+        from pupicker.engine.picking.plausibility import expected_picks, unusual_micrographs
 
         model, density = getattr(self._picker, "model", None), None
         if model is not None and self._args.threshold is None:
@@ -225,7 +226,7 @@ def check_format(args: argparse.Namespace) -> None:
 
 def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> list[Path]:
     """`paths` without those whose names no table can hold, which are quarantined before the work."""
-    from pupicker.engine.picking.output import name_problem
+    from pupicker.engine.files.names import name_problem
 
     suffix = Path(FORMATS[args.format or "star"]).suffix or ".star" if in_folder(args) else args.output.suffix.lower()
     kept = []
@@ -241,7 +242,8 @@ def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> li
 def _output(args: argparse.Namespace, paths: list[Path]) -> OneTable | TablesInFolder:
     """The table, or the tables, that picks go to."""
     from pupicker.engine.files.names import distinct_stems
-    from pupicker.engine.picking.output import OneTable, TablesInFolder
+    from pupicker.engine.picking.one_table import OneTable
+    from pupicker.engine.picking.tables_in_folder import TablesInFolder
     from pupicker.engine.runtime.errors import UsageError
 
     output: Path = args.output

@@ -14,10 +14,10 @@ import numpy as np
 from pupicker.engine.files.coordinates import CoordinateTable, shapes_of
 from pupicker.engine.files.coordinates.formats import format_to_write
 from pupicker.engine.files.coordinates.layout import Layout
-from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.files.names import distinct_stems, name_problem
 from pupicker.engine.models.model_card import card
-from pupicker.engine.picking.output import WeakerPicks, name_problem
 from pupicker.engine.picking.picker import MicrographPicker, Picked
+from pupicker.engine.picking.weaker_picks import WeakerPicks
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
 from pupicker.engine.runtime.progress import Progress

@@ -1,0 +1,102 @@
+"""One table for the picks of all micrographs; until it is whole, an unfinished one is beside it.
+
+Whatever ends a run, what it picked is on the disk: the unfinished table is written every few seconds.  A picking of
+what is new leaves out what has picks already.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates, write_coordinates
+from pupicker.engine.files.names import match_names
+from pupicker.engine.picking.picker import Picked
+from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.sole_writer import sole_writer
+from pupicker.shared.json_files import read_json
+from pupicker.shared.plurals import counted
+
+WRITING_SHARE = 0.02
+"""Of the time goes into the unfinished table, at most."""
+
+SHORTEST_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class OneTable:
+    """One table for all micrographs; parameters and attributes as :class:`TablesInFolder`."""
+
+    def __init__(self, output: Path, paths: Sequence[Path], skip_done: bool) -> None:
+        self._output, self._paths = output, paths
+        self.unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
+        self._tables: list[CoordinateTable] = []
+        self.done: dict[str, int] = {}
+        self._box_size_px: int | None = None
+        self._written, self._pause_s = time.monotonic(), SHORTEST_S
+        self._skip_done = skip_done
+
+    def _take_up(self) -> None:
+        """The picks of an earlier run, finished or not; a micrograph without any is picked again."""
+        for file in (self._output, self.unfinished):
+            if not file.is_file():
+                continue
+            table = read_coordinates(file)
+            known = {str(path): path for path in match_names(table.names(), self._paths).values()}
+            table = table.renamed(match_names(table.names(), self._paths))
+            fresh = [name for name in table.names() if name not in self.done]
+            self._tables += [table.of(name) for name in fresh]
+            self.done.update({name: len(table.of(name)) for name in fresh if name in known})
+        if self.done:
+            _log.info("%s: the picks of %s are there already, and stay", self._output,
+                      counted(len(self.done), "micrograph"))
+
+    def earlier(self) -> list[CoordinateTable]:
+        """The picks of those that are done."""
+        return list(self._tables)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around all of it: nobody else writes this file; what is done is known from here on."""
+        with sole_writer(self._output):
+            if self._skip_done:
+                self._take_up()
+            yield
+
+    def add(self, found: Picked, box_size_px: int) -> None:
+        """Keep the picks of a micrograph; now and then they go beside the output."""
+        self._tables.append(found.table)
+        self._box_size_px = box_size_px
+        if time.monotonic() - self._written > self._pause_s:
+            begin = time.monotonic()
+            self._write(self.unfinished)
+            self._written = time.monotonic()
+            self._pause_s = max(SHORTEST_S, (self._written - begin) / WRITING_SHARE)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Around the work: if it fails, the picks so far go beside the output."""
+        try:
+            yield
+        except BaseException:
+            if self._tables:
+                with suppress(OSError, InputError):  # the first error is the one to tell
+                    self._write(self.unfinished)
+                    _log.info("the picks of %s are in %s", counted(len(self._tables), "micrograph"), self.unfinished)
+            raise
+
+    def finish(self, quarantined: Sequence[Path], report_written: bool) -> None:
+        """Write the table, and take away what lay beside it."""
+        self._write(self._output)
+        self.unfinished.unlink(missing_ok=True)
+        report = self._output.with_name(self._output.name + ".report.json")
+        if not report_written and not quarantined and "quarantined" in read_json(report):
+            report.unlink()
+
+    def _write(self, path: Path) -> None:
+        whole = CoordinateTable.concatenate(self._tables)
+        write_coordinates(path, whole, self._paths if path.suffix == ".cs" else None, self._box_size_px)
