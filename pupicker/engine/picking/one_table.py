@@ -34,7 +34,7 @@ class OneTable:
     def __init__(self, output: Path, paths: Sequence[Path], skip_done: bool) -> None:
         self._output, self._paths = output, paths
         self.unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
-        self._tables: list[CoordinateTable] = []
+        self._tables: dict[str, CoordinateTable] = {}  # by micrograph: each is in the table once
         self.done: dict[str, int] = {}
         self._box_size_px: int | None = None
         self._written, self._pause_s = time.monotonic(), SHORTEST_S
@@ -43,33 +43,32 @@ class OneTable:
     def _take_up(self) -> None:
         """The picks of an earlier run, finished or not; a micrograph without any is picked again."""
         for file in (self._output, self.unfinished):
-            if not file.is_file():
-                continue
-            table = read_coordinates(file)
-            known = {str(path): path for path in match_names(table.names(), self._paths).values()}
-            table = table.renamed(match_names(table.names(), self._paths))
-            fresh = [name for name in table.names() if name not in self.done]
-            self._tables += [table.of(name) for name in fresh]
-            self.done.update({name: len(table.of(name)) for name in fresh if name in known})
+            if file.is_file():
+                table = read_coordinates(file)
+                table = table.renamed(match_names(table.names(), self._paths))
+                for name in table.names():  # of micrographs that this run was not given, too
+                    self._tables.setdefault(name, table.of(name))  # the unfinished table repeats the output
+        own = [name for name in map(str, self._paths) if name in self._tables]
+        self.done = {name: len(self._tables[name]) for name in own}
         if self.done:
             _log.info("%s: the picks of %s are there already, and stay", self._output,
                       counted(len(self.done), "micrograph"))
 
     def earlier(self) -> list[CoordinateTable]:
         """The picks of those that are done."""
-        return list(self._tables)
+        return [self._tables[name] for name in self.done]
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Around all of it: nobody else writes this file; what is done is known from here on."""
-        with sole_writer(self._output):
+        with sole_writer(self._output, beside=(self.unfinished,)):
             if self._skip_done:
                 self._take_up()
             yield
 
     def add(self, found: Picked, box_size_px: int) -> None:
         """Keep the picks of a micrograph; now and then they go beside the output."""
-        self._tables.append(found.table)
+        self._tables[str(found.path)] = found.table
         self._box_size_px = box_size_px
         if time.monotonic() - self._written > self._pause_s:
             begin = time.monotonic()
@@ -98,5 +97,5 @@ class OneTable:
             report.unlink()
 
     def _write(self, path: Path) -> None:
-        whole = CoordinateTable.concatenate(self._tables)
+        whole = CoordinateTable.concatenate(list(self._tables.values()))
         write_coordinates(path, whole, self._paths if path.suffix == ".cs" else None, self._box_size_px)
