@@ -16,8 +16,8 @@ from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates,
 from pupicker.engine.files.names import match_names
 from pupicker.engine.picking.picker import Picked
 from pupicker.engine.runtime.errors import InputError
+from pupicker.engine.runtime.run_report import remove_report, report_beside
 from pupicker.engine.runtime.sole_writer import sole_writer
-from pupicker.shared.json_files import read_json
 from pupicker.shared.plurals import counted
 
 WRITING_SHARE = 0.02
@@ -92,9 +92,8 @@ class OneTable:
         """Write the table, and take away what lay beside it."""
         self._write(self._output)
         self.unfinished.unlink(missing_ok=True)
-        report = self._output.with_name(self._output.name + ".report.json")
-        if not report_written and not quarantined and "quarantined" in read_json(report):
-            report.unlink()
+        if not report_written and not quarantined:
+            remove_report(report_beside(self._output))
 
     def _write(self, path: Path) -> None:
         whole = CoordinateTable.concatenate(list(self._tables.values()))
