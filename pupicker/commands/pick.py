@@ -21,7 +21,7 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
-from pupicker.engine.files.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder, check_two_folders
 from pupicker.shared import options
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.plurals import counted
@@ -211,6 +211,7 @@ def check_format(args: argparse.Namespace) -> None:
 
     if getattr(args, "candidates", None):
         check_output_folder(args.candidates, "--candidates")
+        check_two_folders(args.output, args.candidates)
     if in_folder(args):
         check_output_folder(args.output, "--output")
         return
