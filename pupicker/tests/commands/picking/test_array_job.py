@@ -43,6 +43,7 @@ def test_an_array_job_of_the_guide(tmp_path, monkeypatch, simulated, model_path)
 MICROGRAPHS = 40
 
 
+@pytest.mark.slow
 def test_parts_into_one_folder_at_once_are_the_whole(simulated, model_path, tmp_path):
     """One is killed while the other works, which ends; it is given again and goes on; a micrograph cannot be used."""
     folder = tmp_path / "mics"
