@@ -21,7 +21,7 @@ from pupicker.commands.main import main
 LONGEST_S = 600
 NOTHING = Path(os.devnull)
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["pupicker.engine.training.train", "pupicker.engine.picking.output",
+CONTEXT.set_forkserver_preload(["pupicker.engine.training.train", "pupicker.engine.picking.picker",
                                 "pupicker.commands.simulate", "pupicker.engine.serving"])
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.pupicker"  # in the folder, trained to the end
 LABELS = "labels.json"  # in the folder: what was clicked
+TABLES = ("labels.tsv", "negatives.tsv")  # in the folder: what a training reads
 MICROGRAPHS = "micrographs.json"  # in the folder: the file of each key of the labels
 BY_SIGNAL = 128  # and its number: exit code of what a signal ended
 
@@ -83,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
 
     entries = [LabelMicrograph(keys[str(path)], name, str(path), pixel_size)
                for path, name in zip(paths, shortNames([str(path) for path in paths]), strict=True)]
-    with sole_writer(args.output / LABELS):  # of two windows the one would write over the labels of the other
+    # Of two windows the one would write over the labels of the other.
+    with sole_writer(args.output / LABELS, beside=[args.output / name for name in TABLES]):
         record = _record(args, first.get("diameter_ang"), {str(path): keys[str(path)] for path in paths})
         _note_micrographs(args.output, record, keys)
         with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
@@ -211,7 +213,7 @@ def _write_tables(folder: Path, record: LabelRecord, entries: Sequence[LabelMicr
     from pupicker.shared.names import micrograph_key
     from pupicker.window.label_record import NOT_PARTICLES
 
-    labels, negatives = folder / "labels.tsv", folder / "negatives.tsv"
+    labels, negatives = (folder / name for name in TABLES)
     names = {one.key: one.path for one in entries if one.key != micrograph_key(one.path)}
     record.writeTable(str(labels), names=names)
     rows = [("labels", f"{record.number()} on {counted(len(record.labelled()), 'micrograph')}, in {labels}")]
@@ -224,8 +226,8 @@ def _write_tables(folder: Path, record: LabelRecord, entries: Sequence[LabelMicr
 
 def _training(folder: Path, record: LabelRecord, micrographs: Sequence[str]) -> list[str]:
     """The command that trains on the labels."""
-    negatives = folder / "negatives.tsv"
-    return ["train", *micrographs, "--picks", str(folder / "labels.tsv"), "--diameter", f"{record.diameterAng:g}",
+    labels, negatives = (folder / name for name in TABLES)
+    return ["train", *micrographs, "--picks", str(labels), "--diameter", f"{record.diameterAng:g}",
             *(["--negatives", str(negatives)] if negatives.exists() else []), "--output", str(folder / MODEL)]
 
 

@@ -21,15 +21,16 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
-from pupicker.engine.files.targets import check_output_file, check_output_folder
+from pupicker.engine.files.targets import check_output_file, check_output_folder, check_two_folders
 from pupicker.shared import options
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.engine.files.coordinates import CoordinateTable
-    from pupicker.engine.picking.output import OneTable, TablesInFolder
+    from pupicker.engine.picking.one_table import OneTable
     from pupicker.engine.picking.picker import MicrographPicker, Picked
+    from pupicker.engine.picking.tables_in_folder import Share, TablesInFolder
     from pupicker.engine.runtime.run_report import Report
 
 HELP = "Pick particles with a model."
@@ -96,6 +97,7 @@ def pick_all(
     args: argparse.Namespace, paths: list[Path], make: Callable[[Report], MicrographPicker], threads: int
 ) -> int:
     """Pick `paths` with what `make` makes once it is clear that the result can be written; the exit code."""
+    from pupicker.engine.picking.tables_in_folder import Share
     from pupicker.engine.reports.provenance import Provenance, read_names
     from pupicker.engine.runtime.run_report import Report
 
@@ -104,14 +106,14 @@ def pick_all(
         check_output_file(args.html, "--html")
     origin = Provenance(args.command_line, read_names(args.names))
     report = Report(args.command, word=worded)
-    paths = _writable(args, _part(args.part, paths), report)
+    share = Share(paths, _writable(args, _part(args.part, paths), report), args.part)
     with report_of_failure(report, args, args.output):
-        if not paths:
+        if not share.paths:
             report.require_some()
         picker = make(report)
-    output = _output(args, paths)
+    output = _output(args, share)
     with output.writing():
-        work = _Work(args, paths, picker, report, output)
+        work = _Work(args, share, picker, report, output)
         with report_of_failure(report, args, args.output):
             work.run(threads)
         work.output.finish([path for path, _ in report.quarantined], args.report is not None)
@@ -121,7 +123,7 @@ def pick_all(
         from pupicker.engine.reports.picking import Picking, picking_report  # matplotlib: only where it is needed
 
         picked = CoordinateTable.concatenate(work.tables)
-        picking = Picking(paths, picked, report.to_dict(), getattr(picker, "model", None))
+        picking = Picking(share.paths, picked, report.to_dict(), getattr(picker, "model", None))
         picking_report(picking, origin).write(args.html)
     rows = [("micrographs", str(len(work.counts))), ("picks", str(sum(work.counts.values()))),
             ("threshold", f"{picker.threshold:.2f}"), ("written to", str(args.output))]
@@ -132,17 +134,17 @@ class _Work:
     """Picks what is not picked yet, and keeps it."""
 
     def __init__(
-        self, args: argparse.Namespace, paths: list[Path], picker: MicrographPicker, report: Report,
+        self, args: argparse.Namespace, share: Share, picker: MicrographPicker, report: Report,
         output: OneTable | TablesInFolder,
     ) -> None:
-        self._args, self._paths, self._picker, self._report, self.output = args, paths, picker, report, output
-        from pupicker.engine.picking.output import WeakerPicks
+        self._args, self._paths, self._picker, self._report, self.output = args, share.paths, picker, report, output
+        from pupicker.engine.picking.weaker_picks import WeakerPicks
 
         self.counts: dict[str, int] = dict(output.done)
         self.tables: list[CoordinateTable] = output.earlier() if args.html else []
         self._pixels = 0
         self._unusual: list[str] = []
-        self._weaker = WeakerPicks(getattr(args, "candidates", None), paths)
+        self._weaker = WeakerPicks(getattr(args, "candidates", None), share.given)
 
     def run(self, threads: int) -> None:
         """Until all are picked, or a signal asks to stop."""
@@ -158,10 +160,6 @@ class _Work:
                     raise Stopped(f"stopped after {len(self.counts)} of {counted(len(self._paths), 'micrograph')}")
             if not self.counts:
                 self._report.require_some()
-        if self._args.format == "relion":
-            from pupicker.engine.files.coordinates import write_folder_index
-
-            write_folder_index(self._args.output, list(self.counts), FORMATS["relion"])
         self._say_numbers()
 
     def _keep(self, found: Picked, threshold: float) -> None:
@@ -178,7 +176,7 @@ class _Work:
     def _say_numbers(self) -> None:
         """Whether there are about as many picks as training says."""
         from pupicker.core.regions.regions import mean_disc_area
-        from pupicker.engine.picking.output import expected_picks, unusual_micrographs
+        from pupicker.engine.picking.plausibility import expected_picks, unusual_micrographs
 
         model, density = getattr(self._picker, "model", None), None
         if model is not None and self._args.threshold is None:
@@ -213,6 +211,7 @@ def check_format(args: argparse.Namespace) -> None:
 
     if getattr(args, "candidates", None):
         check_output_folder(args.candidates, "--candidates")
+        check_two_folders(args.output, args.candidates)
     if in_folder(args):
         check_output_folder(args.output, "--output")
         return
@@ -225,7 +224,7 @@ def check_format(args: argparse.Namespace) -> None:
 
 def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> list[Path]:
     """`paths` without those whose names no table can hold, which are quarantined before the work."""
-    from pupicker.engine.picking.output import name_problem
+    from pupicker.engine.files.names import name_problem
 
     suffix = Path(FORMATS[args.format or "star"]).suffix or ".star" if in_folder(args) else args.output.suffix.lower()
     kept = []
@@ -238,22 +237,20 @@ def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> li
     return kept
 
 
-def _output(args: argparse.Namespace, paths: list[Path]) -> OneTable | TablesInFolder:
+def _output(args: argparse.Namespace, share: Share) -> OneTable | TablesInFolder:
     """The table, or the tables, that picks go to."""
-    from pupicker.engine.files.names import distinct_stems
-    from pupicker.engine.picking.output import OneTable, TablesInFolder
+    from pupicker.engine.picking.one_table import OneTable
+    from pupicker.engine.picking.tables_in_folder import TablesInFolder
     from pupicker.engine.runtime.errors import UsageError
 
     output: Path = args.output
     if in_folder(args):
-        ending = FORMATS[args.format or "star"]
-        targets = {name: output / f"{stem}{ending}" for name, stem in distinct_stems(map(str, paths)).items()}
-        return TablesInFolder(output, targets, _identity(args), args.skip_done)
+        return TablesInFolder(output, FORMATS[args.format or "star"], share, _identity(args), args.skip_done)
     kind = output.suffix.lower()
-    if kind in (".box", ".cbox") and len(paths) > 1:
-        raise UsageError(f"--output {output}: a {kind} file holds one micrograph, {len(paths)} were given; give a"
+    if kind in (".box", ".cbox") and len(share.paths) > 1:
+        raise UsageError(f"--output {output}: a {kind} file holds one micrograph, {len(share.paths)} were given; give a"
                          f" folder and --format {kind[1:]}")
-    return OneTable(output, paths, args.skip_done)
+    return OneTable(output, share.paths, args.skip_done)
 
 
 def _identity(args: argparse.Namespace) -> str:

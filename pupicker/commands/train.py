@@ -57,20 +57,22 @@ def run(args: argparse.Namespace) -> int:
     paths = list_micrographs(args.micrographs)
     sources = sources_of(args, paths)
     task = Task.of(vars(args), options, network, paths, device, processes)
-    if args.resume and not args.only_html and args.output.exists() and not checkpoint_path(args.output).exists():
+    unfinished = checkpoint_path(args.output)
+    if args.resume and not args.only_html and args.output.exists() and not unfinished.exists():
         logging.getLogger(__name__).info("%s: is finished, there is nothing to resume; it is trained anew", args.output)
     report, status = Report("train", word=worded), TrainingStatus(args.status)
     status.reading()
-    with report_of_failure(report, args, args.output), sole_writer(args.output, STOPPING_S if args.resume else 0.0):
+    patience_s = STOPPING_S if args.resume else 0.0
+    with report_of_failure(report, args, args.output), sole_writer(args.output, patience_s, (unfinished,)):
         data = load_training_set(sources, task.geometry, threads, report)
         if args.pseudo_labels:
             data = with_pseudo_labels(data, args.pseudo_labels, task, args.pseudo_label_count)
         with stop_on_signals() as stop:
             model = load_model(args.output) if args.only_html else train(
-                data, task, checkpoint_path(args.output), args.resume, status, stop)
+                data, task, unfinished, args.resume, status, stop)
         if not args.only_html:
             save_model(args.output, model)
-            checkpoint_path(args.output).unlink(missing_ok=True)  # not before: a model that is not written is in there
+            unfinished.unlink(missing_ok=True)  # not before: a model that is not written is in there
     status.done(model.record)
     content = card(model)
     report.results.update(content)

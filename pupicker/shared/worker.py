@@ -107,8 +107,9 @@ class _Process:
     def __init__(self, command: Sequence[str], environ: Optional[Mapping[str, str]], log: Any,
                  outcome_file: str) -> None:
         self._outcome_file = outcome_file
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows; never held while a pipe may be full
         self._tickets: Dict[int, Ticket] = {}
+        self._writing = threading.Lock()  # one request at a time goes into the pipe
         self._ended = False
         self._refusal = ""  # why nothing it says can be understood
         self.ready: Answer = {}
@@ -125,10 +126,12 @@ class _Process:
 
     def send(self, ticket: Ticket, content: Answer) -> None:
         """Ask; if the process has ended, that is the answer."""
+        line = (json.dumps(content) + "\n").encode("utf-8")
         with self._lock:
             self._tickets[ticket.id] = ticket
+        with self._writing:
             try:
-                self.child.stdin.write((json.dumps(content) + "\n").encode("utf-8"))
+                self.child.stdin.write(line)
                 self.child.stdin.flush()
             except (OSError, ValueError):  # it has died; the reader answers, if it has not gone
                 pass
@@ -151,12 +154,15 @@ class _Process:
 
     def end(self, wait_s: float) -> None:
         """Let it finish, else end it."""
-        try:
-            if self.is_running():
-                self.child.stdin.write(b'{"do": "stop"}\n')
-            self.child.stdin.close()
-        except (OSError, ValueError):
-            pass
+        if self._writing.acquire(timeout=wait_s):  # else it does not read what is in the pipe, and is told by a signal
+            try:
+                if self.is_running():
+                    self.child.stdin.write(b'{"do": "stop"}\n')
+                self.child.stdin.close()
+            except (OSError, ValueError):
+                pass
+            finally:
+                self._writing.release()
         for number, seconds in ((None, wait_s), (signal.SIGTERM, CLOSE_S), (signal.SIGKILL, None)):
             try:
                 if number is not None and self.child.poll() is None:

@@ -252,9 +252,11 @@ def finish(report: Report, args: argparse.Namespace, beside: Path, rows: Sequenc
 
 def _write_report(report: Report, args: argparse.Namespace, beside: Path) -> Path | None:
     """To ``--report``; without it beside the output, if there is a quarantined micrograph to report."""
+    from pupicker.engine.runtime.run_report import report_beside
+
     target: Path | None = args.report
     if target is None and report.quarantined:
-        target = beside / "report.json" if beside.is_dir() else beside.with_name(beside.name + ".report.json")
+        target = report_beside(beside, getattr(args, "part", None))
     if target is not None:
         report.write(target)
     return target

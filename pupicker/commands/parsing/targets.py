@@ -6,11 +6,10 @@ All of it is found out before the work, and nothing is made for it: a run that f
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pupicker.engine.files.targets import check_kind
+from pupicker.engine.files.targets import check_kind, is_same
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.shared.model_header import is_model
 
@@ -39,7 +38,7 @@ def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -
     """Nothing else has this file."""
     for other, file in _files(args):
         follows = name == "output" and other in MODELS and is_model(path)  # a model may replace the one it comes from
-        if other != name and not follows and not path.is_dir() and _is_same(path, file):
+        if other != name and not follows and not path.is_dir() and is_same(path, file):
             word = POSITIONAL.get(other, f"--{other.replace('_', '-')}")
             raise UsageError(f"{option} {path}: is also {word}; give another name")
 
@@ -50,10 +49,3 @@ def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
         for one in value if isinstance(value, list | tuple) else [value]:
             if isinstance(one, Path) or (isinstance(one, str) and name in (*POSITIONAL, *MODELS, *TARGETS)):
                 yield name, Path(one)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except OSError:  # at least one is not there
-        return os.path.abspath(one) == os.path.abspath(other)

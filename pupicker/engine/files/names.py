@@ -26,6 +26,19 @@ LISTED = 3
 """So many names are examples."""
 
 
+def name_problem(name: str, suffix: str) -> str:
+    """Why a table with this extension cannot hold this name of a micrograph; empty if it can."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is not UTF-8, and no table can hold it; rename it"
+    if any(ord(letter) < 32 for letter in name):
+        return "its name holds a line break or another control character, and no table can hold it; rename it"
+    if suffix == ".star" and '"' in name and "'" in name:
+        return "its name holds both kinds of quotes, and no STAR file can hold it; rename it, or write .tsv"
+    return ""
+
+
 def match_names(table_names: Iterable[str], paths: Sequence[Path]) -> dict[str, Path]:
     """Find the micrograph that each name of a coordinate table means.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -32,6 +33,21 @@ def check_output_folder(path: Path, option: str) -> None:
         raise UsageError(f"{option} {path}: a folder is written, and this is the name of a file; leave out"
                          f" {path.suffix}")
     _check_room(path, path, option)
+
+
+def check_two_folders(output: Path, candidates: Path) -> None:
+    """Raise UsageError if picks and weaker picks would go to one folder, where tables of one name are one file."""
+    if is_same(output, candidates):
+        raise UsageError(f"{candidates}: is the folder of output and of candidates; give two folders", "output",
+                         "candidates")
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file or folder, be it there or not."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # at least one is not there
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _check_room(folder: Path, path: Path, option: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pupicker.engine.runtime.errors import InputError, PuPickerError
 from pupicker.shared.choices import EXIT_DONE, EXIT_QUARANTINED
-from pupicker.shared.json_files import write_json
+from pupicker.shared.json_files import read_json, write_json
 from pupicker.shared.plurals import counted, none_can
 
 _log = logging.getLogger(__name__)
@@ -122,6 +122,32 @@ class Report:
     def exit_code(self) -> int:
         """Done, or done with micrographs were quarantined."""
         return EXIT_QUARANTINED if self.quarantined else EXIT_DONE
+
+
+def report_beside(output: Path, part: str | None = None) -> Path:
+    """The report of a run, where nobody says another file: in the folder that it writes, or beside its file.
+
+    Parameters
+    ----------
+    output
+        What the run writes.
+    part
+        ``I/N`` if others write into the folder too, each its part.
+    """
+    if output.is_dir():
+        return output / f"report{part_in_names(part)}.json"
+    return output.with_name(f"{output.name}.report.json")
+
+
+def part_in_names(part: str | None) -> str:
+    """What tells the files of one part from those of the others: ``_3_of_8``; empty if there is only one."""
+    return "" if part is None else f"_{part.replace('/', '_of_')}"
+
+
+def remove_report(path: Path) -> None:
+    """Remove what an earlier run reported there, if it is a report."""
+    if "quarantined" in read_json(path):
+        path.unlink()
 
 
 def _text(path: Path) -> str:

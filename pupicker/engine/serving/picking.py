@@ -14,12 +14,13 @@ import numpy as np
 from pupicker.engine.files.coordinates import CoordinateTable, shapes_of
 from pupicker.engine.files.coordinates.formats import format_to_write
 from pupicker.engine.files.coordinates.layout import Layout
-from pupicker.engine.files.names import distinct_stems
+from pupicker.engine.files.names import distinct_stems, name_problem
+from pupicker.engine.files.targets import check_two_folders
 from pupicker.engine.models.model_card import card
-from pupicker.engine.picking.output import WeakerPicks, name_problem
 from pupicker.engine.picking.picker import MicrographPicker, Picked
+from pupicker.engine.picking.weaker_picks import WeakerPicks
 from pupicker.engine.preparation.working_micrograph import Resampled
-from pupicker.engine.runtime.errors import InputError, PuPickerError, UsageError
+from pupicker.engine.runtime.errors import InputError, PuPickerError
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.serving.pickers import Pickers
@@ -129,9 +130,8 @@ class _Tables:
         self._targets = _targets(values["output"], values["format"], paths)
         candidates = values.get("candidates")
         _check_folder(candidates, "candidates")
-        if candidates and values["output"] and Path(candidates).resolve() == Path(values["output"]).resolve():
-            raise UsageError(f"{candidates}: is the folder of output and of candidates; give two folders", "output",
-                             "candidates")
+        if candidates and values["output"]:
+            check_two_folders(Path(values["output"]), Path(candidates))
         self.weaker = WeakerPicks(Path(candidates) if candidates else None, paths)
 
     def of(self, path: Path) -> Path | None:

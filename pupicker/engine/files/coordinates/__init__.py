@@ -31,8 +31,8 @@ from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import folder_for
 from pupicker.shared.names import micrograph_key, plain_name, table_stem
 
-__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "read_coordinates", "say_outside",
-           "shapes_of", "write_coordinates", "write_folder_index", "write_index"]
+__all__ = ["INDEXED", "CoordinateTable", "Layout", "Reading", "format_to_write", "index_of", "read_coordinates",
+           "say_outside", "shapes_of", "write_coordinates", "write_folder_index", "write_index"]
 
 _log = logging.getLogger(__name__)
 
@@ -169,9 +169,14 @@ def write_folder_index(folder: Path, names: Sequence[str], ending: str) -> Path:
 
     `names` are those of the micrographs; the folder is written as it is called from the folder of the project.
     """
-    index = folder / ending[1:]
+    index = index_of(folder, ending)
     write_index(index, {name: folder / f"{stem}{ending}" for name, stem in distinct_stems(names).items()})
     return index
+
+
+def index_of(folder: Path, ending: str) -> Path:
+    """RELION's index of the tables in a folder whose names end so."""
+    return folder / ending[1:]
 
 
 def shapes_of(

@@ -176,6 +176,20 @@ def test_nothing_is_left_of_a_run_that_had_nothing_to_write(capsys, monkeypatch,
         (files / path).unlink()
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_picks_and_weaker_picks_are_two_folders(capsys, files, there):
+    """Whether they are there or not, and however they are called."""
+    folder = files / "picks"
+    if there:
+        folder.mkdir()
+    (files / "link").symlink_to(folder)
+    for candidates in (folder, files / "link"):
+        line = run(capsys, *pick(files, "--output", folder, "--format", "tsv", "--candidates", candidates)).error(2)
+        assert "--output" in line and "--candidates" in line
+        assert not there or "is the folder of output and of candidates; give two folders" in line
+    assert folder.is_dir() == there and not (there and list(folder.iterdir()))
+
+
 def test_a_model_and_reports_are_replaced_by_their_own_kind(capsys, simulated, model_path, tmp_path):
     shutil.copy(model_path, tmp_path / "m.pupicker")
     arguments = ["pick", simulated.unseen[0], "--model", model_path, "--output", tmp_path / "p.star", "--html",

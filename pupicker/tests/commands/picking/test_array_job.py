@@ -1,7 +1,9 @@
-"""The parts of a picking as an array job of a real Slurm."""
+"""The parts of a picking: as an array job of a real Slurm, and processes that write into one folder."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -36,3 +38,40 @@ def test_an_array_job_of_the_guide(tmp_path, monkeypatch, simulated, model_path)
     joined, whole = read_coordinates("picks.star"), read_coordinates("whole.star")
     assert sorted(zip(joined.micrograph, joined.x, joined.y, strict=True)) == sorted(
         zip(whole.micrograph, whole.x, whole.y, strict=True))
+
+
+MICROGRAPHS = 40
+
+
+@pytest.mark.slow
+def test_parts_into_one_folder_at_once_are_the_whole(simulated, model_path, tmp_path):
+    """One is killed while the other works, which ends; it is given again and goes on; a micrograph cannot be used."""
+    folder = tmp_path / "mics"
+    folder.mkdir()
+    for number in range(MICROGRAPHS):
+        os.link(simulated.unseen[0], folder / f"m{number:02d}.mrc")
+    (folder / "m00.mrc").unlink()
+    (folder / "m00.mrc").write_text("no micrograph")  # in the first part
+
+    def pick(output, *more):
+        return subprocess.Popen([sys.executable, "-m", "pupicker", "pick", folder, "--model", model_path, "--output",
+                                 output, "--format", "relion", "--threads", "1", *more], stderr=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, text=True)
+
+    assert pick(tmp_path / "whole").wait() == 3
+    picks = tmp_path / "picks"
+    first, second = pick(picks, "--part", "1/2"), pick(picks, "--part", "2/2")
+    while not (picks / "m03_autopick.star").exists():  # the second of the second part
+        assert second.poll() is None
+    second.kill()
+    second.communicate()
+    assert "see " + str(picks / "report_1_of_2.json") in first.communicate()[1] and first.returncode == 3
+    again = pick(picks, "--part", "2/2")
+    assert "picked already" in again.communicate()[1] and again.returncode == 0
+    report = json.loads((picks / "report_1_of_2.json").read_text())
+    assert [one["micrograph"] for one in report["quarantined"]] == [str(folder / "m00.mrc")]
+    (picks / "report_1_of_2.json").unlink()
+    (tmp_path / "whole" / "report.json").unlink()
+    together, whole = ({path.name: path.read_text().replace(str(path.parent), "") for path in one.iterdir()}
+                       for one in (picks, tmp_path / "whole"))
+    assert together == whole and len(whole) == MICROGRAPHS  # an index in place of the one that cannot be used

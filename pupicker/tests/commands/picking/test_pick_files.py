@@ -78,6 +78,10 @@ def test_micrographs_of_the_same_name_in_two_folders(pick, simulated, tmp_path):
         shutil.copyfile(source, path)
     assert pick(paths, tmp_path / "picks").code == 0
     assert sorted(path.name for path in (tmp_path / "picks").iterdir()) == ["x_a.star", "y_a.star"]
+    for part in ("1/2", "2/2"):  # neither knows but of one, and both are called as in the whole
+        assert pick(paths, tmp_path / "parts", "--candidates", tmp_path / "weaker", "--part", part).code == 0
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["x_a.star", "y_a.star"]
+    assert sorted(path.name for path in (tmp_path / "weaker").iterdir()) == ["x_a.tsv", "y_a.tsv"]
 
 
 # ---- errors and quarantine

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pupicker.engine.files.names import distinct_stems, match_names
+from pupicker.engine.files.names import distinct_stems, match_names, name_problem
 from pupicker.engine.runtime.errors import InputError
 
 # No separators, dots or underscores: what tests append to a name stays recognisable.
@@ -83,3 +84,11 @@ def test_stems_are_distinct(names):
     assert set(stems) == set(paths)
     assert len(set(stems.values())) == len(paths)
     assert not any("/" in stem for stem in stems.values())
+
+
+@pytest.mark.parametrize(("name", "suffix", "words"), [
+    (os.fsdecode(b"\xff.mrc"), ".tsv", "not UTF-8"), ("a\nb.mrc", ".star", "line break"),
+    ("a\"'b.mrc", ".star", "both kinds of quotes"), ("a\"'b.mrc", ".tsv", ""), ("a b.mrc", ".star", ""),
+])
+def test_names_that_a_table_cannot_hold(name, suffix, words):
+    assert (words in name_problem(name, suffix)) if words else name_problem(name, suffix) == ""

@@ -19,7 +19,7 @@ from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.interruption import Stopped, stop_on_signals, terminated_by_signal
 from pupicker.engine.runtime.processes import Lost, _all_there
 from pupicker.engine.runtime.progress import Progress
-from pupicker.engine.runtime.run_report import Report
+from pupicker.engine.runtime.run_report import Report, remove_report, report_beside
 
 # ---- report
 
@@ -48,6 +48,17 @@ def test_report_without_any_usable_micrograph():
     report.quarantine(Path("b.mrc"), "b.mrc: broken")
     with pytest.raises(InputError, match=r"the only micrograph cannot be used: b\.mrc: broken"):
         report.require_some()
+
+
+def test_reports_have_names_of_their_own_and_nothing_else_is_removed_for_one(tmp_path):
+    assert report_beside(tmp_path) == tmp_path / "report.json"
+    assert report_beside(tmp_path, "3/8") == tmp_path / "report_3_of_8.json"
+    assert report_beside(tmp_path / "p.star", "3/8") == tmp_path / "p.star.report.json"
+    Report("pick").write(tmp_path / "report.json")
+    (tmp_path / "other.json").write_text('{"key": 1}')
+    for name in ("report.json", "other.json", "none.json"):
+        remove_report(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["other.json"]
 
 
 # ---- progress
