@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     network = untrained(options.fitting)
     device, processes = _together(args, options, network, device)
     paths = list_micrographs(args.micrographs)
-    sources = sources_of(args, paths)
     task = Task.of(vars(args), options, network, paths, device, processes)
+    sources = sources_of(args, paths)
     unfinished = checkpoint_path(args.output)
     if args.resume and not args.only_html and args.output.exists() and not unfinished.exists():
         logging.getLogger(__name__).info("%s: is finished, there is nothing to resume; it is trained anew", args.output)

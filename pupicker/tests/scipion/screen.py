@@ -52,12 +52,17 @@ def run_on_screen(driver, *arguments, **environment):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def open_screen(add_cleanup, first):
-    """A screen for windows that the test's own processes open; `first` and the numbers above it are free displays."""
-    number = first + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1500x950x24", "-nolisten", "tcp"])
+def open_screen(add_cleanup):
+    """A screen for windows that the test's own processes open."""
+    told, tell = os.pipe()
+    screen = subprocess.Popen(["Xvfb", "-displayfd", str(tell), "-screen", "0", "1500x950x24", "-nolisten", "tcp"],
+                              pass_fds=[tell])
+    os.close(tell)
+    with os.fdopen(told) as stream:
+        number = stream.readline().strip()  # of a display that was free; empty if Xvfb has ended
     add_cleanup(screen.wait)
     add_cleanup(screen.terminate)
+    assert number, "Xvfb did not start"
     before = os.environ.get("DISPLAY")
     add_cleanup(lambda: os.environ.pop("DISPLAY") if before is None else os.environ.update(DISPLAY=before))
     os.environ["DISPLAY"] = f":{number}"

@@ -26,7 +26,7 @@ class TestLabelling(WorkflowTestCase):
     @pytest.mark.gui
     def testClicksBecomeOutputsAndAreGoneOnWith(self):
         need_screen()
-        open_screen(self.addCleanup, 200)
+        open_screen(self.addCleanup)
         run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER, useGpu=False, trainAtEnd=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         self.use(run, CLICKS)

@@ -131,7 +131,7 @@ class TenClicks:
 
     def testTenClicksMakeAModel(self):
         """Label, be killed, go on, train, *Done*, pick; compare with what the command makes of the same labels."""
-        open_screen(self.addCleanup, 300)
+        open_screen(self.addCleanup)
         run = self.newProtocol(ProtPuPickerLabel, diameter=self.DIAMETER, useGpu=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")
         hand = self.opened(run)

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture(scope="module", autouse=True)
 def screen(request):
     need_screen()
-    open_screen(request.addfinalizer, 400)
+    open_screen(request.addfinalizer)
     limit = time.monotonic() + 20
     while True:
         try:
