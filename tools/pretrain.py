@@ -44,7 +44,7 @@ from pupicker.engine.models.stored_weights import CELL_HEAD, with_cell_head
 from pupicker.engine.pretraining.batches import Batches
 from pupicker.engine.pretraining.examples import Example, example_of, load_examples, save_examples
 from pupicker.engine.pretraining.loop import average_precision, pretrain
-from pupicker.engine.runtime.device import placed, precision_name, set_precision
+from pupicker.engine.runtime.device import on_device, precision_name, set_precision
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.atomic import atomic_path
 from pupicker.shared.options import PRECISION
@@ -127,7 +127,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     torch.backends.cudnn.benchmark = True  # all minibatches have one size
     set_precision(args.precision)
-    network = placed(build(args.network), args.device).channels_last()
+    network = on_device(build(args.network), args.device).channels_last()
     if args.start is not None:
         network.load_state_dict(with_cell_head(network, load_file(args.start))[0])
     batches = Batches(examples[HELD_OUT:], DIAMETER_PX, network, args.patches, args.seed, args.device)

@@ -51,7 +51,7 @@ class Workers:
             worker.close(CLOSE_S)
 
 
-class Picking:
+class Batch:
     """One batch with one worker.
 
     Parameters

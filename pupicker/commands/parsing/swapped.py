@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pupicker.commands.parsing.targets import MODELS
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.shared.model_header import is_model
 from pupicker.shared.names import named_as_micrograph
-
-MODELS = ("model", "start")
-"""Arguments that take a model beside micrographs."""
 
 
 def check_swapped(args: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ import torch
 from pupicker.core.regions.regions import mean_disc_area
 from pupicker.core.scores.early_stopping import pu_average_precision
 from pupicker.engine.models.training_record import Validation
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.training.dataset import TrainingSet
 from pupicker.engine.training.options import Task
@@ -136,7 +136,7 @@ def train_and_test(data: TrainingSet, fold: Sequence[int], task: Task, stop: Cal
     model = train(remaining, task, stop=stop)
     held_out = [data.micrographs[i] for i in fold]
     found = find_candidates(
-        placed(model.picking_network, task.device), held_out, [m.labels for m in held_out],
+        on_device(model.picking_network, task.device), held_out, [m.labels for m in held_out],
         [m.labels[:0] for m in held_out], task.geometry, model.orientations,
     )
     ratio = model.calibration.log_likelihood_ratio

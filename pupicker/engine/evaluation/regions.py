@@ -19,7 +19,7 @@ from pupicker.engine.files.names import match_names
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
@@ -51,7 +51,7 @@ class RegionScorer:
 
         Those that cannot be used are quarantined and do not count; InputError if none can.
         """
-        network = for_inference(placed(self.model.network, self.device))
+        network = for_inference(on_device(self.model.network, self.device))
         stride = network.output_stride_for(1)
         truth = truth.renamed(match_names(truth.names(), paths))
 

@@ -25,7 +25,7 @@ from pupicker.engine.models.initial_weights import general_network
 from pupicker.engine.picking.picker import MicrographPicker, PickingOptions, WorkingPicks
 from pupicker.engine.preparation.recipe import Recipe, network_image
 from pupicker.engine.preparation.working_micrograph import Resampled
-from pupicker.engine.runtime.device import placed, precision_name
+from pupicker.engine.runtime.device import on_device, precision_name
 
 DEFAULT_THRESHOLD = 0.0
 """As likely a particle as not."""
@@ -83,7 +83,7 @@ class GeneralPicker(MicrographPicker):
         self.threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
         self.min_distance_ang = options.min_distance_ang or geometry.min_distance_ang
         self.recipe = Recipe.of_geometry(geometry, options.pixel_size_ang, options.keep_borders, options.exclusion)
-        self._network = for_inference(placed(general_network(DEFAULT_NETWORK), device))
+        self._network = for_inference(on_device(general_network(DEFAULT_NETWORK), device))
         self._orientations = 1 if self._network.cell > 1 else 2
         self.precision = precision_name(device)
 

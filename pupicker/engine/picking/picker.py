@@ -33,7 +33,7 @@ from pupicker.engine.preparation.exclusion import Exclusion, excluded_share_of
 from pupicker.engine.preparation.recipe import Recipe, network_image, prepare
 from pupicker.engine.preparation.working_micrograph import Resampled
 from pupicker.engine.runtime.checks import check_options
-from pupicker.engine.runtime.device import placed, precision_name
+from pupicker.engine.runtime.device import on_device, precision_name
 from pupicker.engine.runtime.progress import Progress
 from pupicker.engine.runtime.quarantine import usable_with
 from pupicker.engine.runtime.run_report import Report
@@ -187,7 +187,7 @@ class Picker(MicrographPicker):
         self.model = model
         self.device = device
         self.options = options or PickingOptions()
-        self._network, self.precision = for_inference(placed(model.picking_network, device)), precision_name(device)
+        self._network, self.precision = for_inference(on_device(model.picking_network, device)), precision_name(device)
         chosen = self.options.threshold
         self.threshold = model.suggested_threshold if chosen is None else chosen
         self.geometry = model.geometry
@@ -268,4 +268,4 @@ class Picker(MicrographPicker):
     @cached_property
     def _trained(self) -> Classifier:
         """The network as it was trained, which scores single crops."""
-        return for_inference(placed(self.model.network, self.device))
+        return for_inference(on_device(self.model.network, self.device))

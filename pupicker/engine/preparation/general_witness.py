@@ -30,7 +30,7 @@ from pupicker.core.networks.inference import for_inference
 from pupicker.engine.models.initial_weights import general_network
 from pupicker.engine.preparation.label_places import Place, other_places
 from pupicker.engine.preparation.working_micrograph import Resampled, network_input
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 
 UNRELATED = 0.01
 """Probability of the labels' agreement above which they may have nothing to do with what the general model sees."""
@@ -79,7 +79,7 @@ class GeneralWitness:
     def __init__(self, micrographs: Sequence[Resampled], geometry: Geometry) -> None:
         self._micrographs = micrographs
         self._diameter = geometry.diameter_ang / geometry.working_pixel_size_ang
-        self._network = for_inference(placed(general_network(DEFAULT_NETWORK), torch.device("cpu")))
+        self._network = for_inference(on_device(general_network(DEFAULT_NETWORK), torch.device("cpu")))
         self._stride = self._network.output_stride_for(OUTPUT_STRIDE)
         self._enlarged = NETWORKS[DEFAULT_NETWORK].particle_px() / self._diameter
         if abs(self._enlarged - 1) < SAME_SIZE:

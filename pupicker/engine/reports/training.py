@@ -25,7 +25,7 @@ from pupicker.engine.reports.html import HtmlReport
 from pupicker.engine.reports.picking import DRAWN
 from pupicker.engine.reports.provenance import Provenance
 from pupicker.engine.reports.sections import for_the_eye, how_it_was_made, plain_rows, what_was_not_used
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.runtime.run_report import Report
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.validation import representative
@@ -92,7 +92,7 @@ def _course(page: HtmlReport, content: dict[str, Any]) -> None:
 def _picks(model: Model, micrograph: LabelledMicrograph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """All candidates of a training micrograph: ``(n, 2)`` x, y in working pixels, ``(n,)`` logits, best first."""
     geometry = model.geometry
-    network = placed(model.picking_network, device)
+    network = on_device(model.picking_network, device)
     distance_px = geometry.min_distance_ang / geometry.working_pixel_size_ang
     xy, logit = pick_image(network, micrograph.image.to(device), distance_px, orientations=model.orientations,
                            excluded=micrograph.excluded)

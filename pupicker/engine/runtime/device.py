@@ -80,7 +80,7 @@ def precision_name(device: torch.device) -> str:
     return str(precision_on(device)).removeprefix("torch.")
 
 
-def placed(network: Classifier, device: torch.device) -> Classifier:
+def on_device(network: Classifier, device: torch.device) -> Classifier:
     """The network itself, on a device, with the precision that it has there."""
     network.precision = precision_on(device)
     return network.to(device)

@@ -31,7 +31,7 @@ from pupicker.core.networks.inference import for_inference
 from pupicker.core.scores.metrics import match_picks
 from pupicker.engine.models.initial_weights import general_network
 from pupicker.engine.picking.general_picker import SLOPE, general_floor
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.training.dataset import LabelledMicrograph
 from pupicker.engine.training.validation import representative
 
@@ -87,7 +87,7 @@ def general_count(
     pseudo: bool = False,
 ) -> GeneralCount:
     """What the general model of a network sees in some micrographs; pseudo-labels tell nothing of its recall."""
-    ready = for_inference(placed(general_network(network), device))
+    ready = for_inference(on_device(general_network(network), device))
     distance_px, diameter_px, radius_px = (length / geometry.working_pixel_size_ang for length in (
         geometry.min_distance_ang, geometry.diameter_ang, match_radius_ang(geometry.diameter_ang)))
     expected, pixels, labels, hits = 0.0, 0, 0, 0

@@ -31,7 +31,7 @@ from pupicker.core.objectives import OBJECTIVES, Loss
 from pupicker.core.regions.patches import patch_grid
 from pupicker.core.scores.log_odds import shift_to_mean
 from pupicker.engine.runtime.checks import check_options
-from pupicker.engine.runtime.device import placed, precision_name, set_precision, set_threads
+from pupicker.engine.runtime.device import on_device, precision_name, set_precision, set_threads
 from pupicker.engine.runtime.errors import UsageError
 from pupicker.engine.runtime.processes import ALONE, Processes
 from pupicker.engine.training.minibatches import Sampler
@@ -105,7 +105,7 @@ class Fitting:
             decoder = Decoder(network.head.in_channels, network.receptive_field_px) if options.autoencoder else None
         if weights is not None:
             network.load_state_dict(weights)
-        self.network: Classifier = placed(network, device).channels_last()
+        self.network: Classifier = on_device(network, device).channels_last()
         self.average: Classifier = copy.deepcopy(self.network).eval()
         self.decoder = decoder.to(device) if decoder is not None else None
         decoded = list(self.decoder.parameters()) if self.decoder is not None else []

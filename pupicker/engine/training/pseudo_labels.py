@@ -18,7 +18,7 @@ from pupicker.core.geometry import Geometry
 from pupicker.core.networks.inference import for_inference
 from pupicker.engine.models.initial_weights import GENERAL, general_network
 from pupicker.engine.picking.filter_picker import best_places, response_of
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.training.dataset import LabelledMicrograph, TrainingSet
 from pupicker.engine.training.labels import apart
@@ -79,7 +79,7 @@ def _filter(method: str, geometry: Geometry) -> Finder:
 
 def _general(task: Task) -> Finder:
     geometry, device = task.geometry, task.device
-    classifier = for_inference(placed(general_network(task.options.fitting.network), device))
+    classifier = for_inference(on_device(general_network(task.options.fitting.network), device))
     distance = geometry.min_distance_ang / geometry.working_pixel_size_ang
     return lambda micrograph: pick_image(
         classifier, micrograph.image.to(device), distance, excluded=micrograph.excluded

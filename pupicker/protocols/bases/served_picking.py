@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional
 
 from pupicker.convert.micrographs import micIdOf
 from pupicker.plugin.plugin import Plugin
-from pupicker.plugin.workers import Picking, Workers, fieldsOf
+from pupicker.plugin.workers import Batch, Workers, fieldsOf
 from pupicker.protocols.bases.picking_base import ProtPuPickerPickingBase
 from pupicker.shared.worker import Answer, Worker
 
@@ -42,7 +42,7 @@ class ProtPuPickerServedPicking(ProtPuPickerPickingBase):
         do = fields.pop("do")
         with self._workers.one("%s %s" % (device, environ.get("CUDA_VISIBLE_DEVICES", "")),
                                lambda number: self._newWorker(number, device, environ)) as worker:
-            picking = Picking(worker, fields, picked, do)
+            picking = Batch(worker, fields, picked, do)
             picking.run(links)
         return picking.report()
 

@@ -9,7 +9,7 @@ import pytest
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
 from pupicker.plugin.outcome import CoreError  # isort: skip
-from pupicker.plugin.workers import MOST_KILLED_STARTS, Picking, Workers, fieldsOf  # isort: skip
+from pupicker.plugin.workers import MOST_KILLED_STARTS, Batch, Workers, fieldsOf  # isort: skip
 from pupicker.shared.worker import Worker  # isort: skip
 
 SERVER = """
@@ -63,7 +63,7 @@ def worker(tmp_path, monkeypatch):
 
 def pick(worker, *names):
     told = []
-    picking = Picking(worker, {"threshold": 0.5}, lambda answer: told.append(answer["micrograph"]))
+    picking = Batch(worker, {"threshold": 0.5}, lambda answer: told.append(answer["micrograph"]))
     picking.run(names)
     return told, picking.report()
 

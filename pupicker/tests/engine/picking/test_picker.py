@@ -20,7 +20,7 @@ from pupicker.engine.preparation import working_micrograph
 from pupicker.engine.preparation.exclusion import Exclusion
 from pupicker.engine.preparation.recipe import network_image
 from pupicker.engine.preparation.working_micrograph import resample
-from pupicker.engine.runtime.device import placed
+from pupicker.engine.runtime.device import on_device
 from pupicker.engine.runtime.errors import InputError
 from pupicker.engine.runtime.memory import SharedMemory
 from pupicker.engine.runtime.progress import Progress
@@ -74,7 +74,7 @@ def test_picking_averages_as_many_orientations_as_the_model_says(simulated, mode
         micrograph = picker.prepare(simulated.unseen[0])
         image = network_image(micrograph, picker.recipe)
         distance = picker.min_distance_ang / model.geometry.working_pixel_size_ang
-        network = for_inference(placed(model.picking_network, CPU))
+        network = for_inference(on_device(model.picking_network, CPU))
         _, logit = pick_image(network, image, distance, orientations=number)
         scores[number] = picker.pick(micrograph).score
         best = float(model.calibration.log_likelihood_ratio(logit).max())

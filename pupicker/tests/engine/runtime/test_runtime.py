@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from pupicker.core.networks import build
-from pupicker.engine.runtime.device import placed, precision_on, resolve_device, set_precision, set_threads
+from pupicker.engine.runtime.device import on_device, precision_on, resolve_device, set_precision, set_threads
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.runtime.interruption import Stopped, stop_on_signals, terminated_by_signal
 from pupicker.engine.runtime.processes import Lost, _all_there
@@ -136,7 +136,7 @@ def test_precision():
         for text, expected in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
             set_precision(text)
             assert precision_on(cpu) == precision_on(gpu) == expected
-            network = placed(build("conv31", width=1), cpu)
+            network = on_device(build("conv31", width=1), cpu)
             assert network.precision == expected and copy.deepcopy(network).precision == expected
         set_precision("auto")
         flags = Path("/proc/cpuinfo").read_text().split()
