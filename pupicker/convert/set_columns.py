@@ -59,6 +59,8 @@ def readColumns(path: str, names: List[str], prefix: str = "") -> List[Optional[
         with closing(sqlite3.connect(path)) as database:
             known = dict(_columns(database, prefix), id="id")
             present = [name for name in names if name in known]
+            if not present:
+                return [None] * len(names)
             values: Dict[str, List[Any]] = {name: [] for name in present}
             rows = database.execute("SELECT %s FROM %sObjects ORDER BY id"
                                     % (", ".join(known[name] for name in present), prefix))

@@ -132,9 +132,10 @@ class ProtPuPickerBaseline(ProtPuPickerPickingBase):
         return self.method.get() == BASELINE_TEMPLATE and self.inputViews.get() is not None
 
     def _getModelDigest(self) -> str:
-        if not self._usesViews():
-            return digest_of()
-        return digest_of(self._setDigest(self.inputViews.get()))
+        method, views = self.method.get(), self._usesViews()
+        # nothing for the general model: so runs of before the method was told go on
+        return digest_of(*([] if method == BASELINE_GENERAL else [BASELINES[method]]),
+                         *([self._setDigest(self.inputViews.get())] if views else []))
 
     def _getCommandArguments(self) -> List[str]:
         return [BASELINES[self.method.get()]]

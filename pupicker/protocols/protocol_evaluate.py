@@ -98,6 +98,7 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
             getattr(self, name).set(result[key])
         if result["best_f1_threshold"] is None:
             self._store()
+            self._emptyOtherOutputs([], "no threshold any more: 0 picks")
             return
         # Scipion stores 15 digits; rounded up, the threshold would leave out the pick that it was taken from.
         threshold = math.floor(result["best_f1_threshold"] * 1e6) / 1e6

@@ -184,6 +184,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
         if not self.done.get():
             return
         record = LabelRecord(self._getLabelsFile())
+        self._emptyOtherOutputs([name for kind, (name, _) in OUTPUTS.items() if record.number(kind)], "0 places")
         for kind, (name, suffix) in OUTPUTS.items():
             if record.number(kind):
                 output = self._newCoordinates(record, kind, suffix)

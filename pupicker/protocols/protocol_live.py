@@ -53,14 +53,16 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
     _next = 0  # a version that waits until nothing is being picked
     _replaced: Set[int] = set()  # micrographs in the output whose picks are of the version before
     _seen: List[Any] = []  # states of the sources when they were read
-    _rows: Set[str] = set()  # labels as they were read
+    _sources: Dict[str, Set[str]] = {}  # labels of each pointer as they were read
+    _rows: Set[str] = set()  # those of all
+    _said: Set[str] = set()  # why they could not be read
     _coming = False  # whether more may come
 
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         self._versions = Versions(self._getExtraPath())
         self._training, self._next, self._seen = None, 0, []
-        self._replaced = set()
+        self._replaced, self._sources, self._said = set(), {}, set()
         ProtPuPickerServedPicking._insertAllSteps(self)
         output = getattr(self, OUTPUT, None)
         self._registerModels()  # it may have been stopped before it did
@@ -106,27 +108,38 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         seen = [[outputState(pointer) for pointer in pointers], len(self.micDict)]
         if seen == self._seen:
             return bool(self._rows)
-        try:
-            with currentOutput(pointers[0]) as labels, currentOutput(pointers[1]) as particles:
-                self._rows = self._matched(labels.value, particles.value)
-                self._coming = labels.coming or particles.coming
-        except Exception as error:  # another run is writing it, or its file is gone: it is read again
-            self.warning("Labels cannot be read now: %s" % error)
-            return False
-        self._seen = seen
+        read = [self._readSource(name) for name in LEARNS_FROM]
+        self._coming = any(coming for _, coming in read)
+        self._rows = set().union(*self._sources.values())
+        if all(isRead for isRead, _ in read):
+            self._seen = seen
         return bool(self._rows)
 
-    def _matched(self, labels: Any, particles: Any) -> Set[str]:
-        """Labels and good particles on the micrographs that have arrived."""
+    def _readSource(self, name: str) -> Tuple[bool, bool]:
+        """Take what one pointer leads to; whether that could be read, and whether more may come from there."""
+        coming = True  # until it is known
+        try:
+            with currentOutput(getattr(self, name)) as source:
+                coming = source.coming
+                self._sources[name] = self._matched(source.value)
+        except Exception as error:  # another run is writing it, or its file is gone: it is read again
+            problem = "%s cannot be read now: %s" % (self.getParam(name).label.get().split(" (")[0], error)
+            if problem not in self._said:
+                self.warning(problem)
+            self._said.add(problem)
+            return False, coming
+        return True, coming
+
+    def _matched(self, source: Any) -> Set[str]:
+        """Labels, or good particles, on the micrographs that have arrived."""
+        if source is None or (isinstance(source, SetOfCoordinates) and source.getMicrographs() is None):
+            return set()
         micSet = self._getFreshMicrographs()
-        rows: Set[str] = set()
-        if labels is not None and labels.getMicrographs() is not None:
-            rows |= labelRows(matchLabels(labels, micSet).points)
-        if particles is not None:
-            rows |= labelRows(matchParticles(particles, micSet))
+        points = matchLabels(source, micSet).points if isinstance(source, SetOfCoordinates) else matchParticles(
+            source, micSet)
         micSet.close()
         known = {linkName(mic.getObjId()) for mic in self.micDict.values()}
-        return {row for row in rows if row.split("\t")[0] in known}
+        return {row for row in labelRows(points) if row.split("\t")[0] in known}
 
     def _getFreshMicrographs(self) -> Any:
         """The set of micrographs as its file is now."""
@@ -199,7 +212,7 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
     # --------------------------- a new version -------------------------------
     def _takeUp(self, version: int) -> None:
         """Pick with another model from now on, and all that was picked before once more; no step is picking."""
-        self._replaced = self._readDoneList()
+        self._replaced |= self._readDoneList()  # the one before may not have been shown yet
         self._versions.takeUp(version, len(self._versions.labels(version)))
         self._registerModels()
         pwutils.cleanPath(self._getExtraPath("DONE"), self._getBatchesDir())
@@ -246,7 +259,8 @@ class ProtPuPickerLive(LiveForm, ProtPuPickerServedPicking):
         self._versions.show(len(self._replaced))
         if self._replaced:
             self._beforeTheEnd([self._insertFunctionStep(self.compareStep, version, prerequisites=[], needsGPU=False)])
-        pwutils.cleanPath(self._versions.path(before, "picks"), self._versions.path(before, "candidates"))
+        for earlier in range(before, version):
+            pwutils.cleanPath(*(self._versions.path(earlier, name) for name in ("picks", "candidates")))
         self._replaced = set()
 
     def compareStep(self, version: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 from pwem.objects import Coordinate, SetOfCoordinates
 from pwem.protocols import ProtParticles
@@ -151,9 +153,9 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
                             % (self._getScoreName(), thresholds[-1], scores[0]))
         cuts = [_Cut(threshold, OUTPUT + "%d" % number, self._newOutput(number, coordSet))
                 for number, threshold in enumerate(thresholds, 1) if scores[0] >= threshold]
-        self._emptyOtherOutputs([cut.name for cut in cuts])
+        self._emptyOtherOutputs([cut.name for cut in cuts], "no threshold any more: 0 particles")
         corrected = readCorrections(self.corrections.get() or "")
-        for coord, score in scoredCoordinates(coordSet, attribute):
+        for coord, score in itertools.chain(scoredCoordinates(coordSet, attribute), self._iterByHand(coordSet)):
             for cut in cuts:
                 cut.take(coord, score, corrected)
         self._addWeaker(corrected, coordSet, scores[-1], cuts)
@@ -165,15 +167,23 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
             if self.mode.get() == CUT_MODEL:
                 self._defineSourceRelation(self.inputModel, cut.output)
 
+    def _iterByHand(self, coordSet: Any) -> Iterable[Tuple[Any, float]]:
+        """Those without a score of pupicker: put by hand where no model could score them, and kept at any threshold."""
+        if self._getAttribute() == SCORE:
+            for coord in coordSet:
+                if coord.isEnabled() and coord.getAttributeValue(SCORE) is None:
+                    yield coord, math.inf
+
     def _addWeaker(self, corrected: Corrected, coordSet: Any, lowest: float, cuts: List[_Cut]) -> None:
         """Picks that the picking found and did not register, for thresholds below the `lowest` score of the set."""
         folder, least = self.candidates.get() or "", min(cut.threshold for cut in cuts)
         if not folder or least >= lowest:
             return
-        like = coordSet.getFirstItem().clone()
+        like, number = coordSet.getFirstItem().clone(), max(coordSet.getIdSet())
         for mic in coordSet.getMicrographs():
             for pick in weakPicks(folder, mic.getObjId(), least, lowest):
-                coord = coordinateLike(like, pick, mic)
+                coord, number = coordinateLike(like, pick, mic), number + 1
+                coord.setObjId(number)  # the same in every output
                 for cut in cuts:
                     cut.take(coord, pick.score, corrected)
 
@@ -211,15 +221,6 @@ class ProtPuPickerThreshold(ProtPuPickerBase, ProtParticles):
         output = self._createSetOfCoordinates(coordSet.getMicrographs(asPointer=True), suffix="%d" % number)
         output.copyInfo(coordSet)
         return output
-
-    def _emptyOtherOutputs(self, names: Iterable[str]) -> None:
-        """On Continue with fewer thresholds Scipion keeps the outputs; nothing of the earlier ones may stay in them."""
-        for name, output in list(self.iterOutputAttributes(SetOfCoordinates)):
-            if name not in names:
-                output.enableAppend()
-                output.clear()
-                output.setObjComment("no threshold any more: 0 particles" if name.startswith(OUTPUT) else "0 places")
-                self._updateOutputSet(name, output, output.STREAM_CLOSED)
 
     # --------------------------- INFO functions ------------------------------
     def _validate(self) -> List[str]:

@@ -51,7 +51,11 @@ class Scene:
 
 
 def random_scene(seed: int, index: int) -> Scene:
-    """Draw micrograph number `index`; the same seed and index give the same one."""
+    """Draw micrograph number `index`; the same seed and index give the same one.
+
+    Scenes of one index and several seeds share the random numbers of :func:`.simulate_micrograph` (places, views,
+    noise), though not their particles and conditions: sets that are to be independent need other indices too.
+    """
     rng = np.random.default_rng([seed, index])
     stated_ang = _between(rng, 90, 320)
     pixel_ang = stated_ang / DIAMETER_PX

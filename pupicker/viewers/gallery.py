@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import tkinter as tk
 from tkinter import ttk
 from typing import Any, Callable, Dict, List, NamedTuple, Set
@@ -88,6 +89,10 @@ class Gallery(tk.Toplevel):
         self._pages.clear()
         self.show(0)
 
+    def _scoreText(self, row: int) -> str:
+        score = float(self._data.score[row])
+        return "%0.2f" % score if math.isfinite(score) else "by hand"
+
     def show(self, number: int) -> None:
         """Show a page; the next one is made when it is asked for."""
         if number == len(self._pages):
@@ -99,7 +104,7 @@ class Gallery(tk.Toplevel):
         self.cells.clear()
         photos = self._pages[number]
         for place, row in enumerate(sorted(photos, key=lambda row: float(self._data.score[row]))):
-            cell = tk.Label(self._grid, image=photos[row], text="%0.2f" % self._data.score[row], compound="top",
+            cell = tk.Label(self._grid, image=photos[row], text=self._scoreText(row), compound="top",
                             highlightthickness=2)
             cell.grid(row=place // COLUMNS, column=place % COLUMNS, padx=2, pady=2)
             cell.bind("<Button-1>", lambda event, row=row: self._actions.reject(row))  # type: ignore[misc]

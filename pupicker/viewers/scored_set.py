@@ -25,7 +25,10 @@ class MicrographEntry(NamedTuple):
 
 
 class ScoredSet(NamedTuple):
-    """Coordinates as arrays ``(n,)``; pixels of the micrographs; `probability` is None if they have none."""
+    """Coordinates as arrays ``(n,)``; pixels of the micrographs; `probability` is None if they have none.
+
+    The score of what was put by hand where no model could score it is infinite: it is kept at every threshold.
+    """
 
     micrographs: List[MicrographEntry]
     micId: Any
@@ -35,6 +38,11 @@ class ScoredSet(NamedTuple):
     probability: Any
     boxSize: int
     pixelSizeAng: float = 0.0
+
+    def highestScore(self) -> float:
+        """Of those that have one; 0 if none has."""
+        finite = self.score[np.isfinite(self.score)]
+        return float(finite.max()) if finite.size else 0.0
 
 
 def readArrays(path: str, names: List[str]) -> List[Any]:
@@ -96,6 +104,8 @@ def readScoredSet(coordSet: Any) -> ScoredSet:
     if score is None:
         raise ViewerError("These coordinates have no %s: show them with another viewer." % SCORE)
     known: Optional[Any] = None if probability is None else probability.astype(float)
+    score = score.astype(float)
+    score[np.isnan(score)] = np.inf
     return ScoredSet(readMicrographs(coordSet.getMicrographs()), micId.astype(int), x.astype(float), y.astype(float),
-                     score.astype(float), known, coordSet.getBoxSize() or 0,
+                     score, known, coordSet.getBoxSize() or 0,
                      coordSet.getMicrographs().getSamplingRate() or 0.0)

@@ -160,7 +160,11 @@ class ScoreHistogram:
 
 
 def usualLimits(scores: Any) -> Tuple[float, float]:
-    """Ends of an axis of scores: from the lowest to nearly the highest, so far as anything is decided there."""
+    """Ends of an axis of scores: from the lowest to nearly the highest, so far as anything is decided there.
+
+    Infinite ones do not count.
+    """
+    scores = scores[np.isfinite(scores)]
     if not len(scores):
         return 0.0, 1.0
     low, high = float(scores.min()), float(scores.max())

@@ -55,7 +55,7 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         limits = self.histogram.limits
         self.threshold = ThresholdControl(self.panel, limits, limits[0], self._thresholdChanged,
                                           sliderMargins(PANEL_WIDTH_PX))
-        self.threshold.ends = (limits[0], float(data.score.max()))
+        self.threshold.ends = (limits[0], data.highestScore())
         suggested = self._suggestion()
         if suggested is not None:
             self.threshold.suggest(suggested)
@@ -111,7 +111,7 @@ class ScoresWindow(MicrographBrowser, PickEditing):
         self._takeData(data)
         limits = self.histogram.limits
         self.threshold.scale.configure(from_=limits[0], to=limits[1])
-        self.threshold.ends = (limits[0], float(data.score.max()))
+        self.threshold.ends = (limits[0], data.highestScore())
         self.threshold.move(value)
         suggested = self._suggestion()
         if suggested is not None:

@@ -16,7 +16,8 @@ _ANCHORS = ((255, 80, 80), (255, 222, 60), (60, 240, 205))
 
 
 def scoreRange(scores: Any) -> Tuple[float, float]:
-    """Scores between which colours change, so that a few outliers do not make all others alike."""
+    """Scores between which colours change, so that a few outliers, or infinite ones, do not make all others alike."""
+    scores = np.asarray(scores)[np.isfinite(scores)]
     if not len(scores):
         return 0.0, 1.0
     low, high = (float(value) for value in np.quantile(scores, (LOWEST_SHARE, HIGHEST_SHARE)))

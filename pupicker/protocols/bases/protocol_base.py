@@ -12,6 +12,7 @@ import subprocess
 from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
 
 import pyworkflow.utils as pwutils
+from pwem.objects import SetOfCoordinates
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn
 from pupicker.plugin.outcome import checkOutcome
@@ -79,6 +80,16 @@ class ProtPuPickerBase(GpuForm):
         except subprocess.CalledProcessError as error:
             ended = " (exit status %d)" % error.returncode
         return checkOutcome(command, outcomeFile, ended)
+
+    # ------------------------- outputs -------------------------
+    def _emptyOtherOutputs(self, names: Iterable[str], comment: str) -> None:
+        """On Continue Scipion keeps all outputs: of the coordinates not in `names` nothing earlier may stay."""
+        for name, output in list(self.iterOutputAttributes(SetOfCoordinates)):
+            if name not in names:
+                output.enableAppend()
+                output.clear()
+                output.setObjComment(comment)
+                self._updateOutputSet(name, output, output.STREAM_CLOSED)
 
     # ------------------------- micrographs -------------------------
     def _linkMicrographs(self, mics: Iterable[Any], folder: str) -> List[str]:

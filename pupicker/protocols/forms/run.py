@@ -6,7 +6,7 @@ which has no protocol among its own base classes, for wrong.  At run time :class
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Protocol, Set
+from typing import TYPE_CHECKING, Any, Iterator, List, Protocol, Set, Tuple
 
 
 class Value(Protocol):
@@ -56,6 +56,8 @@ class Run:
         def isActive(self) -> bool: ...
 
         def _store(self, *objects: Any) -> None: ...
+
+        def iterOutputAttributes(self, kind: Any) -> Iterator[Tuple[str, Any]]: ...
 
         def _updateOutputSet(self, name: str, output: Any, state: int) -> None: ...
 

@@ -44,10 +44,11 @@ class TestBaseline(WorkflowTestCase):
         return folder
 
     def testMethodsThatNeedTheDiameterOnly(self):
-        cited = {BASELINE_DOG: "[Voss2009]", BASELINE_GENERAL: "[Bepler2019]"}
+        cited, scores = {BASELINE_DOG: "[Voss2009]", BASELINE_GENERAL: "[Bepler2019]"}, {}
         for method in cited:
             run = self.launchProtocol(self.newBaseline(method=method))
             picks = run.outputCoordinates
+            scores[method] = sorted(coord._pupickerScore.get() for coord in picks)
             self.assertGreaterEqual(foundFraction(picks, self.truth), 0.85)
             first = picks.getFirstItem()
             self.assertEqual(hasattr(first, "_pupickerProbability"), method == BASELINE_GENERAL)
@@ -57,6 +58,10 @@ class TestBaseline(WorkflowTestCase):
             self.assertIn("in 4 micrographs", summary)
             self.assertIn("Open the report", summary)
             self.assertIn(cited[method], "\n".join(run.methods()))
+            picks.close()  # a set that stays open would keep the run from writing
+        run.method.set(BASELINE_DOG)  # and Continue: nothing of the other method stays
+        self.launchProtocol(run)
+        self.assertEqual(sorted(coord._pupickerScore.get() for coord in run.outputCoordinates), scores[BASELINE_DOG])
 
     def testViewsOfTheParticle(self):
         side = 48

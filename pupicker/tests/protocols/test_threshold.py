@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+
+import numpy as np
 
 from pupicker.tests.scipion.workflow import PARTICLES, WorkflowTestCase
 
@@ -13,7 +16,9 @@ from pyworkflow.protocol import MODE_RESUME  # isort: skip
 from pupicker.constants import (  # isort: skip
     CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, CUT_SCORES, PROBABILITY, SCORE,
 )
+from pupicker.convert.micrographs import linkName  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
+from pupicker.viewers.scored_set import readScoredSet  # isort: skip
 from pupicker.protocols import ProtPuPickerEvaluate, ProtPuPickerImportModel, ProtPuPickerThreshold  # isort: skip
 from pupicker.protocols.forms.thresholds import scoreThresholds  # isort: skip
 
@@ -109,6 +114,38 @@ class TestThreshold(WorkflowTestCase):
         self.assertCut(outputs["outputCoordinates1"], lambda coord: coord._topazScore.get() is not None)
         self.assertEqual(outputs["outputCoordinates1"].getSize(), self.total * 9 // 10)
 
+    def testWhatWasPutByHandWithoutAScoreIsKept(self):
+        """Where there is no model, as after picking without labels: the window shows it, and every set keeps it."""
+        def byHand(coord, number):
+            complete(coord, number)
+            if number in (3, 20):
+                setattr(coord, SCORE, Float(None))
+                setattr(coord, PROBABILITY, Float(None))
+        source = self.importCoordinates(self.mics, self.truth, BOX, byHand)
+        data = readScoredSet(source.outputCoordinates)
+        self.assertEqual(int(np.isinf(data.score).sum()), 2)
+        self.assertEqual(data.highestScore(), 3.5)
+        run = self.newProtocol(ProtPuPickerThreshold, mode=CUT_SCORES, scores="3.5 -4")
+        self.link(run.inputCoordinates, source, "outputCoordinates")
+        self.launchProtocol(run)
+        for output in (run.outputCoordinates1, run.outputCoordinates2):
+            self.assertEqual(sum(coord._pupickerScore.get() is None for coord in output), 2)
+
+    def testWeakerPicksHaveOneIdInAllSets(self):
+        run = self.newCut(mode=CUT_SCORES, scores="-5 -7")
+        folder = run.getProject().getTmpPath("weaker")
+        os.makedirs(folder, exist_ok=True)
+        for micId, scores in ((1, (-4.5, -6.0)), (2, (-4.25,))):
+            rows = "".join(f"{linkName(micId)}\t{20 + n}\t30\t{score}\t0.1\n" for n, score in enumerate(scores))
+            with open(os.path.join(folder, linkName(micId) + ".tsv"), "w", encoding="utf-8") as stream:
+                stream.write("micrograph\tx\ty\tscore\tprobability\n" + rows)
+        run.candidates.set(folder)
+        self.launchProtocol(run)
+        first, second = ({coord.getObjId(): coord._pupickerScore.get() for coord in output}
+                         for output in (run.outputCoordinates1, run.outputCoordinates2))
+        self.assertEqual((len(first), len(second)), (self.total + 2, self.total + 3))
+        self.assertLess(first.items(), second.items())
+
     def testAnEvaluationLeavesThemOutToo(self):
         run = self.newProtocol(ProtPuPickerEvaluate, diameter=BOX, scoreAttribute="_topazScore")
         self.link(run.inputCoordinates, self.scored, "outputCoordinates")
@@ -118,6 +155,9 @@ class TestThreshold(WorkflowTestCase):
         self.assertEqual(run.outputCoordinates.getSize(), self.total * 9 // 10)
         with open(run.getStdoutLog(), encoding="utf-8") as stream:
             self.assertIn(f"Left out, because disabled or without a score: {self.total // 10} picks", stream.read())
+        run.scoreAttribute.set("")  # and Continue: there is no best threshold any more
+        self.launchProtocol(run)
+        self.assertEqual(run.outputCoordinates.getSize(), 0)
 
     def testThresholdOfTheModel(self):
         model = PuPickerModel("model.pupicker")

@@ -68,6 +68,8 @@ def test_an_outlier_changes_no_colours_and_no_axis():
     low, high = usualLimits(scores)
     assert low == -6 and high == 8.0
     assert usualLimits(np.array([-2.0, 3.0])) == (-2.0, 3.0)
+    byHand = np.append(scores, [np.inf] * 3)
+    assert usualLimits(byHand) == usualLimits(scores) and scoreRange(byHand) == scoreRange(scores)
 
 
 def test_the_last_bar_says_what_else_it_holds():
