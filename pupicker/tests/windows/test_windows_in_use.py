@@ -228,6 +228,15 @@ def test_nothing_is_labelled_on_what_cannot_be_seen(labelling, micrographs):
     assert labelling.record.number() == len(PLACES)
 
 
+def test_one_right_click_is_one_step_back(labelling):
+    window = labelling.open()
+    window.click(*PLACES[0])
+    window.rightClick(PLACES[0][0] + 1.23456, PLACES[0][1])
+    assert labelling.record.places("m0", "not_particles") == [(61.23, 60.0)]
+    window.undo()
+    assert labelling.record.places("m0") == [PLACES[0]] and labelling.record.number("not_particles") == 0
+
+
 def test_why_no_suggestion_is_shown(labelling):
     window = labelling.open()
     labelling.suggester.known["m0"] = Suggestions(*zip(*[(x, y, 3.0) for x, y in PLACES], strict=True), None, "")
