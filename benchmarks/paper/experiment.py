@@ -90,9 +90,11 @@ def by_version(records: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]
     return dict(sorted(out.items(), reverse=True))
 
 
-def most_recorded(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of the version of the method with the most records, which a figure shows."""
-    return max(by_version(records).values(), key=len, default=[])
+def shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a figure shows: of the newest version of the method that has a third as many records as any, or more."""
+    versions = list(by_version(records).values())
+    most = max(map(len, versions), default=0)
+    return next((own for own in versions if 3 * len(own) >= most), [])
 
 
 def sections(records: list[dict[str, Any]], table: Callable[[list[dict[str, Any]]], str]) -> str:
@@ -111,11 +113,11 @@ def draws_of(records: list[dict[str, Any]], key: str = "labels") -> Groups:
 
 
 def write_report(args: argparse.Namespace, table: Callable[[Any], str], draw: Callable[[Any, Path], None]) -> None:
-    """Tables of all versions of the method, printed too, and a figure of that with most records, beside the records."""
+    """Tables of all versions of the method, printed too, and a figure of what is :func:`shown`, beside the records."""
     records = Records(args.records).load()
     text = sections(records, table)
     args.records.with_suffix(".md").write_text(text, encoding="utf-8")
-    draw(most_recorded(records), args.records.with_suffix(".png"))
+    draw(shown(records), args.records.with_suffix(".png"))
     print(text)
 
 

@@ -18,11 +18,12 @@ def batchRecord(report: Dict[str, Any], mics: Iterable[Any], links: Iterable[str
     """What the report at the end of a picking needs to know of a batch, whose links are removed.
 
     Micrographs that had to be converted have no source: their picks count, but they are not shown.  `earlier` is the
-    record under the same name, of a batch that was interrupted: what it picked stays.
+    record under the same name, of a batch that was interrupted: what it picked, and what is known of it, stays.
     """
     run = {key: value for key, value in report.items() if key not in NOT_KEPT}
     for key in ("borders_px", "masked_pixels", "excluded_share"):
-        run[key] = {linkName(micIdOf(path)): value for path, value in run.get(key, {}).items()}
+        run[key] = dict(earlier.get("run", {}).get(key, {}),
+                        **{linkName(micIdOf(path)): value for path, value in run.get(key, {}).items()})
     names = {linkName(mic.getObjId()): mic.getMicName() for mic in mics}
     sources = {linkName(micIdOf(link)): os.path.realpath(link) for link in links}
     return {"run": run, "names": dict(earlier.get("names", {}), **names),

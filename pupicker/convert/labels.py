@@ -28,6 +28,7 @@ class Labels(NamedTuple):
     points: Points
     unmatched: List[str]  # names of labelled micrographs that the set does not hold, or several times
     scale: float  # pixels of the set per pixel of the labels
+    disabled: int = 0  # how many labels are left out because the user has disabled them
 
 
 def rescale(value: float, factor: float) -> float:
@@ -81,7 +82,8 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
 
     Where both are of one and the same set of micrographs, their ids say where each coordinate belongs.  Otherwise
     names do, with or without folder and extension, because another import numbers the same files differently; what
-    belongs to a name that several micrographs have is left out.  Positions follow the ratio of the sampling rates.
+    belongs to a name that several micrographs have is left out, and so are disabled coordinates.  Positions follow the
+    ratio of the sampling rates.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def matchLabels(coordSet: Any, micSet: Any) -> Labels:
     """
     matched = matchRows(coordSet, micSet)
     return Labels({micId: [(x, y) for x, y, *_ in rows] for micId, rows in matched.points.items()}, matched.unmatched,
-                  matched.scale)
+                  matched.scale, matched.disabled)
 
 
 def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Labels:
@@ -100,7 +102,8 @@ def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Lab
     find = _finder(own, micSet)
     points: Dict[int, List[Any]] = {}
     unmatched = set()
-    xs, ys, ids, given, *values = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName", *attributes])
+    xs, ys, ids, given, *values = readColumns(coordSet.getFileName(), ["_x", "_y", "_micId", "_micName", *attributes],
+                                              enabledOnly=True)
     nothing = itertools.repeat(None)  # a picker may have stored the id of the micrograph only
     for x, y, micId, micName, *more in zip(xs or (), ys or (), ids or nothing, given or nothing,
                                            *(column or nothing for column in values)):
@@ -109,11 +112,12 @@ def matchRows(coordSet: Any, micSet: Any, attributes: Sequence[str] = ()) -> Lab
             unmatched.add(name)
         else:
             points.setdefault(found, []).append((rescale(x, scale), rescale(y, scale), *more))
-    return Labels(points, sorted(unmatched), scale)
+    disabled = max(0, int(coordSet.getSize()) - len(xs or ()))  # a set that grows may not know its size yet
+    return Labels(points, sorted(unmatched), scale, disabled)
 
 
 def matchParticles(particles: Any, micSet: Any) -> Points:
-    """Where particles, or the members of enabled 2D classes, were picked, on the micrographs of `micSet`.
+    """Where enabled particles, or those of enabled 2D classes, were picked, on the micrographs of `micSet`.
 
     As everywhere in Scipion the coordinates of a particle are in pixels of the particle's sampling rate.  They belong
     to the micrograph with its name; to the one with its id where the particles have no names.
@@ -132,7 +136,7 @@ def matchParticles(particles: Any, micSet: Any) -> Points:
     points: Points = {}
     for prefix in prefixes:
         xs, ys, ids, names = readColumns(particles.getFileName(), ["_coordinate." + name for name in (
-            "_x", "_y", "_micId", "_micName")], prefix)
+            "_x", "_y", "_micId", "_micName")], prefix, enabledOnly=True)
         nothing = itertools.repeat(None)
         for x, y, micId, name in zip(xs or (), ys or (), ids or nothing, names or nothing):
             found = _find(name, index, {}) if name else micId if micId in known else None

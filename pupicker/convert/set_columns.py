@@ -43,10 +43,11 @@ def _columns(database: Any, prefix: str = "") -> Dict[str, str]:
     return dict(database.execute("SELECT label_property, column_name FROM %sClasses" % prefix))
 
 
-def readColumns(path: str, names: List[str], prefix: str = "") -> List[Optional[List[Any]]]:
+def readColumns(path: str, names: List[str], prefix: str = "", enabledOnly: bool = False) -> List[Optional[List[Any]]]:
     """Values of attributes (``id`` is the object's id), in the order of the items; None for one that they do not have.
 
-    `prefix` names one of several sets in a file: ``Class001_``.
+    `prefix` names one of several sets in a file: ``Class001_``.  With `enabledOnly` those that the user has disabled
+    are left out.
 
     Raises
     ------
@@ -62,8 +63,8 @@ def readColumns(path: str, names: List[str], prefix: str = "") -> List[Optional[
             if not present:
                 return [None] * len(names)
             values: Dict[str, List[Any]] = {name: [] for name in present}
-            rows = database.execute("SELECT %s FROM %sObjects ORDER BY id"
-                                    % (", ".join(known[name] for name in present), prefix))
+            rows = database.execute("SELECT %s FROM %sObjects %s ORDER BY id" % (
+                ", ".join(known[name] for name in present), prefix, "WHERE enabled=1" if enabledOnly else ""))
             with collectorPaused():
                 for piece in iter(lambda: rows.fetchmany(ROWS_AT_ONCE), []):
                     for name, some in zip(present, zip(*piece)):

@@ -30,12 +30,12 @@ class Preview(NamedTuple):
         ``start(mic, minDistanceAng, lowestScore)`` begins to pick and returns the process, which writes
         ``picks.tsv`` into its folder.
     known
-        Picks that an earlier preview made with the same settings, by (id of the micrograph, minimum distance); new
-        ones are added.
+        Picks that an earlier preview made with the same settings, by (id of the micrograph, minimum distance, lowest
+        score); new ones are added.
     """
 
     start: Callable[[Any, float, float], ChildProcess]
-    known: Dict[Tuple[int, float], List[Pick]]
+    known: Dict[Tuple[int, float, float], List[Pick]]
 
 
 class DetectionDialog(MicrographDialog):
@@ -116,7 +116,11 @@ class DetectionDialog(MicrographDialog):
 
     def _picks(self) -> Optional[List[Pick]]:
         """Of the micrograph that is shown; None: not yet."""
-        return None if self.current is None else self._known.get((self.current.getObjId(), self.minDistanceAng))
+        return None if self.current is None else self._known.get(self._key())
+
+    def _key(self) -> Tuple[int, float, float]:
+        """Of the picks of the micrograph that is shown."""
+        return self.current.getObjId(), self.minDistanceAng, self._lowest
 
     # ------------------------- picking -------------------------
     def micrographShown(self) -> None:
@@ -131,6 +135,10 @@ class DetectionDialog(MicrographDialog):
         else:
             self._next = self.after(POLL_MS, self._poll, self._process)
 
+    def nothingShown(self) -> None:
+        self._stop()
+        self.draw()
+
     def _poll(self, process: ChildProcess) -> None:
         if process is not self._process:
             return  # another micrograph was chosen in the meantime
@@ -144,7 +152,7 @@ class DetectionDialog(MicrographDialog):
             self._failed(error)
             return
         self._stop()
-        self._known[self.current.getObjId(), self.minDistanceAng] = picks
+        self._known[self._key()] = picks
         if picks:
             self.slider.config(to=max(float(self.slider["to"]), min(HIGHEST_SCORE, round(picks[0].score + STEP, 1))))
         self.draw()

@@ -101,6 +101,8 @@ class DiameterDialog(MicrographDialog):
 
     def zoomIn(self) -> None:
         """Show some particles large, around the label nearest to the middle."""
+        if self.current is None:
+            return
         middle = self.canvas.toMicrograph(*(int(self.canvas[side]) / 2 for side in ("width", "height")))
         x, y = min(self._here(), key=lambda point: (point[0] - middle[0]) ** 2 + (point[1] - middle[1]) ** 2,
                    default=middle)

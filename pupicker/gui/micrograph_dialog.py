@@ -71,7 +71,8 @@ class MicrographDialog(dialog.Dialog):
             self.canvas.showPixels(readMicrograph(path, index))
         except MicrographError as error:
             self.current = None
-            dialog.showError("Micrograph", str(error), self)
+            self.canvas.showText(str(error))
+            self.nothingShown()
         else:
             self.micrographShown()
 
@@ -89,6 +90,9 @@ class MicrographDialog(dialog.Dialog):
 
     def micrographShown(self) -> None:
         """Another micrograph is shown."""
+
+    def nothingShown(self) -> None:
+        """The chosen micrograph cannot be read; the canvas says why."""
 
     def draw(self) -> None:
         """Draw the circles; the view has changed."""

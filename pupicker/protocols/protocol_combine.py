@@ -11,7 +11,7 @@ from pyworkflow.protocol import params
 from pyworkflow.utils import Message
 
 from pupicker.constants import PROBABILITY, SCORES
-from pupicker.convert.labels import matchedMicrographs, matchRows
+from pupicker.convert.labels import Labels, matchedMicrographs, matchRows
 from pupicker.convert.picks import iterCoordinates, readPicksByMicrograph, writeRows
 from pupicker.convert.set_columns import hasColumn
 from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
@@ -77,22 +77,27 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
         if not common:
             raise Exception("No micrograph is in all sets: names are compared without folders and extensions. Combine "
                             "coordinates of the same micrographs.")
-        for number, coordSet in enumerate(sets):
-            self._writeSet(coordSet, common, self._getPicksFile(number))
+        matched = [self._writeSet(coordSet, common, self._getPicksFile(number)) for number, coordSet in enumerate(sets)]
         left = [mic.getMicName() for mic in micSet if mic.getObjId() not in common]
-        write_json(self._getInputFile(), {"left_out": left, "micrographs": len(common)})
+        write_json(self._getInputFile(), {"left_out": left, "micrographs": len(common),
+                                          "unmatched": [labels.unmatched for labels in matched],
+                                          "disabled": [labels.disabled for labels in matched]})
         return [self._getPicksFile(number) for number in range(len(sets))] + [self._getInputFile()]
 
-    def _writeSet(self, coordSet: Any, common: Set[int], path: str) -> None:
-        """The coordinates on these micrographs, with score and probability as far as there are some."""
+    def _writeSet(self, coordSet: Any, common: Set[int], path: str) -> Labels:
+        """The coordinates on these micrographs, with score and probability as far as there are some; with what is left
+        out.
+        """
         score = next((name for name in SCORES if hasColumn(coordSet.getFileName(), name)), "")
         known = {"score": score, "probability": PROBABILITY if hasColumn(coordSet.getFileName(), PROBABILITY) else ""}
         columns = [column for column, name in known.items() if name]
-        rows = matchRows(coordSet, self._getMicrographs(), [known[column] for column in columns]).points
+        matched = matchRows(coordSet, self._getMicrographs(), [known[column] for column in columns])
+        rows = matched.points
         complete = all(None not in row for micId in rows for row in rows[micId])
         if not complete:  # some have no number there: then none counts
             rows, columns = {micId: [row[:2] for row in some] for micId, some in rows.items()}, []
         writeRows({micId: some for micId, some in rows.items() if micId in common}, columns, path)
+        return matched
 
     def combineStep(self, combination: str) -> List[str]:
         self._runCore("combine", [
@@ -145,10 +150,21 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
                   for number, (picks, shared) in enumerate(zip(result["picks"], result["shared"]), 1)]
         lines.append("Places by number of pickers: %s"
                      % ", ".join("%d: %d" % (number, places[number]) for number in sorted(places)))
-        left = read_json(self._getInputFile()).get("left_out", [])
-        if left:
-            lines.append("*Micrographs left out: %d*, not in all sets or of a name that several have (%s%s)"
-                         % (len(left), ", ".join(left[:3]), ", ..." if len(left) > 3 else ""))
+        return lines + self._leftOutSummary(read_json(self._getInputFile()))
+
+    @staticmethod
+    def _leftOutSummary(inputs: Dict[str, Any]) -> List[str]:
+        """What of the sets is in no place."""
+        left = inputs.get("left_out", [])
+        lines = ["*Micrographs left out: %d*, not in all sets or of a name that several have (%s)"
+                 % (len(left), _some(left))] if left else []
+        for number, names in enumerate(inputs.get("unmatched", []), 1):
+            if names:
+                lines.append("*Micrographs of set %d left out: %d*, not in the first set or of a name that several "
+                             "have (%s)" % (number, len(names), _some(names)))
+        for number, disabled in enumerate(inputs.get("disabled", []), 1):
+            if disabled:
+                lines.append("*Disabled coordinates of set %d left out: %d*" % (number, disabled))
         return lines
 
     def _methods(self) -> List[str]:
@@ -181,3 +197,8 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
 
     def _getResult(self) -> Dict[str, Any]:
         return read_json(self._getResultFile())
+
+
+def _some(names: List[str]) -> str:
+    """The first names of a list."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

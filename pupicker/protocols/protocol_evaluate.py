@@ -81,7 +81,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
             self.warning("Left out, because disabled or without a score: " + counted(leftOut, "pick"))
         writeLabels(reference.points, self._getExtraPath("reference.tsv"))
         write_json(self._getExtraPath("input.json"), {"unmatched": reference.unmatched,
-                                                             "scale": reference.scale})
+                                                             "scale": reference.scale,
+                                                             "disabled": reference.disabled})
         return [self._getExtraPath(name) for name in ("picks.tsv", "reference.tsv", "input.json")]
 
     def evaluateStep(self, evaluation: str) -> List[str]:
@@ -161,6 +162,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
                          "have (%s%s)"
                          % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
                             ", ..." if len(inputs["unmatched"]) > 3 else ""))
+        if inputs.get("disabled"):
+            lines.append("*Disabled coordinates of the reference left out: %d*" % inputs["disabled"])
         return lines
 
     def _methods(self) -> List[str]:

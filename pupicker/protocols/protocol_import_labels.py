@@ -17,7 +17,7 @@ from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, OptionField, fieldErrors
 from pupicker.protocols.forms.run import Value
 from pupicker.shared import options
-from pupicker.shared.digests import digest_of, file_state
+from pupicker.shared.digests import digest_of, tables_state
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.names import TABLE_SUFFIXES
 from pupicker.shared.plurals import counted
@@ -70,8 +70,8 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
     # --------------------------- INSERT steps functions ----------------------
     def _insertAllSteps(self) -> None:
         self._insertFunctionStep(self.importStep, digest_of(
-            self._setDigest(self.inputMicrographs.get()), self._getLabelsPath(), file_state(self._getLabelsPath()),
-            self.scale.get(), self._getBoxSize()), needsGPU=False)
+            self._setDigest(self.inputMicrographs.get()), self._getLabelsPath(),
+            tables_state(self._getLabelsPath(), TABLE_SUFFIXES), self.scale.get(), self._getBoxSize()), needsGPU=False)
 
     # --------------------------- STEPS functions -----------------------------
     def importStep(self, digest: str) -> None:

@@ -108,6 +108,7 @@ class ProtPuPickerLabel(ModelForm, ProtPuPickerBase, ProtParticlePicking):
 
         self.done.set(False)
         self._store(self.done)
+        self._cleanQuarantine()
         pwutils.cleanPath(self._getStatusPath())
         self._takeLibraryModel()
         micSet = self.inputMicrographs.get()

@@ -103,6 +103,8 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
             lines.append("*Labelled micrographs left out: %d*, not in the set or of a name that several have (%s%s)"
                          % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
                             ", ..." if len(inputs["unmatched"]) > 3 else ""))
+        if inputs.get("disabled"):
+            lines.append("*Disabled labels left out: %d*" % inputs["disabled"])
         return lines
 
     def _methods(self) -> List[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any, List
+from typing import Any, List, Sequence
 
 
 def digest_of(*items: Any) -> str:
@@ -26,3 +26,15 @@ def file_state(path: str) -> List[int]:
     except OSError:
         return []
     return [state.st_size, state.st_mtime_ns]
+
+
+def tables_state(path: str, suffixes: Sequence[str]) -> List[Any]:
+    """The same of a table, or of all files below a folder with one of the suffixes, each with its name.
+
+    A folder has a time of its own, which a file that is written in place leaves as it was.
+    """
+    if not os.path.isdir(path):
+        return file_state(path)
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names
+             if os.path.splitext(name)[1].lower() in suffixes]
+    return [[os.path.relpath(file, path), file_state(file)] for file in sorted(files)]

@@ -45,8 +45,8 @@ class ScoredSet(NamedTuple):
         return float(finite.max()) if finite.size else 0.0
 
 
-def readArrays(path: str, names: List[str]) -> List[Any]:
-    """Values of attributes (``id`` is the object's id), one array each; None for one that the items do not have.
+def readArrays(path: str, names: List[str], enabledOnly: bool = False) -> List[Any]:
+    """As :func:`readColumns`, an array for each.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def readArrays(path: str, names: List[str]) -> List[Any]:
         The file is missing or is no set.
     """
     try:
-        columns = readColumns(path, names)
+        columns = readColumns(path, names, enabledOnly=enabledOnly)
     except SetError as error:
         raise ViewerError(str(error)) from error
     return [None if values is None else np.array(values) for values in columns]
@@ -99,10 +99,13 @@ def withWeaker(data: ScoredSet, folder: str) -> ScoredSet:
 
 
 def readScoredSet(coordSet: Any) -> ScoredSet:
-    """All of a set of scored coordinates; raises :class:`ViewerError` if it has no scores."""
-    micId, x, y, score, probability = readArrays(coordSet.getFileName(), ["_micId", "_x", "_y", SCORE, PROBABILITY])
+    """All enabled ones of a set of scored coordinates; raises :class:`ViewerError` if it has none, or no scores."""
+    micId, x, y, score, probability = readArrays(coordSet.getFileName(), ["_micId", "_x", "_y", SCORE, PROBABILITY],
+                                                 enabledOnly=True)
     if score is None:
         raise ViewerError("These coordinates have no %s: show them with another viewer." % SCORE)
+    if not len(score):
+        raise ViewerError("All of these coordinates are disabled: enable some of them.")
     known: Optional[Any] = None if probability is None else probability.astype(float)
     score = score.astype(float)
     score[np.isnan(score)] = np.inf

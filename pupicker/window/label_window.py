@@ -15,7 +15,7 @@ from pupicker.shared.json_files import read_json, write_json
 from pupicker.window.colours import scoreColours, scoreRange
 from pupicker.window.image_bar import ImageBar
 from pupicker.window.label_panel import LabelPanel
-from pupicker.window.label_record import NOT_PARTICLES, LabelRecord
+from pupicker.window.label_record import DIGITS, NOT_PARTICLES, LabelRecord
 from pupicker.window.micrograph_canvas import MOVING, Circle, MicrographCanvas, Mouse
 from pupicker.window.micrograph_image import MicrographError
 from pupicker.window.micrograph_list import ListPane, NameLabel
@@ -260,9 +260,9 @@ class LabelWindow:
         if found is not None and found[0] == NOT_PARTICLES:
             self.record.remove(self.key(), *found)
         else:
-            if found is not None:
-                self.record.remove(self.key(), *found)
-            self.record.add(self.key(), [self._snapped(x, y)], NOT_PARTICLES)
+            x, y = self._snapped(x, y)
+            self.record.exchange(self.key(), [found] if found is not None else [],
+                                 {NOT_PARTICLES: [(round(x, DIGITS), round(y, DIGITS))]})  # one click, one undo
         self.changed()
 
     def _snapped(self, x: float, y: float) -> Tuple[float, float]:

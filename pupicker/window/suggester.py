@@ -153,9 +153,9 @@ class Suggester:
             return False
         try:
             return self._work(shownKey)
-        except WorkerError as error:  # it died and does not start again
+        except (WorkerError, OSError) as error:  # it died and does not start again, or the disk is full
             self.error, self._asked, self._training = str(error), None, None
-            return False
+            return True  # what had come before may be new
 
     def _work(self, shownKey: str) -> bool:
         new = self._takeTraining()
@@ -275,9 +275,9 @@ class Suggester:
             elif answer["event"] == "result":
                 self._training = None
                 self._takeUp(dict(answer["card"], path=answer["model"]), trained=True)
+                self.forget()
                 write_json(os.path.join(self._folder, MODEL_CARD), dict(
                     answer["card"], path=answer["model"], **{TRAINED_WITH: self._trainedWith}))
-                self.forget()
                 return True
         if self._training is not None and self._training.last is not None:
             self._training = None

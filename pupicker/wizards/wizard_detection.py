@@ -18,7 +18,7 @@ from pupicker.protocols import ProtPuPickerPick
 from pupicker.shared.digests import digest_of, file_state
 from pupicker.wizards.wizard_diameter import micrographEntries
 
-KNOWN: Dict[str, Dict[Tuple[int, float], List[Pick]]] = {}  # picks of the previews so far, by what they were made with
+KNOWN: Dict[str, Dict[Tuple[int, float, float], List[Pick]]] = {}  # picks of previews, by what they were made with
 
 
 class PuPickerDetectionWizard(Wizard):

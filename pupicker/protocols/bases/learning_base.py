@@ -50,7 +50,7 @@ class ProtPuPickerLearningBase(TrainingForm, ProtPuPickerBase, ProtParticlePicki
             writeLabels(self._matchNegatives(labels.points), self._getNegativesFile())
         write_json(self._getInputFile(), {"micrographs": names, "scale": labels.scale,
                                           "labels": sum(map(len, labels.points.values())),
-                                          "unmatched": labels.unmatched})
+                                          "unmatched": labels.unmatched, "disabled": labels.disabled})
         made = [self._getLabelsFile(), self._getInputFile()]
         return made + ([self._getNegativesFile()] if self.inputNegatives.get() is not None else [])
 

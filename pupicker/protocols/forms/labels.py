@@ -70,14 +70,17 @@ class LabelsForm(Run):
             return ["*Labelled particles*: their micrographs are gone from the project. Import the coordinates again."]
         if coordSet.getSize() == 0:
             return ["*Labelled particles*: the set is empty. Pick some particles first."]
-        if self.inputMicrographs.get() is not None and not self._matchLabels().points:
+        labels = self._matchLabels()
+        if labels.disabled == coordSet.getSize():
+            return ["*Labelled particles*: all of them are disabled. Enable those to learn from."]
+        if self.inputMicrographs.get() is not None and not labels.points:
             return ["*Micrographs (optional)*: none has the name of a labelled micrograph (%s ... against %s ...), or "
                     "several have it. Give the set that the particles were labelled on, or another version of it "
                     "with the same names."
                     % (coordSet.getMicrographs().getFirstItem().getMicName(),
                        self.inputMicrographs.get().getFirstItem().getMicName())]
         negatives = self.inputNegatives.get()
-        if negatives is not None and not self._matchNegatives(self._matchLabels().points):
+        if negatives is not None and not self._matchNegatives(labels.points):
             return ["*Negatives (optional)*: none lies on a labelled micrograph. Mark them on micrographs "
                     "that have labelled particles too, or leave the field empty."]
         return []

@@ -57,6 +57,13 @@ class ConvertTestCase(unittest.TestCase):
         return coordSet
 
 
+def disable(someSet, objId, prefix=""):
+    """As the user does with a right click."""
+    with closing(sqlite3.connect(someSet.getFileName())) as database:
+        database.execute(f"UPDATE {prefix}Objects SET enabled = 0 WHERE id = {objId}")
+        database.commit()
+
+
 class TestMatchLabels(ConvertTestCase):
 
     def testSamePixelsAreUntouched(self):
@@ -96,6 +103,13 @@ class TestMatchLabels(ConvertTestCase):
         other = self.micrographs("b.sqlite", 1.0, ["May08_04.33.mrc"])
         labels = matchLabels(self.coordinates(picked, [(1, 1, 1)]), other)
         self.assertEqual((labels.points, labels.unmatched), ({}, ["May08_04.33.57"]))
+
+    def testDisabledOnesAreLeftOutAndCounted(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])
+        coordinates = self.coordinates(mics, [(1, 0, 7), (2, 31, 5), (1, 3, 4)])
+        disable(coordinates, 1)
+        labels = matchLabels(coordinates, mics)
+        self.assertEqual((labels.points, labels.disabled), ({1: [(3, 4)], 2: [(31, 5)]}, 1))
 
     def testEqualStemsAreNotGuessedBetween(self):
         picked = self.micrographs("a.sqlite", 1.0, ["one.tif"])
@@ -194,6 +208,14 @@ class TestMatchParticles(ConvertTestCase):
             classes.update(item)
         classes.write()
         self.assertEqual(matchParticles(classes, mics), {1: [(20, 40), (60, 2)], 2: [(14, 14)]})
+        disable(classes, 4, "Class001_")
+        self.assertEqual(matchParticles(classes, mics), {1: [(20, 40), (60, 2)]})
+
+    def testDisabledParticles(self):
+        mics = self.micrographs("a.sqlite", 2.0, ["one.mrc"])
+        partSet = self.particles(mics, [(1, 10, 20), (1, 5, 6)])
+        disable(partSet, 1)
+        self.assertEqual(matchParticles(partSet, mics), {1: [(10, 12)]})
 
     def testWhatLiesOnOtherMicrographsDoesNotCount(self):
         mics = self.micrographs("a.sqlite", 2.0, ["one.mrc", "two.mrc"])

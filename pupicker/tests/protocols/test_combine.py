@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
 
 from pupicker.tests.scipion.workflow import DIAMETER, PARTICLES, WorkflowTestCase
 
@@ -33,6 +38,24 @@ class TestCombine(WorkflowTestCase):
         run = self.newProtocol(ProtPuPickerCombine, **dict({"diameter": DIAMETER}, **values))
         run.inputCoordinates.set([Pointer(value=one, extended="outputCoordinates") for one in runs])
         return run
+
+    def testWhatIsLeftOutIsTold(self):
+        """A micrograph that only the second set has, and coordinates that were disabled."""
+        folder = tempfile.mkdtemp(dir=self.raw)
+        shutil.copy(os.path.join(self.raw, self.NAMES[0]), folder)
+        first = self.importCoordinates(self.importMicrographs(folder), self.truth, BOX)
+        second = self.importCoordinates(self.mics, self.truth, BOX)
+        path = os.path.join(self.proj.path, second.outputCoordinates.getFileName())
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE Objects SET enabled = 0 WHERE id < 3")
+            database.commit()
+        run = self.launchProtocol(self.newCombination(first, second))
+        self.assertEqual(run.outputCoordinates.getSize(), PARTICLES - 2)
+        others = sorted(self.NAMES[1:])
+        self.assertEqual(run.summary()[-2:], [
+            f"*Micrographs of set 2 left out: {len(others)}*, not in the first set or of a name that several have "
+            f"({', '.join(others[:3])}{', ...' if len(others) > 3 else ''})",
+            "*Disabled coordinates of set 2 left out: 2*"])
 
     def testThreePickersOfTwoVersionsOfTheMicrographs(self):
         first = self.NAMES[0]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from pupicker.tests.scipion.workflow import WorkflowTestCase, makeMicrographs
+from pupicker.tests.scipion.workflow import PARTICLES, WorkflowTestCase, makeMicrographs
 
 import mrcfile  # isort: skip
 import numpy as np  # isort: skip
@@ -49,6 +51,23 @@ class TestTrainingAgain(WorkflowTestCase):
             self.assertNotIn("Quarantined", "\n".join(run.summary()))
         self.assertEqual([mic.getMicName() for mic in small.outputMicrographs], NAMES)
         self.assertEqual(training.outputModel.getNumberOfLabels(), 60)
+
+    def testDisabledLabelsAreNotLearntFromAndTold(self):
+        labels = self.importCoordinates(self.mics, self.truth, 44)
+        run = self.newTraining(labels)
+        path = os.path.join(self.proj.path, labels.outputCoordinates.getFileName())
+        for condition, errors in (("id < 3", []), ("id > 0", [
+                "*Labelled particles*: all of them are disabled. Enable those to learn from."])):
+            with closing(sqlite3.connect(path)) as database:
+                database.execute(f"UPDATE Objects SET enabled = 0 WHERE {condition}")
+                database.commit()
+            self.assertEqual(run._validateLabels(), errors)
+            if not errors:
+                self.proj.saveProtocol(run)
+                run.makePathsAndClean()
+                run.convertInputStep("")
+                self.assertEqual(run._inputSummary(run._getInput()), [
+                    f"Labels: {PARTICLES - 2} on 1 micrograph", "*Disabled labels left out: 2*"])
 
     def testWhatIsNotUsedDoesNotCount(self):
         """More micrographs, and masks of others: the model stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from unittest import mock
 
 import pytest
 
@@ -68,6 +69,34 @@ class TestLabelling(WorkflowTestCase):
     @staticmethod
     def xdotool(*words):
         return subprocess.run(["xdotool", *words], capture_output=True, text=True).stdout
+
+    def testAMicrographThatWasRepairedIsNoLongerLeftOut(self):
+        run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER)
+        self.link(run.inputMicrographs, self.mics, "outputMicrographs")
+        self.proj.saveProtocol(run)
+        run.makePathsAndClean()
+        run._quarantine(1, "mic1.mrc", "truncated")
+        with mock.patch("pupicker.gui.label_dialog.labelMicrographs", return_value=False), mock.patch(
+                "pupicker.protocols.protocol_label.coreWorker"):
+            run.labelStep("")
+        self.assertEqual(run.summary(), ["No labels yet."])
+
+    def testATableOfAFolderThatWasEditedIsReadAgain(self):
+        folder = os.path.join(self.raw, "tables")
+        os.makedirs(os.path.join(folder, "below"))
+        table = os.path.join(folder, "below", "mic1.tsv")
+        run = self.newProtocol(ProtPuPickerImportLabels, labelsPath=folder)
+        self.link(run.inputMicrographs, self.mics, "outputMicrographs")
+        digests = []
+        for points in ("1\t1", "2\t22", "2\t22"):
+            with open(table, "w", encoding="utf-8") as stream:
+                stream.write(f"micrograph\tx\ty\nmic1\t{points}\n")
+            os.utime(table, (1, 1))
+            with mock.patch.object(run, "_insertFunctionStep") as insert:
+                run._insertAllSteps()
+            digests.append(insert.call_args[0][1])
+        self.assertNotEqual(digests[0], digests[1])
+        self.assertEqual(digests[1], digests[2])
 
     def testImportedLabels(self):
         """A table by name, with one micrograph that is not there; the box follows from the diameter."""

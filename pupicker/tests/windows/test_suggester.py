@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,3 +56,30 @@ def test_a_chosen_model_suggests_and_is_learnt_from(simulated, model_path, tmp_p
         wait(again, key, again.isTraining)
     learnt = load_model(tmp_path / "model_001.pupicker")
     assert (learnt.network_name, learnt.record.start) == ("conv31", str(model_path))
+
+
+def test_a_full_disk_and_a_python_that_is_gone_are_said(tmp_path, monkeypatch):
+    """And the window goes on: it takes the model up that could not be noted, and asks again."""
+    record = LabelRecord(str(tmp_path / "labels.json"))
+    record.setDiameter(DIAMETER_ANG)
+    asked = []
+    worker = SimpleNamespace(start=lambda: None, is_running=lambda: True, cancel=lambda ticket: None,
+                             send=lambda *words, **fields: asked.append(words))
+    suggester = Suggester(worker, record, [LabelMicrograph("a", "a", "a.mrc", 1.0)], str(tmp_path))
+    suggester._starting.join()
+    (tmp_path / "model_001.pupicker").touch()
+    answer = {"event": "result", "card": {}, "model": str(tmp_path / "model_001.pupicker")}
+    suggester._training = SimpleNamespace(poll=lambda: [answer], last=answer)
+
+    def full(*values):
+        raise OSError(errno.ENOSPC, "No space left on device", "model.json")
+
+    monkeypatch.setattr(module, "write_json", full)
+    suggester.known["a"] = module.Suggestions([1.0], [1.0], [1.0], None, "")
+    assert suggester.poll("a") and "No space left on device: 'model.json'" in suggester.error
+    assert (suggester.trained, suggester.known, suggester.isTraining()) == (1, {}, False)
+    suggester.poll("a")
+    assert asked == [("pick",)]
+    suggester._asked, worker.send = None, lambda *words, **fields: Worker([str(tmp_path / "gone")]).start()
+    suggester.poll("a")
+    assert "gone" in suggester.error

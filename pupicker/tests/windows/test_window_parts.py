@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 from pupicker.tests.scipion.screen import need_screen, run_on_screen
 
-from pwem.objects import Coordinate  # isort: skip
+from pwem.objects import Coordinate, Micrograph, SetOfCoordinates, SetOfMicrographs  # isort: skip
+from pyworkflow.object import Float  # isort: skip
 
 from pupicker.convert.corrections import readCorrections  # isort: skip
 from pupicker.viewers.corrections import Corrections  # isort: skip
 from pupicker.viewers.pick_editing import nearThreshold  # isort: skip
-from pupicker.viewers.scored_set import ScoredSet  # isort: skip
+from pupicker.viewers.scored_set import ScoredSet, ViewerError, readScoredSet  # isort: skip
 from pupicker.viewers.threshold_control import ScoreHistogram, usualLimits  # isort: skip
 from pupicker.viewers.viewer_cross_validation import sortKey  # isort: skip
 from pupicker.window.colours import scoreColours, scoreRange  # isort: skip
@@ -237,6 +238,29 @@ def test_other_picks_leave_the_changes_to_be_undone(tmp_path):
     made.take(more.data, {1: np.arange(2)})
     assert made.gone.tolist() == [True, False] and made.record.canUndo()
     assert made.undo() == 1 and made.gone.tolist() == [False, False] and made.record.canUndo(again=True)
+
+
+def scoredSet(path, enabled):
+    """Coordinates with the scores 0, 1, ... as the window of the scores reads them."""
+    mics = SetOfMicrographs(filename=str(path) + "_mics.sqlite")
+    mics.append(Micrograph(location="a.mrc"))
+    mics.write()
+    coordSet = SetOfCoordinates(filename=str(path) + ".sqlite")
+    coordSet.setMicrographs(mics)
+    for number, isEnabled in enumerate(enabled):
+        coord = Coordinate(x=number, y=0)
+        coord.setMicId(1)
+        coord._pupickerScore = Float(number)
+        coord.setEnabled(isEnabled)
+        coordSet.append(coord)
+    coordSet.write()
+    return readScoredSet(coordSet)
+
+
+def test_disabled_coordinates_are_not_shown(tmp_path):
+    assert scoredSet(tmp_path / "some", [True, False, True]).score.tolist() == [0.0, 2.0]
+    with pytest.raises(ViewerError, match="All of these coordinates are disabled"):
+        scoredSet(tmp_path / "none", [False, False])
 
 
 @pytest.mark.gui

@@ -14,6 +14,12 @@ import pytest
 from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 from pupicker.tests.scipion.screen import need_screen, open_screen, settle
 
+from pyworkflow.gui import gui  # isort: skip
+
+from pupicker.convert.picks import Pick  # isort: skip
+from pupicker.gui.detection_dialog import DetectionDialog, Preview  # isort: skip
+from pupicker.gui.diameter_dialog import DiameterDialog  # isort: skip
+from pupicker.gui.micrograph_dialog import Entry  # isort: skip
 from pupicker.gui.micrograph_reader import readMicrograph  # isort: skip
 from pupicker.shared.worker import Worker  # isort: skip
 from pupicker.viewers.scored_set import MicrographEntry  # isort: skip
@@ -30,6 +36,8 @@ SIDE, RADIUS, PIXEL_SIZE = 256, 16, 4.0
 NAMES = [f"a_very_long_name_of_a_session_with_a_grid_and_a_square_and_a_hole_{number}_aligned.mrc"
          for number in range(5)]
 PLACES = [(60.0 + 45 * column, 60.0 + 45 * row) for column in range(4) for row in range(3)]
+WAIT_MS = 400
+"""Until the next thing that is done in a dialog."""
 SMALL_PX = (984, 540)
 """What a screen of 1024 by 600 leaves for a window."""
 
@@ -228,6 +236,15 @@ def test_nothing_is_labelled_on_what_cannot_be_seen(labelling, micrographs):
     assert labelling.record.number() == len(PLACES)
 
 
+def test_one_right_click_is_one_step_back(labelling):
+    window = labelling.open()
+    window.click(*PLACES[0])
+    window.rightClick(PLACES[0][0] + 1.23456, PLACES[0][1])
+    assert labelling.record.places("m0", "not_particles") == [(61.23, 60.0)]
+    window.undo()
+    assert labelling.record.places("m0") == [PLACES[0]] and labelling.record.number("not_particles") == 0
+
+
 def test_why_no_suggestion_is_shown(labelling):
     window = labelling.open()
     labelling.suggester.known["m0"] = Suggestions(*zip(*[(x, y, 3.0) for x, y in PLACES], strict=True), None, "")
@@ -346,3 +363,100 @@ def test_scores_beyond_the_slider_have_a_bar_that_says_so():
     assert bars.itemcget(text, "text") == "> 12"
     assert bars.coords(bar)[0] > bars.placeOf(12) and bars.bbox(bar)[2] <= bars.winfo_width()
     root.destroy()
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Open a dialog of a form, do steps one by one, and cancel; an error in a callback of Tk fails the test."""
+    root, wrong = tkinter.Tk(), []
+    monkeypatch.setattr(tkinter, "_default_root", root)  # whose the pictures of the buttons are
+    monkeypatch.setattr(gui, "image_cache", {})
+    monkeypatch.setattr(tkinter.Tk, "report_callback_exception", lambda self, kind, error, where: wrong.append(error))
+
+    def opened(kind, *arguments, **steps):
+        class Used(kind):
+
+            def body(self, frame):
+                super().body(frame)
+                for number, step in enumerate([*steps.values(), kind.cancel], 1):
+                    self.after(number * WAIT_MS, step, self)
+
+        Used(root, *arguments)
+        assert not wrong
+
+    yield opened
+    root.destroy()
+
+
+@pytest.fixture
+def entries(tmp_path):
+    """The second cannot be read."""
+    with mrcfile.new(tmp_path / "good.mrc") as mrc:
+        mrc.set_data(np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32))
+    (tmp_path / "bad.mrc").write_text("no micrograph")
+    return [Entry(SimpleNamespace(
+        getObjId=lambda number=number: number, getMicName=lambda name=name: name, getXDim=lambda: SIDE,
+        getSamplingRate=lambda: 1.0, getLocation=lambda name=name: (0, str(tmp_path / name))), "")
+        for number, name in enumerate(("good.mrc", "bad.mrc"), 1)]
+
+
+def said(dialog):
+    """What stands on the canvas."""
+    return [dialog.canvas.itemcget(item, "text") for item in dialog.canvas.find_all()
+            if dialog.canvas.type(item) == "text"]
+
+
+def test_a_micrograph_that_cannot_be_read_is_said_in_its_place(entries, use):
+    found = []
+
+    def zoom(dialog):
+        dialog.zoomIn()
+        found.append((dialog.current, dialog.canvas.pixels(), *said(dialog)))
+
+    use(DiameterDialog, entries, {}, 1.0, 10.0, choose=lambda dialog: dialog.list.choose("1"), zoom=zoom)
+    (current, pixels, text), = found
+    assert current is None and pixels is None and "bad.mrc: cannot be shown" in text
+
+
+class Running:
+    """A process that picks for ever, or has picked."""
+
+    def __init__(self, running):
+        self.running, self.closed = running, False
+
+    def isRunning(self):
+        return self.running
+
+    def check(self):
+        return 0
+
+    def getPath(self, name):
+        return name
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_preview_ends_where_nothing_is_shown(entries, use):
+    process, after = Running(True), []
+
+    def end(dialog):
+        process.running = False
+        after.append(process.closed)
+
+    use(DetectionDialog, entries, Preview(lambda *values: process, {}), 5.0, 0.0, 0.0,
+        choose=lambda dialog: dialog.list.choose("1"), end=end)
+    assert after == [True]
+
+
+def test_a_preview_that_began_higher_is_not_taken_for_a_lower_one(entries, use, monkeypatch):
+    asked, known = [], {}
+    monkeypatch.setattr("pupicker.gui.detection_dialog.readPicks", lambda path: [Pick(5.0, 5.0, 1.0, None)])
+
+    def start(mic, distance, lowest):
+        asked.append(lowest)
+        return Running(False)
+
+    for threshold in (0.0, -9.0, 0.0):
+        use(DetectionDialog, entries, Preview(start, known), 5.0, threshold, 0.0)
+    assert asked == [-6.0, -9.0]
