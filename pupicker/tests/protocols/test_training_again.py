@@ -1,4 +1,4 @@
-"""Continue of a training and of preprocessing: only what is used counts; sets that still grow."""
+"""Continue of a training and of preprocessing: only what is used counts; disabled labels; sets that still grow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ import numpy as np  # isort: skip
 from pwem.objects import Micrograph, SetOfMicrographs  # isort: skip
 
 from pupicker.constants import PSEUDO_LABELS  # isort: skip
-from pupicker.protocols import ProtPuPickerCrossValidate, ProtPuPickerPreprocess, ProtPuPickerTrain  # isort: skip
+from pupicker.protocols import (  # isort: skip
+    ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerPreprocess, ProtPuPickerTrain,
+)
 
 NAMES = ["a.mrc", "b.mrc", "c.mrc"]
 
@@ -68,6 +70,18 @@ class TestTrainingAgain(WorkflowTestCase):
                 run.convertInputStep("")
                 self.assertEqual(run._inputSummary(run._getInput()), [
                     f"Labels: {PARTICLES - 2} on 1 micrograph", "*Disabled labels left out: 2*"])
+
+    def testDisabledReferencesAreToldByAnEvaluation(self):
+        picks, reference = (self.importCoordinates(self.mics, self.truth, 44) for _ in range(2))
+        path = os.path.join(self.proj.path, reference.outputCoordinates.getFileName())
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("UPDATE Objects SET enabled = 0 WHERE id < 3")
+            database.commit()
+        run = self.newProtocol(ProtPuPickerEvaluate, diameter=120.0, scoreAttribute="")
+        self.link(run.inputCoordinates, picks, "outputCoordinates")
+        self.link(run.referenceCoordinates, reference, "outputCoordinates")
+        self.launchProtocol(run)
+        self.assertEqual(run.summary()[-1], "*Disabled coordinates of the reference left out: 2*")
 
     def testWhatIsNotUsedDoesNotCount(self):
         """More micrographs, and masks of others: the model stays."""
