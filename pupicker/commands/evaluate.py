@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from pupicker.engine.evaluation.picks import evaluate, write_matches
     from pupicker.engine.files.coordinates import Reading, read_coordinates
     from pupicker.engine.reports.plots import PLOT_SUFFIXES, plot_precision_recall
-    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.engine.runtime.errors import InputError, UsageError
     from pupicker.engine.runtime.run_report import Report
 
     if args.radius is None and args.diameter is None:
@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--plot {args.plot}: must end with {', '.join(PLOT_SUFFIXES)}")
     reading = Reading(name_pattern=args.name_pattern)
     picks, truth = (read_coordinates(table, reading=reading) for table in (args.picks, args.truth))
+    if not len(truth):
+        raise InputError(f"{args.truth}: holds no particles; give a table of those that are known", "truth")
     only = _only(args)
     radius = _radius(args, [*(only or ()), *picks.names(), *truth.names()])
     result = evaluate(picks, truth, radius, only)

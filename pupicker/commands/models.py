@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pupicker.commands.parsing.arguments import add_option, add_options, print_json, print_rows
 from pupicker.engine.files.targets import check_output_folder
 from pupicker.shared import options
+from pupicker.shared.plurals import counted
 
 if TYPE_CHECKING:
     from pupicker.shared.model_library import Entry
@@ -60,12 +61,13 @@ def _list(args: argparse.Namespace) -> int:
     from pupicker.shared.model_library import library_entries, library_folders, matching
 
     folders = library_folders()
-    entries = matching(library_entries(folders), args.words, args.diameter, args.pixel_size)
+    everything = library_entries(folders)
+    entries = matching(everything, args.words, args.diameter, args.pixel_size)
     if args.json:
         print_json({"folders": [folder._asdict() for folder in folders],
                     "models": [entry.to_dict() for entry in entries]})
     else:
-        _print(entries, [folder.path for folder in folders])
+        _print(entries, len(everything), [folder.path for folder in folders])
     return 0
 
 
@@ -128,8 +130,8 @@ def _check(args: argparse.Namespace) -> int:
     return EXIT_FAILED if any(problem for _, problem in checked) else EXIT_DONE
 
 
-def _print(entries: list[Entry], folders: list[str]) -> None:
-    """A table for people; what cannot be used says why below it."""
+def _print(entries: list[Entry], number: int, folders: list[str]) -> None:
+    """A table for people, of `number` models those that were asked for; what cannot be used says why below it."""
     from pupicker.shared.model_header import DIGITS_SHOWN
 
     titles = ("name", "specimen", "diameter", "pixel size", "precision", "microscope", "date", "digest", "of", "")
@@ -138,7 +140,10 @@ def _print(entries: list[Entry], folders: list[str]) -> None:
              "-" if entry.average_precision is None else f"{entry.average_precision:.3f}",
              _text(entry.card.get("microscope")), _text(entry.card.get("date")),
              _text(entry.card.get("digest", "")[:DIGITS_SHOWN]), entry.owner, entry.state) for entry in entries]
-    print_rows([titles, *rows] if rows else [("no model in", ", ".join(folders))])
+    none = "no model in"
+    if number:
+        none = counted(number, "model, but none like this, in", "models, but none like this, in")
+    print_rows([titles, *rows] if rows else [(none, ", ".join(folders))])
     print_rows([(entry.problem,) for entry in entries if entry.problem])
 
 

@@ -250,7 +250,8 @@ def _output(args: argparse.Namespace, share: Share) -> OneTable | TablesInFolder
     if kind in (".box", ".cbox") and len(share.paths) > 1:
         raise UsageError(f"--output {output}: a {kind} file holds one micrograph, {len(share.paths)} were given; give a"
                          f" folder and --format {kind[1:]}")
-    return OneTable(output, share.paths, args.skip_done)
+    own = set(share.paths)
+    return OneTable(output, share.paths, args.skip_done, [path for path in share.given if path not in own])
 
 
 def _identity(args: argparse.Namespace) -> str:

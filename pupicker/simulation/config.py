@@ -11,6 +11,11 @@ from pupicker.shared.plurals import counted
 PIXEL_TYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8")
 _MAX_COVERAGE = 0.5  # random placement of non-overlapping discs jams at 0.547 of the area
 
+_RANGES = {
+    "pixel_size_ang": (0.01, 100.0), "snr": (1e-6, 1e6), "dose_per_ang2": (1e-3, 1e6), "voltage_kv": (1.0, 1e4),
+    "min_distance_ang": (0.01, 1e6), "intensity_scale_sd": (0.0, 5.0),
+}  # far beyond any microscope, and numbers that can still be computed with
+
 
 @dataclass(frozen=True)
 class SimulationConfig:
@@ -99,15 +104,15 @@ class SimulationConfig:
     def __post_init__(self) -> None:
         for name in ("width", "height"):
             _require(name, getattr(self, name), getattr(self, name) >= 32, "32 or more pixels")
-        for name in (
-            "pixel_size_ang", "snr", "dose_per_ang2", "voltage_kv", "gold_diameter_ang", "diameter_ang",
-            "min_distance_ang", "tilt_sd_deg",
-        ):
+        for name in ("gold_diameter_ang", "diameter_ang", "tilt_sd_deg"):
             value = getattr(self, name)
             _require(name, value, value is None or (math.isfinite(value) and value > 0), "a number above 0")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            _require(name, value, value is None or least <= value <= most, f"from {least:g} to {most:g}")
         for name in (
             "particles", "gold", "ice_crystals", "aggregates", "membranes", "seed", "cs_mm", "b_factor_ang2",
-            "astigmatism_um", "intensity_scale_sd",
+            "astigmatism_um",
         ):
             value = getattr(self, name)
             _require(name, value, math.isfinite(value) and value >= 0, "0 or more")

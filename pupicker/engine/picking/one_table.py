@@ -29,10 +29,16 @@ _log = logging.getLogger(__name__)
 
 
 class OneTable:
-    """One table for all micrographs; parameters and attributes as :class:`TablesInFolder`."""
+    """One table for all micrographs; parameters and attributes as :class:`TablesInFolder`.
 
-    def __init__(self, output: Path, paths: Sequence[Path], skip_done: bool) -> None:
-        self._output, self._paths = output, paths
+    Parameters
+    ----------
+    others
+        Micrographs of the other parts of a picking, whose picks are not written over.
+    """
+
+    def __init__(self, output: Path, paths: Sequence[Path], skip_done: bool, others: Sequence[Path] = ()) -> None:
+        self._output, self._paths, self._others = output, paths, others
         self.unfinished = output.with_name(f"{output.stem}.unfinished{output.suffix}")
         self._tables: dict[str, CoordinateTable] = {}  # by micrograph: each is in the table once
         self.done: dict[str, int] = {}
@@ -64,7 +70,23 @@ class OneTable:
         with sole_writer(self._output, beside=(self.unfinished,)):
             if self._skip_done:
                 self._take_up()
+            else:
+                self._spare_other_parts()
             yield
+
+    def _spare_other_parts(self) -> None:
+        """Raise at a table that has picks of another part: this one would take their place."""
+        if not (self._others and self._output.is_file()):
+            return
+        try:
+            names = read_coordinates(self._output).names()
+        except InputError:  # nothing that a part has written
+            return
+        of_others = match_names(names, self._others)
+        if of_others:
+            raise InputError(f"{self._output}: holds picks of {counted(len(of_others), 'micrograph')} of other parts"
+                             f" ({next(iter(of_others))}), which would be lost: give each part a table of its own, or a"
+                             " folder for all, or remove it", "output")
 
     def add(self, found: Picked, box_size_px: int) -> None:
         """Keep the picks of a micrograph; now and then they go beside the output."""

@@ -208,7 +208,7 @@ def test_model_needs_micrographs(evaluate, model_path):
 
 
 def test_nothing_to_compare(evaluate):
-    assert "truth table is empty" in evaluate(truth=CoordinateTable.empty()).error(1)
+    assert "truth.tsv: holds no particles" in evaluate(truth=CoordinateTable.empty()).error(1)
     other = PICKS.renamed({"a.mrc": "x.mrc", "b.mrc": "y.mrc"})
     message = evaluate(picks=other).error(1)
     assert "'a.mrc'" in message and "'x.mrc'" in message

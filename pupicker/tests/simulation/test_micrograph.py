@@ -241,11 +241,23 @@ def test_blank_micrograph_has_no_truth(projector):
         ({"dtype": "int64"}, "dtype is int64"),
         ({"defocus_range_um": (2.0, 1.0)}, "defocus"),
         ({"amplitude_contrast": 1.0}, "amplitude contrast"),
+        *(({name: value}, "must be from") for name, value in [
+            ("snr", 1e300), ("dose_per_ang2", 1e-300), ("dose_per_ang2", 1e300), ("voltage_kv", 1e-300),
+            ("min_distance_ang", 1e-300), ("pixel_size_ang", 1e300), ("intensity_scale_sd", 1e3),
+        ]),
     ],
 )
 def test_impossible_settings_are_refused(change, words):
     with pytest.raises(UsageError, match=words):
         replace(SMALL, **change)
+
+
+@pytest.mark.parametrize("change", [
+    {"snr": 1e6, "dose_per_ang2": 1e-3}, {"snr": 1e-6, "dose_per_ang2": 1e6}, {"voltage_kv": 1.0}, {"voltage_kv": 1e4},
+    {"min_distance_ang": 0.01}, {"intensity_scale_sd": 5.0},
+])
+def test_the_ends_of_the_ranges_can_be_computed(change):
+    assert np.isfinite(simulate_micrograph(replace(SMALL, **change), 0).image).all()
 
 
 @pytest.mark.parametrize("change", [{"particles": 200}, {"diameter_ang": 5000.0}])

@@ -205,6 +205,16 @@ def test_parts_together_are_the_whole(capsys, pick, simulated, tmp_path, folder)
     assert len(joined) == len(all_at_once)
 
 
+def test_a_part_into_the_table_of_another(pick, simulated, tmp_path):
+    paths, output = simulated.micrographs[:2], tmp_path / "p.tsv"
+    assert pick(paths, output, "--part", "1/2").code == 0
+    assert "picks of 1 micrograph of other parts" in pick(paths, output, "--part", "2/2").error(1)
+    assert read_coordinates(output).names() == [str(paths[0])]
+    assert pick(paths, output, "--part", "2/2", "--skip-done").code == 0
+    assert pick(paths, output).code == 0  # the whole takes the place of its parts
+    assert len(read_coordinates(output).names()) == 2
+
+
 @pytest.mark.parametrize(("part", "message"), [("3/2", "I must be at most N"), ("0/2", "I/N"), ("1", "I/N")])
 def test_a_part_that_is_none(pick, simulated, tmp_path, part, message):
     assert message in pick(simulated.unseen, tmp_path / "p.star", "--part", part).error(2)

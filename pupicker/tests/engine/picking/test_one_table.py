@@ -7,6 +7,7 @@ import pytest
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.picking import one_table as module
 from pupicker.engine.picking.one_table import OneTable
+from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.engine.picking.found import PATHS, found
 
 
@@ -62,3 +63,27 @@ def test_what_a_killed_run_left_half_written_goes(tmp_path):
         path.touch()
     with OneTable(tmp_path / "p.tsv", PATHS, False).writing():
         assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "star", "txt"])
+def test_a_part_does_not_write_over_the_picks_of_another(tmp_path, suffix):
+    file = tmp_path / f"p.{suffix}"
+    for _ in range(2):  # a part that is repeated writes over its own
+        first = OneTable(file, PATHS[:1], False, PATHS[1:])
+        with first.writing(), first.kept():
+            first.add(found(PATHS[0]), 10)
+            first.finish([], False)
+    text = file.read_bytes()
+    second = OneTable(file, PATHS[1:], False, PATHS[:1])
+    with pytest.raises(InputError, match=r"p\.\w+: holds picks of 1 micrograph of other parts \(a"), second.writing():
+        raise AssertionError
+    assert file.read_bytes() == text
+    with OneTable(file, PATHS[1:], True, PATHS[:1]).writing():  # --skip-done: what is there stays
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "no table"])
+def test_what_no_part_has_written_is_written_over(tmp_path, text):
+    (tmp_path / "p.tsv").write_text(text)
+    with OneTable(tmp_path / "p.tsv", PATHS[1:], False, PATHS[:1]).writing():
+        pass
