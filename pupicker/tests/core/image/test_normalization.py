@@ -376,9 +376,9 @@ def test_scale_and_offset_of_a_new_micrograph_are_recovered(data_set, scale, off
     assert float(found[1][0] + found[0][0] * offset) == pytest.approx(float(reference[1][0]), abs=0.02)
 
 
-@pytest.mark.parametrize("shift", [-10.0, -40.0])
+@pytest.mark.parametrize("shift", [-10.0, -40.0, 500.0])
 def test_a_micrograph_with_another_zero_level_gets_an_offset_of_its_own(joint, shift):
-    """As the 8-bit version of a micrograph: it comes out as the micrograph itself does."""
+    """As the 8-bit or 16-bit version of a micrograph: it comes out as the micrograph itself does."""
     plain, shifted = micrograph(5), micrograph(5, offset=shift)
     results = []
     for image in (plain, shifted):
