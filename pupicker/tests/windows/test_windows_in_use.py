@@ -376,8 +376,8 @@ def use(monkeypatch):
     def opened(kind, *arguments, **steps):
         class Used(kind):
 
-            def body(self, frame):
-                super().body(frame)
+            def wait_visibility(self, window=None):
+                super().wait_visibility(window)  # a busy machine may take long; no step comes before it
                 for number, step in enumerate([*steps.values(), kind.cancel], 1):
                     self.after(number * WAIT_MS, step, self)
 
