@@ -29,12 +29,23 @@ _log = logging.getLogger(__name__)
 
 
 class OneTable:
-    """One table for all micrographs; parameters and attributes as :class:`TablesInFolder`.
+    """One table for all micrographs.
 
     Parameters
     ----------
+    output
+        The table.
+    paths
+        Micrographs that are picked.
+    skip_done
+        The picks that are there stay, and their micrographs are left out.
     others
         Micrographs of the other parts of a picking, whose picks are not written over.
+
+    Attributes
+    ----------
+    done
+        Number of picks of each micrograph, by its path, that is left out.
     """
 
     def __init__(self, output: Path, paths: Sequence[Path], skip_done: bool, others: Sequence[Path] = ()) -> None:

@@ -85,5 +85,8 @@ def test_a_part_does_not_write_over_the_picks_of_another(tmp_path, suffix):
 @pytest.mark.parametrize("text", ["", "no table"])
 def test_what_no_part_has_written_is_written_over(tmp_path, text):
     (tmp_path / "p.tsv").write_text(text)
-    with OneTable(tmp_path / "p.tsv", PATHS[1:], False, PATHS[:1]).writing():
-        pass
+    table = OneTable(tmp_path / "p.tsv", PATHS[1:], False, PATHS[:1])
+    with table.writing(), table.kept():
+        table.add(found(PATHS[1]), 10)
+        table.finish([], False)
+    assert read_coordinates(tmp_path / "p.tsv").names() == [str(PATHS[1])]

@@ -163,8 +163,11 @@ def test_where_files_cannot_be_locked_a_run_goes_on(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(module.fcntl, "flock", knows_none)
+    runs = []
     with sole_writer(tmp_path / "m.pupicker"), sole_writer_of_tables(tmp_path, [tmp_path / "a.star"]):
-        pass
+        runs.append(sorted(path.suffix for path in tmp_path.iterdir()))
+    assert runs == [[".lock", ".lock"]] and not list(tmp_path.iterdir())
     monkeypatch.setattr(module.os.path, "samestat", lambda one, other: False)
     with sole_writer(tmp_path / "m.pupicker"):
-        pass
+        runs.append([])
+    assert len(runs) == 2, "a file that is never the same twice keeps no run waiting"
