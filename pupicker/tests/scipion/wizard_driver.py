@@ -142,9 +142,8 @@ def choosePrior(dialog, result):
 
 
 def preview(dialog, result):
-    yield 200
-    result["busy"] = dialog.floatingMessage["text"]
     until = time.time() + 150
+    yield 200
     while dialog._process is not None and time.time() < until:
         yield 200
     result["idle"] = dialog.floatingMessage["text"]
@@ -162,6 +161,7 @@ def preview(dialog, result):
     dialog.setThreshold(2)
     dialog.distance.set("95")
     press(dialog, "Pick again")
+    result["busy"] = dialog.floatingMessage["text"]  # at once: a fast machine has picked soon after
     yield 300
     while dialog._process is not None and time.time() < until:
         yield 200
