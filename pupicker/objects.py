@@ -43,6 +43,7 @@ class PuPickerModel(EMObject):
         self._particlesLow = Float()
         self._particlesHigh = Float()
         self._particlesWarning = String()
+        self._doubt = String()
         self._schemaVersion = Integer()
         self._softwareVersion = String()
 
@@ -69,6 +70,7 @@ class PuPickerModel(EMObject):
         self._particlesLow.set(interval.get("low"))
         self._particlesHigh.set(interval.get("high"))
         self._particlesWarning.set(info.get("crowding"))
+        self._doubt.set(info.get("doubt"))
         self._schemaVersion.set(info.get("schema_version"))
         self._softwareVersion.set((info.get("software") or {}).get("pupicker"))
 
@@ -136,9 +138,8 @@ class PuPickerModel(EMObject):
             lines.append("Average precision, estimated: *%0.2f*" % self.getAveragePrecision())
         if self.getSuggestedThreshold() is not None:
             lines.append("Suggested score threshold: %0.2f" % self.getSuggestedThreshold() + self._getExpectedText())
-        if self._particlesWarning.get():
-            lines.append("*Warning*: " + self._particlesWarning.get())
-        return lines
+        warnings = [value.get() for value in (self._particlesWarning, self._doubt) if value.get()]
+        return lines + ["*Warning*: " + text for text in warnings]
 
     def _getWayText(self) -> str:
         start = self._start.get()

@@ -8,6 +8,9 @@ from typing import Any
 from pupicker.engine.models.model_file import Model
 from pupicker.shared.plurals import counted
 
+DOUBTFUL_PRECISION = 0.5
+"""Of trainings that went well the lowest expected precision was 0.74 (``benchmarks.trust``)."""
+
 
 def card(model: Model) -> dict[str, Any]:
     """The model's card; lengths in Å."""
@@ -41,6 +44,7 @@ def card(model: Model) -> dict[str, Any]:
         "micrographs": record.micrographs,
         "suggested_threshold": model.suggested_threshold,
         **_expected(model),
+        "doubt": doubt(model),
         "validation": stored.get("validation"),
         "training_pixel_size_ang": record.training_pixel_size_ang,
         "training_seconds": record.training_seconds,
@@ -59,6 +63,18 @@ TITLES = {"proposals": "pseudo-labels", "views": "orientations"}
 def title_of(key: str) -> str:
     """What a table for people calls an entry of the card, whose keys are those of the first version."""
     return TITLES.get(key, key.replace("_", " "))
+
+
+def doubt(model: Model) -> str | None:
+    """A line if the model expects more wrong picks than right ones at its suggested threshold."""
+    precision = _expected(model)["expected_precision"]
+    if precision is None or precision >= DOUBTFUL_PRECISION:
+        return None
+    return (
+        f"of the picks at the suggested threshold the model expects only {precision:.0%} to be particles: it hardly"
+        " tells them from the background; look whether the labels are on particles, check the diameter and the pixel"
+        " size, and label more"
+    )
 
 
 def _expected(model: Model) -> dict[str, float | None]:

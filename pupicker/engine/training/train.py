@@ -19,6 +19,7 @@ from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.files.listing import list_micrographs
 from pupicker.engine.models.checkpoint import identity_of, load_checkpoint, save_checkpoint
 from pupicker.engine.models.initial_weights import GENERAL
+from pupicker.engine.models.model_card import doubt
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.models.training_record import TrainingRecord
 from pupicker.engine.preparation.exclusion import Exclusion
@@ -92,6 +93,8 @@ def train(
     model = training.run()
     if training.count.estimated:
         _warn(model.record.crowding)
+    if doubt(model):
+        _log.warning("%s", doubt(model))
     seconds = round(time.monotonic() - begin, 1)
     return replace(model, record=replace(_recorded(model.record, data, split, task), training_seconds=seconds))
 

@@ -315,6 +315,11 @@ class TestModelObject(unittest.TestCase):
         self.assertEqual(str(model), "PuPickerModel (150 Å, 5.00 Å/px)")
         self.assertEqual(len(model.getSummary()), 3)
 
+    def testWarningsAreInTheSummary(self):
+        model = PuPickerModel("model.pupicker")
+        model.setInfo(dict(self.INFO, crowding="too many", doubt="few are right"))
+        self.assertEqual(model.getSummary()[-2:], ["*Warning*: too many", "*Warning*: few are right"])
+
     def testBoxIsEvenAtAnyPixelSize(self):
         model = PuPickerModel("model.pupicker")
         model.setInfo(self.INFO)

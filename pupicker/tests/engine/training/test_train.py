@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pupicker.engine.models.initial_weights import Start, load_start
+from pupicker.engine.models.model_card import card
 from pupicker.engine.models.model_file import Model
 from pupicker.engine.runtime.errors import InputError, UsageError
 from pupicker.engine.training.optimisation import FittingOptions
@@ -68,6 +69,16 @@ def test_a_given_number_that_does_not_fit_side_by_side_is_said_once_and_before_t
     caplog.clear()
     model = train(DATA, replace(TASK, options=options))
     assert sum("fit side by side" in text for text in caplog.messages) == said == bool(model.record.crowding)
+
+
+@pytest.mark.parametrize(("updates", "said"), [(1, True), (60, False)])
+def test_a_model_that_expects_mostly_wrong_picks_says_so(caplog, updates, said):
+    """From random weights, where one update teaches nothing."""
+    options = replace(OPTIONS, updates=updates, epoch_updates=updates, validation_fraction=0)
+    model = train(DATA, replace(TASK, options=options))
+    assert model.record.expected_precision is not None and (model.record.expected_precision < 0.5) == said
+    assert sum("hardly tells them from the background" in text for text in caplog.messages) == said
+    assert card(model)["doubt"] == (caplog.messages[-1] if said else None)
 
 
 @pytest.mark.parametrize(("number", "held_out"), [(None, 4), (9, 0)])
