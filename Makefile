@@ -58,7 +58,7 @@ downstream: install ## from picks at several thresholds to 2D classes and maps w
 templates: install ## write the workflow templates of the plugin anew (pupicker/templates)
 	"$(BIN)/python" tools/make_templates.py
 
-weights: install ## train the general model anew that a training starts from (pupicker/weights, up to an hour)
+weights: install ## train the general model anew that a training starts from (pupicker/weights, ten minutes and more)
 	"$(BIN)/python" tools/pretrain.py $(ARGS)
 
 wheels: install ## fill the folder wheels/ with all that an installation without an index needs (WHEELS=wheels)

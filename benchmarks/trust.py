@@ -227,6 +227,9 @@ def figure(records: list[dict[str, Any]], path: Path) -> None:
     for ratio in (0.8, 1.25):
         number.axhline(ratio, linestyle="--", color="#888888")
     number.set(xlabel="labels", ylabel="particles claimed / true", ylim=(0.5, 1.6))
+    counts = sorted({r["labels"] for r in models if r["labels"]})
+    number.set_xticks(counts, [str(count) for count in counts])
+    number.minorticks_off()
     kinds = [[count for r in models for count in r["classes"][kind]] for kind in CLASSES]
     empty.boxplot(kinds, showfliers=False)
     empty.set_xticks(range(1, len(kinds) + 1), [kind.replace("_", "\n") for kind in CLASSES], fontsize=6)

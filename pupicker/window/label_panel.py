@@ -21,7 +21,7 @@ LOWEST, HIGHEST = -12.0, 8.0  # of the slider of suggestions
 START = 0.0  # as likely a particle as not
 READ_S = 2.0  # that a closed window waits for a micrograph: a dead disk does not keep it open
 AVERAGE_MS = 250
-ENOUGH = 20  # labels for a first model that is of use
+ENOUGH = 10  # labels for a first model that is of use
 
 
 class LabelPanel(ttk.Frame):

@@ -36,7 +36,7 @@ class ProtPuPickerBase(GpuForm):
         gpus = self._stepsExecutor.getGpuList()
         if not gpus:
             raise Exception("No GPU is free for this step: give the number of a GPU, as nvidia-smi lists them, or "
-                            "choose 'Use GPU: No'.")
+                            "choose No beside 'GPU IDs'.")
         if self.useQueue():
             return "cuda:%d" % gpus[0]  # a number among those that the queue granted
         environ["CUDA_VISIBLE_DEVICES"] = str(gpus[0])

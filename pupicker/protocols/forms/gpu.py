@@ -27,7 +27,7 @@ class GpuForm(Run):
         """Whether a GPU is asked for that this machine has not; the run may be meant for another one."""
         if not self.usesGpu() or self.useQueue() or Plugin.hasGpu():
             return []
-        return ["There is no GPU on this machine: choose 'Use GPU: No' unless the run goes to another one."]
+        return ["There is no GPU on this machine: choose No beside 'GPU IDs' unless the run goes to another one."]
 
     def getGpuList(self) -> List[int]:
         """GPUs for which Scipion keeps slots; none on the processor, where steps must not wait for one."""

@@ -15,8 +15,8 @@ import pupicker  # isort: skip
 import pupicker.protocols  # isort: skip
 
 GUIDE = Path(pupicker.__file__).resolve().parents[1] / "docs" / "guide"
-OF_SCIPION = {"Continue", "Restart", "Execute", "Output", "Error", "Streaming", "Use GPU", "Use GPU: No", "GPU IDs",
-              "+ Coordinate", "Analyze results", "Stop", "Use queue", "Queue for jobs", "Yes", "No"}
+OF_SCIPION = {"Continue", "Restart", "Execute", "Output", "Error", "Streaming", "Use GPU", "GPU IDs",
+              "+ Coordinate", "Analyze results", "Stop", "Use a queue engine?", "Queue for jobs", "Yes", "No"}
 OF_WINDOWS = {"Create set", "Open the report", "Train", "Label", "Done", "Train now", "Gallery",
               "Weaker picks too"}  # buttons, links, and a protocol at the start of a sentence
 
