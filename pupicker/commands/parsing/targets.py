@@ -17,8 +17,14 @@ TARGETS = ("output", "report", "status", "html", "plot", "matches", "metrics")
 """Arguments that name what is written."""
 
 POSITIONAL = {"input": "what is read", "tables": "one of the tables", "micrographs": "one of the micrographs"}
+READ_WHOLE = ("input", "tables")
+"""Of these a folder is read with all tables in it: what is written into it would take their place, or count twice."""
+
 MODELS = ("model", "start")
 """Arguments that name models, by their files or otherwise."""
+
+FILES = (*POSITIONAL, *MODELS, *TARGETS, "template")
+"""Arguments that may name files as plain texts."""
 
 OUTPUTS = {"train": "model", "recalibrate": "model", "report": "html"}
 """What the ``--output`` of a command is, where it is a kind of :mod:`pupicker.engine.files.targets`."""
@@ -38,8 +44,11 @@ def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -
     """Nothing else has this file."""
     for other, file in _files(args):
         follows = name == "output" and other in MODELS and is_model(path)  # a model may replace the one it comes from
-        if other != name and not follows and not path.is_dir() and is_same(path, file):
+        matters = other in READ_WHOLE or not path.is_dir()
+        if other != name and not follows and matters and is_same(path, file):
             word = POSITIONAL.get(other, f"--{other.replace('_', '-')}")
+            if (args.command, other) == ("recalibrate", "model"):  # it has no dashes there
+                word = "the model that is read"
             raise UsageError(f"{option} {path}: is also {word}; give another name")
 
 
@@ -47,5 +56,5 @@ def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     """Name of an argument, and a file that it names."""
     for name, value in vars(args).items():
         for one in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(one, Path) or (isinstance(one, str) and name in (*POSITIONAL, *MODELS, *TARGETS)):
+            if isinstance(one, Path) or (isinstance(one, str) and name in FILES):
                 yield name, Path(one)

@@ -49,12 +49,29 @@ def pick(folder, *more):
     (lambda f: ["combine", f / "labels.star", f / "o.star", "--diameter", 100, "--output", f / "labels.star"],
      "is also one of the tables"),
     (lambda f: evaluate(f, "--matches", f / "labels.star"), "--matches"),
+    (lambda f: ["baseline", "template", f / "mics", "--diameter", 100, "--template", f / "labels.star", "--output",
+                f / "labels.star"], "labels.star: is also --template"),
+    (lambda f: ["recalibrate", f / "name", "--particles-per-micrograph", 20, "--output", f / "name"],
+     "name: is also the model that is read; give another name"),
     (lambda f: ["convert", f / "labels.star", f / "labels.star", "--scale", 2], "error: OUT "),
     (lambda f: ["convert", f / "labels.star", f / "labels.star", "--scale", 2], "is also what is read"),
 ])
 def test_what_is_given_is_not_written_over(capsys, files, command, words):
     line = run(capsys, *command(files)).error(2)
     assert words in line
+
+
+@pytest.mark.parametrize(("command", "words"), [
+    (lambda one, other: ["convert", one, one, "--per-micrograph", ".tsv", "--scale", 2], "is also what is read"),
+    (lambda one, other: ["combine", one, other, "--distance", 10, "--output", other], "is also one of the tables"),
+])
+def test_a_folder_of_tables_is_not_written_into_while_it_is_read(capsys, tmp_path, command, words):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mic_0001.tsv").write_text("micrograph\tx\ty\nmic_0001.mrc\t10\t20\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*")}
+    assert words in run(capsys, *command(tmp_path / "one", tmp_path / "other")).error(2)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/*")} == before
 
 
 @pytest.mark.parametrize(("name", "ending"), [
