@@ -114,7 +114,8 @@ class Counters:
             kind, ending = ("counter", "_total") if name in _SUMS else ("gauge", "")
             if value is not None:
                 full, number = "pupicker_%s%s" % (name, ending), bool(value) if isinstance(value, str) else value
-                lines += ["# HELP %s %s" % (full, _HELP[name]), "# TYPE %s %s" % (full, kind), "%s %g" % (full, number)]
+                lines += ["# HELP %s %s" % (full, _HELP[name]), "# TYPE %s %s" % (full, kind),
+                          "%s %.15g" % (full, number)]  # a counter of millions grows by one
         return "\n".join(lines) + "\n"
 
     def write(self) -> None:

@@ -48,6 +48,14 @@ def test_files(tmp_path):
         assert re.fullmatch(r"[a-z_]+ -?[0-9.e+-]+", value)
 
 
+def test_a_counter_of_millions_grows_by_one():
+    counters = Counters()
+    counters.add("picks", 12_345_678)
+    counters.add("seconds", 1_234_567.891)
+    lines = counters.to_prometheus().splitlines()
+    assert "pupicker_picks_total 12345678" in lines and "pupicker_seconds_total 1234567.891" in lines
+
+
 def counted(picks, nulls):
     counters = Counters()
     for number, null in zip(picks, nulls, strict=True):
