@@ -112,8 +112,8 @@ def library_file(folder: str, name: str) -> str:
 
 
 def read_entry(path: str, owner: str = "", hidden: bool = False) -> Entry:
-    """What a file of the library holds; what is wrong with it is in the entry."""
-    name = os.path.basename(path)[: -len(MODEL_SUFFIX)]
+    """What a model file, usually of the library, holds; what is wrong with it is in the entry."""
+    name = _without_suffix(os.path.basename(path))
     try:
         header, card = read_header(path), read_card(path)
         problem = digest_problem(path)
@@ -169,7 +169,7 @@ def find_model(given: str, folders: Sequence[Folder]) -> Entry:
     ModelError
         There is none, or it is damaged; one line that says what is near.
     """
-    name = given[: -len(MODEL_SUFFIX)] if given.endswith(MODEL_SUFFIX) else given
+    name = _without_suffix(given)
     for folder in folders:
         if name in names_in(folder.path):
             entry = read_entry(library_file(folder.path, name), folder.owner)
@@ -201,8 +201,12 @@ def names_in(folder: str) -> List[str]:
         files = os.listdir(folder)
     except OSError:
         return []
-    return sorted(name[: -len(MODEL_SUFFIX)] for name in files
+    return sorted(_without_suffix(name) for name in files
                   if name.endswith(MODEL_SUFFIX) and not name.startswith("."))
+
+
+def _without_suffix(name: str) -> str:
+    return name[: -len(MODEL_SUFFIX)] if name.endswith(MODEL_SUFFIX) else name
 
 
 def _has_words(entry: Entry, words: Sequence[str]) -> bool:

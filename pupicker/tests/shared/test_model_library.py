@@ -30,6 +30,7 @@ from pupicker.shared.model_library import (
     library_entries,
     library_folders,
     matching,
+    read_entry,
     user_folder,
 )
 from pupicker.tests.engine.blobs import GEOMETRY
@@ -120,6 +121,13 @@ def test_what_is_no_model_is_listed_as_damaged(tmp_path, content):
     for read in (read_header, read_card, content_digest):
         with pytest.raises(ModelError, match="not a model of pupicker"):
             read(path)
+
+
+def test_a_file_with_another_ending_keeps_its_name(tmp_path):
+    """It is no model of the library, which ``pupicker models show`` shows all the same."""
+    path = tmp_path / "weights_of_may.safetensors"
+    tiny_model(path)
+    assert read_entry(str(path)).name == path.name
 
 
 def test_a_card_cannot_play_with_the_terminal(tmp_path):
