@@ -226,7 +226,8 @@ def _writable(args: argparse.Namespace, paths: list[Path], report: Report) -> li
     """`paths` without those whose names no table can hold, which are quarantined before the work."""
     from pupicker.engine.files.names import name_problem
 
-    suffix = Path(FORMATS[args.format or "star"]).suffix or ".star" if in_folder(args) else args.output.suffix.lower()
+    ending = FORMATS[args.format or "star"] if in_folder(args) else args.output.suffix.lower()
+    suffix = Path("table" + ending).suffix  # of ".tsv" alone it is none
     kept = []
     for path in paths:
         problem = name_problem(str(path), suffix)

@@ -205,6 +205,16 @@ def test_parts_together_are_the_whole(capsys, pick, simulated, tmp_path, folder)
     assert len(joined) == len(all_at_once)
 
 
+@pytest.mark.parametrize(("more", "can"), [
+    (("--format", "tsv"), True), (("--format", "csv"), True), (("--format", "relion"), False), ((), False)])
+def test_a_name_with_both_quotes_is_refused_by_star_tables_only(pick, simulated, tmp_path, more, can):
+    odd = tmp_path / "it's 5\".mrc"
+    odd.symlink_to(simulated.unseen[0])
+    result = pick([odd, simulated.unseen[1]], tmp_path / "picks", *more)
+    assert (result.code, "both kinds of quotes" in result.err) == ((0, False) if can else (3, True))
+    assert len([path for path in (tmp_path / "picks").iterdir() if path.name.startswith(odd.stem)]) == can
+
+
 def test_a_part_into_the_table_of_another(pick, simulated, tmp_path):
     paths, output = simulated.micrographs[:2], tmp_path / "p.tsv"
     assert pick(paths, output, "--part", "1/2").code == 0
