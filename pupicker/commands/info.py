@@ -85,7 +85,7 @@ def _micrograph(args: argparse.Namespace) -> Described:
         header, image = file.header, file.read_image()
     content: dict[str, Any] = {
         "kind": "micrograph", "width": header.width, "height": header.height, "dtype": header.dtype,
-        "pixel_size_ang": header.pixel_size_ang, "minimum": float(image.pixels.min()),
+        "pixel_size_ang": args.pixel_size or header.pixel_size_ang, "minimum": float(image.pixels.min()),
         "maximum": float(image.pixels.max()), "mean": float(image.pixels.mean()), "std": float(image.pixels.std()),
         "invalid_pixels": image.n_invalid,
     }

@@ -52,6 +52,12 @@ def test_micrograph(capsys, simulated, tmp_path):
     assert run(capsys, "info", tmp_path / "a.mrc").out.splitlines()[0].split() == ["kind", "micrograph"]
 
 
+def test_a_pixel_size_that_is_given_is_the_one_that_is_told(capsys, simulated):
+    for more in ((), ("--diameter", 220)):
+        content = run(capsys, "info", simulated.unseen[0], "--pixel-size", 2.5, *more, "--json").json
+        assert content["pixel_size_ang"] == 2.5
+
+
 def test_lengths_that_follow_from_a_diameter(capsys, simulated):
     path = simulated.unseen[0]
     content = run(capsys, "info", path, "--diameter", 220, "--json").json
