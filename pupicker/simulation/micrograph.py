@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pupicker.engine.runtime.errors import UsageError
 from pupicker.simulation.config import SimulationConfig
 from pupicker.simulation.contamination import Contamination, Frame, draw_contamination
 from pupicker.simulation.ctf import contrast_transfer_image, electron_wavelength_ang
@@ -79,7 +80,7 @@ def simulate_micrograph(
     Raises
     ------
     InputError, UsageError
-        The density cannot be used, or the particles do not fit.
+        The density cannot be used, the particles do not fit, or the microscope transfers no contrast.
     """
     projector = projector or make_projector(config)
     diameter_ang = projector.density.diameter_ang
@@ -189,7 +190,11 @@ def _signal_amplitude(
     offset = np.arange(2 * box) - box
     radius_px = 0.5 * projector.density.diameter_ang / config.pixel_size_ang
     disc = np.hypot(offset[:, None], offset[None, :]) <= radius_px
-    return math.sqrt(config.snr * config.noise_variance / float(np.square(signal[:, disc], dtype=np.float64).mean()))
+    power = float(np.square(signal[:, disc], dtype=np.float64).mean())
+    if not power:
+        raise UsageError("nothing of the particles would be seen: the microscope transfers no contrast; take more"
+                         " defocus or amplitude contrast, or a lower B factor")
+    return math.sqrt(config.snr * config.noise_variance / power)
 
 
 def _contrast(

@@ -260,6 +260,13 @@ def test_the_ends_of_the_ranges_can_be_computed(change):
     assert np.isfinite(simulate_micrograph(replace(SMALL, **change), 0).image).all()
 
 
+@pytest.mark.parametrize("change", [
+    {"defocus_range_um": (0.0, 0.0), "astigmatism_um": 0.0, "cs_mm": 0.0}, {"b_factor_ang2": 1e9}])
+def test_a_microscope_without_any_contrast_is_refused(change):
+    with pytest.raises(UsageError, match="transfers no contrast"):
+        simulate_micrograph(replace(SMALL, amplitude_contrast=0.0, **change), 0)
+
+
 @pytest.mark.parametrize("change", [{"particles": 200}, {"diameter_ang": 5000.0}])
 def test_particles_that_cannot_fit_are_refused(change):
     with pytest.raises(UsageError, match=r"too many|does not fit"):
