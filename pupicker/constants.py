@@ -59,6 +59,6 @@ TRAIN_FROM_CHOICES = ("labelled particles", "pseudo-labels of the general model"
 
 # Attributes of a coordinate that picking writes.
 SCORE, PROBABILITY = "_pupickerScore", "_pupickerProbability"
-PICKERS = "_pupickerPickers"  # of a combination
+UNCERTAINTY, PICKERS = "_pupickerUncertainty", "_pupickerPickers"  # on request; of a combination
 SCORES = (SCORE, "_topazScore", "_cryoloScore", "_rlnAutopickFigureOfMerit")
 """Attributes by which pickers rank their coordinates, the one to take first."""

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 from pwem.objects import Coordinate
 from pyworkflow.object import Float, Integer
 
-from pupicker.constants import PROBABILITY, SCORE
+from pupicker.constants import PICKERS, PROBABILITY, SCORE, UNCERTAINTY
 from pupicker.convert.micrographs import linkName, micIdOf
 from pupicker.shared.atomic import atomic_text, write_text
 from pupicker.shared.columns import OPTIONAL, POSITION
@@ -148,12 +148,13 @@ def joinTables(folder: str, micIds: Iterable[int], target: str) -> None:
 
 
 def coordinateLike(like: Any, pick: Pick, mic: Any) -> Any:
-    """A coordinate with the attributes of another one, which those of a set must have; values of `pick`."""
+    """A coordinate with the attributes of another one, which those of a set must have; values of `pick`, if any."""
     coord = like.clone()
     coord.setObjId(None)
     coord.setPosition(math.floor(pick.x + 0.5), math.floor(pick.y + 0.5))
     coord.setMicrograph(mic)
-    values = {SCORE: pick.score, "_rlnAutopickFigureOfMerit": pick.score, PROBABILITY: pick.probability}
+    values = {SCORE: pick.score, "_rlnAutopickFigureOfMerit": pick.score, PROBABILITY: pick.probability,
+              UNCERTAINTY: pick.scoreSd, PICKERS: None if pick.pickers is None else round(pick.pickers)}
     for name, value in values.items():
         if hasattr(coord, name):
             getattr(coord, name).set(value)
@@ -174,13 +175,13 @@ def iterCoordinates(picks: Iterable[Pick], mic: Any) -> Iterator[Any]:
         taken.add(pixel)
         coord = Coordinate(x=pixel[0], y=pixel[1])
         coord.setMicrograph(mic)
-        coord._pupickerScore = Float(pick.score)
+        setattr(coord, SCORE, Float(pick.score))
         if pick.probability is not None:
-            coord._pupickerProbability = Float(pick.probability)
+            setattr(coord, PROBABILITY, Float(pick.probability))
         if pick.scoreSd is not None:
-            coord._pupickerUncertainty = Float(pick.scoreSd)
+            setattr(coord, UNCERTAINTY, Float(pick.scoreSd))
         if pick.pickers is not None:
-            coord._pupickerPickers = Integer(round(pick.pickers))
+            setattr(coord, PICKERS, Integer(round(pick.pickers)))
         coord._rlnAutopickFigureOfMerit = Float(pick.score)
         coord._rlnClassNumber = Integer(0)
         coord._rlnAnglePsi = Float(0.0)

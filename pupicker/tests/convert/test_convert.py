@@ -17,7 +17,7 @@ from pwem.objects import (  # isort: skip
 )
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn  # isort: skip
-from pupicker.convert.picks import Pick, iterCoordinates, readPicks, weakestPick  # isort: skip
+from pupicker.convert.picks import Pick, coordinateLike, iterCoordinates, readPicks, weakestPick  # isort: skip
 from pupicker.convert.labels import matchLabels, matchParticles, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
@@ -283,6 +283,13 @@ class TestPicks(ConvertTestCase):
         self.assertEqual(known._pupickerUncertainty.get(), 0.25)
         (unknown,) = iterCoordinates([Pick(1, 1, 3, 1)], self.mic())
         self.assertFalse(hasattr(unknown, "_pupickerUncertainty"))
+
+    def testACoordinateLikeAnotherHasNoneOfItsValues(self):
+        like = next(iterCoordinates([Pick(1, 1, 3, 0.9, 0.25, 3)], self.mic()))
+        names = ("_pupickerScore", "_pupickerProbability", "_pupickerUncertainty", "_pupickerPickers")
+        for pick in (Pick(7, 8, 1.0, None), Pick(7, 8, 1.0, 0.5, 0.75, 2)):
+            coord = coordinateLike(like, pick, self.mic())
+            self.assertEqual(tuple(coord.getAttributeValue(name) for name in names), tuple(pick[2:]))
 
     def testWeakestOfATable(self):
         head = "micrograph\tx\ty\tscore\tprobability\n"
