@@ -76,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None, processes: Processes | None = None) -> int:
     args = build_parser().parse_args(arguments)
+    _replace_closed("stderr", *(() if args.command == "serve" else ("stdout",)))  # serve has to know: it answers there
     for stream in (sys.stdout, sys.stderr):  # names of files need not be text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -100,6 +101,13 @@ def _run(arguments: Sequence[str] | None, processes: Processes | None = None) ->
         if why and (processes is None or processes.first_to_tell()):
             sys.stderr.write(f"pupicker {args.command}: {_in_a_line(why)}\n")
         return code
+
+
+def _replace_closed(*names: str) -> None:
+    """What goes to a standard stream that was closed from the start is lost, and fails nothing, as with print."""
+    for name in names:
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
 
 
 def _in_a_line(text: str) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
     finally:
         os.close(writing)
     assert done.stderr == "" and done.returncode == 1
+
+
+@pytest.mark.parametrize(("closed", "words", "code"), [
+    (">&-", "info {model}", 0), ("2>&-", "info {model}", 0), (">&- 2>&- <&-", "info {model}", 0),
+    ("2>&-", "info {model}_gone", 1), ("2>&-", "info {model} --diameter 5", 2),
+])
+def test_a_standard_stream_that_is_closed_changes_no_exit_code(model_path, tmp_path, closed, words, code):
+    """As a service or a job that was started without one has it."""
+    line = f'exec "$0" -m pupicker {words.format(model=shlex.quote(str(model_path)))} {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert bool(done.stdout) == (not code and not closed.startswith(">"))
 
 
 @pytest.mark.parametrize(("number", "said"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])

@@ -109,6 +109,7 @@ ELSEWHERE = {
     "convert/picks.py": "streams of shared/atomic.py", "protocols/bases/picking_state.py": "append_text, below",
     "engine/picking/record.py": "append_text, below",
     "commands/launch.py": "pupicker/tests/commands/test_full_disk.py", "commands/serve.py": "standard output",
+    "commands/main.py": "nowhere",
     "commands/label.py": "what a child says", "plugin/child_process.py": "what a child says",
     "protocols/protocol_label.py": "what a child says", "protocols/bases/served_picking.py": "an empty file",
     "shared/model_header.py": "a model that has no room, below",
