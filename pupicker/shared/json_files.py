@@ -9,12 +9,13 @@ from pupicker.shared.atomic import Target, write_text
 
 
 def read_json(path: Target) -> Dict[str, Any]:
-    """Content of a JSON file; empty if it is not there (yet) or not complete."""
+    """Content of a JSON file; empty if it is not there (yet), not complete, or no object."""
     try:
         with open(path, encoding="utf-8") as stream:
-            return dict(json.load(stream))
+            content = json.load(stream)
     except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_json(path: Target, content: Any) -> None:

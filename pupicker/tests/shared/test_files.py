@@ -56,6 +56,12 @@ def test_missing_and_truncated_json_is_empty(tmp_path):
     assert read_json(tmp_path / "half.json") == read_json(tmp_path / "none.json") == {}
 
 
+@pytest.mark.parametrize("text", ["[1, 2]", "[[1, 2]]", "null", "3", '"text"'])
+def test_json_of_something_else_is_no_content(tmp_path, text):
+    (tmp_path / "other.json").write_text(text)
+    assert read_json(tmp_path / "other.json") == {}
+
+
 def test_a_file_is_for_everybody_whom_the_umask_lets(tmp_path):
     (tmp_path / "plain").touch()
     with atomic_path(tmp_path / "a") as temporary:
