@@ -41,7 +41,7 @@ def contentsOf(interpreter: str) -> Contents:
     libraries = sorted(glob.glob(os.path.join(root, "lib", "python3.*")))
     if not (settings or isConda) or len(libraries) != 1:
         return Contents(_version(settings.get("version", "")), [], False)
-    version = _version(settings.get("version", settings.get("version_info", "")) or libraries[0])
+    version = _version(settings.get("version", settings.get("version_info", "")) or os.path.basename(libraries[0]))
     folders = [os.path.join(libraries[0], "site-packages")]
     folders += [os.path.join(root, "lib64", os.path.basename(libraries[0]), "site-packages")]
     folders += _addedBy(folders[0])

@@ -82,6 +82,17 @@ class TestInterpreter(PluginTestCase):
         self.assertEqual(Plugin.validateInstallation(), [])
         self.assertEqual(os.environ["PYTHONPATH"], "/some/modules")
 
+    def testCondaBelowAFolderWithAVersion(self):
+        """The Python of the environment counts, not the 3.7 of the folder that it is in."""
+        root = os.path.join(self.folder, "scipion-3.7", "envs", "core")
+        os.makedirs(os.path.join(root, "conda-meta"))
+        os.makedirs(os.path.join(root, "lib", "python3.11", "site-packages", "torch"))
+        path = os.path.join(root, "bin", "python")
+        os.makedirs(os.path.dirname(path))
+        os.symlink(os.path.realpath(sys.executable), path)
+        self.setVariable(PUPICKER_PYTHON, path)
+        self.assertEqual(Plugin.validateInstallation(), [])
+
     def testInstalledEnvironmentIsTheDefault(self):
         self.setVariable(PUPICKER_HOME, self.folder)
         self.assertEqual(Plugin._getDefaultInterpreter(), sys.executable)
