@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, options.THREADS.but(help="micrographs made at the same time, 0: one for each core"))
     parser.add_argument("--json", action="store_true", help="print all parameters and results as JSON, not a table")
     particle = parser.add_argument_group("particles")
-    _add(particle, "density", str, "map (.mrc .map), atoms (.pdb .cif), or globular, ring, stick, trimer, barrel",
-         metavar="FILE|NAME")
+    _add(particle, "density", str, "map (.mrc .map), atoms (.pdb .cif), also with .gz, or globular, ring, stick,"
+         " trimer, barrel", metavar="FILE|NAME")
     _add(particle, "diameter_ang", float, "diameter of a made-up density in A (default: 160)", option="--diameter")
     _add(particle, "particles", int, "particles in each micrograph")
     _add(particle, "min_distance_ang", float, "least distance of two centres in A (default: the diameter)",

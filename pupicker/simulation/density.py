@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pupicker.engine.files.mrc import read_stack
 from pupicker.engine.runtime.errors import InputError, UsageError
+from pupicker.shared.names import micrograph_suffix
 from pupicker.simulation.shapes import SHAPES
 
 DEFAULT_DIAMETER_ANG = 160.0
@@ -52,8 +53,8 @@ def load_density(source: str | os.PathLike[str], pixel_size_ang: float, diameter
     Parameters
     ----------
     source
-        Path of a map or of an atomic model (first model of the file; hydrogens and waters are left out), or one of
-        :data:`SHAPES`.
+        Path of a map or of an atomic model (first model of the file; hydrogens and waters are left out), also
+        compressed (.gz, maps .bz2 too), or one of :data:`SHAPES`.
     pixel_size_ang
         Pixel size of the micrographs in Å.  The voxels are at most that large unless a map is coarser, and at least a
         hundredth of the diameter.
@@ -71,7 +72,7 @@ def load_density(source: str | os.PathLike[str], pixel_size_ang: float, diameter
     if name in SHAPES:
         return make_density(name, diameter_ang or DEFAULT_DIAMETER_ANG, pixel_size_ang)
     path = Path(name)
-    suffix = path.suffix.lower()
+    suffix = micrograph_suffix(path)  # the EMDB and the PDB hand out .map.gz and .cif.gz
     if suffix not in MAP_SUFFIXES + MODEL_SUFFIXES:
         raise UsageError(
             f"density {name}: neither a file ({' '.join(MAP_SUFFIXES + MODEL_SUFFIXES)}) nor one of {', '.join(SHAPES)}"

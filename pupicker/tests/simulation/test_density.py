@@ -1,3 +1,6 @@
+import bz2
+import gzip
+
 import mrcfile
 import numpy as np
 import pytest
@@ -67,6 +70,19 @@ def test_map_and_its_resampled_copy_give_the_same_views(tmp_path):
         low = min(len(a), len(b)) // 2 - 2
         a, b = (v[len(v) // 2 - low : len(v) // 2 + low, len(v) // 2 - low : len(v) // 2 + low] for v in (a, b))
         assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("name", "pack", "ending"), [
+    ("a.map", gzip.compress, ".gz"), ("a.map", bz2.compress, ".bz2"), ("a.pdb", gzip.compress, ".gz")])
+def test_a_compressed_file_is_that_file(tmp_path, name, pack, ending):
+    if name.endswith(".pdb"):
+        path = write_atoms(tmp_path / name, [(0, 0, 0), (0, 30, 60), (20, 0, 0)])
+    else:
+        path = write_map(tmp_path / name, make_density("globular", 150.0, 4.0).values, 4.0)
+    packed = tmp_path / (name + ending)
+    packed.write_bytes(pack(path.read_bytes()))
+    plain, own = load_density(path, 4.0), load_density(packed, 4.0)
+    assert np.array_equal(plain.values, own.values) and plain.diameter_ang == own.diameter_ang
 
 
 def test_axes_of_the_header_are_respected(tmp_path):
