@@ -35,9 +35,9 @@ def expected_picks(found: Mapping[str, int], density: float | None, pixels: int)
     ratio = number / (density * pixels)
     if LOW <= ratio <= HIGH:
         return ""
-    much = f"{ratio:.1f} times as many" if ratio > 1 else f"{1 / ratio:.0f} times fewer"
+    much = f"{ratio:.1f} times as many as" if ratio > 1 else f"{1 / ratio:.0f} times fewer than"
     picks = counted(number, f"pick on {micrographs} is", f"picks on {micrographs} are")
-    return (f"{picks} {much} than training says that there are: check the"
+    return (f"{picks} {much} training says that there are: check the"
             " pixel size, that particles are dark, and that the micrographs look like those of the training")
 
 
