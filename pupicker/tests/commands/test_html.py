@@ -155,6 +155,20 @@ def test_report_of_existing_tables(capsys, pick, simulated, model_path, tmp_path
     assert page.sections == Page(tmp_path / "q.html").sections
 
 
+@pytest.mark.parametrize(("content", "what"), [
+    ({"command": "train", "threshold": 2.0}, "command"), ({"quarantined": 3}, "quarantined"),
+    ({"quarantined": ["a.mrc"]}, "quarantined"), ({"threshold": "high"}, "threshold"),
+    ({"borders_px": []}, "borders_px"),
+])
+def test_a_report_of_something_else_is_refused(capsys, simulated, tmp_path, content, what):
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    line = run(capsys, "report", simulated.labelled[0], "--picks", simulated.labels, "--run-report", path, "--output",
+               tmp_path / "r.html").error(1)
+    assert f"{path}: its {what} is not that of a picking, " in line and line.endswith("(--run-report)")
+    assert not (tmp_path / "r.html").exists()
+
+
 def test_report_without_model_and_with_a_micrograph_that_is_gone(capsys, simulated, tmp_path):
     """Coordinates of any program, without scores."""
     gone = tmp_path / "gone.mrc"
