@@ -266,7 +266,13 @@ class Worker:
         return answer
 
     def send(self, do: str, **fields: Any) -> Ticket:
-        """Ask; the process is started if it does not run.  Never waits: a process that does not start has died."""
+        """Ask; the process is started if it does not run.  Never waits: a process that does not start has died.
+
+        Raises
+        ------
+        WorkerDied
+            There is no such program, or it cannot be run.
+        """
         with self._lock:
             process = self._running()
             self._number += 1
@@ -304,7 +310,11 @@ class Worker:
         if self._process is None or not self._process.is_running():
             if self._outcome_file and os.path.exists(self._outcome_file):
                 os.remove(self._outcome_file)
-            self._process = _Process(self._command, self._environ, self._log, self._outcome_file)
+            try:
+                self._process = _Process(self._command, self._environ, self._log, self._outcome_file)
+            except OSError as error:  # the program is not there, or cannot be run
+                raise WorkerDied("pupicker serve does not start: %s: %s" % (
+                    error.filename or self._command[0], error.strerror or error)) from error
             self.starts += 1
         return self._process
 

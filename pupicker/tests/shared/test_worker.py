@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from pupicker.shared.worker import PROTOCOL_VERSION, Worker
+from pupicker.shared.worker import PROTOCOL_VERSION, Worker, WorkerDied
 
 SOON_S = 60.0
 
@@ -56,6 +56,18 @@ def in_thread(function, *arguments, **fields):
     thread = threading.Thread(target=function, args=arguments, kwargs=fields, daemon=True)
     thread.start()
     return thread
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_text("text"), lambda path: path.mkdir()])
+def test_a_program_that_cannot_be_run_is_a_process_that_has_died(tmp_path, make):
+    path = tmp_path / "python"
+    make(path)
+    worker = Worker([str(path), "serve"])
+    for call in (worker.start, lambda: worker.ask("info"), lambda: worker.send("info")):
+        with pytest.raises(WorkerDied, match=f"does not start: {path}: ") as error:
+            call()
+        assert "\n" not in str(error.value)
+    worker.close()
 
 
 def test_a_request_that_fills_the_pipe_stops_no_answers(started):
