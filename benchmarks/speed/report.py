@@ -8,7 +8,6 @@ from typing import Any
 from benchmarks.common.figures import panels, save
 from benchmarks.speed.summaries import Record, Spread, chosen, fixed, marginal, newest, spread, values
 
-ONCE = ("start", "first picks", "memory")
 LISTS = ("preprocess", "pick")
 TITLES = {"start": "Start of a process", "preprocess": "Preprocessing", "pick": "Picking with a model",
           "train": "Training", "first picks": "First picks without labels", "memory": "Memory with large micrographs",
