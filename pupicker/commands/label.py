@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ LABELS = "labels.json"  # in the folder: what was clicked
 TABLES = ("labels.tsv", "negatives.tsv")  # in the folder: what a training reads
 MICROGRAPHS = "micrographs.json"  # in the folder: the file of each key of the labels
 BY_SIGNAL = 128  # and its number: exit code of what a signal ended
+SAME_PIXEL_SIZE = 0.01  # share by which headers of one data set may differ: one size is told to the training
 
 HELP = "Label particles in a window: click, look at suggestions, let them learn; Done trains a model."
 EXAMPLE = "pupicker label micrographs/ --diameter 180 --output labels/"
@@ -58,11 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.engine.files.listing import list_micrographs
-    from pupicker.engine.files.micrographs import read_image
     from pupicker.engine.files.names import distinct_stems
-    from pupicker.engine.runtime.errors import PuPickerError
     from pupicker.engine.runtime.sole_writer import sole_writer
-    from pupicker.window.micrograph_image import MicrographError
     from pupicker.window.suggester import LabelMicrograph, Suggester
 
     check_output_folder(args.output, "--output")
@@ -72,12 +71,6 @@ def run(args: argparse.Namespace) -> int:
     keys = distinct_stems(map(str, paths))
     first = _first_model(args)
     root = _root()  # now: without a window nothing is written
-
-    def read(one: LabelMicrograph) -> Any:
-        try:
-            return read_image(one.path).pixels
-        except PuPickerError as error:
-            raise MicrographError(str(error)) from error
 
     from pupicker.window.label_window import LabelWindow  # needs tkinter, of which that has told
     from pupicker.window.micrograph_list import shortNames
@@ -90,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         _note_micrographs(args.output, record, keys)
         with (args.output / "serve.log").open("w", encoding="utf-8") as log, \
                 Worker(_serve(args), log=log) as worker:
-            window = LabelWindow(root, entries, record, read,
+            window = LabelWindow(root, entries, record, partial(_pixels, args.pixel_size is not None),
                                  Suggester(worker, record, entries, str(args.output), first))
             root.mainloop()
         _write_tables(args.output, record, entries)
@@ -112,6 +105,29 @@ def _pixel_size_ang(paths: Sequence[Path]) -> float:
         except InputError as error:
             first = first or error
     raise first or InputError("no micrographs")
+
+
+def _pixels(is_told: bool, one: LabelMicrograph) -> Any:
+    """The image; one with pixels of another size is not for this window, unless the size `is_told` by the user.
+
+    Raises
+    ------
+    MicrographError
+        It cannot be read, or is none; the message is one line.
+    """
+    from pupicker.engine.files.micrographs import open_micrograph
+    from pupicker.engine.runtime.errors import PuPickerError
+    from pupicker.window.micrograph_image import MicrographError
+
+    try:
+        with open_micrograph(one.path) as file:
+            own_ang = file.header.pixel_size_ang
+            if own_ang and not is_told and abs(own_ang / one.pixelSizeAng - 1) > SAME_PIXEL_SIZE:
+                raise MicrographError(f"{one.path}: has pixels of {own_ang:g} A, the first micrograph of"
+                                      f" {one.pixelSizeAng:g} A; label it in another folder")
+            return file.read_image().pixels
+    except PuPickerError as error:
+        raise MicrographError(str(error)) from error
 
 
 def _root() -> Any:

@@ -17,6 +17,8 @@ from pupicker.commands.main import COMMANDS, build_parser, main
 from pupicker.engine.files.micrographs import write_mrc
 from pupicker.engine.runtime.errors import InputError
 from pupicker.tests.commands.command_line import run
+from pupicker.window.micrograph_image import MicrographError
+from pupicker.window.suggester import LabelMicrograph
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -137,6 +139,18 @@ def test_a_name_that_is_empty_is_wrong_usage(words, capsys, tmp_path, monkeypatc
     assert caught.value.code == 2
     assert ": is empty: give a name (a variable of the shell that is not set?)" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_label_shows_no_micrograph_of_another_pixel_size_than_the_training_is_told(tmp_path):
+    for name, size in (("a", 2.5), ("b", 5.0), ("c", 2.51), ("d", 0.0)):
+        write_mrc(tmp_path / f"{name}.mrc", np.eye(20, 30, dtype=np.float32), size)
+        one = LabelMicrograph(name, name, str(tmp_path / f"{name}.mrc"), 2.5)
+        if name == "b":
+            with pytest.raises(MicrographError, match=r"b\.mrc: has pixels of 5 A, the first micrograph of 2\.5 A"):
+                label._pixels(False, one)
+        else:
+            assert label._pixels(False, one).shape == (20, 30)
+        assert label._pixels(True, one).shape == (20, 30)
 
 
 def test_label_takes_the_pixel_size_of_the_first_micrograph_that_can_be_read(tmp_path):
