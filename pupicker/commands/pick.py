@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -246,7 +246,8 @@ def _output(args: argparse.Namespace, share: Share) -> OneTable | TablesInFolder
 
     output: Path = args.output
     if in_folder(args):
-        return TablesInFolder(output, FORMATS[args.format or "star"], share, _identity(args), args.skip_done)
+        identity = _identity(args, share.given)
+        return TablesInFolder(output, FORMATS[args.format or "star"], share, identity, args.skip_done)
     kind = output.suffix.lower()
     if kind in (".box", ".cbox") and len(share.paths) > 1:
         raise UsageError(f"--output {output}: a {kind} file holds one micrograph, {len(share.paths)} were given; give a"
@@ -255,12 +256,15 @@ def _output(args: argparse.Namespace, share: Share) -> OneTable | TablesInFolder
     return OneTable(output, share.paths, args.skip_done, [path for path in share.given if path not in own])
 
 
-def _identity(args: argparse.Namespace) -> str:
-    """Of what decides which picks come out: another model or option, and a folder is begun anew."""
+def _identity(args: argparse.Namespace, given: Iterable[Path]) -> str:
+    """Of what decides which picks come out: another model, mask or option, and a folder is begun anew."""
     from pupicker.shared.digests import digest_of, file_state
+    from pupicker.shared.names import masks_by_key, micrograph_key
 
     free = {"micrographs", "report", "json", "html", "names", "threads", "device", "command_line", "run", "options",
             "skip_done", "part"}
     chosen = {name: str(value) for name, value in vars(args).items() if name not in free}
     files = [getattr(args, name, None) for name in ("model", "template")]
-    return digest_of(chosen, [file_state(str(file)) for file in files if file is not None])
+    masks = masks_by_key(args.masks) if args.masks else {}
+    states = {key: file_state(masks[key]) for key in map(micrograph_key, given) if key in masks}
+    return digest_of(chosen, [file_state(str(file)) for file in files if file is not None], states)

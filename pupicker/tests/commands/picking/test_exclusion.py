@@ -6,6 +6,8 @@ import mrcfile
 import numpy as np
 import pytest
 
+from pupicker.commands.main import build_parser
+from pupicker.commands.pick import _identity
 from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.models.model_file import load_model
 from pupicker.tests.commands.command_line import run
@@ -53,6 +55,18 @@ def test_no_pick_lies_in_the_margin_or_the_mask(pick, simulated, tmp_path):
     assert not ((table.y > 101) & (table.y < 178)).any()
     (share,) = result.json["excluded_share"].values()
     assert share == pytest.approx(1 - (1 - 40 / WIDTH) * (1 - 40 / HEIGHT - 80 / HEIGHT), abs=0.03)
+
+
+def test_a_run_with_other_masks_does_not_go_on_with_the_picks_of_before(tmp_path):
+    """What was picked before a run was killed is left as it is only where its masks are those of now."""
+    given = [tmp_path / "a.mrc", tmp_path / "b.mrc"]
+    args = build_parser().parse_args(["pick", *map(str, given), "--model", "m.pupicker", "--output", "picks", "--masks",
+                                      str(tmp_path)])
+    found = [_identity(args, given), _identity(args, given)]
+    for name, size in (("a_mask.png", 3), ("a_mask.png", 4), ("other.png", 5)):
+        (tmp_path / name).write_bytes(bytes(size))
+        found.append(_identity(args, given))
+    assert [found.index(one) for one in found] == [0, 0, 2, 3, 3]
 
 
 def test_gold_is_not_picked(pick, model_path, simulated, tmp_path):
