@@ -62,6 +62,8 @@ def simulate_dataset(
 ) -> dict[str, Any]:
     """Write `micrographs` micrographs, ``truth.star``, ``truth.tsv`` and ``simulation.json`` to `folder`.
 
+    The last three come at the end: a set that was interrupted has none of them, also where an earlier one had.
+
     Parameters
     ----------
     config
@@ -134,6 +136,8 @@ def _write_all(
     """Make and write the micrographs, at most `threads` in memory, in order of completion."""
     def make(index: int) -> SimulatedFile:
         made = simulate_micrograph(config, index, projector)
+        for name in (TRUTH_STAR, TRUTH_TSV, RECORD_JSON):  # of an earlier set: from now on they are not true
+            (folder / name).unlink(missing_ok=True)
         _write_image(folder / names[index], made.image, config.pixel_size_ang)
         return SimulatedFile(names[index], made.x, made.y, made.defocus_um, made.intensity_scale)
 

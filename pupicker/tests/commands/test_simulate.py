@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.files.micrographs import list_micrographs, read_header, read_image
 from pupicker.engine.runtime.errors import PuPickerError
 from pupicker.engine.runtime.progress import progress_on
-from pupicker.simulation.config import PIXEL_TYPES
+from pupicker.simulation.config import PIXEL_TYPES, SimulationConfig
+from pupicker.simulation.dataset import simulate_dataset
 from pupicker.tests.shared_data import shared
 
 SMALL = ["--width", "160", "--height", "144", "--particles", "4", "--diameter", "80", "--micrographs", "3"]
@@ -107,6 +109,29 @@ def test_micrographs_of_an_earlier_set_are_not_mixed_in(parser, tmp_path):
     run(parser, "--output", tmp_path, *SMALL, "--seed", "1")  # the same names: replaced
     with pytest.raises(PuPickerError, match=r"mic_0003\.mrc: left from an earlier set"):
         run(parser, "--output", tmp_path, *SMALL, "--micrographs", "2")
+
+
+def test_an_interrupted_set_has_no_truth_of_an_earlier_one(tmp_path):
+    """Some of its micrographs are those of the earlier set, others are not."""
+    config = SimulationConfig(width=160, height=144, particles=4, diameter_ang=80.0)
+    before = ["simulation.json", "truth.star", "truth.tsv"]
+
+    def there():
+        return sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".mrc")
+
+    def interrupted(file):
+        raise KeyboardInterrupt
+
+    simulate_dataset(config, tmp_path, 2)
+    blind = {"defocus_range_um": (0.0, 0.0), "astigmatism_um": 0.0, "cs_mm": 0.0, "amplitude_contrast": 0.0}
+    with pytest.raises(PuPickerError, match="no contrast"):
+        simulate_dataset(replace(config, **blind), tmp_path, 2)
+    assert there() == before  # nothing was written
+    with pytest.raises(KeyboardInterrupt):
+        simulate_dataset(replace(config, seed=1), tmp_path, 2, on_written=interrupted)
+    assert there() == []
+    simulate_dataset(config, tmp_path, 2)
+    assert there() == before
 
 
 @pytest.mark.parametrize(
