@@ -11,6 +11,7 @@ import pyworkflow.utils as pwutils
 
 from pupicker.convert.micrographs import linkMicrograph, micIdOf
 from pupicker.convert.picks import Pick
+from pupicker.shared.atomic import atomic_path
 from pupicker.shared.digests import file_digest
 from pupicker.shared.json_files import read_json
 from pupicker.shared.plurals import counted
@@ -51,8 +52,8 @@ def frozenCopy(path: str) -> str:
     base, suffix = os.path.splitext(path)
     copy = "%s_%s%s" % (base, file_digest(path), suffix)
     if not os.path.exists(copy):
-        shutil.copyfile(path, copy + ".part")
-        os.replace(copy + ".part", copy)
+        with atomic_path(copy) as temporary:
+            shutil.copyfile(path, temporary)
     return copy
 
 

@@ -105,6 +105,7 @@ WRITERS: dict[str, dict[str, Callable[[Path], object]]] = {
 CASES = [(module, name) for module, files in WRITERS.items() for name in files]
 
 ELSEWHERE = {
+    "convert/corrections.py": "pupicker/tests/convert/test_corrections.py",
     "convert/labels.py": "streams of shared/atomic.py", "convert/micrographs.py": "streams of shared/atomic.py",
     "convert/picks.py": "streams of shared/atomic.py", "protocols/bases/picking_state.py": "append_text, below",
     "engine/picking/record.py": "append_text, below",
