@@ -20,6 +20,7 @@ from benchmarks.common.datasets import SETS, BenchmarkSet, data_folder, load_set
 from benchmarks.common.methods import paper_options, record_unit
 from benchmarks.common.runs import RESULTS, Records
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
+from pupicker.shared.atomic import write_text
 
 #: name -> options of `pupicker train`; None: the paper's way
 VARIANTS: dict[str, list[str] | None] = {
@@ -74,7 +75,7 @@ def main() -> None:
         own = of_one_code(records.load())
         measured = {(r["set"], r["labels"]) for r in own}
         text = table([*own, *(r for r in defaults_elsewhere() if (r["set"], r["labels"]) in measured)])
-        args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+        write_text(args.records.with_suffix(".md"), text)
         print(text)
         return
     for draw in range(args.draws):

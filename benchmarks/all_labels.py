@@ -19,6 +19,7 @@ from benchmarks.common.datasets import SETS, data_folder, load_set
 from benchmarks.common.methods import record_unit
 from benchmarks.common.runs import RESULTS, Records
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere, group, of_one_code
+from pupicker.shared.atomic import write_text
 
 VARIANTS: dict[str, list[str]] = {"defaults": [], "PN": ["--objective", "pn"]}
 FEW = 250
@@ -52,7 +53,7 @@ def main() -> None:
     records = Records(args.records)
     if args.command == "report":
         text = table(of_one_code(records.load()), defaults_elsewhere())
-        args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+        write_text(args.records.with_suffix(".md"), text)
         print(text)
         return
     for seed in args.seeds:

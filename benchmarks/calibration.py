@@ -21,6 +21,7 @@ from benchmarks.common.real_sets import LOWEST_THRESHOLD, SETS, micrographs, pup
 from benchmarks.common.runs import hardware, pupicker_code
 from pupicker import evaluate, read_coordinates
 from pupicker.core.scores.reliability import Reliability, reliability
+from pupicker.shared.atomic import write_text
 
 
 def one_run(
@@ -98,7 +99,7 @@ def main() -> None:
                     draw(one, checked)
                 one.set_title(f"{SETS[name].title},\n{labels} labels", fontsize=9)
     shown = [a for a in sys.argv[1:] if a != str(args.data) and a not in ("--models", str(args.models))]
-    args.output.write_text(json.dumps({
+    write_text(args.output, json.dumps({
         "command": " ".join(["python -m benchmarks.calibration DATA", *shown]), "machine": hardware(args.threads),
         "versions": {"pupicker": pupicker_code()}, "runs": runs,
     }, indent=1) + "\n")

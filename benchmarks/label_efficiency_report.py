@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.common.datasets import REAL, SIMULATED
 from benchmarks.common.figures import panels, save
 from benchmarks.common.runs import RESULTS, Records, pupicker_code
+from pupicker.shared.atomic import write_text
 
 TITLES = {
     "pupicker": "pupicker",
@@ -38,7 +39,7 @@ def write_report(records: list[Record], path: Path, code: str | None) -> None:
     if not chosen:
         raise SystemExit("no records yet: python -m benchmarks.label_efficiency run")
     groups = group(chosen)
-    path.with_suffix(".md").write_text(markdown(groups, chosen), encoding="utf-8")
+    write_text(path.with_suffix(".md"), markdown(groups, chosen))
     draw(groups, path.with_suffix(".png"))
     print(path.with_suffix(".md").read_text(encoding="utf-8"))
 

@@ -42,6 +42,7 @@ from benchmarks.common.methods import evaluate, pupicker_run
 from benchmarks.common.real_sets import LOWEST_THRESHOLD
 from benchmarks.common.runs import DEVICE, RESULTS, Records, hardware, process, pupicker_code, sha256
 from pupicker import load_model, save_model
+from pupicker.shared.atomic import write_text
 
 DEFAULT = "default"
 FIRST_DRAW_SEED = 100
@@ -209,7 +210,7 @@ def report(args: argparse.Namespace) -> None:
         if variant != DEFAULT:
             lines += row(labels, variant, found[labels, variant], found.get((labels, DEFAULT), {}))
     text = "\n".join(lines) + "\n"
-    args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+    write_text(args.records.with_suffix(".md"), text)
     print(text)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.common.real_sets import SETS, pupicker
 from benchmarks.common.runs import hardware, pupicker_code
+from pupicker.shared.atomic import write_text
 
 FULL_SIZE = ("mrc_full_int8", "truth/particles_full_1.77A.txt", 1.77, 54.0)
 
@@ -57,7 +58,7 @@ def main() -> None:
     for row in rows:
         print(json.dumps(row))
     names = [m.name for m in args.models]
-    args.output.write_text(json.dumps({
+    write_text(args.output, json.dumps({
         "command": " ".join(["python -m benchmarks.pixel_sizes DATA", *names]),
         "machine": hardware(args.threads), "versions": {"pupicker": pupicker_code()}, "runs": rows,
     }, indent=1) + "\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.figures import panels, save
+from pupicker.shared.atomic import write_text
 
 PARTS = {"protocol_cpu_s": "Scipion's process", "core_cpu_s": "process that picks"}
 
@@ -21,7 +22,7 @@ def keep(path: Path, command: str, record: dict[str, Any]) -> None:
     records = json.loads(path.read_text()) if path.exists() else {}
     others = [one for one in records.get(command, []) if numbers(one) != numbers(record)]
     records[command] = sorted([*others, record], key=numbers)
-    path.write_text(json.dumps(records, indent=1) + "\n")
+    write_text(path, json.dumps(records, indent=1) + "\n")
 
 
 def costs(rows: list[dict[str, Any]], part: str) -> list[tuple[int, float]]:
@@ -44,7 +45,7 @@ def write_report(path: Path) -> None:
                 _lives(records.get("live", []))]
     made = "Made by `python -m benchmarks.growth`; the machine did other work too."
     head = f"# What a run costs when it grows\n\n{made}\n"
-    path.with_suffix(".md").write_text("\n".join([head, *filter(None, sections)]))
+    write_text(path.with_suffix(".md"), "\n".join([head, *filter(None, sections)]))
     if records.get("grow"):
         _draw(records["grow"], path.with_suffix(".png"))
 

@@ -19,6 +19,7 @@ from benchmarks.common.datasets import MICROGRAPHS, SETS, data_folder, load_set
 from benchmarks.common.figures import panels
 from benchmarks.common.methods import paper_options, record_unit
 from benchmarks.common.runs import FIRST_METHOD, Records
+from pupicker.shared.atomic import write_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OBJECTIVE, UPDATES = "ge-binomial", 500
@@ -116,7 +117,7 @@ def write_report(args: argparse.Namespace, table: Callable[[Any], str], draw: Ca
     """Tables of all versions of the method, printed too, and a figure of what is :func:`shown`, beside the records."""
     records = Records(args.records).load()
     text = sections(records, table)
-    args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+    write_text(args.records.with_suffix(".md"), text)
     draw(shown(records), args.records.with_suffix(".png"))
     print(text)
 

@@ -23,6 +23,7 @@ from benchmarks.common.runs import Records, sha256
 from benchmarks.label_efficiency_report import average_precisions, cell, defaults_elsewhere
 from benchmarks.paper.experiment import KINDS, by_version, draws_of, experiment_parser, sections
 from benchmarks.paper.presets import load_download, presets
+from pupicker.shared.atomic import write_text
 
 
 def recipe_of(name: str) -> dict[str, Any] | None:
@@ -107,7 +108,7 @@ def main() -> None:
         elsewhere = defaults_elsewhere(some[0]["settings"]["code"])
         beside += [r for r in elsewhere if (r["set"], r["labels"], r["draw"]) in measured]
     text = recipes() + "\n" + sections([*own, *beside], table)
-    args.records.with_suffix(".md").write_text(text, encoding="utf-8")
+    write_text(args.records.with_suffix(".md"), text)
     print(text)
 
 

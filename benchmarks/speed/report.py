@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.common.figures import panels, save
 from benchmarks.speed.summaries import Record, Spread, chosen, fixed, marginal, newest, spread, values
+from pupicker.shared.atomic import write_text
 
 LISTS = ("preprocess", "pick")
 TITLES = {"start": "Start of a process", "preprocess": "Preprocessing", "pick": "Picking with a model",
@@ -30,7 +31,7 @@ def write_report(content: dict[str, Any], path: Path) -> None:
     """Write ``path.md`` and ``path.png``; what was measured with older versions of a program does not count."""
     runs = newest(content["runs"])
     text = markdown(content, runs)
-    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    write_text(path.with_suffix(".md"), text)
     draw(runs, path.with_suffix(".png"))
     print(text)
 

@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.common.datasets import REAL, data_folder, load_set
 from benchmarks.common.runs import RESULTS, hardware, pupicker_code
 from pupicker.engine.files.coordinates import read_coordinates
+from pupicker.shared.atomic import write_text
 from pupicker.shared.worker import Worker
 from pupicker.window.label_record import LabelRecord
 from pupicker.window.suggester import LabelMicrograph, Suggester
@@ -71,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     result = {"sets": {name: measured(name, args.data) for name in REAL}, "load_average": os.getloadavg()[0],
               "machine": hardware(), "versions": {"pupicker": pupicker_code()}}
-    args.output.write_text(json.dumps(result, indent=1) + "\n")
+    write_text(args.output, json.dumps(result, indent=1) + "\n")
     print(json.dumps(result["sets"]))
 
 

@@ -38,6 +38,10 @@ EXAMPLE = ("pupicker cross-validate micrographs/ --picks picks.star --diameter 1
            "      --grid updates=400,800 --grid objective=ge-binomial,pn --output comparison/")
 
 
+OWN = ("table.tsv", "table.json", "figure.png")
+"""What is written into the folder of the output at the end."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command: those of a training, and its own."""
     add_learning_arguments(parser)
@@ -58,6 +62,16 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
 
 
+def _check_apart(args: argparse.Namespace) -> None:
+    from pupicker.engine.runtime.errors import UsageError
+
+    own = [(args.output / name).resolve() for name in OWN]
+    for option in ("status", "report"):
+        path = getattr(args, option)
+        if path is not None and path.resolve() in own:
+            raise UsageError(f"--{option} {path}: is also what --output gets; give another name")
+
+
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.commands.parsing.grid import make_cells
@@ -71,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
     device, threads = chosen_device(args)
     check_output_folder(args.output, "--output")
+    _check_apart(args)
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         try:
@@ -89,9 +104,10 @@ def run(args: argparse.Namespace) -> int:
         raise PuPickerError(f"all {len(cells)} cells failed; the first: {next(iter(failures.values()))}")
     command = ["pupicker", "train", *cells[table.best].line, "--output", "model.pupicker"]
     content = {**table.to_dict(), "folds": work.folds, "command": shlex.join(command)}
-    write_text(args.output / "table.tsv", table.to_tsv())
-    write_json(args.output / "table.json", content)
-    plot_cross_validation(args.output / "figure.png", table)
+    table_tsv, table_json, figure = (args.output / name for name in OWN)
+    write_text(table_tsv, table.to_tsv())
+    write_json(table_json, content)
+    plot_cross_validation(figure, table)
     report.results.update(content)
     for index, reason in failures.items():
         sys.stderr.write(f"warning: {cells[index].title}: failed and left out: {reason}\n")

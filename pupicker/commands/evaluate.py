@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if args.radius is not None and args.diameter is not None:
         raise UsageError(f"the largest distance of a hit is given twice, by the diameter {args.diameter:g} A and the"
                          f" radius {args.radius:g} pixels: give one of them", "diameter", "radius")
+    if args.keep_borders and not args.model:
+        raise UsageError("--keep-borders is of the regions that a model scores: give --model, or leave it out")
     for option in ("plot", "matches"):
         if getattr(args, option):
             check_output_file(getattr(args, option), f"--{option}")

@@ -55,11 +55,12 @@ def scoredCoordinates(coordSet: Any, attribute: str) -> Iterator[Tuple[Any, floa
 def writePicks(coordSet: Any, attribute: str, path: str) -> int:
     """Write the table that ``pupicker evaluate --picks`` reads; `attribute` of each coordinate is its score.
 
-    If that is the score of pupicker, the probability goes with it; empty: the picks have none.  Returns the number of
-    coordinates that are left out, because they are disabled or have no score.
+    If that is the score of pupicker, the probability goes with it where all have one; empty: the picks have none.
+    Returns the number of coordinates that are left out, because they are disabled or have no score.
     """
     columns = [attribute] if attribute else []
-    if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY):
+    if attribute == SCORE and hasattr(coordSet.getFirstItem(), PROBABILITY) and all(
+            getattr(coord, PROBABILITY).get() is not None for coord in _meant(coordSet, attribute)):
         columns.append(PROBABILITY)
     with atomic_text(path) as stream:
         stream.write("\t".join(POSITION + OPTIONAL[:len(columns)]) + "\n")

@@ -42,7 +42,7 @@ PSEUDO_LABEL_COUNT = Option(
 )
 DIAMETER = Option(
     "diameter", float, "Particle diameter", "longest extent of the particle", unit="Å", minimum=0,
-    minimum_excluded=True, metavar="A", required=True,
+    minimum_excluded=True, maximum=LARGEST_LENGTH_ANG, metavar="A", required=True,
 )
 RING_NEGATIVES = Option(
     "ring_negatives", bool, "Negatives around labels",

@@ -12,7 +12,7 @@ PIXEL_TYPES = ("float32", "float16", "int16", "uint16", "int8", "uint8")
 _MAX_COVERAGE = 0.5  # random placement of non-overlapping discs jams at 0.547 of the area
 
 _RANGES = {
-    "pixel_size_ang": (0.01, 100.0), "snr": (1e-6, 1e6), "dose_per_ang2": (1e-3, 1e6), "voltage_kv": (1.0, 1e4),
+    "pixel_size_ang": (0.1, 100.0), "snr": (1e-6, 1e6), "dose_per_ang2": (1e-3, 1e6), "voltage_kv": (1.0, 1e4),
     "min_distance_ang": (0.01, 1e6), "intensity_scale_sd": (0.0, 5.0),
 }  # far beyond any microscope, and numbers that can still be computed with
 

@@ -60,9 +60,13 @@ def add_learning_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Raise UsageError at values that cannot be together, before any file is read."""
+    from pupicker.engine.runtime.errors import UsageError
     from pupicker.engine.training.options import check_together
 
     check_together(vars(args))
+    for option in options.TABLE if args.picks is None and args.negatives is None else ():
+        if getattr(args, option.name) != option.default:
+            raise UsageError(f"{option.label}: is of a table of labels, and none is given; leave it out", option.name)
 
 
 def network_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class TablesInFolder:
 
     def _take_up(self) -> None:
         """Find what is done."""
-        written = self._record.written()
+        written = self._record.written({path.name: name for name, path in self._targets.items()})
         there = {name: path for name, path in self._targets.items()
                  if path.name in written or (self._skip_done and path.is_file())}
         self.done = {name: len(read_coordinates(path)) for name, path in there.items()}
@@ -114,7 +114,7 @@ class TablesInFolder:
         target = self._targets[str(found.path)]
         shapes = shapes_of([str(found.path)]) if target.suffix == ".cs" else {}
         format_to_write(target).write(target, found.table, Layout(box_size_px, shapes))
-        self._record.add(target)
+        self._record.add(target.name, str(found.path))
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -139,7 +139,8 @@ def particle_count(
         per_micrograph = pixels / len(micrographs)
         raise UsageError(
             f"{what} means {given * per_micrograph:.0f} on an average micrograph, but only"
-            f" {max_density * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit; give fewer or check the diameter",
+            f" {max_density * per_micrograph:.0f} of {geometry.diameter_ang:g} A fit, {geometry.min_distance_ang:g} A"
+            " apart; give fewer or check the diameter",
             name, "diameter",
         )
     return ParticleCount(given, False, f"given by {what}")

@@ -205,6 +205,7 @@ def test_the_pixel_size_is_that_of_a_micrograph_that_is_there(evaluate, simulate
 
 def test_model_needs_micrographs(evaluate, model_path):
     assert "--micrographs" in evaluate("--model", model_path).error(2)
+    assert "give --model, or leave it out" in evaluate("--keep-borders").error(2)
 
 
 def test_nothing_to_compare(evaluate):

@@ -17,7 +17,7 @@ from pwem.objects import (  # isort: skip
 )
 
 from pupicker.convert.micrographs import linkMicrograph, linkName, micIdOf, micIdsIn  # isort: skip
-from pupicker.convert.picks import Pick, coordinateLike, iterCoordinates, readPicks, weakestPick  # isort: skip
+from pupicker.convert.picks import Pick, coordinateLike, iterCoordinates, readPicks, weakestPick, writePicks  # isort: skip
 from pupicker.convert.labels import matchLabels, matchParticles, repeatedNames, rescale, writeLabels  # isort: skip
 from pupicker.convert.set_columns import SetError, hasColumn, readColumns  # isort: skip
 
@@ -290,6 +290,21 @@ class TestPicks(ConvertTestCase):
         for pick in (Pick(7, 8, 1.0, None), Pick(7, 8, 1.0, 0.5, 0.75, 2)):
             coord = coordinateLike(like, pick, self.mic())
             self.assertEqual(tuple(coord.getAttributeValue(name) for name in names), tuple(pick[2:]))
+
+    def testProbabilitiesAreWrittenWhereAllPicksHaveOne(self):
+        coordSet = SetOfCoordinates(filename=self.path("picks.sqlite"))
+        coordSet.setMicrographs(self.micrographs("m.sqlite", 2.0, ["one.mrc"]))
+        for coord in iterCoordinates([Pick(1, 1, 3, 0.9), Pick(2, 2, 1, 0.5)], self.mic()):
+            coordSet.append(coord)
+        coordSet.write()
+        self.assertEqual(writePicks(coordSet, "_pupickerScore", self.path("picks.tsv")), 0)
+        self.assertEqual([pick[2:4] for pick in readPicks(self.path("picks.tsv"))], [(3.0, 0.9), (1.0, 0.5)])
+        one = coordSet.getFirstItem().clone()
+        one._pupickerProbability.set(None)
+        coordSet.update(one)
+        coordSet.write()
+        self.assertEqual(writePicks(coordSet, "_pupickerScore", self.path("picks.tsv")), 0)
+        self.assertEqual([pick[2:4] for pick in readPicks(self.path("picks.tsv"))], [(3.0, None), (1.0, None)])
 
     def testWeakestOfATable(self):
         head = "micrograph\tx\ty\tscore\tprobability\n"

@@ -106,7 +106,8 @@ def test_no_default_is_written_a_second_time(name):
     ("class_prior", 0.0, "the share of the area 0 must be between 0 and 1"), ("class_prior", 1.0, "between 0 and 1"),
     ("class_prior", float("nan"), "finite"), ("weight_decay", 1.5, "the weight decay 1.5 must be from 0 to 1"),
     ("weight_decay", -1e-9, "from 0 to 1"), ("validation_fraction", 1.0, "at least 0 and below 1"),
-    ("diameter", 0.0, "the particle diameter 0 Å must be above 0"), ("diameter", float("inf"), "finite"),
+    ("diameter", 0.0, "the particle diameter 0 Å must be above 0 and at most 10000"),
+    ("diameter", float("inf"), "finite"), ("diameter", 1e6, "at most 10000"),
     ("updates", 0, "from 1 to 10000000"), ("updates", 1.5, "a whole number"),
     ("objective", "ge", "one of ge-binomial, ge-kl"),
     ("autoencoder", "much", "from 0 to 10, or auto"), ("autoencoder", 11, "from 0 to 10, or auto"),
@@ -119,8 +120,8 @@ def test_no_default_is_written_a_second_time(name):
     ("device", "cuda:x", "must be auto"), ("device", "", "must be auto"), ("device", "cpu ", "must be auto"),
     ("pixel_size", 0, "the pixel size 0 Å must be above 0 and at most 100"), ("template_pixel_size", 0, "above 0"),
     ("rotation_step", 361.0, "from 0|at most 360"), ("margin", -1.0, "from 0 to 10000"), ("folds", 1, "at least 2"),
-    ("radius", 0, "above 0"), ("scale", 0, "above 0"), ("diameter", "abc", "abc Å must be a finite number above 0"),
-    ("threshold", "3", "finite number"),
+    ("radius", 0, "above 0"), ("scale", 0, "above 0"), ("threshold", "3", "finite number"),
+    ("diameter", "abc", "abc Å must be a finite number above 0 and at most"),
 ])
 def test_a_value_out_of_range_is_named(name, value, words):
     with pytest.raises(UsageError, match=words) as caught:
@@ -151,7 +152,7 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize(("option", "words"), [
     (options.SEED, "of everything random (from 0 to 4294967295; default: 0)"),
-    (options.DIAMETER, "longest extent of the particle, in Å (above 0)"),
+    (options.DIAMETER, "longest extent of the particle, in Å (above 0 and at most 10000)"),
     (options.MIN_DISTANCE, "smallest distance of two picks, in Å (above 0 and at most 10000; default: 0.45 diameters)"),
     (options.OBJECTIVE, options.OBJECTIVE.help + " (default: ge-binomial)"), (options.REFIT, options.REFIT.help),
     (options.EXCLUDE_CONTAMINATION, options.EXCLUDE_CONTAMINATION.help + " (default: yes)"),

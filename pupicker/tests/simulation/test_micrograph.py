@@ -243,7 +243,8 @@ def test_blank_micrograph_has_no_truth(projector):
         ({"amplitude_contrast": 1.0}, "amplitude contrast"),
         *(({name: value}, "must be from") for name, value in [
             ("snr", 1e300), ("dose_per_ang2", 1e-300), ("dose_per_ang2", 1e300), ("voltage_kv", 1e-300),
-            ("min_distance_ang", 1e-300), ("pixel_size_ang", 1e300), ("intensity_scale_sd", 1e3),
+            ("min_distance_ang", 1e-300), ("pixel_size_ang", 1e300), ("pixel_size_ang", 0.02),
+            ("intensity_scale_sd", 1e3),
         ]),
     ],
 )

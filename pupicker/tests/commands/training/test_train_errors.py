@@ -90,13 +90,13 @@ def test_a_bad_option_is_refused_before_anything_is_read(train, tmp_path, option
     assert words in result.error(2) and "none.mrc" not in result.err
 
 
-@pytest.mark.parametrize("diameter", [0, -160, "nan", "inf", 10])
+@pytest.mark.parametrize("diameter", [0, -160, "nan", "inf", 10, 1e6])
 def test_impossible_diameter(train, diameter):
     assert "diameter" in train(diameter=diameter).error(2)
 
 
 def test_particle_larger_than_the_micrographs(train, simulated):
-    message = train(diameter=1e6).error(1)
+    message = train(diameter=9000).error(1)
     assert str(simulated.labelled[0]) in message and "too small" in message
 
 
@@ -160,4 +160,7 @@ def test_out_of_memory_is_one_line(train, monkeypatch):
 
 def test_options_that_nothing_looks_at_are_refused(train, capsys):
     assert "--pseudo-label-count" in train("--pseudo-label-count", 20).error(2)
+    without = run(capsys, "train", "a.mrc", "--pseudo-labels", "general", "--diameter", 180, "--output", "m",
+                  "--min-score", 2)
+    assert "is of a table of labels, and none is given; leave it out (--min-score)" in without.error(2)
     assert "--diam" in run(capsys, "train", "a.mrc", "--picks", "a.star", "--diam", 180, "--output", "m").err
