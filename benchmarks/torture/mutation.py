@@ -287,6 +287,8 @@ def main() -> None:
     every = all_mutations(args.only)
     fresh = {"seed": args.seed, "possible": len(every), "rows": []}
     known = read_json(args.output) if args.again or args.resume else fresh
+    if not known:
+        raise SystemExit(f"{args.output}: holds no results; measure without --resume and --again first")
     if args.resume and any(known[key] != fresh[key] for key in ("seed", "possible")):
         raise SystemExit("the results are of another draw or of another code")
     rows: list[dict[str, Any]] = known["rows"]

@@ -64,8 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_microscope(group: argparse._ArgumentGroup) -> None:
+    low, high = _DEFAULT.defocus_range_um
     group.add_argument("--defocus-range", dest="defocus_range_um", metavar=("LOW", "HIGH"), nargs=2, type=float,
-                       default=_DEFAULT.defocus_range_um, help="underfocus in um, drawn for each micrograph")
+                       default=(low, high),
+                       help=f"underfocus in um, drawn for each micrograph (default: {low:g} to {high:g})")
     _add(group, "astigmatism_um", float, "difference of the principal defoci in um", option="--astigmatism")
     _add(group, "voltage_kv", float, "acceleration voltage in kV", option="--voltage")
     _add(group, "cs_mm", float, "spherical aberration in mm", option="--cs")
