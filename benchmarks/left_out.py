@@ -187,28 +187,36 @@ def row(labels: int, variant: str, own: Precisions, default: Precisions) -> list
     return [f"| {' | '.join(map(str, cells))} |"]
 
 
-def report(args: argparse.Namespace) -> None:
-    """Mean gain of each variant over the default, and every pair."""
-    records = Records(args.records).load()
-    if not records:
-        raise SystemExit(f"{args.records}: holds no records; measure first")
-    stage = max(records, key=lambda r: str(r["finished"]))["settings"]["stage"]  # others had other defaults
+def stage_lines(stage: str, records: list[dict[str, Any]]) -> list[str]:
+    """The part of one stage of the defaults: nothing is compared with what other ones found."""
     found: dict[tuple[int, str], Precisions] = {}
     for r in records:
-        if r["settings"].get("stage") != stage:
-            continue
         found.setdefault((r["labels"], r["method"]), {})[r["set"], r["draw"]] = r["average_precision"]
         if r["method"] == "longer" and "by_updates" in r:  # half way it is the default
             half = found.setdefault((r["labels"], DEFAULT), {})
             half.setdefault((r["set"], r["draw"]), min(r["by_updates"].items(), key=lambda row: int(row[0]))[1])
     titles = ("labels", "variant", "pairs", "mean gain", "standard error", "each pair")
-    lines = ["# Options on micrographs that are left out", "",
-             "Made by `python -m benchmarks.left_out report`: gain of average precision over the defaults of `pupicker"
-             f" train` ({stage}), paired by set and draw.", "",
-             f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    for labels, variant in sorted(found, key=lambda key: key[0]):
+    lines = [f"## {stage}", "", f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    for labels, variant in sorted(found):
         if variant != DEFAULT:
             lines += row(labels, variant, found[labels, variant], found.get((labels, DEFAULT), {}))
+    return lines
+
+
+def report(args: argparse.Namespace) -> None:
+    """Mean gain of each variant over the default, and every pair; the newest defaults first."""
+    records = Records(args.records).load()
+    if not records:
+        raise SystemExit(f"{args.records}: holds no records; measure first")
+    stages: dict[str, list[dict[str, Any]]] = {}
+    for r in sorted(records, key=lambda r: str(r["finished"]), reverse=True):
+        stages.setdefault(r["settings"]["stage"], []).append(r)
+    lines = ["# Options on micrographs that are left out", "",
+             "Made by `python -m benchmarks.left_out report`: gain of average precision over the defaults of `pupicker"
+             " train`, paired by set and draw. Each part has the defaults that it names: those of a version of the"
+             " method, or earlier ones in words."]
+    for stage, own in stages.items():
+        lines += ["", *stage_lines(stage, own)]
     text = "\n".join(lines) + "\n"
     write_text(args.records.with_suffix(".md"), text)
     print(text)

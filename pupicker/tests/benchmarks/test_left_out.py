@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from safetensors.torch import save_file
 
@@ -54,6 +56,24 @@ def test_a_longer_training_follows_from_the_default_one(programs, tmp_path):
     for stage, updates in (("b", 100), ("a", 200)):
         records.append({**unit("default", stage), "training": {"updates": updates}})
     assert updates_of_default(records, own) == 200
+
+
+def test_the_report_has_a_part_for_each_stage_the_newest_first(programs, tmp_path):
+    """A gain is over the default of the same stage, set and draw."""
+    from benchmarks.common.runs import Records
+    from benchmarks.left_out import report
+
+    records = Records(tmp_path / "r.jsonl")
+    for method, stage, draw, found in (("default", "old", 0, 0.5), ("pn", "old", 0, 0.75), ("default", "new", 0, 0.875),
+                                       ("default", "new", 1, 0.25), ("pn", "new", 0, 0.625), ("pn", "new", 1, 0.5),
+                                       ("nnpu", "new", 2, 0.5)):
+        records.append({"set": "bgal", "method": method, "labels": 10, "draw": draw, "settings": {"stage": stage},
+                        "average_precision": found, "training": {}, "finished": f"{stage == 'new'}"})
+    report(SimpleNamespace(records=tmp_path / "r.jsonl"))
+    new, old = (tmp_path / "r.md").read_text().split("## ")[1:]
+    assert new.startswith("new\n") and "| 10 | pn | 2 | +0.0000 | 0.2500 | bgal 0: -0.250, bgal 1: +0.250 |" in new
+    assert "nnpu" not in new, "nothing to compare it with"
+    assert old.startswith("old\n") and "| 10 | pn | 1 | +0.2500 | – | bgal 0: +0.250 |" in old
 
 
 @pytest.mark.slow
