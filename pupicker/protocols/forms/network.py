@@ -82,7 +82,7 @@ class NetworkForm(Run):
                       expertLevel=expert, label="Autoencoder term",
                       help="Asks that the features suffice to draw the region again [Bepler2019]. _automatic_: the "
                            "paper's weight, 10/N for N labels up to 250 and none for more. To compare "
-                           "with the paper: here it cost accuracy, and makes training several times slower.")
+                           "with the paper: here it cost accuracy, and makes training some ten times slower.")
         given = "autoencoder==%d" % AUTOENCODER_GIVEN
         AUTOENCODER_WEIGHT.addTo(form, default=0.1, expertLevel=expert, condition=given, help=(
             "Factor of the squared distance between region and drawing, summed over pixels in units of "
