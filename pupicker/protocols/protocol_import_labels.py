@@ -58,11 +58,11 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
         form.addParam("labelsPath", params.PathParam, default="", important=True, label="Labels",
                       help="A table (%s), or a folder with one for each micrograph. Positions are particle centres in "
                            "pixels, the first pixel is (0, 0); box files hold corners." % " ".join(TABLE_SUFFIXES))
+        DIAMETER.addTo(form, allowsNull=True, label="Particle diameter (Å, optional)", help=(
+            "Longest extent of the particle in Å; the size of the boxes follows from it."))
         SCALE.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
             "Size of the micrographs over that of those the labels were made on, no unit: 4 for labels on micrographs "
             "binned by 4."))
-        DIAMETER.addTo(form, allowsNull=True, label="Particle diameter (Å, optional)", help=(
-            "Longest extent of the particle in Å; the size of the boxes follows from it."))
         BOX.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
             "Side of the boxes in pixels of the micrographs, an even number. It is for showing the particles only: "
             "training does not use it. 0 follows from the diameter."))

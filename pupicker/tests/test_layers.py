@@ -286,7 +286,7 @@ def test_importing_the_core_loads_no_scipion():
     assert {"pyworkflow", "pwem", "tkinter"} & loaded == set()
 
 
-def test_importing_the_plugin_loads_no_torch_and_no_core(tmp_path):
+def test_importing_the_plugin_loads_no_torch_and_no_core():
     if importlib.util.find_spec("pwem") is None:
         pytest.skip("needs scipion-em")
     code = (

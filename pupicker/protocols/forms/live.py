@@ -53,9 +53,8 @@ class LiveForm(PickingForm):
                       help="Particles, or 2D classes, of these micrographs that were selected as good; where they were "
                            "picked are labels. They may come later. Not those of this very run: Scipion knows no "
                            "circles; begin with another picking of the first micrographs.")
-        form.addParam("newLabels", params.IntParam, default=50, label="New labels for a training",
-                      help="A new version is trained when so many labels or good particles are there that the version "
-                           "before has not seen; ten are enough once the runs that make them have ended.")
+        self._defineLearning(form)
+        form.addSection(label="Picking")
         form.addParam("thresholdMode", params.EnumParam, choices=list(THRESHOLD_CHOICES), default=THRESHOLD_SUGGESTED,
                       display=params.EnumParam.DISPLAY_HLIST, label="Score threshold",
                       help="_of the model_: the threshold with the best expected F1.\n_given_: "
@@ -65,24 +64,27 @@ class LiveForm(PickingForm):
                         help="Picks with a lower score are left out. The score is a log-likelihood ratio without unit; "
                              "0 means undecided, -6 keeps nearly everything, 3 is strict: the image is 20 times as "
                              "likely with a particle as without.")
-        self._defineLimits(form)
+        form.addParam("fewestMicrographs", params.IntParam, default=1, expertLevel=params.LEVEL_ADVANCED,
+                      label="Micrographs to begin with",
+                      help="Picking begins when so many have arrived, or the set is complete.")
         self._definePickLengths(form)
-        UPDATES.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
-            "Most updates of the weights in each training. 0 takes what _pupicker - train_ does."))
         form.addSection(label="Where")
         self._defineExclusionParams(form)
         self._defineStreaming(form, threads=3)
 
     @staticmethod
-    def _defineLimits(form: Any) -> None:
-        expert = params.LEVEL_ADVANCED
-        form.addParam("fewestMicrographs", params.IntParam, default=1, expertLevel=expert,
-                      label="Micrographs to begin with",
-                      help="Picking begins when so many have arrived, or the set is complete.")
-        form.addParam("mostMicrographs", params.IntParam, default=100, expertLevel=expert,
+    def _defineLearning(form: Any) -> None:
+        """A section of its own: with all in one the form is higher than a small screen."""
+        form.addSection(label="Learning")
+        form.addParam("newLabels", params.IntParam, default=50, label="New labels for a training",
+                      help="A new version is trained when so many labels or good particles are there that the version "
+                           "before has not seen; ten are enough once the runs that make them have ended.")
+        form.addParam("mostMicrographs", params.IntParam, default=100, expertLevel=params.LEVEL_ADVANCED,
                       label="Most micrographs to learn from",
                       help="Of more micrographs with labels so many are taken, evenly spaced: they are kept in memory "
                            "while a training runs.")
+        UPDATES.addTo(form, expertLevel=params.LEVEL_ADVANCED, help=(
+            "Most updates of the weights in each training. 0 takes what _pupicker - train_ does."))
 
     # --------------------------- checks and options ---------------------------
     def _validate(self) -> List[str]:

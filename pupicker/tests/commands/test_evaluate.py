@@ -221,7 +221,7 @@ def test_missing_table(capsys, tmp_path):
     assert str(tmp_path / "no.star") in result.error(1)
 
 
-def test_picks_where_there_are_no_particles_are_false(evaluate, capsys):
+def test_picks_where_there_are_no_particles_are_false(evaluate):
     """A micrograph that is asked for counts, also if the truth does not name it; others do not."""
     empty = table([*[row for row in ROWS if row[0] != "a.mrc"], ("hole.mrc", 1, 1, 99), ("carbon.mrc", 1, 1, 98)])
     content = evaluate("--micrographs", "b.mrc", "hole.mrc", "--json", picks=empty).json

@@ -187,16 +187,6 @@ def test_report_without_model_and_with_a_micrograph_that_is_gone(capsys, simulat
     assert re.match(r"1 of 3 micrographs has no pick", page.alarms[0])
 
 
-def test_long_tables_are_cut_and_say_so(tmp_path):
-    from pupicker.engine.reports.html import MAX_ROWS, HtmlReport
-
-    page = HtmlReport("t", "l")
-    page.table(("name", "n"), [(f"m{i}", i) for i in range(MAX_ROWS + 5)])
-    page.write(tmp_path / "t.html")
-    read = Page(tmp_path / "t.html")
-    assert len(read.rows) == 1 + MAX_ROWS and "5 more rows" in read.text
-
-
 @pytest.mark.parametrize(("content", "found"), [("[1]", "list"), ("{", "not a JSON file"), ('{"a": 1}', "in quotes")])
 def test_bad_names_are_named(capsys, simulated, tmp_path, content, found):
     names = tmp_path / "n.json"

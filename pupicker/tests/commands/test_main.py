@@ -93,7 +93,7 @@ def test_python_m_pupicker_with_a_reader_that_goes_away(model_path):
     (">&-", "info {model}", 0), ("2>&-", "info {model}", 0), (">&- 2>&- <&-", "info {model}", 0),
     ("2>&-", "info {model}_gone", 1), ("2>&-", "info {model} --diameter 5", 2),
 ])
-def test_a_standard_stream_that_is_closed_changes_no_exit_code(model_path, tmp_path, closed, words, code):
+def test_a_standard_stream_that_is_closed_changes_no_exit_code(model_path, closed, words, code):
     """As a service or a job that was started without one has it."""
     line = f'exec "$0" -m pupicker {words.format(model=shlex.quote(str(model_path)))} {closed}'
     done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ from pupicker.core.image.normalization import fit
 from pupicker.engine.files.micrographs import read_header, read_image, write_mrc
 from pupicker.engine.preparation import preprocessing
 from pupicker.tests.commands.command_line import run
+from pupicker.tests.full_disk import FULL, room_for
 from pupicker.tests.simulated import HEIGHT, PIXEL_SIZE_ANG, WIDTH
 
 
@@ -143,12 +144,9 @@ def test_each_micrograph_is_read_once(preprocess, simulated, monkeypatch):
     assert sorted(read) == sorted(simulated.micrographs)
 
 
-def test_nothing_is_left_of_a_run_that_failed(preprocess, simulated, tmp_path, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(preprocessing, "write_mrc", full)
-    assert "No space left" in preprocess(simulated.unseen, "--target-pixel-size", 18).error(1)
+def test_nothing_is_left_of_a_run_that_failed(preprocess, simulated, tmp_path):
+    with room_for(100):
+        assert f"mic_0004.mrc: {FULL}" in preprocess(simulated.unseen, "--target-pixel-size", 18).error(1)
     assert not (tmp_path / "out").exists()
 
 
@@ -189,14 +187,15 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one(preprocess, simulated
         kill(running)
 
 
-@pytest.mark.parametrize("options", [
-    (), ("--diameter", 100, "--target-pixel-size", 9), ("--diameter", 0), ("--diameter", "nan"),
-    ("--target-pixel-size", -9), ("--target-pixel-size", 9, "--pixel-size", 0),
+@pytest.mark.parametrize(("options", "words"), [
+    ((), "--target-pixel-size --diameter is required"),
+    (("--diameter", 100, "--target-pixel-size", 9), "not allowed with argument --diameter"),
+    (("--diameter", 0), "above 0 and at most 10000 (--diameter)"), (("--diameter", "nan"), "nan Å must be a finite"),
+    (("--target-pixel-size", -9), "above 0 and at most 100 (--target-pixel-size)"),
+    (("--target-pixel-size", 9, "--pixel-size", 0), "above 0 and at most 100 (--pixel-size)"),
 ])
-def test_impossible_options(preprocess, simulated, options):
-    result = preprocess(simulated.unseen, *options)
-    assert result.code == 2 and result.out == ""
-    assert "error:" in result.err.splitlines()[-1]
+def test_impossible_options(preprocess, simulated, options, words):
+    assert words in preprocess(simulated.unseen, *options).error(2)
 
 
 def test_output_is_a_file(preprocess, simulated, tmp_path):

@@ -139,9 +139,9 @@ def test_an_interrupted_set_has_no_truth_of_an_earlier_one(tmp_path):
     [
         (["--micrographs", "0"], "micrographs is 0"),
         (["--snr", "0"], "snr is 0"),
-        (["--prefix", "../up"], "prefix"),
-        (["--density", "nothing.mrc"], "no such density file|leave the diameter out"),
-        (["--particles", "900"], "900 particles"),
+        (["--prefix", "../up"], "prefix is '../up': must consist of"),
+        (["--density", "nothing.mrc"], "leave the diameter out"),
+        (["--particles", "900"], "900 particles .* too many"),
     ],
 )
 def test_wrong_usage_writes_nothing(parser, tmp_path, options, words):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 import unittest
-from unittest import mock
 
-from pupicker.tests.scipion import scipion_environment  # before pyworkflow is imported
+from pupicker.tests.full_disk import FULL, room_for
+from pupicker.tests.scipion import scipion_environment  # noqa: F401  (before pyworkflow is imported)
 
 from pwem.objects import Micrograph  # isort: skip
 
 from pupicker.convert.corrections import frozenCopy, scoredPlaces  # isort: skip
 from pupicker.shared.worker import WorkerError  # isort: skip
-
-assert scipion_environment
 
 
 class Refusing:
@@ -36,18 +33,14 @@ class Refusing:
 
 
 class TestFrozenCopy(unittest.TestCase):
-    def test_nothing_is_left_of_a_copy_that_fails(self):
-        def full(source, target):
-            with open(target, "w") as stream:
-                stream.write("half")
-            raise OSError(errno.ENOSPC, "No space left on device", str(target))
-
+    def test_nothing_is_left_of_a_copy_that_has_no_room(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "corrections.json")
             with open(path, "w") as stream:
                 stream.write("{}")
-            with mock.patch("shutil.copyfile", full), self.assertRaises(OSError):
+            with room_for(1), self.assertRaises(OSError) as caught:
                 frozenCopy(path)
+            self.assertIn(f"{FULL}: '{path}'", str(caught.exception))
             self.assertEqual(os.listdir(folder), ["corrections.json"])
             copy = frozenCopy(path)
             self.assertEqual(sorted(os.listdir(folder)), sorted(["corrections.json", os.path.basename(copy)]))

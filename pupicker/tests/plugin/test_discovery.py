@@ -16,7 +16,7 @@ from pyworkflow.gui.project.viewprotocols_extra import ProtocolTreeConfig  # iso
 from pyworkflow.protocol import params  # isort: skip
 from pyworkflow.wizard import DESKTOP_TKINTER  # isort: skip
 
-import pupicker  # isort: skip
+import pupicker.protocols  # isort: skip
 from pupicker import Plugin  # isort: skip
 from pupicker.constants import (  # isort: skip
     AUTOENCODER_AUTO, AUTOENCODER_GIVEN, CUT_COUNTS, CUT_FRACTIONS, CUT_MODEL, CUT_PROBABILITIES, NETWORK_CHOICES,
@@ -25,16 +25,11 @@ from pupicker.constants import (  # isort: skip
 from pupicker.shared.choices import GENERAL_NETWORKS  # isort: skip
 from pupicker.objects import PuPickerModel  # isort: skip
 from pupicker.protocols import (  # isort: skip
-    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
-    ProtPuPickerLive, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
+    ProtPuPickerBaseline, ProtPuPickerCrossValidate, ProtPuPickerImportModel, ProtPuPickerLive, ProtPuPickerPick,
+    ProtPuPickerPreprocess, ProtPuPickerThreshold, ProtPuPickerTrain,
 )
 
-PROTOCOLS = (
-    ProtPuPickerBaseline, ProtPuPickerCombine, ProtPuPickerCrossValidate, ProtPuPickerEvaluate, ProtPuPickerImportModel,
-    ProtPuPickerLive, ProtPuPickerPick, ProtPuPickerPreprocess, ProtPuPickerPublishModel, ProtPuPickerThreshold,
-    ProtPuPickerTrain,
-)
+PROTOCOLS = tuple(getattr(pupicker.protocols, name) for name in pupicker.protocols.__all__)
 
 
 class TestDiscovery(unittest.TestCase):
@@ -139,8 +134,7 @@ class TestForms(unittest.TestCase):
 
     def testNumbersStateTheirUnit(self):
         units = ("Å", "px", "degrees", "0 to", "updates", "seed", "secs", "batch size", "threads", "per micrograph",
-                 "(score)", "parts", "pickers", "labels",
-                 "micrographs")
+                 "(score)", "parts", "pickers", "labels", "micrographs", "scale")
         for protocol in PROTOCOLS:
             for name, param in protocol().getDefinition().iterAllParams():
                 if isinstance(param, (params.FloatParam, params.IntParam)) \

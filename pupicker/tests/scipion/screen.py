@@ -25,9 +25,9 @@ CONTRAST = 150  # grey levels between the darkest and the brightest pixel of a p
 
 
 # ------------------------- in the test -------------------------
-def need_screen():
-    """Skip the test where a program of a virtual screen is missing."""
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+def need_screen(**programs):
+    """Skip the test where a program of a virtual screen is missing, or one of these (program=system package)."""
+    missing = [package for program, package in {**PROGRAMS, **programs}.items() if shutil.which(program) is None]
     if missing:
         pytest.skip("needs the system packages " + " ".join(missing))
 

@@ -5,9 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pupicker.shared.names import micrograph_key
-
-PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/._\\\0", exclude_categories=["C", "Z"]), min_size=1)
-FOLDERS = st.lists(PLAIN, max_size=3)
+from pupicker.tests.plain_names import FOLDERS, PLAIN
 
 
 @pytest.mark.parametrize(("name", "key"), [

@@ -119,8 +119,8 @@ def test_no_default_is_written_a_second_time(name):
     ("threads", 1.5, "a whole number from 0 to 512"), ("device", "foo", "must be auto, cpu, cuda or cuda:N"),
     ("device", "cuda:x", "must be auto"), ("device", "", "must be auto"), ("device", "cpu ", "must be auto"),
     ("pixel_size", 0, "the pixel size 0 Å must be above 0 and at most 100"), ("template_pixel_size", 0, "above 0"),
-    ("rotation_step", 361.0, "from 0|at most 360"), ("margin", -1.0, "from 0 to 10000"), ("folds", 1, "at least 2"),
-    ("radius", 0, "above 0"), ("scale", 0, "above 0"), ("threshold", "3", "finite number"),
+    ("rotation_step", 361.0, "above 0 and at most 360"), ("margin", -1.0, "from 0 to 10000"),
+    ("folds", 1, "at least 2"), ("radius", 0, "above 0"), ("scale", 0, "above 0"), ("threshold", "3", "finite number"),
     ("diameter", "abc", "abc Å must be a finite number above 0 and at most"),
 ])
 def test_a_value_out_of_range_is_named(name, value, words):

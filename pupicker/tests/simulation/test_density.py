@@ -41,7 +41,7 @@ def test_shapes_are_centred_and_as_large_as_stated(shape, diameter_ang, pixel_si
     n = density.values.shape[0]
     assert density.values.shape == (n, n, n) and density.values.dtype == np.float32 and n % 2 == 0
     assert pixel_size_ang <= density.voxel_size_ang <= max(pixel_size_ang, 0.01 * diameter_ang)
-    assert measure_diameter(density.values, density.voxel_size_ang) == pytest.approx(diameter_ang, rel=0.2)
+    assert measure_diameter(density.values, density.voxel_size_ang) == pytest.approx(diameter_ang, rel=0.1)
     assert centre_of_mass(density.values) == pytest.approx([n // 2] * 3, abs=0.5)
     edge = max(np.abs(np.take(density.values, [0, -1], axis=axis)).max() for axis in range(3))
     assert edge < 0.01 * density.values.max()

@@ -36,11 +36,11 @@ def test_illumination_is_smooth_one_in_the_middle_and_bounded(seed):
     assert np.abs(np.diff(factor, axis=0)).max() < 0.05
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 5, 8])  # of 1 there is no line
 def test_a_defect_shifts_whole_lines(seed):
-    image = np.zeros((120, 90), np.float32) + white(shape=(120, 90))
+    image = 7 * white(shape=(120, 90))
     before = image.copy()
     add_line_defects(np.random.default_rng(seed), image, 1.0)
-    shift = image - before
-    along = min(np.ptp(shift, axis=0).max(), np.ptp(shift, axis=1).max())
-    assert along < 1e-5
+    shift = (image - before) / before.std()
+    along, across = sorted((np.ptp(shift, axis=0).max(), np.ptp(shift, axis=1).max()))
+    assert along < 1e-5 and 0.5 < across < 4

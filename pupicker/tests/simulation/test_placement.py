@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pupicker.simulation.placement import inside, place_particles
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 1000), width=st.integers(50, 300), height=st.integers(50, 300),
     distance=st.floats(3, 25), reach=st.floats(0, 20), count=st.integers(0, 40),

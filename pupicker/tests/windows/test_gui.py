@@ -11,11 +11,9 @@ from pupicker.tests.scipion.screen import assert_shows_something, need_screen, p
 
 from pyworkflow.tests import BaseTest, setupTestProject  # isort: skip
 
-FORMS = ["ProtPuPickerTrain", "ProtPuPickerPick", "ProtPuPickerThreshold", "ProtPuPickerEvaluate",
-         "ProtPuPickerPreprocess", "ProtPuPickerImportModel", "ProtPuPickerCrossValidate", "ProtPuPickerBaseline",
-         "ProtPuPickerLabel", "ProtPuPickerImportLabels", "ProtPuPickerPublishModel"]
+import pupicker.protocols  # isort: skip
 
-
+FORMS = pupicker.protocols.__all__
 SMALL_SCREEN_PX = 768 - 60  # of a laptop, less the bars of its desktop and of the window
 
 

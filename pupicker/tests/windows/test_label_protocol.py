@@ -26,7 +26,7 @@ class TestLabelling(WorkflowTestCase):
 
     @pytest.mark.gui
     def testClicksBecomeOutputsAndAreGoneOnWith(self):
-        need_screen()
+        need_screen(xdotool="xdotool")
         open_screen(self.addCleanup)
         run = self.newProtocol(ProtPuPickerLabel, diameter=DIAMETER, useGpu=False, trainAtEnd=False)
         self.link(run.inputMicrographs, self.mics, "outputMicrographs")

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -78,10 +77,7 @@ class TenClicks:
 
     @classmethod
     def openProject(cls):
-        need_screen()
-        for program, package in {"xdotool": "xdotool", "xwininfo": "x11-utils"}.items():
-            if shutil.which(program) is None:
-                pytest.skip(f"needs the system package {package}")
+        need_screen(xdotool="xdotool", xwininfo="x11-utils")
         source = shared(f"data/{cls.SET}/{cls.MICROGRAPHS}")
         rows = [row for row in readTable(shared("data/splits.csv"), ",") if row["data_set"] == cls.SET]
         cls.files = {role: [str(source / f"{row['micrograph']}.mrc") for row in rows if row["role"] == role][:HELD_OUT]

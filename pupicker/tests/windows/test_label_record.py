@@ -33,7 +33,7 @@ def test_every_change_is_on_disk_and_can_be_undone(tmp_path):
     assert LabelRecord(path).places("a") == [(11, 21)]
 
 
-def test_the_nearest_place_is_found_and_an_area_is_emptied(tmp_path):
+def test_the_nearest_place_is_found_and_an_area_is_emptied():
     record = LabelRecord()
     record.exchange("a", (), {PARTICLES: [(0, 0), (10, 0)], NOT_PARTICLES: [(20, 0)]})
     assert record.nearest("a", 8, 1, 5) == (PARTICLES, 1) and record.nearest("a", 19, 0, 5) == (NOT_PARTICLES, 0)

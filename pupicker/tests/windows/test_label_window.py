@@ -70,6 +70,7 @@ DONE = "xdotool key --window $w ctrl+d"
 
 def labelled(bgal, output, actions, *options):
     """The command, whose window (``$w`` of a shell) is used by `actions` once it is there."""
+    need_screen(xdotool="xdotool")
     script = f'until w=$(xdotool search --onlyvisible --name "pupicker: label"); do sleep 0.3; done; sleep 1; {actions}'
     words = " ".join(map(str, options))
     command = f'({script}) & "{sys.executable}" -m pupicker label "{bgal / "mics"}" --diameter {DIAMETER:g}' \
@@ -82,7 +83,6 @@ def labelled(bgal, output, actions, *options):
 
 @pytest.mark.gui
 def test_the_command_goes_on_and_writes_tables(bgal, tmp_path):
-    need_screen()
     done = labelled(bgal, tmp_path / "out", f"{CLICKS}; {DONE}")
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(read_coordinates(tmp_path / "out" / "labels.tsv")) == 1
@@ -94,7 +94,6 @@ def test_the_command_goes_on_and_writes_tables(bgal, tmp_path):
 @pytest.mark.gui
 def test_a_second_window_on_a_folder_is_refused(bgal, tmp_path):
     """It would write over the labels of the first, which stay, and whose window goes on."""
-    need_screen()
     folder, told = tmp_path / "out", tmp_path / "second.txt"
     second = f'timeout 60 "{sys.executable}" -m pupicker label "{bgal / "mics"}" --output "{folder}" 2> "{told}"'
     done = labelled(bgal, folder, f"{CLICKS}; {second}; {DONE}")
@@ -108,7 +107,6 @@ def test_a_second_window_on_a_folder_is_refused(bgal, tmp_path):
 @pytest.mark.slow
 def test_done_trains_to_the_end_once(bgal, tmp_path):
     """A second *Done* without other labels trains nothing; the window goes on with the model."""
-    need_screen()
     folder = tmp_path / "out"
     done = labelled(bgal, folder, DONE, "--picks", bgal / "few.tsv", "--device", "cpu")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -127,7 +125,6 @@ def test_done_trains_to_the_end_once(bgal, tmp_path):
 @pytest.mark.slow
 def test_a_training_that_fails_leaves_the_labels(bgal, tmp_path):
     """Something else has taken the model's place while the window was open."""
-    need_screen()
     folder = tmp_path / "out"
     done = labelled(bgal, folder, f'mkdir "{folder / "model.pupicker"}"; {DONE}', "--picks", bgal / "few.tsv")
     assert done.returncode == 2 and "is a folder" in done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import time
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from pupicker.engine.files.coordinates import read_coordinates
 from pupicker.engine.models.model_file import load_model
 from pupicker.shared.model_header import facts, read_header
 from pupicker.shared.worker import Worker
+from pupicker.tests.full_disk import FULL, room_for
 from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG, model_path, simulated
 from pupicker.window import suggester as module
 from pupicker.window.label_record import LabelRecord
@@ -58,7 +58,7 @@ def test_a_chosen_model_suggests_and_is_learnt_from(simulated, model_path, tmp_p
     assert (learnt.network_name, learnt.record.start) == ("conv31", str(model_path))
 
 
-def test_a_full_disk_and_a_python_that_is_gone_are_said(tmp_path, monkeypatch):
+def test_a_full_disk_and_a_python_that_is_gone_are_said(tmp_path):
     """And the window goes on: it takes the model up that could not be noted, and asks again."""
     record = LabelRecord(str(tmp_path / "labels.json"))
     record.setDiameter(DIAMETER_ANG)
@@ -70,13 +70,10 @@ def test_a_full_disk_and_a_python_that_is_gone_are_said(tmp_path, monkeypatch):
     (tmp_path / "model_001.pupicker").touch()
     answer = {"event": "result", "card": {}, "model": str(tmp_path / "model_001.pupicker")}
     suggester._training = SimpleNamespace(poll=lambda: [answer], last=answer)
-
-    def full(*values):
-        raise OSError(errno.ENOSPC, "No space left on device", "model.json")
-
-    monkeypatch.setattr(module, "write_json", full)
     suggester.known["a"] = module.Suggestions([1.0], [1.0], [1.0], None, "")
-    assert suggester.poll("a") and "No space left on device: 'model.json'" in suggester.error
+    with room_for(10):
+        assert suggester.poll("a")
+    assert f"{FULL}: '{tmp_path / 'model.json'}'" in suggester.error
     assert (suggester.trained, suggester.known, suggester.isTraining()) == (1, {}, False)
     suggester.poll("a")
     assert asked == [("pick",)]

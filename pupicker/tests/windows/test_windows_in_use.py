@@ -221,7 +221,7 @@ def test_a_diameter_is_typed_and_keys_are_for_the_window_again(labelling):
     assert press(window, "n") == ["m1"]
 
 
-def test_nothing_is_labelled_on_what_cannot_be_seen(labelling, micrographs):
+def test_nothing_is_labelled_on_what_cannot_be_seen(labelling):
     window = labelling.open()
     window.read = lambda one: readMicrograph(one.path if one.key != "m1" else one.path + "_gone")
     labelling.suggester.known.update({

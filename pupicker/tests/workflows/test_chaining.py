@@ -131,7 +131,7 @@ class TestOutputs(TrainedTestCase):
         self.assertScoresKept(self.launchProtocol(run), 10)
 
     def testUnionWithASecondPicking(self):
-        """Without duplicates, as after picking with two thresholds."""
+        """All of both are there, also what is in each."""
         second = self.launchProtocol(self.newPicking(self.mics, self.training))
         run = self.newProtocol(ProtUnionSet, renumber=True)
         for source in (self.picking, second):

@@ -69,7 +69,7 @@ class TestModelLibrary(TrainedTestCase):
         self.assertIn("choose one", picking.validate()[0])
         picking.libraryModel.set("spot")
         self.assertIn("nearest names are spots", picking.validate()[0])
-        self.assertWizard(picking, path)
+        self.assertWizard(picking)
         picking.libraryModel.set("spots")
         self.assertEqual(picking.validate(), [])
         OtherProject.launchProtocol(picking)
@@ -79,7 +79,7 @@ class TestModelLibrary(TrainedTestCase):
         self.assertEqual(picking._warnings(), [])
         self.assertLaterChange(picking, path)
 
-    def assertWizard(self, picking, path):
+    def assertWizard(self, picking):
         """It lists what can pick these micrographs, with what the card says, and refuses what is damaged."""
         damaged = os.path.join(self.library, "bad.pupicker")
         with open(damaged, "wb") as stream:

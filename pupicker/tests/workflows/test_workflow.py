@@ -191,7 +191,8 @@ class TestWorkflow(TrainedTestCase):
         self.assertOneLineError(self.importModel(self.training.outputModel.getPath()), "ended from outside")
 
     def testMicrographIsNoModel(self):
-        self.assertTrue(self.importModel(os.path.join(self.raw, self.NAMES[0])).isFailed())
+        path = os.path.join(self.raw, self.NAMES[0])
+        self.assertOneLineError(self.importModel(path), f"{path}: not a pupicker model")
 
     # ------------------------- changed parameters -------------------------
     def testContinueTrainsAgainOnlyWhatChanged(self):

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -63,6 +64,7 @@ def test_parts_into_one_folder_at_once_are_the_whole(simulated, model_path, tmp_
     first, second = pick(picks, "--part", "1/2"), pick(picks, "--part", "2/2")
     while not (picks / "m03_autopick.star").exists():  # the second of the second part
         assert second.poll() is None
+        time.sleep(0.01)
     second.kill()
     second.communicate()
     assert "see " + str(picks / "report_1_of_2.json") in first.communicate()[1] and first.returncode == 3

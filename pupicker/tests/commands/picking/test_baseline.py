@@ -19,7 +19,7 @@ from pupicker.engine.training.options import Task
 from pupicker.engine.training.pseudo_labels import with_pseudo_labels
 from pupicker.tests.commands.command_line import run
 from pupicker.tests.commands.conftest import QUICK
-from pupicker.tests.simulated import DIAMETER_ANG, PIXEL_SIZE_ANG
+from pupicker.tests.simulated import DIAMETER_ANG, HEIGHT, PIXEL_SIZE_ANG, WIDTH
 
 
 @pytest.fixture
@@ -113,9 +113,12 @@ def test_not_one_readable_micrograph_is_a_failure_with_a_report(baseline, tmp_pa
     assert [entry["micrograph"] for entry in report["quarantined"]] == list(map(str, bad))
 
 
-def test_exclusions(baseline, simulated, tmp_path):
+def test_exclusions(baseline, tmp_path):
     assert baseline("dog", tmp_path / "picks.tsv", "--margin", 200, "--threshold=-5").code == 0
-    assert read_coordinates(tmp_path / "picks.tsv").x.min() * PIXEL_SIZE_ANG > 200 - 2 * PIXEL_SIZE_ANG
+    table = read_coordinates(tmp_path / "picks.tsv")
+    for place, side in ((table.x, WIDTH), (table.y, HEIGHT)):
+        to_edge = min(place.min(), side - 1 - place.max()) * PIXEL_SIZE_ANG
+        assert 200 - 2 * PIXEL_SIZE_ANG < to_edge < 300
 
 
 def test_wrong_use(baseline, tmp_path):
@@ -200,5 +203,5 @@ def test_general_proposals_of_a_network_that_has_no_general_weights(capsys, tmp_
     assert "--network" in message
 
 
-def test_labels_or_proposals(train, simulated, tmp_path):
+def test_labels_or_proposals(train):
     assert "not allowed with" in train("--proposals", "dog").error(2)

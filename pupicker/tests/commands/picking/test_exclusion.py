@@ -69,7 +69,7 @@ def test_a_run_with_other_masks_does_not_go_on_with_the_picks_of_before(tmp_path
     assert [found.index(one) for one in found] == [0, 0, 2, 3, 3]
 
 
-def test_gold_is_not_picked(pick, model_path, simulated, tmp_path):
+def test_gold_is_not_picked(pick, simulated, tmp_path):
     with mrcfile.open(simulated.unseen[0]) as file:
         image = np.array(file.data)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
@@ -101,7 +101,7 @@ def test_the_model_keeps_what_training_left_out(train, capsys, simulated, tmp_pa
     assert positions["as trained"] > 60 - 2 * PIXEL_SIZE_ANG > positions["none"]
 
 
-def test_off_trains_the_same_model(train, simulated, tmp_path):
+def test_off_trains_the_same_model(train, tmp_path):
     assert train("--no-exclude-contamination").code == 0
     first = load_model(tmp_path / "m.pupicker")
     assert first.exclusion is None

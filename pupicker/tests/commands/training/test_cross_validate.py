@@ -70,7 +70,7 @@ def test_what_is_done_is_not_done_again(cross_validate, tmp_path):
     assert len(after) == 6 and first in after and all(after[path] == before[path] for path in rest)
 
 
-def test_a_failed_cell_does_not_stop_the_others(cross_validate, folder):
+def test_a_failed_cell_does_not_stop_the_others(cross_validate):
     options = [option for option in TRAINING_OPTIONS if option not in ("--particles-per-micrograph", "14")]
     result = cross_validate("--grid", "particles-per-micrograph=100000,14", "--updates", "5", "--json", options=options)
     failed, good = result.json["cells"]
@@ -80,7 +80,7 @@ def test_a_failed_cell_does_not_stop_the_others(cross_validate, folder):
     assert "--grid particles-per-micrograph=100000: " in alone and "fit" in alone and "(--diameter)" in alone
 
 
-def test_axes_multiply_and_options_without_a_value_are_yes_or_no(cross_validate, tmp_path, simulated):
+def test_axes_multiply_and_options_without_a_value_are_yes_or_no(cross_validate, tmp_path):
     result = cross_validate(*SMALL, "--grid", "keep-borders=yes,no", "--grid", "seed=1,2", "--updates", "5", "--json",
                             "--validation-fraction", "0", output=tmp_path)
     assert [cell["cell"] for cell in result.json["cells"]] == [

@@ -17,7 +17,6 @@ from pupicker.core.detection.contamination import (
     margin_mask,
 )
 from pupicker.core.detection.contamination import _noise as _noise_of
-from pupicker.core.detection.suppression import pick
 from pupicker.core.image.background import gaussian_mean
 
 DIAMETER_PX = 22.0
@@ -179,14 +178,3 @@ def test_the_limit_without_labels_stays_clear_of_what_most_blobs_are():
     assert mask[30, 30]
     assert not mask[60:, 60:].any()
     assert limit_from_blobs(_noise(200, 200), DIAMETER_PX) == DEPTH_WITHOUT_LABELS
-
-
-def test_what_is_excluded_suppresses_nothing_beside_it():
-    scores = torch.zeros(20, 20)
-    scores[10, 8], scores[10, 12] = 5.0, 3.0
-    excluded = torch.zeros(20, 20, dtype=torch.bool)
-    excluded[:, :10] = True
-    position, _ = pick(scores, 6.0, 1.0)
-    assert position.tolist() == [[10.0, 8.0]]
-    position, _ = pick(scores, 6.0, 1.0, excluded)
-    assert position.tolist() == [[10.0, 12.0]]

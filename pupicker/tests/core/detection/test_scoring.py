@@ -51,7 +51,7 @@ def test_tile_size_changes_nothing(network, stride, tile):
     )
 
 
-def test_single_precision_of_the_full_network(network):
+def test_single_precision_of_the_full_network():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         full = build("conv31").eval().channels_last()

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pupicker.core.image.background import LARGEST_GAIN, flatten, gaussian_mean
@@ -46,7 +46,6 @@ def direct(image, sigma):
     return image
 
 
-@settings(deadline=None, derandomize=True)
 @given(height=st.integers(1, 40), width=st.integers(1, 40), sigma=st.floats(0.3, 60), seed=st.integers(0, 1000))
 def test_local_mean_is_the_convolution_also_in_images_smaller_than_its_reach(height, width, sigma, seed):
     image = noise(height, width, seed=seed)

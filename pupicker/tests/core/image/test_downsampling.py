@@ -35,7 +35,7 @@ def noise(shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(shapes, shapes, st.integers(0, 2**31))
 def test_result_is_the_same_continuous_image_on_the_other_grid(old, new, seed):
     terms = list(random_terms(old, torch.Generator().manual_seed(seed)))
@@ -54,7 +54,7 @@ def test_highest_frequency_stays_a_cosine_when_enlarged(old, new):
         )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(shapes, st.tuples(st.integers(0, 12), st.integers(0, 12)))
 def test_enlarging_and_shrinking_again_gives_the_image_back(shape, more):
     image = noise(shape)
@@ -62,14 +62,14 @@ def test_enlarging_and_shrinking_again_gives_the_image_back(shape, more):
     torch.testing.assert_close(fourier_resize(enlarged, shape), image, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(shapes, shapes)
 def test_mean_is_preserved(old, new):
     image = noise(old) + 3
     assert float(fourier_resize(image, new).mean()) == pytest.approx(float(image.mean()), abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(shapes, shapes)
 def test_axes_are_treated_alike(old, new):
     image = noise(old)

@@ -49,8 +49,9 @@ def test_scores_are_the_same(name, norm):
 
 def test_a_network_in_training_is_copied_as_it_is_evaluated():
     net = CellNetwork(trained("conv47", "batch")).train()
-    torch.nn.init.normal_(net.head.weight)
-    image = torch.randn(1, 1, 55, 63)
+    generator = torch.Generator().manual_seed(1)
+    torch.nn.init.normal_(net.head.weight, generator=generator)
+    image = torch.randn(1, 1, 55, 63, generator=generator)
     ready = for_inference(net)
     assert net.training and not ready.training and not any(p.requires_grad for p in ready.parameters())
     torch.testing.assert_close(ready(image), net.eval()(image), rtol=1e-4, atol=1e-5)

@@ -23,6 +23,7 @@ def network(name="conv31", seed=0, **settings):
 @pytest.fixture(autouse=True)
 def own_random_state():
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         yield
 
 

@@ -33,7 +33,7 @@ def test_regions_are_centred_where_the_grid_says(image, turns, mirrored):
     assert (grid.centres(where, transform).double().mean(1) == where).all()
 
 
-def test_no_region_is_farther_than_the_reach(image):
+def test_no_region_is_farther_than_the_reach():
     grid, where = patch_grid(31, 8), torch.zeros((1, 2), dtype=torch.long)
     angles = torch.linspace(0, 2 * math.pi, 50)
     cosine, sine = angles.cos(), angles.sin()

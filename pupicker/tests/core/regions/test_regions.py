@@ -42,7 +42,7 @@ def test_known_negatives_leave_the_unlabelled_area_only():
 coordinate = st.floats(-6, 30, allow_nan=False).map(lambda v: round(v, 2))
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(
     st.tuples(st.integers(1, 20), st.integers(1, 25)),
     st.lists(st.tuples(coordinate, coordinate), max_size=6),

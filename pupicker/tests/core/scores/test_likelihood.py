@@ -67,7 +67,7 @@ def test_labels_that_no_candidate_hits_lower_the_share():
     assert float(half_hit.probability(scores).sum()) == pytest.approx(float(particle.sum()) / 2, rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(0, 40), st.floats(1, 400))
 def test_probabilities_add_up_to_the_expected_number(seed, hit, missed, expected):
     generator = torch.Generator().manual_seed(seed)
@@ -228,7 +228,7 @@ def test_by_the_number_alone(expected):
     scores = torch.cat([torch.randn(300, generator=torch.Generator().manual_seed(0)) - 3, torch.linspace(0, 4, 40)])
     result = calibrate_by_number(scores.double(), expected)
     assert result.slope == USUAL_SLOPE
-    assert float(result.probability(scores.double()).sum()) == pytest.approx(expected, rel=0.05)
+    assert float(result.probability(scores.double()).sum()) == pytest.approx(expected, rel=1e-3)
 
 
 def test_expected_curve_of_a_worked_example():

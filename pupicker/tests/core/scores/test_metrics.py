@@ -27,7 +27,7 @@ def match_one_by_one(picks, score, truth, radius):
 grid = st.tuples(st.integers(0, 12), st.integers(0, 12))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(grid, st.integers(0, 4)), max_size=12), st.lists(grid, max_size=10),
        st.sampled_from([0.0, 1.0, 2.5, 5.0, 30.0]))
 def test_matching_equals_brute_force_and_is_one_to_one(picks, truth, radius):
@@ -44,7 +44,7 @@ def test_matching_equals_brute_force_and_is_one_to_one(picks, truth, radius):
     assert len(set(hits.tolist())) == len(hits)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(grid, st.integers(0, 2)), max_size=12), st.lists(grid, max_size=10), st.randoms())
 def test_the_order_of_rows_means_nothing(picks, truth, random):
     """Hits of each score, so every point of the curve and the average precision."""
@@ -100,7 +100,7 @@ def test_curve_of_a_worked_example():
     assert (curve.best, curve.truth_count) == (2, 4)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.tuples(st.booleans(), st.floats(-5, 5)), max_size=8), max_size=4), st.integers(0, 5))
 def test_curve_equals_counting_at_every_rank(micrographs, missed):
     hit = [np.array([h for h, _ in m], dtype=bool) for m in micrographs]
@@ -166,7 +166,7 @@ def stepwise_average_precision(score, positive):
     return average
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=40))
 def test_region_average_precision_equals_the_sum_over_thresholds(pixels):
     score, positive = [float(s) for s, _ in pixels], [p for _, p in pixels]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gemmi import cif
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pupicker.core.image.downsampling import fourier_resize
@@ -113,7 +113,6 @@ def test_scaling_is_that_of_fourier_cropping():
 # ---- round trips
 
 
-@settings(deadline=None)
 @given(tables(), st.sampled_from([".tsv", ".csv"]))
 def test_delimited_round_trip(table, suffix):
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +121,6 @@ def test_delimited_round_trip(table, suffix):
         assert_equal(read_coordinates(path), table)
 
 
-@settings(deadline=None)
 @given(tables(probability=False))
 def test_star_round_trip(table):
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +129,6 @@ def test_star_round_trip(table):
         assert_equal(read_coordinates(path), table)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(EIGHTHS, EIGHTHS, NUMBERS)), st.integers(1, 400), st.booleans())
 def test_box_round_trip(rows, box_size_px, scored):
     x, y, score = (np.array([row[place] for row in rows]) for place in range(3))
@@ -147,7 +144,6 @@ def test_box_round_trip(rows, box_size_px, scored):
         assert np.abs(found.x - table.x).max(initial=0) <= 0.5 and np.abs(found.y - table.y).max(initial=0) <= 0.5
 
 
-@settings(deadline=None)
 @given(
     tables(st.from_regex(r"\A([a-z]{1,2}/)?[A-Z]{1,2}\.mrc\Z"), probability=False),
     st.sampled_from([".star", ".tsv", ".csv"]),

@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from pupicker.engine.files.names import distinct_stems, match_names, name_problem
 from pupicker.engine.runtime.errors import InputError
-
-# No separators, dots or underscores: what tests append to a name stays recognisable.
-PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="/._\\\0", exclude_categories=["C", "Z"]), min_size=1)
-FOLDERS = st.lists(PLAIN, max_size=3)
+from pupicker.tests.plain_names import FOLDERS, PLAIN
 
 
 @given(st.lists(PLAIN, min_size=1, unique=True), FOLDERS)

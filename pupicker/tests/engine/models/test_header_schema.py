@@ -88,6 +88,6 @@ def test_a_flipped_bit_and_weights_that_are_no_numbers_are_damage(stored):
         load_model(path)
 
 
-def test_details_of_another_type_are_left_out(stored):
+def test_details_of_another_type_are_left_out():
     assert known_details({"labels": "many", "seed": 3, "curve": [1], "newer": {"a": 1}, "objective": 5}) == {
         "seed": 3, "newer": {"a": 1}}

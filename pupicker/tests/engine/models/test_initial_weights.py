@@ -45,8 +45,10 @@ def test_general_weights_say_how_they_were_made():
 def test_random_start_is_the_seed_and_nothing_else():
     start = load_start("random")
     assert start.weights is None and start.digest == ""
-    one, other = (Fitting(FittingOptions(seed=3), CPU, start.weights).network.state_dict() for _ in range(2))
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    one, again, other = (Fitting(FittingOptions(seed=seed), CPU, start.weights).network.state_dict()
+                         for seed in (3, 3, 4))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
 
 
 def test_a_model_can_be_the_start(model_path):

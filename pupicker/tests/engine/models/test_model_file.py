@@ -201,7 +201,7 @@ def test_missing_weights(path):
     assert_refused(path, r"head\.weight")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_truncated_file(tmp_path_factory, data):
     torch.manual_seed(0)
@@ -253,7 +253,7 @@ def test_checkpoint_round_trip(tmp_path):
         load_checkpoint(target, "y")
 
 
-def test_checkpoint_that_is_none(model, path, tmp_path):
+def test_checkpoint_that_is_none(path, tmp_path):
     (tmp_path / "text").write_text("hello" * 50)
     for wrong in (path, tmp_path / "text", tmp_path / "none"):
         with pytest.raises(InputError, match="train anew") as caught:

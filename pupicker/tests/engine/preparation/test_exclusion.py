@@ -209,7 +209,7 @@ class TestTraining:
         for chosen in (sampler.positive, sampler.negative):
             assert not data.micrographs[0].excluded[chosen[:, 1], chosen[:, 2]].any()
 
-    def test_the_digest_knows_of_it(self, data, tmp_path):
+    def test_the_digest_knows_of_it(self, data):
         path = data.micrographs[0].path
         picks = CoordinateTable(np.array([str(path)]), np.array([170.0]), np.array([50.0]))
         some = [load_training_set(Sources([path], picks, exclusion=e), LENGTHS, 1, Report("train")).digest

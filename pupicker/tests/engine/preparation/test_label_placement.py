@@ -12,7 +12,7 @@ from pupicker.core.geometry import geometry
 from pupicker.engine.files.coordinates import CoordinateTable, read_coordinates
 from pupicker.engine.preparation.doubtful_labels import say_doubtful_rows
 from pupicker.engine.preparation.general_witness import GeneralWitness, asked_of
-from pupicker.engine.preparation.label_placement import find_place, say_place
+from pupicker.engine.preparation.label_placement import BRIGHT, find_place, say_place
 from pupicker.engine.preparation.label_places import Place
 from pupicker.engine.preparation.working_micrograph import resample
 from pupicker.engine.runtime.errors import InputError
@@ -84,7 +84,7 @@ def test_doubled_labels_and_scores_of_nothing_are_a_warning(labelled, caplog):
 
 
 def test_few_labels_of_low_contrast_are_told_by_the_general_model(labelled, caplog):
-    """Blobs alone do not tell with so few; right ones, and right ones on inverted images, are left in peace."""
+    """Blobs alone do not tell with so few; right ones are left in peace, and only told to be bright if they are."""
     micrographs, table, lengths = labelled
     rows = micrographs[0].shape[0]
     few = table.select(np.random.default_rng(2).permutation(len(table))[:20])
@@ -98,8 +98,9 @@ def test_few_labels_of_low_contrast_are_told_by_the_general_model(labelled, capl
     assert caplog.text == ""
     inverted = [replace(m, pixels=-m.pixels) for m in micrographs]
     found = find_place(inverted, few, lengths)
-    assert found.bright or found.agreement < -6 or not found.elsewhere
+    assert found.bright == (found.agreement > BRIGHT) and not found.elsewhere
     say_place(found)
+    assert "is the contrast inverted?" in caplog.text
 
 
 def test_the_general_model_is_asked_at_the_size_it_knows(labelled):

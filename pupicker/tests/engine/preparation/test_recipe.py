@@ -63,11 +63,11 @@ def test_masks_that_are_gone_are_left_out_of_the_picture(model_path, simulated, 
     assert shown.exclusion.masks is None and shown.exclusion.margin_ang == 12.0
 
 
-def test_picking_writes_its_recipe_into_its_report(pick_report):
-    depth = pick_report["preparation"].pop("contamination_depth")  # the model's
-    assert depth is None or depth > 0
-    assert pick_report["preparation"] == {
+def test_picking_writes_its_recipe_into_its_report(pick_report, model_path):
+    depth = load_model(model_path).exclusion["contamination_depth"]
+    assert depth > 0 and pick_report["preparation"] == {
         "pixel_size_ang": None, "keep_borders": True, "margin_ang": 25.0, "contamination": False, "masks": None,
+        "contamination_depth": depth,
     }
 
 

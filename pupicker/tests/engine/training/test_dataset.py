@@ -143,7 +143,7 @@ def test_labels_outside_are_told_by_their_range(simulated):
         load([path], table_of(path, [-300.0, -200.0, 50.0], [5.0, 90.0, 30.0]))
 
 
-def test_nothing_usable(simulated, tmp_path):
+def test_nothing_usable(tmp_path):
     bad = tmp_path / "a.mrc"
     bad.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"the only micrograph cannot be used.*a\.mrc"):

@@ -230,10 +230,13 @@ def test_no_ring_negative_is_near_any_label(data):
         assert bool(((own >= 0) & (own < torch.tensor([width, height]))).all())
 
 
-def test_without_rings_nothing_is_drawn_differently(data):
-    plain, again = sampler_of(data, hidden(data)), sampler_of(data, hidden(data))
+def test_rings_of_which_nothing_is_drawn_change_no_crop_and_no_patch(data):
+    """But what of the patches counts as unlabelled."""
+    plain, sampler = sampler_of(data, hidden(data)), ringed(data, hidden(data))
     assert not plain.has_negatives and not len(plain.ring)
-    assert torch.equal(plain.draw(4, 16, seed(3)).patches, again.draw(4, 16, seed(3)).patches)
+    without, own = plain.draw(40, 1600, seed(3)), sampler.draw(40, 1600, seed(3))
+    assert torch.equal(without.crops, own.crops) and torch.equal(without.patches, own.patches)
+    assert int(without.unlabelled.sum()) > int(own.unlabelled.sum()) > 0
 
 
 def test_ring_pixels_leave_the_unlabelled_ones_and_take_no_positives_with_them(data):

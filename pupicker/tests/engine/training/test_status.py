@@ -91,6 +91,14 @@ def test_the_clock_starts_with_the_training(status, told, clock):
     assert told[-1]["eta_s"] == 3
 
 
+def test_a_training_that_goes_on_counts_its_own_seconds(status, told, clock):
+    """The first epoch that is told is the third: two were of the run before."""
+    status.begin(600, False)
+    clock.now += 7
+    status.epoch(state("selection", (100, 0.1), (200, 0.1), (300, 0.1)))
+    assert told[-1]["eta_s"] == 21
+
+
 def test_the_end_keeps_the_last_epoch_and_tells_the_final_numbers(status, told):
     status.begin(900, True)
     status.epoch(state("refit", (300, 0.4)))

@@ -62,7 +62,7 @@ def reference():
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(asked=st.integers(0, 40))
 def test_a_stop_after_any_update_loses_nothing(reference, case, asked):
     """The last saved state, through JSON as in the checkpoint, leads to the model of the undisturbed training."""
@@ -275,7 +275,7 @@ def test_decoder_is_state_of_the_training_and_no_part_of_the_model(reference):
     assert own.network.state_dict().keys() == plain.network.state_dict().keys()
 
 
-def test_a_weight_of_zero_is_no_autoencoder_and_leaves_the_training_as_it_was(reference):
+def test_a_weight_of_zero_is_no_autoencoder_and_leaves_the_training_as_it_was():
     fitting = Fitting(replace(FITTING, autoencoder=0.0), CPU)
     assert fitting.decoder is None
     with_decoder = Fitting(replace(FITTING, autoencoder=1.0), CPU)
@@ -333,6 +333,7 @@ def test_representative_micrographs_are_spread_and_labelled_if_possible():
 
 
 def test_candidates_of_seen_labels_do_not_count():
+    torch.manual_seed(0)
     network = NETWORKS["conv31"].from_settings({"width": 4}).eval()
     data = micrograph(5, 9)
     everything = find_candidates(network, [data], [data.labels], [data.labels[:0]], GEOMETRY)
@@ -340,7 +341,7 @@ def test_candidates_of_seen_labels_do_not_count():
     assert everything.labels == 9 and half.labels == 4
     assert everything.pixels == half.pixels == data.pixels
     matched_seen = len(everything.hits) - len(half.hits)
-    assert len(everything.scores) - len(half.scores) == matched_seen
+    assert len(everything.scores) - len(half.scores) == matched_seen > 0 and len(half.hits) > 0
     # Hits are candidates too, with the same scores.
     assert torch.isin(half.hits, half.scores).all() and torch.isin(half.scores, everything.scores).all()
 
