@@ -42,17 +42,16 @@ def main():
     record.setDiameter(float(diameter))
     places = read_coordinates(truth, paths)
     with Worker(SERVE) as worker:
-        begin = time.monotonic()
         suggester = Suggester(worker, record, entries, output)
         window = LabelWindow(tkinter.Tk(), entries, record, lambda one: read_image(one.path).pixels, suggester)
         window.root.update()
-        result["opened in"] = time.monotonic() - begin
         own = places.of(str(paths[[one.key for one in entries].index(window.key())]))
         here = list(zip(own.x.tolist(), own.y.tolist(), strict=True))
         wait(window, lambda: window.key() in suggester.known)
         result["suggested"] = len(window.suggestions())
         done = CLICKS if start == "second" else 0
-        result["click"] = [press(window, 1, *place) for place in here[done : done + CLICKS]]
+        for place in here[done : done + CLICKS]:
+            press(window, 1, *place)
         if start == "first":
             os.kill(os.getpid(), signal.SIGKILL)
         press(window, 3, *farthest(window, here))
@@ -87,13 +86,11 @@ def wait(window, ready):
 
 
 def press(window, button, x, y):
-    """Click at a place of the micrograph; processor time in seconds until it is drawn."""
-    begin = time.process_time()
+    """Click at a place of the micrograph."""
     column, row = window.canvas.toWindow(x, y)
     for event in ("ButtonPress", "ButtonRelease"):
         window.canvas.event_generate(f"<{event}-{button}>", x=int(column), y=int(row))
     window.root.update()
-    return time.process_time() - begin
 
 
 def farthest(window, particles):

@@ -49,7 +49,7 @@ def run_on_screen(driver, *arguments, **environment):
          sys.executable, "-m", driver if "." in driver else f"{__package__}.{driver}", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY, check=False,
         env=dict(os.environ, **environment))
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stdout[-3000:]}"
 
 
 def open_screen(add_cleanup):

@@ -50,14 +50,13 @@ def bgal(tmp_path_factory):
 def test_labels_survive_and_suggestions_learn(bgal, tmp_path):
     need_screen()
     arguments = (bgal / "mics", bgal / "truth.tsv", tmp_path, DIAMETER)
-    with pytest.raises(AssertionError):  # it kills itself
+    with pytest.raises(AssertionError, match="exit code 137"):  # it kills itself
         run_on_screen("label_driver", *arguments, "first")
     run_on_screen("label_driver", *arguments, "second")
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["found again"] == 6 and result["suggested"] > 20
     assert (result["labels"], result["none"]) == (12, 1)
     assert result["diameters"][0] == pytest.approx(result["diameters"][1], abs=0.2)
-    assert np.median(result["click"]) < 0.03
     assert result["model"].endswith("model_001.pupicker") and result["error"] == "" and result["finished"]
     assert result["hits"] > 0.55
     assert_shows_something(tmp_path, ["label"])
