@@ -22,6 +22,7 @@ from pupicker.commands.parsing.arguments import (
     report_of_failure,
     worded,
 )
+from pupicker.commands.parsing.targets import IN_FOLDER
 from pupicker.commands.parsing.training_arguments import add_learning_arguments, check, training_options
 from pupicker.commands.train import sources_of
 from pupicker.engine.files.targets import check_output_folder
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 HELP = "Compare options of a training by cross-validation over micrographs."
 EXAMPLE = ("pupicker cross-validate micrographs/ --picks picks.star --diameter 180 --folds 4\n"
            "      --grid updates=400,800 --grid objective=ge-binomial,pn --output comparison/")
-
-
-OWN = ("table.tsv", "table.json", "figure.png")
-"""What is written into the folder of the output at the end."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,16 +59,6 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     add_results(parser)
 
 
-def _check_apart(args: argparse.Namespace) -> None:
-    from pupicker.engine.runtime.errors import UsageError
-
-    own = [(args.output / name).resolve() for name in OWN]
-    for option in ("status", "report"):
-        path = getattr(args, option)
-        if path is not None and path.resolve() in own:
-            raise UsageError(f"--{option} {path}: is also what --output gets; give another name")
-
-
 def run(args: argparse.Namespace) -> int:
     """Execute the command."""
     from pupicker.commands.parsing.grid import make_cells
@@ -85,7 +72,6 @@ def run(args: argparse.Namespace) -> int:
 
     device, threads = chosen_device(args)
     check_output_folder(args.output, "--output")
-    _check_apart(args)
     cells = make_cells(args.grid, _given(args), add_learning_arguments)
     for cell in cells:
         try:
@@ -104,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         raise PuPickerError(f"all {len(cells)} cells failed; the first: {next(iter(failures.values()))}")
     command = ["pupicker", "train", *cells[table.best].line, "--output", "model.pupicker"]
     content = {**table.to_dict(), "folds": work.folds, "command": shlex.join(command)}
-    table_tsv, table_json, figure = (args.output / name for name in OWN)
+    table_tsv, table_json, figure = (args.output / name for name in IN_FOLDER[args.command])
     write_text(table_tsv, table.to_tsv())
     write_json(table_json, content)
     plot_cross_validation(figure, table)

@@ -29,6 +29,9 @@ FILES = (*POSITIONAL, *MODELS, *TARGETS, "template")
 OUTPUTS = {"train": "model", "recalibrate": "model", "report": "html"}
 """What the ``--output`` of a command is, where it is a kind of :mod:`pupicker.engine.files.targets`."""
 
+IN_FOLDER = {"cross-validate": ("table.tsv", "table.json", "figure.png")}
+"""What a command writes into the folder that is its ``--output``, at the end."""
+
 
 def check_targets(args: argparse.Namespace) -> None:
     """Raise UsageError if something that is wanted or given would be lost."""
@@ -58,3 +61,4 @@ def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
         for one in value if isinstance(value, list | tuple) else [value]:
             if isinstance(one, Path) or (isinstance(one, str) and name in FILES):
                 yield name, Path(one)
+    yield from (("output", Path(args.output) / name) for name in IN_FOLDER.get(args.command, ()))

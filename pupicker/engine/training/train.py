@@ -88,13 +88,12 @@ def train(
     if resume and checkpoint is not None and checkpoint.exists():
         _go_on(training, checkpoint, identity)
     if not training.count.estimated:
-        _warn(training.crowding())
+        _warn(training.crowding(), "particles_per_micrograph")
     status.begin(training.max_updates, bool(split.validation) and task.options.refit)
     model = training.run()
     if training.count.estimated:
-        _warn(model.record.crowding)
-    if doubt(model):
-        _log.warning("%s", doubt(model))
+        _warn(model.record.crowding, "particles_per_micrograph")
+    _warn(doubt(model))
     seconds = round(time.monotonic() - begin, 1)
     return replace(model, record=replace(_recorded(model.record, data, split, task), training_seconds=seconds))
 
@@ -182,6 +181,6 @@ def _recorded(record: TrainingRecord, data: TrainingSet, split: Split, task: Tas
     )
 
 
-def _warn(text: str | None) -> None:
+def _warn(text: str | None, *parameters: str) -> None:
     if text:
-        _log.warning("%s", text, extra={"parameters": ("particles_per_micrograph",)})
+        _log.warning("%s", text, extra={"parameters": parameters})

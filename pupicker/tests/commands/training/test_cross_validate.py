@@ -145,4 +145,5 @@ def test_wrong_folds_and_output(cross_validate, tmp_path):
     assert "the folds 1 must be at least 2 (--folds)" in cross_validate("--folds", "1", output=tmp_path).error(2)
     assert "is a file" in cross_validate(output=tmp_path / "file").error(2)
     for option in ("--status", "--report"):
-        assert "is also what --output gets" in cross_validate(option, tmp_path / "table.json", output=tmp_path).error(2)
+        message = cross_validate(option, tmp_path / "table.json", output=tmp_path).error(2)
+        assert "table.json: is also --output; give another name" in message
