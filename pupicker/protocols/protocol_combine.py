@@ -19,7 +19,7 @@ from pupicker.protocols.forms.fields import DIAMETER, OptionField, diameterError
 from pupicker.shared import options
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 AT_LEAST = OptionField("atLeast", options.AT_LEAST)
 DISTANCE = OptionField("distance", options.DISTANCE, "half the diameter")
@@ -157,11 +157,11 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
         """What of the sets is in no place."""
         left = inputs.get("left_out", [])
         lines = ["*Micrographs left out: %d*, not in all sets or of a name that several have (%s)"
-                 % (len(left), _some(left))] if left else []
+                 % (len(left), first_of(left))] if left else []
         for number, names in enumerate(inputs.get("unmatched", []), 1):
             if names:
                 lines.append("*Micrographs of set %d left out: %d*, not in the first set or of a name that several "
-                             "have (%s)" % (number, len(names), _some(names)))
+                             "have (%s)" % (number, len(names), first_of(names)))
         for number, disabled in enumerate(inputs.get("disabled", []), 1):
             if disabled:
                 lines.append("*Disabled coordinates of set %d left out: %d*" % (number, disabled))
@@ -197,8 +197,3 @@ class ProtPuPickerCombine(ProtPuPickerBase, EMProtocol):
 
     def _getResult(self) -> Dict[str, Any]:
         return read_json(self._getResultFile())
-
-
-def _some(names: List[str]) -> str:
-    """The first names of a list."""
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

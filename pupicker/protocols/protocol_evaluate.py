@@ -18,7 +18,7 @@ from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.fields import DIAMETER, diameterErrors
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 
 class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
@@ -159,9 +159,8 @@ class ProtPuPickerEvaluate(ProtPuPickerBase, EMProtocol):
             lines.append("The reference was rescaled by %0.4g to the pixels of the picks" % inputs["scale"])
         if inputs.get("unmatched"):
             lines.append("*Reference micrographs left out: %d*, not among the picked ones or of a name that several "
-                         "have (%s%s)"
-                         % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
-                            ", ..." if len(inputs["unmatched"]) > 3 else ""))
+                         "have (%s)"
+                         % (len(inputs["unmatched"]), first_of(inputs["unmatched"])))
         if inputs.get("disabled"):
             lines.append("*Disabled coordinates of the reference left out: %d*" % inputs["disabled"])
         return lines

@@ -20,7 +20,7 @@ from pupicker.shared import options
 from pupicker.shared.digests import digest_of, tables_state
 from pupicker.shared.lengths import BOX_SIZE, even_box_size_px
 from pupicker.shared.names import TABLE_SUFFIXES
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 USUAL_DIAMETER_ANG = 150.0  # for boxes that nobody gave a size
 SCALE = OptionField("scale", options.SCALE)
@@ -80,9 +80,8 @@ class ProtPuPickerImportLabels(ProtPuPickerBase, ProtParticlePicking):
         micSet = self.inputMicrographs.get()
         labels = readLabels(table, micSet, self.scale.get())
         if not labels.points:
-            raise Exception("%s: none of its micrographs (%s%s) is in the set: choose the micrographs that were "
-                            "labelled." % (self._getLabelsPath(), ", ".join(labels.unmatched[:3]) or "it names none",
-                                           ", ..." if len(labels.unmatched) > 3 else ""))
+            raise Exception("%s: none of its micrographs (%s) is in the set: choose the micrographs that were "
+                            "labelled." % (self._getLabelsPath(), first_of(labels.unmatched) or "it names none"))
         self.leftOut.set(len(labels.unmatched))
         output = self._createSetOfCoordinates(self.inputMicrographs)
         output.setBoxSize(self._getBoxSize())

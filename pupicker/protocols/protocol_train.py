@@ -17,7 +17,7 @@ from pupicker.protocols.bases.progress_text import trainingProgress
 from pupicker.shared.choices import MODEL_SUFFIX
 from pupicker.shared.digests import digest_of
 from pupicker.shared.json_files import read_json, write_json
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 
 class ProtPuPickerTrain(ProtPuPickerLearningBase):
@@ -100,9 +100,8 @@ class ProtPuPickerTrain(ProtPuPickerLearningBase):
         if abs(inputs["scale"] - 1) > 1e-6:
             lines.append("Coordinates were rescaled by %0.4g to the pixels of the micrographs" % inputs["scale"])
         if inputs["unmatched"]:
-            lines.append("*Labelled micrographs left out: %d*, not in the set or of a name that several have (%s%s)"
-                         % (len(inputs["unmatched"]), ", ".join(inputs["unmatched"][:3]),
-                            ", ..." if len(inputs["unmatched"]) > 3 else ""))
+            lines.append("*Labelled micrographs left out: %d*, not in the set or of a name that several have (%s)"
+                         % (len(inputs["unmatched"]), first_of(inputs["unmatched"])))
         if inputs.get("disabled"):
             lines.append("*Disabled labels left out: %d*" % inputs["disabled"])
         return lines

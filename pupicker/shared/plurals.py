@@ -1,6 +1,10 @@
-"""Numbers of things in words: one pick, two picks."""
+"""Numbers of things in words: one pick, two picks; the first of many names."""
 
 from __future__ import annotations
+
+from typing import Sequence
+
+NAMED = 3
 
 
 def counted(number: object, one: str, several: str = "") -> str:
@@ -19,3 +23,8 @@ def counted(number: object, one: str, several: str = "") -> str:
 def none_can(number: int, one: str) -> str:
     """``none of the 3 picks can``, ``the only pick cannot``."""
     return "the only %s cannot" % one if number == 1 else "none of the %s can" % counted(number, one)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """``a, b, c, ...``: the first three of the names, and whether there are more."""
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

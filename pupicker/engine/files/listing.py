@@ -14,10 +14,9 @@ from pupicker.engine.files.star import read_star
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.model_header import is_model
 from pupicker.shared.names import MICROGRAPH_SUFFIXES, micrograph_key, micrograph_suffix, named_as_micrograph
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 _LIST_SUFFIXES = (".txt", ".lst", ".list", ".dat")
-_LISTED = 3
 
 # What programs write beside micrographs, under names of their own.
 _NO_MICROGRAPH = {
@@ -123,10 +122,10 @@ def _say_dangling(folder: Path, paths: Iterable[Path]) -> None:
     links = (path for path in paths if _is_visible_micrograph(path) and path.is_symlink())
     dangling = sorted(path for path in links if not path.exists())
     if dangling:
-        _log.warning("%s: %s left out: %s%s", folder, counted(
+        _log.warning("%s: %s left out: %s", folder, counted(
             len(dangling), "link leads to a file that is not there, and is",
             "links lead to files that are not there, and are"),
-                     ", ".join(path.name for path in dangling[:_LISTED]), ", ..." if len(dangling) > _LISTED else "")
+                     first_of([path.name for path in dangling]))
 
 
 def _micrographs_among(paths: Iterable[Path]) -> list[Path]:
@@ -151,10 +150,9 @@ def _said(folder: Path, paths: list[Path], others: list[Path], kind: str) -> lis
     """`paths` without the `others`, unless nothing would be left."""
     if not others or len(others) == len(paths):
         return paths
-    names = ", ".join(path.name for path in others[:_LISTED])
-    _log.info("%s: %s left out: %s%s; give such a file by its own name to use it", folder, counted(
+    _log.info("%s: %s left out: %s; give such a file by its own name to use it", folder, counted(
         len(others), f"file looks like {kind} and is", f"files look like {kind} and are"),
-              names, ", ..." if len(others) > _LISTED else "")
+              first_of([path.name for path in others]))
     return [path for path in paths if path not in set(others)]
 
 

@@ -16,13 +16,12 @@ from pathlib import Path, PurePath
 
 from pupicker.engine.runtime.errors import InputError
 from pupicker.shared.names import micrograph_key, plain_name
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 _log = logging.getLogger(__name__)
 
 _IN_STACK = re.compile(r"\d+@")
 
-LISTED = 3
 """So many names are examples."""
 
 
@@ -88,11 +87,11 @@ def say_matches(table: Path, matched: Mapping[str, Path], unmatched_rows: Mappin
     if unmatched_rows:
         names = list(unmatched_rows)
         of_all = f"of its {counted(rows, 'row')}"
-        _log.warning("%s: %s left out: %s not among those given: %s%s", table,
+        _log.warning("%s: %s left out: %s not among those given: %s", table,
                      counted(sum(unmatched_rows.values()), f"{of_all} is", f"{of_all} are"),
                      counted(len(names), "micrograph is", "micrographs are"),
-                     ", ".join(name or "'' (an empty name)" for name in names[:LISTED]),
-                     ", ..." if len(names) > LISTED else "", extra={"parameters": ("name_pattern",)})
+                     first_of([name or "'' (an empty name)" for name in names]),
+                     extra={"parameters": ("name_pattern",)})
 
 
 def distinct_stems(names: Iterable[str]) -> dict[str, str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 FEWEST_EXPECTED = 10
 LOW, HIGH = 0.1, 6.0
 """Picks over those expected, beyond which something is wrong: micrographs differ by less."""
 
-_LISTED = 3
 
 
 def expected_picks(found: Mapping[str, int], density: float | None, pixels: int) -> str:
@@ -45,7 +44,7 @@ def unusual_micrographs(names: Sequence[str]) -> str:
     """A warning that some micrographs are unlike those of the training; empty if none is."""
     if not names:
         return ""
-    some = ", ".join(Path(name).name for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    some = first_of([Path(name).name for name in names])
     hold, their = ("it holds", "its") if len(names) == 1 else ("they hold", "their")
     return (f"the background of {counted(len(names), 'micrograph')} is unlike that of the training ({some}): noise,"
             f" contrast or pixel size differ, or {hold} no particles; {their} picks had to stand above {their} own"

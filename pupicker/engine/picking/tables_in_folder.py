@@ -28,11 +28,10 @@ from pupicker.engine.picking.picker import Picked
 from pupicker.engine.picking.record import Record
 from pupicker.engine.runtime.run_report import part_in_names, remove_report, report_beside
 from pupicker.engine.runtime.sole_writer import sole_writer, sole_writer_of_tables
-from pupicker.shared.plurals import counted
+from pupicker.shared.plurals import counted, first_of
 
 RECORD = ".pupicker-pick"
 INDEX_PATIENCE_S = 60.0
-_LISTED = 3
 
 _log = logging.getLogger(__name__)
 
@@ -147,9 +146,9 @@ class TablesInFolder:
         others = sorted(path.name for path in self._folder.iterdir() if path.name.endswith(self._ending)
                         and path.name not in own and not path.name.startswith("."))
         if others:
-            _log.info("%s: holds %s not of this run: %s%s", self._folder, counted(
+            _log.info("%s: holds %s not of this run: %s", self._folder, counted(
                 len(others), "table of a micrograph that is", "tables of micrographs that are"),
-                      ", ".join(others[:_LISTED]), ", ..." if len(others) > _LISTED else "")
+                      first_of(others))
 
 
 __all__ = ["Share", "TablesInFolder"]

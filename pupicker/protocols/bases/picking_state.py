@@ -17,14 +17,14 @@ from pupicker.convert.picks import cutTable
 from pupicker.convert.set_columns import readColumns
 from pupicker.plugin.outcome import CoreError
 from pupicker.protocols.bases.progress_text import pickingProgress
-from pupicker.protocols.bases.protocol_base import LISTED, ProtPuPickerBase
+from pupicker.protocols.bases.protocol_base import ProtPuPickerBase
 from pupicker.protocols.forms.exclusion import ExclusionForm
 from pupicker.protocols.forms.run import Counter, PickingRun, Value
 from pupicker.shared.atomic import append_text, write_text
 from pupicker.shared.choices import LOWEST_CANDIDATE
 from pupicker.shared.counters import Counters
 from pupicker.shared.json_files import read_json, write_json
-from pupicker.shared.plurals import counted, none_can
+from pupicker.shared.plurals import counted, first_of, none_can
 
 OUTPUT = "outputCoordinates"
 
@@ -236,9 +236,9 @@ class PickingState(ExclusionForm, ProtPuPickerBase, PickingRun):
                          "_Restart_)" % len(without))
         unpicked = read_json(self._getUnpickedFile()).get("micrographs", [])
         if unpicked:
-            lines.append("*Micrographs that were not picked: %d* (%s%s): others have the same name, or they arrived "
+            lines.append("*Micrographs that were not picked: %d* (%s): others have the same name, or they arrived "
                          "after the end; for these, _Continue_."
-                         % (len(unpicked), ", ".join(unpicked[:LISTED]), ", ..." if len(unpicked) > LISTED else ""))
+                         % (len(unpicked), first_of(unpicked)))
         return lines
 
     def _progressSummary(self) -> List[str]:

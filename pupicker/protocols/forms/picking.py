@@ -16,6 +16,7 @@ from pupicker.protocols.forms.gpu import GpuForm
 from pupicker.protocols.forms.model import ModelForm
 from pupicker.protocols.forms.run import PickingRun, Value
 from pupicker.shared import options
+from pupicker.shared.plurals import first_of
 
 THRESHOLD = OptionField("threshold", options.THRESHOLD)
 SCORE_SD = OptionField("uncertainty", options.SCORE_SD)
@@ -71,9 +72,9 @@ class PickingForm(ExclusionForm, GpuForm, PickingRun):
         """Scipion's streaming knows micrographs by name, and so does what follows: one of two would be lost."""
         micSet = self.getInputMicrographs()
         repeated = repeatedNames(micSet) if micSet is not None and os.path.exists(micSet.getFileName()) else []
-        return ["*Input micrographs*: several have the same name (%s%s), and would be taken for one. Give them names "
+        return ["*Input micrographs*: several have the same name (%s), and would be taken for one. Give them names "
                 "of their own, or pick the sets that were joined one by one."
-                % (", ".join(repeated[:3]), ", ..." if len(repeated) > 3 else "")] if repeated else []
+                % first_of(repeated)] if repeated else []
 
     def _warnings(self) -> List[str]:
         gpus, batches = len(self.getGpuList()), max(1, self.numberOfThreads.get() - 1)

@@ -11,7 +11,7 @@ from pupicker.engine.files.coordinate_table import CoordinateTable
 from pupicker.shared.columns import OPTIONAL, POSITION
 from pupicker.shared.durations import format_seconds
 from pupicker.shared.lengths import BOX_SIZE, MIN_DISTANCE, even_box_size_px, packed_discs
-from pupicker.shared.plurals import counted, none_can
+from pupicker.shared.plurals import counted, first_of, none_can
 from pupicker.shared.shares import roughly
 
 
@@ -55,3 +55,7 @@ def test_none_of_several_and_of_one():
 ])
 def test_what_was_not_measured_has_one_digit(share, text):
     assert roughly(share) == text
+
+
+def test_of_many_names_the_first_are_told_and_that_there_are_more():
+    assert [first_of("abcde"[:number]) for number in (0, 1, 3, 4)] == ["", "a", "a, b, c", "a, b, c, ..."]
