@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pupicker.commands.parsing.arguments import add_option, add_table, print_text, reading_of
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     if micrographs is not None:
         table = table.on(micrographs)
         say_outside(args.input, table, "scale", "swap_xy")
+    if output.is_dir():
+        _check_kept(Path(args.input), output, args.per_micrograph or ".star", [*table.names(), *(micrographs or ())])
     if not len(table):
         logging.getLogger(__name__).warning("%s: no particles are in it, or none are left: what is written is empty",
                                             args.input)
@@ -91,3 +94,14 @@ def run(args: argparse.Namespace) -> int:
         index = write_folder_index(output, names, args.per_micrograph)
         print_text(f"index for RELION: {index}\n")
     return 0
+
+
+def _check_kept(given: Path, folder: Path, ending: str, micrographs: Iterable[str | Path]) -> None:
+    """The table that was read is none of those to write, beside which others may stand that would be emptied."""
+    from pupicker.engine.files.targets import is_same
+    from pupicker.engine.runtime.errors import UsageError
+    from pupicker.shared.names import micrograph_key
+
+    if is_same(given.parent, folder) and given.name in {f"{micrograph_key(name)}{ending}" for name in micrographs}:
+        raise UsageError(f"OUT {folder}: holds {given.name}, which is read and would be written over; give another"
+                         " folder")

@@ -53,6 +53,9 @@ def _check_apart(args: argparse.Namespace, name: str, path: Path, option: str) -
             if (args.command, other) == ("recalibrate", "model"):  # it has no dashes there
                 word = "the model that is read"
             raise UsageError(f"{option} {path}: is also {word}; give another name")
+        is_table = name == "output" and bool(path.suffix) and not path.is_dir()
+        if is_table and other in READ_WHOLE and file.is_dir() and is_same(path.parent, file):
+            raise UsageError(f"{option} {path}: lies in {file}, of which all tables are read; write it elsewhere")
 
 
 def _files(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:

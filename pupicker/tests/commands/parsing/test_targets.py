@@ -64,6 +64,9 @@ def test_what_is_given_is_not_written_over(capsys, files, command, words):
 @pytest.mark.parametrize(("command", "words"), [
     (lambda one, other: ["convert", one, one, "--per-micrograph", ".tsv", "--scale", 2], "is also what is read"),
     (lambda one, other: ["combine", one, other, "--distance", 10, "--output", other], "is also one of the tables"),
+    (lambda one, other: ["convert", one, one / "all.tsv"], "of which all tables are read; write it elsewhere"),
+    (lambda one, other: ["combine", one, other, "--distance", 10, "--output", one / "c.tsv"], "write it elsewhere"),
+    (lambda one, other: ["convert", one / "mic_0001.tsv", one, "--per-micrograph", ".tsv"], "would be written over"),
 ])
 def test_a_folder_of_tables_is_not_written_into_while_it_is_read(capsys, tmp_path, command, words):
     for name in ("one", "other"):
