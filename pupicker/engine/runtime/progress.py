@@ -63,7 +63,11 @@ class Progress:
         text = f"{self.label}: {self.done}/{self.total} ({fraction:.0%}), {when}" + (f", {note}" if note else "")
         if self._terminal:
             filled = round(24 * fraction)
-            self.stream.write(f"\r\033[K[{'#' * filled}{'.' * (24 - filled)}] {text}" + ("\n" if fraction >= 1 else ""))
+            line = f"\r\033[K[{'#' * filled}{'.' * (24 - filled)}] {text}" + ("\n" if fraction >= 1 else "")
         else:
-            self.stream.write(text + "\n")
-        self.stream.flush()
+            line = text + "\n"
+        try:
+            self.stream.write(line)
+            self.stream.flush()
+        except OSError:  # a full disk of logs, a terminal that is gone: the work goes on without
+            self.stream = None

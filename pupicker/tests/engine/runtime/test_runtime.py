@@ -7,6 +7,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -190,3 +192,12 @@ def test_no_handlers_in_another_thread():
     thread.start()
     thread.join()
     assert answers == [False]
+
+
+def test_progress_that_cannot_be_written_ends_no_work(tmp_path):
+    """As on a full disk of logs."""
+    command = [sys.executable, "-m", "pupicker", "simulate", "--output", tmp_path / "made", "--micrographs", "1",
+               "--width", "128", "--height", "128", "--particles", "1"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=full, check=False)
+    assert done.returncode == 0 and (tmp_path / "made" / "truth.star").is_file()
